@@ -1,0 +1,156 @@
+import numpy as np
+import pandas as pd
+import pytest
+from ultraseg.measure import cell_columns, measure_slab, merge_measures
+
+VOXEL = (40.0, 10.0, 5.0)
+
+
+def measured(labels, depth, **settings):
+    total = len(next(iter(labels.values())))
+    within = [settings.get("cell", "cell"), settings.get("nucleus", "nucleus")]
+    partials = []
+    for z in range(0, total, depth):
+        slab = {name: stack[z : z + depth] for name, stack in labels.items()}
+        after = {name: stack[z + depth] for name, stack in labels.items() if z + depth < total}
+        partials.append(measure_slab(slab, z, following=after, within=within))
+    shape = next(iter(labels.values())).shape
+    return merge_measures(partials[::-1], VOXEL, shape, **settings)
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    cell = np.zeros((12, 30, 40), np.uint32)
+    cell[2:10, 5:25, 4:20] = 7
+    cell[2:10, 5:25, 20:40] = 9
+    mito = np.zeros_like(cell)
+    mito[3:6, 6:10, 5:9] = 1  # in cell 7
+    mito[4:6, 12:14, 16:22] = 2  # 4 of 6 columns in cell 7
+    mito[0:2, 0:3, 0:3] = 3  # in no cell
+    nucleus = np.zeros_like(cell)
+    nucleus[4:8, 10:20, 22:30] = 4
+    nucleolus = np.zeros_like(cell)
+    nucleolus[5:6, 12:14, 24:26] = 1
+    er = (mito == 1).astype(np.uint8)
+    return {"cell": cell, "mito": mito, "nucleus": nucleus, "nucleolus": nucleolus, "er": er}
+
+
+SETTINGS = {"organelles": ["mito", "nucleus", "nucleolus"], "masks": ["er"], "nucleus": "nucleus"}
+
+
+def test_boxes_have_their_exact_measures(boxes):
+    cells = measured(boxes, 5, **SETTINGS)["cells"].set_index("cell")
+    seven, nine = cells.loc[7], cells.loc[9]
+    assert seven["voxels"] == 8 * 20 * 16 and seven["n_slices"] == 8
+    assert seven["volume_um3"] == pytest.approx(8 * 20 * 16 * 0.04 * 0.01 * 0.005)
+    bounds = ["z_min", "y_min", "x_min", "z_max", "y_max", "x_max"]
+    assert seven[bounds].tolist() == [2, 5, 4, 9, 24, 19]
+    centre = seven[["centroid_z_um", "centroid_y_um", "centroid_x_um"]].astype(float)
+    assert centre.tolist() == pytest.approx([6 * 0.04, 15 * 0.01, 12 * 0.005])
+    faces = 2 * (20 * 16 * 0.01 * 0.005 + 8 * 16 * 0.04 * 0.005 + 8 * 20 * 0.04 * 0.01)
+    assert seven["face_area_um2"] == pytest.approx(faces)
+    assert seven["surface_um2"] == pytest.approx(faces * 2 / 3)
+    # Cell 9 ends at the border of the volume: that side is no surface.
+    border = 2 * (20 * 20 * 0.01 * 0.005 + 8 * 20 * 0.04 * 0.005) + 8 * 20 * 0.04 * 0.01
+    assert nine["face_area_um2"] == pytest.approx(border)
+    assert not seven["cut_by_edge"] and nine["cut_by_edge"]
+    assert seven[["n_mito", "n_nucleus"]].tolist() == [2, 0] and nine[["n_mito", "n_nucleus"]].tolist() == [
+        0,
+        1,
+    ]
+    assert seven["mito_volume_fraction"] == pytest.approx((48 + 16) / 2560)
+    assert nine["mito_volume_um3"] == pytest.approx(8 * 0.04 * 0.01 * 0.005)
+    assert seven["er_volume_fraction"] == pytest.approx(48 / 2560) and "n_er" not in cells
+
+
+def test_organelles_know_their_cell_and_nucleus(boxes):
+    table = measured(boxes, 4, **SETTINGS)["organelles"].set_index(["structure", "id"])
+    assert table["cell"].to_dict() == {
+        ("mito", 1): 7,
+        ("mito", 2): 7,
+        ("mito", 3): 0,
+        ("nucleolus", 1): 9,
+        ("nucleus", 4): 9,
+    }
+    assert table.loc["mito", "cell_share"].tolist() == pytest.approx([1, 2 / 3, 0])
+    assert table.loc[("nucleolus", 1), "nucleus"] == 4 and table.loc[("mito", 1), "nucleus"] == 0
+    assert table["cut_by_edge"].to_dict()[("mito", 3)] and not table["cut_by_edge"].to_dict()[("mito", 1)]
+
+
+def test_a_tie_between_two_cells_goes_to_the_lower_id():
+    cell = np.repeat(np.array([[[5, 5, 3, 3]]], np.uint32), 2, axis=0)
+    mito = np.array([[[0, 1, 1, 0]]] * 2, np.uint32)
+    table = measured({"cell": cell, "mito": mito}, 1, organelles=["mito"])["organelles"]
+    assert table["cell"].tolist() == [3] and table["cell_share"].tolist() == [0.5]
+
+
+def test_a_sphere_has_the_surface_of_a_sphere():
+    z, y, x = np.mgrid[:44, :44, :44]
+    ball = (np.sqrt((z - 21.5) ** 2 + (y - 21.5) ** 2 + (x - 21.5) ** 2) <= 20).astype(np.uint32)
+    partial = measure_slab({"cell": ball}, 0)
+    row = merge_measures([partial], (10, 10, 10), ball.shape)["cells"].iloc[0]
+    assert row["surface_um2"] == pytest.approx(4 * np.pi * 0.2**2, rel=0.02)
+    assert row["face_area_um2"] == pytest.approx(1.5 * row["surface_um2"])
+
+
+@pytest.mark.parametrize("depth", [1, 3, 4, 8])
+def test_slabs_add_up_to_the_whole(depth):
+    rng = np.random.default_rng(4)
+    blocks = rng.integers(0, 5, (3, 11, 6, 7)).repeat(4, 2).repeat(5, 3)
+    labels = dict(zip(["cell", "mito", "nucleus"], blocks.astype(np.uint32), strict=True))
+    settings = {"organelles": ["mito", "nucleus"], "nucleus": "nucleus"}
+    whole, parts = measured(labels, 11, **settings), measured(labels, depth, **settings)
+    for name in whole:
+        pd.testing.assert_frame_equal(parts[name], whole[name], check_exact=True)
+    cells = whole["cells"].set_index("cell")
+    for i in range(1, 5):
+        place = np.nonzero(labels["cell"] == i)
+        assert cells.loc[i, "voxels"] == len(place[0]) and cells.loc[i, "n_slices"] == len(set(place[0]))
+        assert cells.loc[i, "centroid_x_um"] == pytest.approx((place[2].mean() + 0.5) * 0.005)
+        inside, areas = (labels["cell"] == i).astype(int), (0.01 * 0.005, 0.04 * 0.005, 0.04 * 0.01)
+        faces = sum(np.abs(np.diff(inside, axis=k)).sum() * areas[k] for k in range(3))
+        assert cells.loc[i, "face_area_um2"] == pytest.approx(faces)
+    objects = whole["organelles"].query("structure == 'mito'").set_index("id")
+    for i in range(1, 5):
+        shares = np.bincount(labels["cell"][labels["mito"] == i], minlength=5)[1:]
+        assert objects.loc[i, "cell"] == shares.argmax() + 1
+
+
+def test_protrusions_get_length_and_volume_in_micrometres(boxes):
+    # A tube of 10 slices that leans by 2 pieces' pixels per slice in x, two pieces in its third slice.
+    z = [3, 4, 5, 5, *range(6, 13)]
+    x = [2.0 * k for k in z]
+    x[2], x[3] = 9.0, 11.0
+    pieces = pd.DataFrame({"z": z, "area": 20, "y": 4.0, "x": x, "protrusion": 1})
+    pieces.loc[[2, 3], "area"] = 10
+    pieces = pd.concat([pieces, pieces.assign(protrusion=0, z=0)])
+    table = pd.DataFrame(
+        {"protrusion": [1], "cell": [7], "z_first": [3], "z_last": [12], "pieces": [11], "voxels": [200]}
+    ).assign(strength=0.7)
+    got = measured(boxes, 6, protrusions=table, pieces=pieces, cell_downsample=2)
+    row = got["protrusions"].iloc[0]
+    assert row["volume_um3"] == pytest.approx(200 * 0.04 * 0.02 * 0.01)
+    assert row["length_um"] == pytest.approx(9 * np.hypot(0.04, 0.02))
+    assert row["mean_area_um2"] == pytest.approx(20 * 0.02 * 0.01)
+    area = 180 * 0.04 * 0.02 * 0.01 / row["length_um"]
+    assert row["diameter_um"] == pytest.approx(2 * np.sqrt(area / np.pi))
+    cells = got["cells"].set_index("cell")
+    assert cells["n_protrusions"].to_dict() == {7: 1, 9: 0}
+    assert cells.loc[7, "protrusion_volume_um3"] == row["volume_um3"]
+
+
+def test_empty_tables_keep_their_columns(boxes):
+    nothing = {name: np.zeros_like(stack) for name, stack in boxes.items()}
+    empty, full = measured(nothing, 5, **SETTINGS), measured(boxes, 5, **SETTINGS)
+    for name in full:
+        assert len(empty[name]) == 0
+        assert list(empty[name]) == list(full[name])
+    assert list(full["cells"]) == cell_columns(SETTINGS["organelles"], SETTINGS["masks"])
+    assert empty["organelles"].dtypes["cell"] == full["organelles"].dtypes["cell"]
+
+
+def test_misfits_are_refused(boxes):
+    with pytest.raises(ValueError, match="shape"):
+        measure_slab({"cell": boxes["cell"], "mito": boxes["mito"][:, 1:]}, 0)
+    with pytest.raises(ValueError, match="voxel size"):
+        merge_measures([], (0, 1, 1), (1, 1, 1))

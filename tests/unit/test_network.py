@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from ultraseg.network import build_network, network_stride
+
+
+def test_paper_network_has_the_papers_size():
+    model = build_network("resunet_paper", 1, 1)
+    assert model.count_params() == pytest.approx(40.9e6, rel=1e-3)
+    assert network_stride("resunet_paper") == 16
+    assert [model.get_layer(f"down{i}_add").output.shape[-1] for i in (1, 2, 3, 4)] == [128, 256, 512, 512]
+    assert model.get_layer("bridge_add").output.shape[-1] == 1024
+
+
+@pytest.mark.parametrize("architecture, filters", [("resunet", (4, 6, 8)), ("resunet_paper", (4, 6, 8, 10))])
+def test_any_multiple_of_the_stride_and_any_channels(architecture, filters):
+    model = build_network(architecture, 3, 2, filters=filters)
+    stride = network_stride(architecture, filters)
+    assert stride == 4
+    for size in ((stride * 4, stride * 6), (stride * 5, stride * 4)):
+        p = np.asarray(model.predict_on_batch(np.full((2, *size, 3), 128, np.float32)))
+        assert p.shape == (2, *size, 2) and 0 <= p.min() and p.max() <= 1
+
+
+def test_no_strided_1x1_convolution():
+    for architecture in ("resunet", "resunet_paper"):
+        for layer in build_network(architecture, 1, 1, filters=(4, 6, 8, 10)).layers:
+            if getattr(layer, "kernel_size", None) == (1, 1):
+                assert layer.strides == (1, 1)
+
+
+def test_unknown_architecture_names_the_known_ones():
+    with pytest.raises(ValueError, match="resunet_paper"):
+        build_network("unet", 1, 1)

@@ -1,0 +1,247 @@
+"""Labels through a gap: exact motions, branching, newcomers, blank slices, open ends, background."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from ultraseg.flow import stack_flow
+from ultraseg.fusion import boundary_basins, contacts, fuse_slice, split_regions
+from ultraseg.propagate import carry, label_edges, propagate_gap, reconcile
+
+SHAPE = (96, 112)
+YX = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(float)
+
+
+def ellipse(y, x, a, b, angle=0.0):
+    u, v = YX[0] - y, YX[1] - x
+    s, c = np.sin(angle), np.cos(angle)
+    return ((u * c + v * s) / a) ** 2 + ((v * c - u * s) / b) ** 2 <= 1
+
+
+def maps(truth):
+    """Perfect interior and boundary maps, and an image with dark membranes over texture that stands still."""
+    edges = np.stack([label_edges(t) for t in truth])
+    boundary = np.where(edges, 255, 0).astype(np.uint8)
+    interior = np.where((truth > 0) & ~edges, 255, 0).astype(np.uint8)
+    image = 150 + 30 * (truth % 3) - 100.0 * edges
+    image = ndimage.gaussian_filter(image, (0, 1, 1)) + np.random.default_rng(0).normal(0, 2, truth.shape)
+    return np.clip(image, 0, 255).astype(np.uint8), interior, boundary
+
+
+def solve(truth, first=True, last=True, **settings):
+    image, interior, boundary = maps(truth)
+    ends = truth[0] if first else None, truth[-1] if last else None
+    return propagate_gap(image, stack_flow(image), interior, boundary, *ends, **settings)
+
+
+def dice(a, b, ids=None):
+    ids = np.unique(b[b > 0]) if ids is None else ids
+    return min(2 * ((a == i) & (b == i)).sum() / ((a == i).sum() + (b == i).sum()) for i in ids)
+
+
+def volume(n, *cells):
+    """truth from functions t in 0..1 -> mask; ids 7, 14, ... (not consecutive on purpose)."""
+    truth = np.zeros((n, *SHAPE), np.uint32)
+    for z in range(n):
+        for k, cell in enumerate(cells):
+            truth[z][cell(z / (n - 1))] = 7 * (k + 1)
+    return truth
+
+
+MOTIONS = {
+    "shift": lambda t: ellipse(30 + 16 * t, 40 + 30 * t, 15, 10),
+    "shear": lambda t: ellipse(48, 50 + t * (YX[0] - 48) * 0.5, 25, 9),
+    "rotation": lambda t: ellipse(48, 56, 28, 9, angle=t),
+    "growth": lambda t: ellipse(48, 56, 10 + 12 * t, 12 + 14 * t),
+}
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_known_motion(motion):
+    truth = volume(9, lambda t: ellipse(10, 100, 7, 7), MOTIONS[motion])
+    labels, confidence = solve(truth)
+    assert labels.dtype == np.uint32 and confidence.dtype == np.uint8
+    assert min(dice(a, b) for a, b in zip(labels, truth, strict=True)) > 0.93
+    assert np.array_equal(labels[0], truth[0]) and np.array_equal(labels[-1], truth[-1])
+    assert (confidence[[0, -1]] == 255).all() and confidence[4].mean() < 255
+    assert not labels[truth == 0][ndimage.binary_erosion(truth == 0, iterations=3)[truth == 0]].any()
+
+
+def test_flow_components_are_not_swapped():
+    truth = volume(6, lambda t: ellipse(48, 20 + 70 * t, 9, 9))
+    image, interior, boundary = maps(truth)
+    flow = np.zeros((6, 4, *SHAPE), np.float32)
+    flow[:, 1], flow[:, 3] = 14, -14
+    void = np.zeros_like(interior)
+    right, _ = propagate_gap(image, flow, interior, boundary, truth[0], None)
+    assert dice(right[-1], truth[-1]) > 0.97
+    wrong, _ = propagate_gap(image, flow[:, [1, 0, 3, 2]], void + 255, void, truth[0], None)
+    assert not (wrong[-1] & truth[-1]).any()
+
+
+def test_one_sided_equals_either_open_end():
+    truth = volume(7, lambda t: ellipse(40 + 8 * t, 50, 14, 10), lambda t: ellipse(70, 90 - 6 * t, 8, 8))
+    forward, trust = solve(truth, last=False)
+    assert np.array_equal(forward[0], truth[0]) and dice(forward[-1], truth[-1]) > 0.93
+    backward, _ = solve(truth[::-1].copy(), first=False)
+    assert np.array_equal(backward[-1], truth[0]) and dice(backward[0], truth[-1]) > 0.93
+    means = trust.reshape(7, -1).mean(1)
+    assert (np.diff(means) < 0).all()
+
+
+def test_two_sides_beat_one_where_motion_is_lost():
+    cells = [lambda t, k=k: ellipse(16 + 30 * (k // 4), 16 + 27 * (k % 4) + 3 * t, 12, 11) for k in range(12)]
+    truth = volume(9, *cells)
+    image, interior, boundary = maps(truth)
+    interior[4], boundary[4] = 0, 0
+    image[4] = 0  # unreadable: carried labels pass as they are
+    labels, confidence = propagate_gap(image, stack_flow(image), interior, boundary, truth[0], truth[-1])
+    assert dice(labels[4], truth[4]) > 0.8
+    assert min(dice(labels[z], truth[z]) for z in (1, 2, 3, 5, 6, 7)) > 0.9
+
+
+def test_gap_of_two_labelled_slices_returns_them():
+    truth = volume(2, lambda t: ellipse(40 + 20 * t, 50, 14, 10))
+    labels, confidence = solve(truth)
+    assert np.array_equal(labels, truth) and (confidence == 255).all()
+
+
+def test_cell_that_branches_keeps_its_id_in_both_arms():
+    def fork(t):
+        return ellipse(48, 56 - 22 * t, 12, 12) | ellipse(48, 56 + 22 * t, 12, 12)
+
+    truth = volume(9, lambda t: ellipse(10, 14, 7, 7), fork)
+    labels, _ = solve(truth)
+    assert min(dice(a, b) for a, b in zip(labels, truth, strict=True)) > 0.9
+    one_sided, _ = solve(truth, last=False)
+    assert dice(one_sided[-1], truth[-1]) > 0.9
+
+
+def test_cell_that_starts_inside_the_gap_is_not_given_to_a_neighbour():
+    truth = volume(9, lambda t: ellipse(30, 30, 16, 16), lambda t: ellipse(66, 80, 16, 16) & (t > 0.45))
+    labels, _ = solve(truth, last=False)
+    assert dice(labels[-1], truth[-1], [7]) > 0.95
+    assert not labels[-1][ellipse(66, 80, 14, 14)].any()
+    both, _ = solve(truth)
+    for z in (5, 6, 7):
+        assert dice(both[z], truth[z]) > 0.9
+    assert not (both[1] == 14).any()
+
+
+def test_thin_cell_between_large_ones_survives():
+    def strip(t):
+        return np.abs(YX[1] - 50 - 8 * t) <= 2
+
+    truth = volume(11, lambda t: YX[1] < 48 + 8 * t, lambda t: YX[1] > 52 + 8 * t, strip)
+    labels, _ = solve(truth)
+    assert min(dice(labels[z], truth[z], [21]) for z in range(11)) > 0.8
+
+
+def test_touching_cells_need_the_membrane_not_the_flow():
+    truth = volume(5, lambda t: YX[1] < 50 + 8 * t, lambda t: YX[1] >= 50 + 8 * t)
+    image, interior, boundary = maps(truth)
+    still = np.zeros((5, 4, *SHAPE), np.float32)
+    labels, _ = propagate_gap(image, still, interior, boundary, truth[0], truth[-1])
+    assert min(dice(a, b) for a, b in zip(labels, truth, strict=True)) > 0.98
+
+
+def test_background_stays_background():
+    truth = volume(7, lambda t: ellipse(48, 40 + 10 * t, 14, 12))
+    labels, _ = solve(truth)
+    assert not labels[:, ~ndimage.binary_dilation((truth > 0).any(0), iterations=2)].any()
+    empty, confidence = solve(np.zeros((4, *SHAPE), np.uint32))
+    assert not empty.any() and (confidence[[0, -1]] == 255).all()
+
+
+def test_large_ids_survive():
+    truth = volume(4, lambda t: ellipse(48, 40 + 5 * t, 14, 12))
+    truth[truth == 7] = 4_000_000_000
+    labels, _ = solve(truth)
+    assert set(np.unique(labels)) == {0, 4_000_000_000}
+
+
+def test_reconcile_moves_a_border_to_the_membrane_and_no_further():
+    carried = np.ones((20, 40), np.int32)
+    carried[:, 20:] = 2
+    boundary = np.zeros((20, 40), np.uint8)
+    boundary[:, 22] = 255
+    moved = reconcile(carried, boundary)
+    assert (moved[:, :22] == 1).all() and (moved[:, 23:] == 2).all()
+    assert np.array_equal(reconcile(carried, np.zeros_like(boundary)), carried)
+    far = np.roll(boundary, 10, 1)
+    assert np.array_equal(reconcile(carried, far), carried)
+
+
+def test_carry_without_motion_or_doubt_only_decays():
+    labels = np.zeros(SHAPE, np.int32)
+    labels[20:60, 20:60] = 1
+    _, interior, boundary = maps(labels[None])
+    zero = np.zeros((2, *SHAPE), np.float32)
+    image = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+    out, trust = carry(
+        labels, np.ones(SHAPE, np.float32), zero, zero, image, interior[0], boundary[0], decay=0.8
+    )
+    assert np.count_nonzero(out != labels) <= 4  # corners of the square, where the membrane is two wide
+    assert np.allclose(trust, 0.8)
+
+
+def test_fusion_takes_the_trusted_side_and_agreement_stands():
+    a, b = np.full((8, 12), 3, np.int32), np.full((8, 12), 3, np.int32)
+    a[:, 6:], b[:, 6:] = 4, 5
+    wall = np.zeros((8, 12), np.uint8)
+    wall[:, 5:7] = 255
+    strong, weak = np.full(a.shape, 0.9, np.float32), np.full(a.shape, 0.1, np.float32)
+    labels, trust = fuse_slice(a, b, strong, weak, wall)
+    assert np.array_equal(labels, a) and np.allclose(trust[:, :6], 1 - 0.1 * 0.9)
+    labels, trust = fuse_slice(a, b, weak, strong, wall)
+    assert np.array_equal(labels, b) and (trust[:, 6:] < trust[:, :6].min()).all()
+
+
+def test_fusion_follows_the_image_where_trust_is_equal():
+    # A disputed strip, open to cell 1 on its left, behind a membrane from cell 2 on its right.
+    a = np.ones((20, 30), np.int32)
+    a[:, 15:] = 2
+    b = np.ones((20, 30), np.int32)
+    b[:, 10:] = 2
+    wall = np.zeros((20, 30), np.uint8)
+    wall[:, 14:16] = 255
+    half = np.full(a.shape, 0.5, np.float32)
+    assert np.array_equal(fuse_slice(a, b, half, half, wall, size_exponent=0)[0], a)
+    wall = np.zeros((20, 30), np.uint8)
+    wall[:, 9:11] = 255
+    assert np.array_equal(fuse_slice(a, b, half, half, wall, size_exponent=0)[0], b)
+
+
+def test_fusion_favours_the_small_cell_where_all_else_is_equal():
+    a = np.ones((30, 30), np.int32)
+    b = a.copy()
+    b[10:14, 10:14] = 2
+    half = np.full(a.shape, 0.5, np.float32)
+    wall = (label_edges(b) * 255).astype(np.uint8)
+    assert np.array_equal(fuse_slice(a, b, half, half, wall)[0], b)
+
+
+def test_region_helpers():
+    labels = np.array([[1, 1, 2], [2, 2, 2], [1, 3, 3]])
+    regions = split_regions(labels)
+    assert regions.max() == 3 and len({regions[0, 0], regions[2, 0], regions[1, 1], regions[2, 1]}) == 4
+    i, j, height = contacts(regions, np.arange(9).reshape(3, 3))
+    assert len(i) == 7 and (i != j).all() and height.max() == 8
+    wall = np.zeros((9, 9), np.uint8)
+    wall[:, 4] = 200
+    basins = boundary_basins(wall, np.ones_like(wall, bool))
+    assert basins.min() == 1 and basins.max() == 2 and (basins[:, 0] != basins[:, 8]).all()
+    assert not boundary_basins(wall, np.zeros_like(wall, bool)).any()
+
+
+def test_errors():
+    image = np.zeros((3, 8, 8), np.uint8)
+    flow = np.zeros((2, 4, 8, 8), np.float32)
+    ids = np.zeros((8, 8), np.uint32)
+    with pytest.raises(ValueError, match="first or its last"):
+        propagate_gap(image, flow, image, image, None, None)
+    with pytest.raises(ValueError, match="flow"):
+        propagate_gap(image, flow[:1], image, image, ids, ids)
+    with pytest.raises(ValueError, match="at least two"):
+        propagate_gap(image[:1], flow, image[:1], image[:1], ids, ids)
+    with pytest.raises(ValueError, match="labels"):
+        propagate_gap(image, flow, image, image, ids[:4], None)

@@ -1,0 +1,270 @@
+"""Finding, reading and refusing TIFF slices."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.errors import UserError
+from ultraseg.tiff import read_header, read_slice, resolve_slices, sample_window, to_uint8
+from ultraseg.tiff_names import format_numbers, slice_number
+
+RNG = np.random.default_rng(0)
+STACK = RNG.integers(0, 256, (6, 40, 50), dtype=np.uint8)
+
+
+def write_folder(folder, numbers, name="slice_{:04d}.tif"):
+    for number in numbers:
+        tifffile.imwrite(folder / name.format(number), np.full((4, 5), number, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("z0012.tif", 12), ("run3_z7.tiff", 7), ("a/b5/x.tif", None), ("s_001.ome.tif", 1), ("10nm_s5.tif", 5)],
+)
+def test_number_is_last_in_the_name(name, number):
+    assert slice_number(name) == number
+
+
+def test_numbers_are_written_as_ranges():
+    assert format_numbers([9, 3, 7, 8, 12]) == "3, 7-9, 12"
+    assert format_numbers(list(range(0, 20, 2)), limit=2) == "0, 2 and 8 more"
+
+
+def test_image_folder_sorts_by_number_from_any_start(tmp_path):
+    write_folder(tmp_path, range(8, 13), "run2_{}.tif")  # 8, 9, 10: text order would be wrong
+    (tmp_path / "notes.txt").write_text("not a slice")
+    (tmp_path / "._run2_8.tif").write_bytes(b"macOS rubbish")
+    source = resolve_slices(str(tmp_path))
+    assert source.zs == [0, 1, 2, 3, 4]
+    assert source.first_number == 8
+    assert [read_slice(r.file, r.page)[0, 0] for r in source.slices] == [8, 9, 10, 11, 12]
+    assert [ref.z for ref in source.range(1, 3)] == [1, 2]
+
+
+def test_pattern_selects_files(tmp_path):
+    write_folder(tmp_path, range(3), "a{}.tif")
+    write_folder(tmp_path, range(3), "b{}.tif")
+    assert len(resolve_slices(str(tmp_path / "a*.tif"))) == 3
+    with pytest.raises(UserError, match="slice number.*0-2"):
+        resolve_slices(str(tmp_path))
+
+
+def test_gaps_are_listed(tmp_path):
+    write_folder(tmp_path, [1, 2, 5, 6, 9])
+    with pytest.raises(UserError, match=r"4 slice\(s\) missing between 1 and 9: 3-4, 7-8"):
+        resolve_slices(str(tmp_path))
+
+
+@pytest.mark.parametrize(("path", "text"), [("nothing", "no such file"), ("n*.tif", "matches this pattern")])
+def test_missing_paths_are_errors(tmp_path, path, text):
+    with pytest.raises(UserError, match=text):
+        resolve_slices(str(tmp_path / path))
+
+
+def test_empty_folder_and_nameless_files_are_errors(tmp_path):
+    with pytest.raises(UserError, match="no TIFF file"):
+        resolve_slices(str(tmp_path))
+    for name in ("one.tif", "two.tif"):
+        tifffile.imwrite(tmp_path / name, STACK[0])
+    with pytest.raises(UserError, match="without a number"):
+        resolve_slices(str(tmp_path))
+
+
+def test_label_numbers_count_from_the_first_slice(tmp_path):
+    write_folder(tmp_path, [105, 110, 120])
+    source = resolve_slices(str(tmp_path), first_slice_number=100, kind="labels")
+    assert source.zs == [5, 10, 20]
+    with pytest.raises(UserError, match="105 lie before"):
+        resolve_slices(str(tmp_path), first_slice_number=106, kind="labels")
+
+
+def test_one_label_file_keeps_its_number(tmp_path):
+    write_folder(tmp_path, [7])
+    assert resolve_slices(str(tmp_path), kind="labels").zs == [7]
+    assert resolve_slices(str(tmp_path / "slice_0007.tif"), kind="labels").zs == [7]
+
+
+def test_multi_page_labels(tmp_path):
+    file = str(tmp_path / "labels.tif")
+    tifffile.imwrite(file, STACK)
+    assert resolve_slices(file, kind="labels").zs == list(range(6))
+    source = resolve_slices(file, 1, [11, 6, 21, 31, 41, 51], kind="labels")
+    assert source.zs == [5, 10, 20, 30, 40, 50]
+    assert np.array_equal(read_slice(*source.slices[0][1:], kind="labels"), STACK[1])
+    with pytest.raises(UserError, match="6 pages, but 'slices' lists 2"):
+        resolve_slices(file, slices=[0, 5], kind="labels")
+    with pytest.raises(UserError, match="slice number.*3"):
+        resolve_slices(file, slices=[0, 1, 2, 3, 3, 4], kind="labels")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"imagej": True}, {"truncate": True}, {"bigtiff": True}, {"compression": "zlib"}]
+)
+def test_every_page_of_a_stack_is_read(tmp_path, options):
+    file = str(tmp_path / "stack.tif")
+    tifffile.imwrite(file, STACK, **options)
+    assert read_header(file) == (6, (40, 50), np.uint8)
+    source = resolve_slices(file)
+    assert np.array_equal([read_slice(r.file, r.page) for r in source.slices], STACK)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "zstd", "packbits"])
+def test_compressions_and_byte_orders(tmp_path, dtype, compression):
+    file = str(tmp_path / "s1.tif")
+    data = STACK[0].astype(dtype) * (1 if dtype == np.uint8 else 200)
+    for byteorder in "<>":
+        tifffile.imwrite(file, data, compression=compression, byteorder=byteorder, tile=(16, 16))
+        assert np.array_equal(read_slice(file, expect_shape=(40, 50), expect_dtype=dtype), data)
+
+
+def test_hidden_stack_of_16_bit_big_endian(tmp_path):
+    file = str(tmp_path / "stack.tif")
+    data = STACK.astype(np.uint16) * 200
+    tifffile.imwrite(file, data, truncate=True, byteorder=">")
+    assert np.array_equal(read_slice(file, 4), data[4])
+    cut(file, 0.9)
+    with pytest.raises(UserError, match="truncated: page 5"):
+        read_slice(file, 5)
+
+
+def test_min_is_white_is_inverted_for_images_only(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0], photometric="miniswhite")
+    assert np.array_equal(read_slice(file), 255 - STACK[0])
+    assert np.array_equal(read_slice(file, kind="labels"), STACK[0])
+
+
+def test_grey_in_disguise_is_read_and_colour_refused(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    grey = STACK[0]
+    rgba = np.stack([grey] * 3 + [np.full_like(grey, 255)], -1)
+    tifffile.imwrite(file, np.stack([grey] * 3, -1), photometric="rgb")
+    assert np.array_equal(read_slice(file), grey)
+    tifffile.imwrite(file, rgba, photometric="rgb", extrasamples=["unassalpha"])
+    assert np.array_equal(read_slice(file), grey)
+    tifffile.imwrite(file, np.stack([grey] * 3), photometric="rgb", planarconfig="separate")
+    assert np.array_equal(read_slice(file), grey)
+    tifffile.imwrite(file, np.stack([grey, grey, grey // 2], -1), photometric="rgb")
+    with pytest.raises(UserError, match="colour image"):
+        read_slice(file)
+
+
+def test_palette_of_greys_is_applied_to_images_and_ignored_for_labels(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    falling = (np.arange(255, -1, -1) * 257).astype(np.uint16)
+    tifffile.imwrite(file, STACK[0], photometric="palette", colormap=np.stack([falling] * 3))
+    assert np.array_equal(read_slice(file), 255 - STACK[0])
+    assert np.array_equal(read_slice(file, kind="labels"), STACK[0])
+
+
+def test_one_bit_masks(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0] > 100)
+    assert np.array_equal(read_slice(file, kind="labels"), (STACK[0] > 100).astype(np.uint8))
+
+
+def test_reduced_copies_are_no_slices(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    with tifffile.TiffWriter(file) as tif:
+        tif.write(STACK[0], metadata=None)
+        tif.write(STACK[0, ::2, ::2], subfiletype=1, metadata=None)
+    assert read_header(file).pages == 1
+    assert np.array_equal(read_slice(file), STACK[0])
+
+
+def cut(file, fraction):
+    with open(file, "rb") as stream:
+        data = stream.read()
+    with open(file, "wb") as stream:
+        stream.write(data[: int(len(data) * fraction)])
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
+@pytest.mark.parametrize("fraction", [0.0, 0.01, 0.5, 0.9])
+def test_truncated_files_are_named(tmp_path, compression, fraction):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0], compression=compression)
+    cut(file, fraction)
+    with pytest.raises(UserError, match="s1.tif") as error:
+        read_slice(file)
+    assert error.value.cure
+
+
+@pytest.mark.parametrize("fraction", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("imagej", [False, True])
+def test_stack_with_a_broken_page_chain_is_refused(tmp_path, fraction, imagej):
+    file = str(tmp_path / "stack.tif")
+    tifffile.imwrite(file, STACK, imagej=imagej)
+    cut(file, fraction)
+    with pytest.raises(UserError, match="stack.tif"):
+        read_header(file)
+
+
+def test_damaged_strip_and_foreign_file_are_refused(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0], compression="zlib")
+    with open(file, "r+b") as stream:
+        stream.seek(600)
+        stream.write(b"\0" * 200)
+    with pytest.raises(UserError, match="cannot be decoded"):
+        read_slice(file)
+    with open(file, "wb") as stream:
+        stream.write(b"\x89PNG" + b"\0" * 100)
+    with pytest.raises(UserError, match="not a valid TIFF"):
+        read_slice(file)
+
+
+def test_shape_type_and_page_are_checked(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK)
+    with pytest.raises(UserError, match=r"40 x 50 pixels.*expected 41 x 50"):
+        read_slice(file, 0, expect_shape=(41, 50))
+    with pytest.raises(UserError, match="uint8, expected uint16"):
+        read_slice(file, 0, expect_dtype="uint16")
+    with pytest.raises(UserError, match="no page 6"):
+        read_slice(file, 6)
+    with pytest.raises(UserError, match="6 slices where one"):
+        read_slice(file)
+    tifffile.imwrite(file, STACK[0].astype(np.float32))
+    with pytest.raises(UserError, match="float32, not uint8"):
+        read_slice(file)
+
+
+def test_window_maps_its_ends_to_0_and_255():
+    values = np.array([[0, 1000, 1001, 1510, 2020, 65535]], np.uint16)
+    assert to_uint8(values, (1000, 2020)).tolist() == [[0, 0, 0, 128, 255, 255]]
+    assert np.array_equal(to_uint8(STACK[0]), STACK[0])
+    assert to_uint8(STACK[0], (0, 255)).tolist() == STACK[0].tolist()
+    with pytest.raises(ValueError, match="window"):
+        to_uint8(values)
+    with pytest.raises(UserError, match="is empty"):
+        to_uint8(values, (5, 5))
+
+
+def test_sampled_window_is_the_percentile_without_padding(tmp_path):
+    values = RNG.integers(1000, 3000, (4, 40, 50)).astype(np.uint16)
+    values[:, :10] = 0
+    for z, slice_ in enumerate(values):
+        tifffile.imwrite(tmp_path / f"z{z}.tif", slice_)
+    source = resolve_slices(str(tmp_path))
+    lo, hi = sample_window(source, (1, 99))
+    inside = values[values > 0]
+    assert abs(lo - np.percentile(inside, 1)) <= 1
+    assert abs(hi - np.percentile(inside, 99)) <= 1
+    tifffile.imwrite(tmp_path / "z0.tif", np.full((4, 5), 7, np.uint16))
+    with pytest.raises(UserError, match="single grey value"):
+        sample_window(source.slices[:1])
+
+
+def test_names_are_resolved_without_numpy(tmp_path):
+    write_folder(tmp_path, range(3))
+    code = (
+        "import sys; from ultraseg.tiff import resolve_slices; "
+        "assert len(resolve_slices(sys.argv[1])) == 3; assert 'numpy' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )

@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+
+from ultraseg import train
+from ultraseg.augment import NONE
+from ultraseg.errors import UserError
+from ultraseg.tiles import cut_tiles, write_tiles
+from ultraseg.train import train_network
+
+SMALL = dict(
+    filters=(6, 8), crop=32, batch=4, epochs=6, steps_per_epoch=12, learning_rate=1e-2, augmentation=NONE
+)
+
+
+def _discs(z, weight=(1,), structures=1):
+    """Bright discs on dark noise: structure 0; structure 1 is the background."""
+    rng = np.random.default_rng(z)
+    y, x = np.mgrid[:64, :64]
+    mask = np.zeros((64, 64), bool)
+    for cy, cx in rng.integers(8, 56, (4, 2)):
+        mask |= (y - cy) ** 2 + (x - cx) ** 2 < 49
+    image = (80 + 60 * mask + rng.normal(0, 12, mask.shape)).clip(0, 255).astype(np.uint8)
+    target = np.stack([mask, ~mask])[:structures].astype(np.uint8) * 255
+    return cut_tiles(image[None], target, np.array(weight), z=z, tile=64)
+
+
+@pytest.fixture
+def tiles_file(tmp_path):
+    groups = [("train", "v", _discs(z)) for z in range(4)] + [("validation", "v", _discs(9))]
+    write_tiles(tmp_path / "tiles.h5", groups, channels=["disc"])
+    return tmp_path / "tiles.h5"
+
+
+def test_learns_an_easy_structure(tiles_file, tmp_path):
+    result = train_network(tiles_file, tmp_path / "ck", **SMALL)
+    assert result.validation_dice["disc"] > 0.9
+    assert 1 <= result.thresholds["disc"] <= 255
+    assert len(result.history) == 6 and not result.stopped_by_time
+    assert all(np.isfinite(row["loss"]) and np.isfinite(row["val_loss"]) for row in result.history)
+    best = max(result.history, key=lambda row: row["dice_disc"])
+    assert best["epoch"] == result.best_epoch and best["dice_disc"] == result.validation_dice["disc"]
+
+
+def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypatch):
+    whole = train_network(tiles_file, tmp_path / "a", **SMALL)
+    real, calls = train._run_epoch, []
+
+    def killed(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        real(*args)
+
+    monkeypatch.setattr(train, "_run_epoch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_network(tiles_file, tmp_path / "b", **SMALL)
+    monkeypatch.setattr(train, "_run_epoch", real)
+    resumed = train_network(tiles_file, tmp_path / "b", **SMALL)
+    assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
+    # Two threads add in any order, so equal to rounding, not to the bit.
+    np.testing.assert_allclose([r["loss"] for r in resumed.history], [r["loss"] for r in whole.history], rtol=0.05)
+    # A finished training is not repeated, another one starts anew.
+    again = train_network(tiles_file, tmp_path / "b", **SMALL)
+    assert again.history == resumed.history
+    other = train_network(tiles_file, tmp_path / "b", **{**SMALL, "epochs": 1})
+    assert len(other.history) == 1
+
+
+def test_checkpoint_names_only_files_that_exist(tiles_file, tmp_path):
+    train_network(tiles_file, tmp_path / "ck", **{**SMALL, "epochs": 2, "steps_per_epoch": 2})
+    state = json.loads((tmp_path / "ck/state.json").read_text())
+    names = {p.name for p in (tmp_path / "ck").iterdir()}
+    assert names == {"state.json", state["model"], state["best_weights"]}
+
+
+def test_time_limit_stops_and_is_recorded(tiles_file, tmp_path):
+    result = train_network(tiles_file, tmp_path / "ck", **{**SMALL, "epochs": 500, "max_minutes": 0.02})
+    assert result.stopped_by_time and 1 <= len(result.history) < 500
+
+
+def test_channel_without_validation_labels_gets_the_middle_threshold(tmp_path):
+    groups = [("train", "v", _discs(z, (1, 1), 2)) for z in range(2)]
+    groups += [("validation", "v", _discs(9, (1, 0), 2))]
+    write_tiles(tmp_path / "t.h5", groups, channels=["disc", "rest"])
+    result = train_network(tmp_path / "t.h5", tmp_path / "ck", **{**SMALL, "epochs": 1})
+    assert result.thresholds["rest"] == 128 and result.validation_dice["rest"] is None
+    assert result.validation_dice["disc"] is not None
+
+
+def test_no_validation_at_all_keeps_the_last_epoch(tmp_path):
+    write_tiles(tmp_path / "t.h5", [("train", "v", _discs(0))], channels=["disc"])
+    result = train_network(tmp_path / "t.h5", tmp_path / "ck", **{**SMALL, "epochs": 2, "steps_per_epoch": 2})
+    assert result.best_epoch == 2 and result.thresholds == {"disc": 128}
+
+
+def test_useless_labels_are_named(tmp_path):
+    write_tiles(tmp_path / "t.h5", [("train", "v", _discs(0, (1, 0), 2))], channels=["disc", "rest"])
+    with pytest.raises(UserError, match="no training tile shows a label of rest"):
+        train_network(tmp_path / "t.h5", tmp_path / "ck", **SMALL)
+
+
+def test_crop_must_fit_the_network(tiles_file, tmp_path):
+    with pytest.raises(UserError, match="crop 33"):
+        train_network(tiles_file, tmp_path / "ck", **{**SMALL, "crop": 33})
+
+
+def test_best_threshold_by_hand():
+    outside, inside = np.zeros(256), np.zeros(256)
+    outside[10], outside[150], inside[100], inside[200] = 100, 10, 1, 9
+    threshold, dice = train._best_threshold(outside, inside)
+    assert threshold == 151 and dice == pytest.approx(2 * 9 / (9 + 10))

@@ -1,0 +1,26 @@
+# cells: propagated ids and maps of one slab -> the 2D pieces of cells in each slice, and a table of them.
+rule cells:
+    input:
+        gaps=ASKS.slab_gaps,
+        probability=ASKS.cells_probability,
+        array="results/{volume}/work/pieces/zarr.json",
+    output:
+        pieces="results/{volume}/work/pieces/c/{slab}/0/0",
+        table="results/{volume}/work/pieces/tables/{slab}.parquet",
+    params:
+        settings=CONFIG["cells"],
+        foreground_threshold=CONFIG["propagate"]["foreground_threshold"],
+        gaps=lambda wc: [vars(gap) for gap in PLAN.gaps(wc.volume)],
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
+        code=code_version("cells", "labelstore"),
+    log:
+        "logs/cells/{volume}/{slab}.log",
+    benchmark:
+        "benchmarks/cells/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 30, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/cells.py"

@@ -1,0 +1,29 @@
+# The plan of the run, and what all rules share.
+import sys
+
+from ultraseg.asks import Asks
+from ultraseg.config import load_config
+from ultraseg.errors import UserError
+from ultraseg.plan import Plan
+from ultraseg.provenance import code_version
+
+try:
+    CONFIG = load_config(config)
+    PLAN = Plan(CONFIG)
+except UserError as error:
+    # A message for people, not a traceback through Snakemake's parser.
+    sys.exit(f"\nultraseg cannot start.\n{error}\n")
+
+ASKS = Asks(PLAN)
+LEVELS = range(CONFIG["pyramid_levels"])
+DEVICE = CONFIG["device"]
+# Jobs on a GPU ask for one; SLURM gives no device to the others.
+GPUS = 1 if DEVICE == "gpu" else 0
+
+
+wildcard_constraints:
+    volume="|".join(PLAN.volumes),
+    network="|".join(PLAN.networks),
+    structure="|".join(PLAN.structures),
+    slab=r"\d+",
+    gap=r"\d+-\d+",

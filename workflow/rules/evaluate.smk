@@ -1,0 +1,34 @@
+# evaluate: final labels against held-out labels and, where given, dense truth -> metrics.csv.
+rule evaluate:
+    input:
+        final=ASKS.all_final,
+        labels=ASKS.given_labels,
+        truth=ASKS.truth,
+        held_out=ASKS.held_out,
+    output:
+        metrics="results/{volume}/metrics.csv",
+        summary="results/{volume}/summary.txt",
+    params:
+        settings=CONFIG["evaluate"],
+        structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
+        labelled=lambda wc: {s: PLAN.volumes[wc.volume].labelled(s) for s in PLAN.structures_in(wc.volume)},
+        splits=lambda wc: {
+            s: PLAN.split(PLAN.network_of(s).name, wc.volume) for s in PLAN.structures_in(wc.volume)
+        },
+        holdouts=lambda wc: (
+            {z: vars(gap) for z, gap in PLAN.holdouts(wc.volume).items()} if PLAN.has_cells(wc.volume) else {}
+        ),
+        truth=lambda wc: {
+            s: [tuple(ref) for ref in source.slices] for s, source in PLAN.volumes[wc.volume].truth.items()
+        },
+        cells=PLAN.cells,
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        code=code_version("evaluate", "summary", "labelstore"),
+    log:
+        "logs/evaluate/{volume}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 60, slices=1),
+        runtime=lambda wc, attempt: 120 * attempt,
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,105 @@
+# figures: what the report shows of each volume and each network.
+rule figures:
+    input:
+        image=lambda wc: ASKS.image(wc.volume, 0, PLAN.volumes[wc.volume].n_slices),
+        final=ASKS.all_final,
+        small=ASKS.smallest_cells,
+        coverage=ASKS.coverage,
+        metrics="results/{volume}/metrics.csv",
+        cells="results/{volume}/tables/cells.parquet",
+        links=lambda wc: (
+            f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []
+        ),
+    output:
+        raw=report(
+            "results/{volume}/figures/raw.png",
+            caption="../report/montage.rst",
+            category="{volume}",
+            subcategory="Slices",
+            labels={"figure": "slices", "overlay": "none"},
+        ),
+        overlay=report(
+            "results/{volume}/figures/overlay.png",
+            caption="../report/montage.rst",
+            category="{volume}",
+            subcategory="Slices",
+            labels={"figure": "slices", "overlay": "labels"},
+        ),
+        rendering=report(
+            "results/{volume}/figures/rendering.png",
+            caption="../report/rendering.rst",
+            category="{volume}",
+            subcategory="Cells",
+            labels={"figure": "cells in 3D", "overlay": "labels"},
+        ),
+        volumes=report(
+            "results/{volume}/figures/volumes.png",
+            caption="../report/volumes.rst",
+            category="{volume}",
+            subcategory="Cells",
+            labels={"figure": "cell volumes", "overlay": "none"},
+        ),
+        links=report(
+            "results/{volume}/figures/links.png",
+            caption="../report/links.rst",
+            category="{volume}",
+            subcategory="Links",
+            labels={"figure": "outcomes of linking", "overlay": "none"},
+        ),
+        coverage=report(
+            "results/{volume}/figures/labelled_slices.png",
+            caption="../report/labelled_slices.rst",
+            category="{volume}",
+            subcategory="Input",
+            labels={"figure": "labelled slices", "overlay": "none"},
+        ),
+        metrics=report(
+            "results/{volume}/figures/metrics.png",
+            caption="../report/metrics.rst",
+            category="{volume}",
+            subcategory="Accuracy",
+            labels={"figure": "accuracy", "overlay": "none"},
+        ),
+        distance=report(
+            "results/{volume}/figures/distance.png",
+            caption="../report/distance.rst",
+            category="{volume}",
+            subcategory="Accuracy",
+            labels={"figure": "accuracy by distance", "overlay": "none"},
+        ),
+    params:
+        slices=CONFIG["report"]["montage_slices"],
+        structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
+        factor=lambda wc: PLAN.volumes[wc.volume].levels[-1 if len(LEVELS) < 3 else 2].factor,
+        level=-1 + len(LEVELS) if len(LEVELS) < 3 else 2,
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
+        code=code_version("figures", "evaluate"),
+    log:
+        "logs/figures/{volume}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * (2000 + ASKS.slab_mb(wc.volume, 30, slices=8)),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/figures.py"
+
+
+rule learning_curves:
+    input:
+        "results/models/{network}.history.csv",
+    output:
+        report(
+            "results/models/{network}.learning_curves.png",
+            caption="../report/learning_curves.rst",
+            category="Networks",
+            labels={"figure": "learning curves of {network}", "overlay": "none"},
+        ),
+    params:
+        code=code_version("figures"),
+    log:
+        "logs/learning_curves/{network}.log",
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/learning_curves.py"

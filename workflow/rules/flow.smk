@@ -1,0 +1,23 @@
+# flow: image slab and the first slice of the next -> optical flow in both directions between neighbouring slices.
+rule flow:
+    input:
+        images=ASKS.flow,
+        array="results/{volume}/work/flow/zarr.json",
+    output:
+        "results/{volume}/work/flow/c/{slab}/0/0/0",
+    params:
+        settings=CONFIG["flow"],
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        code=code_version("flow", "tiles"),
+    log:
+        "logs/flow/{volume}/{slab}.log",
+    benchmark:
+        "benchmarks/flow/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/flow.py"

@@ -1,0 +1,72 @@
+# link: overlaps of pieces through z (per slab) -> each fragment joined to one cell, a new one or none (once)
+# -> final cells (per slab).
+rule link_edges:
+    input:
+        pieces=ASKS.edges,
+        flow=ASKS.edges_flow,
+    output:
+        "results/{volume}/work/edges/{slab}.parquet",
+    params:
+        max_gap=CONFIG["link"]["max_gap"],
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
+        code=code_version("link_edges"),
+    log:
+        "logs/link_edges/{volume}/{slab}.log",
+    benchmark:
+        "benchmarks/link_edges/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/link_edges.py"
+
+
+rule link:
+    input:
+        tables=lambda wc: ASKS.all_slabs(wc, "work/pieces/tables/{slab}.parquet"),
+        edges=lambda wc: ASKS.all_slabs(wc, "work/edges/{slab}.parquet"),
+        labels=ASKS.cell_labels,
+    output:
+        nodes="results/{volume}/work/link/nodes.parquet",
+        protrusions="results/{volume}/work/link/protrusions.parquet",
+        links="results/{volume}/tables/links.parquet",
+        links_csv="results/{volume}/tables/links.csv",
+    params:
+        settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
+        code=code_version("link"),
+    log:
+        "logs/link/{volume}.log",
+    benchmark:
+        "benchmarks/link/{volume}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/link.py"
+
+
+rule link_relabel:
+    input:
+        nodes="results/{volume}/work/link/nodes.parquet",
+        pieces=ASKS.slab_pieces,
+        labels=ASKS.cell_labels,
+        arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
+    output:
+        expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+    wildcard_constraints:
+        structure=PLAN.cells or "none",
+    params:
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        code=code_version("link_nodes", "labelstore", "pyramid"),
+    log:
+        "logs/link_relabel/{volume}/{structure}/{slab}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/link_relabel.py"

@@ -1,0 +1,68 @@
+# objects: probability maps -> 3D objects of organelles: label each slab, join them across slab faces, renumber.
+rule objects_label:
+    input:
+        card=lambda wc: f"results/models/{PLAN.network_of(wc.structure).name}.json",
+        probability=ASKS.slab_probability,
+    output:
+        "results/{volume}/work/objects/{structure}/{slab}.npz",
+    params:
+        settings=lambda wc: PLAN.object_settings(wc.structure),
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        code=code_version("objects"),
+    log:
+        "logs/objects_label/{volume}/{structure}/{slab}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 12),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/objects_label.py"
+
+
+rule objects_merge:
+    input:
+        lambda wc: ASKS.all_slabs(wc, f"work/objects/{wc.structure}/{{slab}}.npz"),
+    output:
+        "results/{volume}/work/objects/{structure}.npz",
+    params:
+        min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
+        code=code_version("objects"),
+    log:
+        "logs/objects_merge/{volume}/{structure}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
+        runtime=60,
+    script:
+        "../scripts/objects_merge.py"
+
+
+rule objects:
+    input:
+        card=lambda wc: f"results/models/{PLAN.network_of(wc.structure).name}.json",
+        probability=ASKS.slab_probability,
+        merged=lambda wc: (
+            f"results/{wc.volume}/work/objects/{wc.structure}.npz"
+            if PLAN.structures[wc.structure]["kind"] == "organelle"
+            else []
+        ),
+        arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
+    output:
+        expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+    wildcard_constraints:
+        structure="|".join(s for s in PLAN.structures if s != PLAN.cells) or "none",
+    params:
+        settings=lambda wc: PLAN.object_settings(wc.structure),
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        slab_number=lambda wc: int(wc.slab),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        code=code_version("objects", "pyramid"),
+    log:
+        "logs/objects/{volume}/{structure}/{slab}.log",
+    benchmark:
+        "benchmarks/objects/{volume}/{structure}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
+        runtime=lambda wc, attempt: 60 * attempt,
+    script:
+        "../scripts/objects.py"

@@ -1,0 +1,23 @@
+# phantom: for volumes with `phantom:` instead of `image:`, writes slices, labels and truth as a user would bring them.
+for volume in PLAN.volumes.values():
+    if volume.phantom:
+
+        rule:
+            name:
+                f"phantom_{volume.name}"
+            output:
+                volume.phantom["files"],
+            params:
+                settings={k: v for k, v in volume.phantom.items() if k != "files"},
+                voxel_size_nm=volume.voxel_size_nm,
+                folder=f"data/phantom/{volume.name}",
+                code=code_version("phantom"),
+            log:
+                f"logs/phantom/{volume.name}.log",
+            benchmark:
+                f"benchmarks/phantom/{volume.name}.tsv"
+            resources:
+                mem_mb=3000,
+                runtime=60,
+            script:
+                "../scripts/phantom.py"

@@ -1,0 +1,29 @@
+# predict: image slab (with neighbours) and network -> probability maps of the slab at the network's scale.
+rule predict:
+    input:
+        model=f"results/models/{{network}}.{'keras' if DEVICE == 'gpu' else 'tflite'}",
+        images=ASKS.predict,
+        array="results/{volume}/work/probability/{network}/zarr.json",
+    output:
+        "results/{volume}/work/probability/{network}/c/{slab}/0/0/0",
+    params:
+        network=lambda wc: {
+            key: PLAN.networks[wc.network].settings[key]
+            for key in ("downsample", "z_context", "overlap", "predict_tile")
+        },
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        device=DEVICE,
+        code=code_version("predict"),
+    log:
+        "logs/predict/{volume}/{network}/{slab}.log",
+    benchmark:
+        "benchmarks/predict/{volume}/{network}/{slab}.tsv"
+    threads: 2
+    resources:
+        gpu=GPUS,
+        mem_mb=lambda wc, attempt: attempt
+        * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
+        runtime=lambda wc, attempt: 120 * attempt,
+    script:
+        "../scripts/predict.py"

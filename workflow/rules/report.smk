@@ -1,0 +1,25 @@
+# report: Snakemake's own report of figures, tables, run times and provenance, zipped; it opens offline.
+rule report_figures:
+    # Everything that the report shows.
+    input:
+        expand("results/{volume}/figures/overlay.png", volume=PLAN.volumes),
+        expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
+        expand("results/{volume}/tables/cells.csv", volume=PLAN.volumes),
+
+
+rule report:
+    input:
+        rules.report_figures.input,
+    output:
+        "results/report.zip",
+    params:
+        snakefile=workflow.main_snakefile,
+        config=config,
+        code=code_version("reporting"),
+    log:
+        "logs/report.log",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    script:
+        "../scripts/report.py"

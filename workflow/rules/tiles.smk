@@ -1,0 +1,31 @@
+# tiles: image and labels of the training and validation slices, cut together -> one file per network.
+rule tiles:
+    input:
+        labels=ASKS.tile_labels,
+        images=ASKS.tile_images,
+    output:
+        "results/models/{network}.tiles.h5",
+    params:
+        network=lambda wc: {
+            key: PLAN.networks[wc.network].settings[key]
+            for key in ("downsample", "z_context", "boundary_width", "tile", "tiles_per_slice", "seed")
+        },
+        channels=lambda wc: PLAN.networks[wc.network].channels,
+        kinds=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.networks[wc.network].structures},
+        split=lambda wc: {v: PLAN.split(wc.network, v) for v in PLAN.networks[wc.network].train_on},
+        labelled=lambda wc: {
+            v: {s: PLAN.volumes[v].labelled(s) for s in PLAN.networks[wc.network].structures}
+            for v in PLAN.networks[wc.network].train_on
+        },
+        shapes=lambda wc: {v: PLAN.volumes[v].shape for v in PLAN.networks[wc.network].train_on},
+        code=code_version("tiles", "labelstore"),
+    log:
+        "logs/tiles/{network}.log",
+    benchmark:
+        "benchmarks/tiles/{network}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * max(ASKS.slab_mb(v, 30, slices=1) for v in PLAN.networks[wc.network].train_on),
+        runtime=60,
+    script:
+        "../scripts/tiles.py"

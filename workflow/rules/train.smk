@@ -1,0 +1,33 @@
+# train: tiles -> network, its history and its card. The GPU rule; resumes from its last epoch after a kill.
+rule train:
+    input:
+        "results/models/{network}.tiles.h5",
+    output:
+        keras="results/models/{network}.keras",
+        tflite="results/models/{network}.tflite",
+        history="results/models/{network}.history.csv",
+        card="results/models/{network}.json",
+    params:
+        settings=lambda wc: {
+            key: PLAN.networks[wc.network].settings.get(key)
+            for key in (
+                "architecture filters crop batch epochs steps_per_epoch learning_rate weight_decay optimizer loss "
+                "max_minutes seed augmentation"
+            ).split()
+        },
+        predict_tile=lambda wc: PLAN.predict_tile(wc.network),
+        about=lambda wc: PLAN.about_network(wc.network),
+        checkpoint="results/models/checkpoints/{network}",
+        device=DEVICE,
+        code=code_version("train"),
+    log:
+        "logs/train/{network}.log",
+    benchmark:
+        "benchmarks/train/{network}.tsv"
+    threads: 8
+    resources:
+        gpu=GPUS,
+        mem_mb=lambda wc, attempt: 8000 * attempt,
+        runtime=lambda wc, attempt: 480 * attempt,
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,13 @@
+"""Write the zarr.json of all arrays and groups of a volume."""
+
+from ultraseg.job import job
+from ultraseg.store import create_array, create_group
+
+with job(snakemake) as log:
+    for name, spec in snakemake.params.arrays.items():
+        path = f"{snakemake.params.folder}/{name}"
+        if "shape" in spec:
+            create_array(path, **spec)
+        else:
+            create_group(path, **spec)
+        log.info("%s: %s", path, spec.get("shape", "group"))

@@ -1,0 +1,34 @@
+"""Cut the cells of one slab into 2D pieces, slice by slice."""
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.cells import slice_cells
+from ultraseg.job import job
+from ultraseg.slices import propagated_slices
+from ultraseg.store import read_slices, write_slab
+
+with job(snakemake) as log:
+    p, wc = snakemake.params, snakemake.wildcards
+    start, stop = p.slab
+    network = snakemake.input.probability[0].split("/")[-2]
+    maps = read_slices(f"results/{wc.volume}/work/probability/{network}", start, stop)
+    interior, boundary = (maps[:, channel] for channel in p.channels)
+    pieces, tables = np.zeros(interior.shape, np.uint32), []
+    for i, (labels, confidence, given) in enumerate(
+        propagated_slices(f"results/{wc.volume}/work/propagated", p.gaps, start, stop, interior.shape[1:])
+    ):
+        pieces[i], table = slice_cells(
+            labels,
+            confidence,
+            interior[i],
+            boundary[i],
+            given=given,
+            foreground_threshold=p.foreground_threshold,
+            **p.settings,
+        )
+        tables.append(table.assign(z=start + i, given=given))
+    table = pd.concat(tables, ignore_index=True)
+    log.info("%d pieces, %d of them bodies, %d without id", len(table), table["body"].sum(), (table["cell"] == 0).sum())
+    table.to_parquet(snakemake.output.table)
+    write_slab(f"results/{wc.volume}/work/pieces", start, pieces)

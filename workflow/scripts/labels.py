@@ -1,0 +1,17 @@
+"""Check the user's label files of one structure; write the slices and what they cover."""
+
+from ultraseg.job import job
+from ultraseg.labels import coverage_table, iterate_labels
+from ultraseg.labelstore import write_slices
+from ultraseg.tiff import SliceRef
+
+with job(snakemake) as log:
+    p, structure = snakemake.params, snakemake.wildcards.structure
+    n_slices, *shape = p.shape
+    refs = [SliceRef(*ref) for ref in p.slices]
+    # All files are checked before anything is written: every problem is reported at once.
+    table = coverage_table({structure: refs}, {structure: p.kind}, tuple(shape), n_slices, p.split)
+    slices = iterate_labels(refs, tuple(shape), n_slices, p.kind)
+    write_slices(snakemake.output.labels, tuple(shape), ((z, {"labels": values}) for z, _, values in slices))
+    table.to_csv(snakemake.output.coverage, index=False)
+    log.info("%d slices of %s, %s", len(table), structure, table["split"].value_counts().to_dict())

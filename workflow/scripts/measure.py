@@ -1,0 +1,30 @@
+"""Add the measures of all slabs up to tables."""
+
+import pandas as pd
+
+from ultraseg.job import job
+from ultraseg.measure import merge_measures
+
+with job(snakemake) as log:
+    p, given = snakemake.params, snakemake.input
+    partials = [
+        {"labels": pd.read_parquet(labels), "joint": pd.read_parquet(joint)}
+        for labels, joint in zip(given.labels, given.joint, strict=True)
+    ]
+    linked = "nodes" in given.keys()
+    tables = merge_measures(
+        partials,
+        p.voxel_size_nm,
+        p.shape,
+        organelles=p.organelles,
+        masks=p.masks,
+        cell=p.containers["cell"] or "cells",
+        nucleus=p.containers["nucleus"],
+        protrusions=pd.read_parquet(given.protrusions) if linked else None,
+        pieces=pd.read_parquet(given.nodes) if linked else None,
+        cell_downsample=p.cell_downsample,
+    )
+    for file in snakemake.output:
+        table = tables[file.rsplit("/", 1)[1].split(".")[0]]
+        table.to_csv(file, index=False) if file.endswith(".csv") else table.to_parquet(file)
+    log.info("rows: %s", {name: len(table) for name, table in tables.items()})

@@ -1,0 +1,23 @@
+"""Measure the final labels of one slab, slice by slice, so that only two slices are in memory."""
+
+from ultraseg.job import job
+from ultraseg.measure_slab import add_joints, add_labels, measure_slab
+from ultraseg.store import read_slices
+
+with job(snakemake) as log:
+    p = snakemake.params
+    group = f"results/{snakemake.wildcards.volume}/image.zarr/labels"
+
+    def labels_at(z):
+        return {s: read_slices(f"{group}/{s}/0", z, z + 1) for s in p.structures} if z < p.n_slices else None
+
+    partials, here = [], labels_at(p.slab[0])
+    for z in range(*p.slab):
+        following = labels_at(z + 1)
+        faces = {s: values[0] for s, values in following.items()} if following else None
+        partials.append(measure_slab(here, z, following=faces, within=[s for s in p.within.values() if s]))
+        here = following
+    labels, joint = (add([part[key] for part in partials]) for key, add in (("labels", add_labels), ("joint", add_joints)))
+    labels.to_parquet(snakemake.output.labels)
+    joint.to_parquet(snakemake.output.joint)
+    log.info("%d objects", len(labels))

@@ -1,0 +1,18 @@
+"""Join the components of all slabs of one structure into numbered objects."""
+
+import numpy as np
+
+from ultraseg.job import job
+from ultraseg.objects import face_pairs, merge_slabs
+
+with job(snakemake) as log:
+    sizes, pairs, last = [], [], None
+    for file in snakemake.input:
+        with np.load(file) as slab:
+            if last is not None:
+                pairs.append(face_pairs(last, slab["first"]))
+            sizes.append(slab["sizes"])
+            last = slab["last"]
+    tables = merge_slabs(sizes, pairs, min_voxels=snakemake.params.min_voxels)
+    log.info("%d objects", max(int(table.max()) for table in tables))
+    np.savez_compressed(snakemake.output[0], **{str(slab): table for slab, table in enumerate(tables)})

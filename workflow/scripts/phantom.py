@@ -1,0 +1,16 @@
+"""Write a phantom: slices, sparse labels and dense truth."""
+
+from ultraseg.job import job
+from ultraseg.phantom import write_phantom
+
+with job(snakemake) as log:
+    settings = dict(snakemake.params.settings)
+    every = settings.pop("label_every")
+    labelled = settings.pop("labelled")
+    log.info("labels on every %d. slice: %s", every, labelled)
+    write_phantom(
+        snakemake.params.folder,
+        label_slices=labelled,
+        voxel_size_nm=snakemake.params.voxel_size_nm,
+        **settings,
+    )

@@ -1,0 +1,25 @@
+"""Carry cell ids through one gap between labelled slices."""
+
+from ultraseg.job import job
+from ultraseg.labelstore import LabelSlices, write_slices
+from ultraseg.propagate import propagate_gap
+from ultraseg.slices import image_stack
+from ultraseg.store import read_slices
+from ultraseg.tiles import downsample_ids
+
+with job(snakemake) as log:
+    p, gap = snakemake.params, snakemake.params.gap
+    folder = f"results/{snakemake.wildcards.volume}"
+    first, last = gap["first"], gap["last"]
+    with LabelSlices(snakemake.input.labels) as given:
+        ends = [
+            downsample_ids(given.read(z), p.downsample) if is_given else None
+            for z, is_given in ((first, gap["first_given"]), (last, gap["last_given"] and last > first))
+        ]
+    maps = read_slices(f"{folder}/work/probability/{p.network}", first, last + 1)
+    interior, boundary = (maps[:, channel] for channel in p.channels)
+    image = image_stack(f"{folder}/image.zarr/0", first, last + 1, p.downsample)
+    flow = read_slices(f"{folder}/work/flow", first, max(last, first + 1))
+    labels, confidence = propagate_gap(image, flow, interior, boundary, *ends, **p.settings)
+    slices = ((first + i, {"labels": labels[i], "confidence": confidence[i]}) for i in range(len(labels)))
+    write_slices(snakemake.output[0], labels.shape[1:], slices)

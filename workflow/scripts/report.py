@@ -1,0 +1,7 @@
+"""Let Snakemake pack its report of this run into one zip file."""
+
+from ultraseg.job import job
+from ultraseg.reporting import write_report
+
+with job(snakemake):
+    write_report(snakemake.output[0], snakemake.params.snakefile, snakemake.params.config)

@@ -1,0 +1,22 @@
+"""Cut the training and validation tiles of one network from all its volumes."""
+
+from ultraseg.job import job
+from ultraseg.tile_sources import volume_tiles
+from ultraseg.tiles import write_tiles
+
+with job(snakemake) as log:
+    p = snakemake.params
+    groups = (
+        group
+        for volume, split in p.split.items()
+        for group in volume_tiles(
+            f"results/{volume}",
+            volume,
+            split=split,
+            labelled=p.labelled[volume],
+            kinds=p.kinds,
+            n_slices=p.shapes[volume][0],
+            **p.network,
+        )
+    )
+    write_tiles(snakemake.output[0], groups, channels=p.channels, **p.network)

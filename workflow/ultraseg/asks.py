@@ -1,0 +1,192 @@
+"""What each rule reads: input functions of wildcards for the Snakefile, and the memory that jobs ask for."""
+
+from __future__ import annotations
+
+from ultraseg.plan import Plan
+from ultraseg.slabs import Gap, gaps_of, shard_file
+
+
+class Asks:
+    """Input functions over one plan; each takes Snakemake's wildcards and returns files."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+
+    # ---- arrays
+    def array(self, volume: str, array: str, slabs, ndim: int = 3) -> list[str]:
+        """zarr.json and slab files of an array of a volume."""
+        path = f"{self.plan.volumes[volume].folder}/{array}"
+        return [f"{path}/zarr.json", *(shard_file(path, s, ndim) for s in slabs)]
+
+    def image(self, volume: str, start: int, stop: int) -> list[str]:
+        """Files with the image slices start <= z < stop at full size."""
+        return self.array(volume, "image.zarr/0", self.plan.volumes[volume].slabs_of(start, stop))
+
+    def probability(self, volume: str, network: str, start: int, stop: int) -> list[str]:
+        slabs = self.plan.volumes[volume].slabs_of(start, stop)
+        return self.array(volume, f"work/probability/{network}", slabs, 4)
+
+    def final(self, volume: str, structure: str, start: int, stop: int) -> list[str]:
+        """Files with the final labels of a structure at full size."""
+        slabs = self.plan.volumes[volume].slabs_of(start, stop)
+        return self.array(volume, f"image.zarr/labels/{structure}/0", slabs)
+
+    # ---- one per rule
+    def ingest(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        return [ref.file for ref in v.image.range(*v.slab(int(wc.slab)))]
+
+    def labels(self, wc) -> list[str]:
+        return self.plan.volumes[wc.volume].labels[wc.structure].files
+
+    def tile_labels(self, wc) -> list[str]:
+        net = self.plan.networks[wc.network]
+        return [
+            f"{self.plan.volumes[v].folder}/work/labels/{s}.h5"
+            for v in net.train_on
+            for s in net.structures
+            if s in self.plan.volumes[v].labels
+        ]
+
+    def tile_images(self, wc) -> list[str]:
+        net = self.plan.networks[wc.network]
+        files: list[str] = []
+        for v in net.train_on:
+            for z, use in self.plan.split(net.name, v).items():
+                if use != "test":
+                    files += self.image(v, z - net.z_context, z + net.z_context + 1)
+        return list(dict.fromkeys(files))
+
+    def predict(self, wc) -> list[str]:
+        start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))
+        c = self.plan.networks[wc.network].z_context
+        return self.image(wc.volume, start - c, stop + c)
+
+    def slab_probability(self, wc) -> list[str]:
+        network = getattr(wc, "network", None) or self.plan.network_of(wc.structure).name
+        return self.probability(wc.volume, network, *self.plan.volumes[wc.volume].slab(int(wc.slab)))
+
+    def all_slabs(self, wc, name: str) -> list[str]:
+        """One file per slab of the volume: ``name`` with {slab} in it, in the volume's folder."""
+        v = self.plan.volumes[wc.volume]
+        return [f"{v.folder}/{name.format(slab=s)}" for s in v.slabs]
+
+    def flow(self, wc) -> list[str]:
+        start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))
+        return self.image(wc.volume, start, stop + 1)
+
+    def gap_images(self, wc) -> list[str]:
+        gap = self._gap(wc)
+        return self.image(wc.volume, gap.first, gap.last + 1)
+
+    def gap_probability(self, wc) -> list[str]:
+        gap = self._gap(wc)
+        network = self.plan.network_of(self.plan.cells).name
+        return self.probability(wc.volume, network, gap.first, gap.last + 1)
+
+    def gap_flow(self, wc) -> list[str]:
+        gap = self._gap(wc)
+        slabs = self.plan.volumes[wc.volume].slabs_of(gap.first, max(gap.last, gap.first + 1))
+        return self.array(wc.volume, "work/flow", slabs, 4)
+
+    def _gap(self, wc) -> Gap:
+        return self.plan.gap(wc.volume, wc.gap)
+
+    def slab_gaps(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        gaps = gaps_of(self.plan.gaps(wc.volume), *v.slab(int(wc.slab)))
+        return [f"{v.folder}/work/propagated/{gap.name}.h5" for gap in gaps]
+
+    def cells_probability(self, wc) -> list[str]:
+        network = self.plan.network_of(self.plan.cells).name
+        return self.probability(wc.volume, network, *self.plan.volumes[wc.volume].slab(int(wc.slab)))
+
+    def cell_labels(self, wc) -> list[str]:
+        """The checked cell labels of a volume that has any."""
+        v = self.plan.volumes[wc.volume]
+        return [f"{v.folder}/work/labels/{self.plan.cells}.h5"] if self.plan.cells in v.labels else []
+
+    def edges(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        start, stop = v.slab(int(wc.slab))
+        reach = 1 + self.plan.config["link"]["max_gap"]
+        return self.array(wc.volume, "work/pieces", v.slabs_of(start, stop + reach))
+
+    def edges_flow(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        start, stop = v.slab(int(wc.slab))
+        reach = 1 + self.plan.config["link"]["max_gap"]
+        return self.array(wc.volume, "work/flow", v.slabs_of(start, stop + reach - 1), 4)
+
+    def slab_pieces(self, wc) -> list[str]:
+        return self.array(wc.volume, "work/pieces", [int(wc.slab)])
+
+    def measure_slab(self, wc) -> list[str]:
+        start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))
+        return [
+            f for s in self.plan.structures_in(wc.volume) for f in self.final(wc.volume, s, start, stop + 1)
+        ]
+
+    def all_final(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        return [
+            f for s in self.plan.structures_in(wc.volume) for f in self.final(wc.volume, s, 0, v.n_slices)
+        ]
+
+    def link_tables(self, wc) -> dict[str, str]:
+        """Results of linking that the tables need; none without cells."""
+        if not self.plan.has_cells(wc.volume):
+            return {}
+        folder = f"{self.plan.volumes[wc.volume].folder}/work/link"
+        return {"nodes": f"{folder}/nodes.parquet", "protrusions": f"{folder}/protrusions.parquet"}
+
+    def given_labels(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        return [f"{v.folder}/work/labels/{s}.h5" for s in self.plan.structures_in(wc.volume) if s in v.labels]
+
+    def coverage(self, wc) -> list[str]:
+        return [file.replace(".h5", ".csv") for file in self.given_labels(wc)]
+
+    def truth(self, wc) -> list[str]:
+        v = self.plan.volumes[wc.volume]
+        known = {*self.plan.structures_in(wc.volume), "protrusions"}
+        return [file for s, source in v.truth.items() if s in known for file in source.files]
+
+    def held_out(self, wc) -> list[str]:
+        if not self.plan.has_cells(wc.volume):
+            return []
+        folder = self.plan.volumes[wc.volume].folder
+        return [f"{folder}/work/propagated/{gap.name}.h5" for gap in self.plan.holdouts(wc.volume).values()]
+
+    def smallest_cells(self, wc) -> list[str]:
+        """Files of the pyramid level that the 3D view shows."""
+        level = min(2, self.plan.config["pyramid_levels"] - 1)
+        structures = self.plan.structures_in(wc.volume)
+        shown = self.plan.cells if self.plan.has_cells(wc.volume) else structures[0]
+        return self.array(
+            wc.volume, f"image.zarr/labels/{shown}/{level}", self.plan.volumes[wc.volume].slabs
+        )
+
+    def whole_image(self, volume: str) -> list[str]:
+        """Everything that makes the image and its labels readable as one OME-Zarr."""
+        v = self.plan.volumes[volume]
+        groups = ["image.zarr", "image.zarr/labels"]
+        groups += [f"image.zarr/labels/{s}" for s in self.plan.structures_in(volume)]
+        files = [f"{v.folder}/{group}/zarr.json" for group in groups]
+        for group in ("image.zarr", *groups[2:]):
+            for level in range(self.plan.config["pyramid_levels"]):
+                files += self.array(volume, f"{group}/{level}", v.slabs)
+        return files
+
+    # ---- resources
+    def gap_mb(self, wc, bytes_per_voxel: float) -> int:
+        """Memory of a job that holds a gap at the scale of the cells."""
+        gap = self._gap(wc)
+        downsample = self.plan.network_of(self.plan.cells).downsample
+        return self.slab_mb(wc.volume, bytes_per_voxel, downsample, gap.last - gap.first + 1)
+
+    def slab_mb(self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None) -> int:
+        """Memory of a job in MB that holds some bytes per voxel of a slab, beside the 700 that Python takes."""
+        v = self.plan.volumes[volume]
+        y, x = v.plane(downsample)
+        return 700 + int((slices or v.slab_depth) * y * x * bytes_per_voxel / 1e6)

@@ -1,0 +1,103 @@
+"""Final 2D cells of one slice: carried labels and newcomers, cut into connected pieces, with a table."""
+
+from __future__ import annotations
+
+import cc3d
+import cv2
+import numpy as np
+import pandas as pd
+from skimage.segmentation import watershed
+
+from ultraseg.propagate import foreground
+
+COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body"]
+
+
+def newcomers(
+    labels: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    foreground_threshold: float = 0.5,
+    seed_distance: float = 1.0,
+) -> np.ndarray:
+    """Regions that look like the inside of a cell but that no label reached.
+
+    labels: integers; interior, boundary: uint8; all (Y, X). Interior without a label, more than
+    `seed_distance` pixels from everything else, seeds one region per connected component; these grow by
+    watershed up to the membranes. Returns int32 (Y, X), numbered from 1, 0 elsewhere.
+    """
+    free = labels == 0
+    inside = free & (interior >= 128) & (interior > boundary)
+    if not inside.any():
+        return np.zeros(labels.shape, np.int32)
+    # A rim along a carried cell is no newcomer: the seed must keep its distance from everything else.
+    depth = cv2.distanceTransform(np.pad(inside, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    seeds = cc3d.connected_components((depth > seed_distance).astype(np.uint8), connectivity=4)
+    area = free & foreground(interior, boundary, threshold=foreground_threshold)
+    return watershed(boundary, seeds.astype(np.int32), mask=area).astype(np.int32)
+
+
+def piece_table(
+    pieces: np.ndarray, labels: np.ndarray, confidence: np.ndarray, *, min_body_area: int
+) -> pd.DataFrame:
+    """One row per piece: area, centroid, carried id, mean confidence 0..1, and whether it is a cell body.
+
+    pieces: int32 (Y, X), numbered 1..n; labels: ids (Y, X), constant within a piece; confidence: uint8 (Y,
+    X).
+    """
+    n = int(pieces.max()) if pieces.size else 0
+    y, x = np.nonzero(pieces)
+    piece = pieces[y, x]
+    area = np.bincount(piece, minlength=n + 1)[1:]
+    mean = [
+        np.bincount(piece, v, minlength=n + 1)[1:] / np.maximum(area, 1)
+        for v in (y, x, confidence[y, x] / 255)
+    ]
+    cell = np.zeros(n + 1, np.uint32)
+    cell[piece] = labels[y, x]
+    values = [
+        np.arange(1, n + 1, dtype=np.int32),
+        area,
+        mean[0],
+        mean[1],
+        cell[1:],
+        mean[2],
+        area >= min_body_area,
+    ]
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+def slice_cells(
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    given: bool,
+    min_body_area: int = 200,
+    min_fragment_area: int = 4,
+    foreground_threshold: float = 0.5,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Cut the cells of one slice into connected 2D pieces and describe them.
+
+    Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
+    along membranes (`newcomers`). On a slice the user labelled (`given`), ids stay untouched and nothing is
+    added. labels: ids (Y, X) of `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
+    min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
+    (never on a given slice). Connectivity is 4, so that cells that touch at a corner stay apart.
+    Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
+    (carried id or 0), confidence (mean, 0..1), body.
+    """
+    shapes = {a.shape for a in (labels, confidence, interior, boundary)}
+    if len(shapes) != 1 or labels.ndim != 2:
+        raise ValueError(f"labels, confidence and maps must be equal 2D shapes, got {sorted(shapes)}")
+    pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
+    if not given:
+        fresh = newcomers(labels, interior, boundary, foreground_threshold=foreground_threshold)
+        fresh = cc3d.connected_components(fresh.astype(np.uint32), connectivity=4).astype(np.int32)
+        pieces = np.where(fresh > 0, fresh + pieces.max(), pieces)
+        keep = np.bincount(pieces.ravel()) >= min_fragment_area
+        keep[0] = False
+        pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
+    return pieces, piece_table(pieces, labels, confidence, min_body_area=min_body_area)

@@ -1,0 +1,132 @@
+"""The configuration: checked against the schema, filled with defaults, and across its sections."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from functools import lru_cache
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from ultraseg.errors import UserError
+
+SCHEMA_FILE = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
+
+
+@lru_cache
+def schema() -> dict:
+    """The JSON schema of the configuration."""
+    return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def load_config(given: dict) -> dict:
+    """Check a configuration and return it with all defaults filled in.
+
+    Raises one UserError that lists every problem: unknown keys with the nearest known one, values out of bounds,
+    names that do not fit together.
+    """
+    config = copy.deepcopy(given)
+    validator = jsonschema.Draft202012Validator(schema())
+    problems = [_describe(error) for error in sorted(validator.iter_errors(config), key=_where)]
+    if not problems:
+        config = _fill(config, schema())
+        problems = list(_cross_checks(config))
+    if problems:
+        listed = "\n".join(f"  - {text}" for text in problems)
+        raise UserError(
+            f"The configuration has {len(problems)} problem(s):\n{listed}",
+            "Correct the keys named above; config/README.md describes every key.",
+        )
+    return config
+
+
+def _where(error: jsonschema.ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path)
+
+
+def _describe(error: jsonschema.ValidationError) -> str:
+    where = _where(error) or "top level"
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        texts = []
+        for key in sorted(set(error.instance) - set(known), key=str):
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(known)}"
+            texts.append(f"{where}: unknown key '{key}'; {hint}")
+        return "; ".join(texts)
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"{where}: missing key {', '.join(repr(key) for key in missing)}"
+    if error.validator == "enum":
+        near = difflib.get_close_matches(str(error.instance), [str(v) for v in error.validator_value], n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"{where}: {error.instance!r} is not one of {', '.join(map(str, error.validator_value))}{hint}"
+    if error.validator == "oneOf" and error.context:
+        # Of the alternatives show the one that has the value's own type.
+        best = [e for e in error.context if e.validator != "type"] or error.context
+        return "; ".join(dict.fromkeys(_describe(e) for e in best))
+    return f"{where}: {error.message}"
+
+
+def _resolve(node: dict) -> dict:
+    return schema()["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+
+
+def _fill(value, node: dict):
+    """Defaults of ``node`` filled into ``value``; alternatives are left alone but for objects among them."""
+    node = _resolve(node)
+    if "oneOf" in node and isinstance(value, dict):
+        node = next(n for n in node["oneOf"] if n.get("type") == "object")
+    if not isinstance(value, dict) or node.get("type") != "object":
+        return value
+    known = node.get("properties", {})
+    filled = {key: copy.deepcopy(sub["default"]) for key, sub in known.items() if "default" in sub} | value
+    others = node.get("additionalProperties")
+    return {
+        key: _fill(item, known[key] if key in known else others if isinstance(others, dict) else {})
+        for key, item in filled.items()
+    }
+
+
+def _cross_checks(config: dict):
+    structures, networks, volumes = config["structures"], config["networks"], config["volumes"]
+    cells = [name for name, s in structures.items() if s["kind"] == "cells"]
+    if len(cells) > 1:
+        yield f"structures: {', '.join(cells)} are all of kind cells; only one may be"
+    if "protrusions" in structures:
+        yield "structures.protrusions: protrusions are found by linking cells; choose another name"
+    owner: dict[str, str] = {}
+    for name, network in networks.items():
+        for structure in network["structures"]:
+            if structure not in structures:
+                yield f"networks.{name}.structures: {_unknown(structure, structures)}"
+            elif structure in owner:
+                yield f"networks.{name}.structures: '{structure}' is already predicted by '{owner[structure]}'"
+            owner[structure] = name
+        for key in ("train_on", "apply_to"):
+            for volume in network.get(key, []):
+                if volume not in volumes:
+                    yield f"networks.{name}.{key}: {_unknown(volume, volumes)}"
+        if network["overlap"] >= network["predict_tile"]:
+            yield f"networks.{name}.overlap: {network['overlap']} is not below predict_tile"
+        if network["crop"] > network["tile"]:
+            yield f"networks.{name}.crop: {network['crop']} is larger than tile {network['tile']}"
+    for structure in structures:
+        if structure not in owner:
+            yield f"structures.{structure}: no network predicts it"
+    for name, volume in volumes.items():
+        if ("image" in volume) == ("phantom" in volume):
+            yield f"volumes.{name}: give either image or phantom"
+        if "phantom" in volume and (volume["labels"] or volume["truth"]):
+            yield f"volumes.{name}: a phantom brings its own labels and truth"
+        for key, extra in (("labels", ()), ("truth", ("protrusions",))):
+            for structure in volume[key]:
+                if structure not in structures and structure not in extra:
+                    yield f"volumes.{name}.{key}: {_unknown(structure, [*structures, *extra])}"
+
+
+def _unknown(name: str, known) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"'{name}' is not known; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")

@@ -1,0 +1,216 @@
+"""Scores of a segmentation against labels, gathered slice by slice, and their table for people."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.metrics import (
+    Overlaps,
+    adapted_rand,
+    average_precision,
+    binary_scores,
+    count_overlaps,
+    dice_per_id,
+    merge_overlaps,
+    variation_of_information,
+)
+
+COLUMNS = ["structure", "metric", "split", "value", "n_slices"]
+SPLITS = {
+    "test": "labelled slices that were held out: nothing was trained on them or carried from them",
+    "truth": "slices without a label, against a dense truth",
+    "validation": "labelled slices that chose the model: a little optimistic",
+}
+DEFINITIONS = {
+    "dice": "overlap of prediction and truth: 1 = same pixels, 0 = none in common; for cells the mean over "
+    "all cells in all slices",
+    "dice_pairs": "number of (cell, slice) pairs in that mean",
+    "foreground_dice": "Dice of 'any cell' against 'no cell'",
+    "precision": "part of the predicted pixels that is right",
+    "recall": "part of the true pixels that was found",
+    "adapted_rand_error": "wrongly joined or parted pairs of pixels, 0 = perfect, 1 = all wrong",
+    "adapted_rand_precision": "of pixel pairs joined by the prediction, the part that belongs together (low: "
+    "cells merged)",
+    "adapted_rand_recall": "of pixel pairs that belong together, the part joined by the prediction "
+    "(low: cells split)",
+    "voi_split": "bits lost by splitting true cells, 0 = perfect",
+    "voi_merge": "bits lost by merging true cells, 0 = perfect",
+    "average_precision_50": "objects found / (found + missed + invented); found = more than half in common",
+    "protrusion_right": "part of the true protrusion pixels given to the right cell",
+    "protrusion_wrong": "part given to another cell",
+    "protrusion_none": "part given to no cell",
+}
+DISTANCE = re.compile(r"dice_distance_(\d+)$")
+MERGE_AFTER = 2_000_000  # rows of overlap tables kept before they are summed
+
+
+class CellScore:
+    """Scores of cell ids, and of instances in general, gathered slice by slice in bounded memory.
+
+    Predicted ids are compared as they are: a cell under another number than in the truth is wrong for Dice;
+    adapted Rand error, variation of information and average precision do not depend on the numbers.
+    ``min_voxels``: truth cells with fewer voxels over all slices added do not enter the mean Dice.
+    """
+
+    def __init__(self, structure: str = "cells", split: str = "truth", min_voxels: int = 2400):
+        self.structure, self.split, self.min_voxels = structure, split, min_voxels
+        self._overlaps: list[Overlaps] = []
+        self._pairs: list[pd.DataFrame] = []
+        self._slices: set[int] = set()
+
+    def add(self, z: int, prediction: np.ndarray, truth: np.ndarray, distance: int | None = None) -> None:
+        """Add slice ``z``: label arrays (Y, X), and the distance to the nearest labelled slice if known."""
+        _check_new(z, self._slices)
+        overlaps = count_overlaps(truth, prediction)
+        ids, voxels, dice = dice_per_id(overlaps)
+        distance = -1 if distance is None else int(distance)
+        self._pairs.append(
+            pd.DataFrame({"z": z, "distance": distance, "cell": ids, "voxels": voxels, "dice": dice})
+        )
+        self._overlaps.append(overlaps)
+        if sum(part.voxels.size for part in self._overlaps[1:]) > MERGE_AFTER:
+            self._overlaps = [merge_overlaps(self._overlaps)]
+
+    def pairs(self) -> pd.DataFrame:
+        """Table z, distance (-1 = unknown), cell, voxels, dice of cells of ``min_voxels`` or more."""
+        if not self._pairs:
+            return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice"])
+        pairs = pd.concat(self._pairs, ignore_index=True)
+        total = pairs.groupby("cell")["voxels"].transform("sum")
+        return pairs[total >= self.min_voxels].reset_index(drop=True)
+
+    def rows(self) -> pd.DataFrame:
+        """Scores as rows of metrics.csv; no rows when no slice was added."""
+        if not self._slices:
+            return _table([])
+        overlaps = merge_overlaps(self._overlaps)
+        pairs = self.pairs()
+        error, precision, recall = adapted_rand(overlaps)
+        split, merge = variation_of_information(overlaps)
+        values = {
+            "dice": pairs["dice"].mean(),
+            "dice_pairs": len(pairs),
+            "foreground_dice": _foreground_dice(overlaps),
+            "adapted_rand_error": error,
+            "adapted_rand_precision": precision,
+            "adapted_rand_recall": recall,
+            "voi_split": split,
+            "voi_merge": merge,
+            "average_precision_50": average_precision(overlaps, 0.5, self.min_voxels)[0],
+        }
+        rows = [
+            (self.structure, name, self.split, value, len(self._slices)) for name, value in values.items()
+        ]
+        for distance, group in pairs[pairs["distance"] >= 0].groupby("distance"):
+            name = f"dice_distance_{distance}"
+            rows.append((self.structure, name, self.split, group["dice"].mean(), group["z"].nunique()))
+        return _table(rows)
+
+
+class MaskScore:
+    """Dice, precision and recall of one organelle, its voxels pooled over all slices added."""
+
+    def __init__(self, structure: str, split: str = "truth"):
+        self.structure, self.split = structure, split
+        self._counts: list[tuple[int, int, int, int]] = []  # distance, common, truth, predicted
+        self._slices: set[int] = set()
+
+    def add(self, z: int, prediction: np.ndarray, truth: np.ndarray, distance: int | None = None) -> None:
+        """Add slice ``z``: arrays (Y, X), not 0 = structure."""
+        if prediction.shape != truth.shape:
+            raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
+        _check_new(z, self._slices)
+        found, there = prediction != 0, truth != 0
+        counts = (np.count_nonzero(found & there), np.count_nonzero(there), np.count_nonzero(found))
+        self._counts.append((-1 if distance is None else int(distance), *map(int, counts)))
+
+    def rows(self) -> pd.DataFrame:
+        """Scores as rows of metrics.csv; no rows when no slice was added."""
+        if not self._slices:
+            return _table([])
+        counts = np.array(self._counts)
+        values = binary_scores(*counts[:, 1:].sum(axis=0).tolist())
+        rows = [
+            (self.structure, name, self.split, value, len(self._slices)) for name, value in values.items()
+        ]
+        for distance in np.unique(counts[counts[:, 0] >= 0, 0]):
+            chosen = counts[counts[:, 0] == distance]
+            value = binary_scores(*chosen[:, 1:].sum(axis=0).tolist())["dice"]
+            rows.append((self.structure, f"dice_distance_{distance}", self.split, value, len(chosen)))
+        return _table(rows)
+
+
+class ProtrusionScore:
+    """To which cells the voxels of true protrusions were given."""
+
+    def __init__(self, structure: str = "cells", split: str = "truth"):
+        self.structure, self.split = structure, split
+        self._counts = np.zeros(3, np.int64)  # right, wrong, none
+        self._slices: set[int] = set()
+        self._with_protrusion = 0
+
+    def add(self, z: int, prediction: np.ndarray, protrusions: np.ndarray) -> None:
+        """Add slice ``z``: predicted cell ids (Y, X), and the true id at protrusion voxels (0 elsewhere)."""
+        if prediction.shape != protrusions.shape:
+            raise ValueError(f"protrusions have shape {protrusions.shape}, prediction {prediction.shape}")
+        _check_new(z, self._slices)
+        inside = protrusions != 0
+        given, true = prediction[inside], protrusions[inside]
+        right, none = np.count_nonzero(given == true), np.count_nonzero(given == 0)
+        self._counts += (right, given.size - right - none, none)
+        self._with_protrusion += given.size > 0
+
+    def rows(self) -> pd.DataFrame:
+        """Scores as rows of metrics.csv (n_slices: those with protrusions); no rows without protrusions."""
+        total = self._counts.sum()
+        if total == 0:
+            return _table([])
+        names = ("protrusion_right", "protrusion_wrong", "protrusion_none")
+        return _table(
+            [
+                (self.structure, name, self.split, count / total, self._with_protrusion)
+                for name, count in zip(names, self._counts.tolist(), strict=True)
+            ]
+        )
+
+
+def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> np.ndarray:
+    """For each slice the distance to the nearest labelled slice; -1 everywhere when none is labelled."""
+    zs = np.unique(np.fromiter(labelled, np.int64))
+    if zs.size == 0:
+        return np.full(n_slices, -1, np.int64)
+    return np.abs(np.arange(n_slices)[:, None] - zs[None, :]).min(axis=1)
+
+
+def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One metrics table (columns structure, metric, split, value, n_slices) from those of several scores."""
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else _table([])
+
+
+def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Dice against the distance to the nearest labelled slice: structure, split, distance, dice, n_slices."""
+    distance = metrics["metric"].astype(str).str.extract(DISTANCE, expand=False)
+    found = metrics[distance.notna()].rename(columns={"value": "dice"})
+    found = found.assign(distance=distance[distance.notna()].astype(int))
+    found = found[["structure", "split", "distance", "dice", "n_slices"]]
+    return found.sort_values(["structure", "split", "distance"], ignore_index=True)
+
+
+def _foreground_dice(overlaps: Overlaps) -> float:
+    truth, predicted = overlaps.truth != 0, overlaps.predicted != 0
+    counts = (int(overlaps.voxels[chosen].sum()) for chosen in (truth & predicted, truth, predicted))
+    return binary_scores(*counts)["dice"]
+
+
+def _check_new(z: int, slices: set[int]) -> None:
+    if z in slices:
+        raise ValueError(f"slice {z} was added twice")
+    slices.add(z)
+
+
+def _table(rows: list[tuple]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"value": float, "n_slices": int})

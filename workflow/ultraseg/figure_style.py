@@ -1,0 +1,111 @@
+"""What all figures share: colours, scale bars, sizes, and saving.
+
+Colours of ids and structures depend on nothing but the id or the name, so that they agree between figures.
+"""
+
+import math
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+MAX_WIDTH = 1600
+DPI = 100
+INK = "#222222"
+FAINT = "#888888"
+
+# chosen one after the other as far as possible from all before, in CIELAB of normal, deuteranope and protanope
+# sight (matrices of Machado et al., IEEE TVCG 2009); all are bright and colourful enough to stand out from grey
+ID_COLOURS = np.array(
+    [
+        *((0, 113, 179), (0, 255, 0), (9, 123, 57), (94, 57, 255), (217, 236, 161), (66, 227, 255)),
+        *((0, 170, 0), (94, 123, 255), (227, 142, 123), (161, 161, 255), (161, 227, 94), (76, 123, 19)),
+        *((208, 132, 198), (217, 0, 189), (161, 179, 85), (161, 19, 208), (0, 217, 9), (142, 85, 142)),
+        *((198, 85, 76), (142, 217, 161), (94, 94, 255), (246, 94, 227), (0, 170, 104), (132, 217, 123)),
+        *((208, 246, 94), (255, 179, 246), (151, 255, 132), (161, 132, 57), (198, 28, 0), (9, 94, 217)),
+        *((104, 198, 57), (28, 151, 217)),
+    ],
+    np.uint8,
+)
+
+# Okabe and Ito's colours, safe for the colour-blind
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+STRUCTURE_COLOURS = {
+    "cells": "#0072B2",
+    "nuclei": "#56B4E9",
+    "nucleoli": "#CC79A7",
+    "mitochondria": "#E69F00",
+    "lysosomes": "#009E73",
+    "endosomes": "#D55E00",
+}
+SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
+    "train": ("#0072B2", "o", True),
+    "validation": ("#E69F00", "s", True),
+    "test": ("#D55E00", "D", True),
+    "truth": ("#009E73", "^", False),
+}
+
+
+def id_colours(ids: np.ndarray) -> np.ndarray:
+    """RGB colours (..., 3), uint8, of ids of any shape; 0 is black, the same id has the same colour everywhere."""
+    mixed = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)  # Knuth's multiplicative hash
+    colours = ID_COLOURS[(mixed >> np.uint32(7)) % np.uint32(len(ID_COLOURS))]
+    colours[np.asarray(ids) == 0] = 0
+    return colours
+
+
+def structure_colours(names: Iterable[str]) -> dict[str, str]:
+    """A fixed colour for each structure; unknown names get one by a hash of the name."""
+    colours = {}
+    for name in names:
+        free = [colour for colour in PALETTE if colour not in STRUCTURE_COLOURS.values()] + list(PALETTE)
+        colours[name] = STRUCTURE_COLOURS.get(name, free[zlib.crc32(name.encode()) % len(free)])
+    return colours
+
+
+def split_style(split: str) -> dict:
+    """Keywords for matplotlib's plot that mark a split by colour, shape and filling."""
+    colour, marker, filled = SPLIT_STYLES.get(split, (FAINT, "v", True))
+    return {"color": colour, "marker": marker, "markerfacecolor": colour if filled else "white"}
+
+
+def scale_bar(width: int, nm_per_pixel: float, fraction: float = 0.25) -> tuple[int, str]:
+    """Pixels and text of a scale bar: the longest 1, 2 or 5 x 10^n that fits ``fraction`` of the width."""
+    longest = width * nm_per_pixel * fraction
+    if not longest > 0:
+        raise ValueError(f"width {width} at {nm_per_pixel} nm per pixel leaves no room for a scale bar")
+    power = 10.0 ** math.floor(math.log10(longest) + 1e-9)
+    length = max(step * power for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9))
+    return round(length / nm_per_pixel), f"{length / 1000:g} µm"
+
+
+def new_figure(width: int = 1200, height: int = 600) -> Figure:
+    """An empty figure of a size in pixels, not wider than 1600, that needs no display."""
+    figure = Figure(figsize=(min(width, MAX_WIDTH) / DPI, height / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: str) -> None:
+    """Write a PNG of exactly the size of the figure; the same figure gives the same bytes."""
+    figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+
+
+def empty_figure(path: str, message: str, width: int = 1200, height: int = 160) -> None:
+    """Write a figure that says why there is nothing to show."""
+    figure = new_figure(width, height)
+    figure.text(0.5, 0.5, message, ha="center", va="center", color=FAINT, fontsize=13)
+    save(figure, path)
+
+
+def tidy(axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = "y") -> None:
+    """Give axes the common look: no box, faint grid, title on the left."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title, loc="left", fontsize=12, color=INK)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, color="#dddddd", linewidth=0.8)

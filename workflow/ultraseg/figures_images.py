@@ -1,0 +1,169 @@
+"""Figures of slices: raw and with labels on top, at identical layout so that a report can toggle between them."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from ultraseg.figure_style import (
+    INK,
+    MAX_WIDTH,
+    empty_figure,
+    id_colours,
+    new_figure,
+    save,
+    scale_bar,
+    structure_colours,
+)
+
+GAP, HEAD = 8, 26  # pixels between panels, and for the line of text above each
+
+
+def overlay_montage(
+    images: Sequence[np.ndarray],
+    labels: Sequence[np.ndarray | None],
+    zs: Sequence[int],
+    voxel_size_nm: tuple[float, float, float],
+    path: str,
+    overlay: bool = True,
+    structure: str | None = None,
+    outlines: Mapping[str, Sequence[np.ndarray | None]] | None = None,
+    captions: Sequence[str] | None = None,
+    columns: int | None = None,
+    width: int = MAX_WIDTH,
+    opacity: float = 0.35,
+) -> None:
+    """Write a montage of slices, plain or with labels as translucent areas and contours, with a scale bar.
+
+    ``images`` uint8 (Y, X), ``labels`` ids (Y, X) or None, one per slice; a label array may be smaller than its
+    image (made at a reduced scale). With ``structure`` all labels get that structure's colour (a mask), else
+    each id its own. ``outlines``: masks by structure, one or None per slice, drawn as contours only.
+    The voxel size is that of ``images``, z, y, x.
+    The layout does not depend on ``overlay``, so the two variants lie exactly on one another.
+    """
+    if len(images) == 0:
+        empty_figure(path, "No slices to show.", width)
+        return
+    height, panel = _panel_size(images[0].shape, voxel_size_nm, len(images), columns, width)
+    nm_per_pixel = images[0].shape[1] * voxel_size_nm[2] / panel
+    columns = (width + GAP) // (panel + GAP)
+    lines = -(-len(images) // columns)
+    legend = HEAD if outlines else 0
+    figure = new_figure(width, lines * (height + HEAD + GAP) + legend)
+    captions = captions or [f"slice {z}" for z in zs]
+    for index, image in enumerate(images):
+        size = (height, panel)
+        rgb = grey_panel(image, size)
+        if overlay:
+            rgb = draw_labels(rgb, labels[index], structure, opacity)
+            for name, masks in (outlines or {}).items():
+                rgb = draw_labels(rgb, masks[index], name, 0.0)
+        if index == 0:
+            bar, text = scale_bar(panel, nm_per_pixel)
+            draw_scale_bar(rgb, bar)
+        left = (index % columns) * (panel + GAP)
+        top = (index // columns) * (height + HEAD + GAP)
+        _place(figure, rgb, left, top + HEAD, captions[index])
+        if index == 0:
+            _bar_text(figure, text, left + 12 + bar / 2, top + HEAD + height - 22)
+    if outlines:
+        _legend(figure, list(outlines), overlay)
+    save(figure, path)
+
+
+def grey_panel(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a grey slice (Y, X) to ``size`` (rows, columns) as RGB, averaging where it shrinks."""
+    shrinks = image.shape[0] >= size[0] and image.shape[1] >= size[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    grey = cv2.resize(np.ascontiguousarray(image, np.uint8), size[::-1], interpolation=method)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def draw_labels(
+    rgb: np.ndarray, labels: np.ndarray | None, structure: str | None = None, opacity: float = 0.35
+) -> np.ndarray:
+    """Return the panel with labels: areas mixed in at ``opacity``, contours in full colour, 0 left as it is."""
+    if labels is None:
+        return rgb
+    rows, columns = rgb.shape[:2]
+    y = np.arange(rows) * labels.shape[0] // rows
+    x = np.arange(columns) * labels.shape[1] // columns
+    shown = np.asarray(labels)[np.ix_(y, x)]  # nearest neighbour: ids cannot be averaged
+    inside = shown != 0
+    if structure is None:
+        colours = id_colours(shown)
+    else:
+        colour = np.array(to_rgb(structure_colours([structure])[structure]))
+        colours = np.broadcast_to(np.round(255 * colour).astype(np.uint8), rgb.shape)
+        shown = inside
+    mixed = rgb.copy()
+    mixed[inside] = np.round((1 - opacity) * rgb[inside] + opacity * colours[inside]).astype(np.uint8)
+    edges = _contours(shown) & inside
+    mixed[edges] = colours[edges]
+    return mixed
+
+
+def draw_scale_bar(rgb: np.ndarray, length: int, thickness: int = 5, margin: int = 12) -> None:
+    """Draw a white bar with a black rim of exactly ``length`` pixels into the lower left of a panel, in place."""
+    bottom = rgb.shape[0] - margin
+    rgb[bottom - thickness - 1 : bottom + 1, margin - 1 : margin + length + 1] = 0
+    rgb[bottom - thickness : bottom, margin : margin + length] = 255
+
+
+def _panel_size(
+    shape: tuple[int, int],
+    voxel_size_nm: tuple[float, float, float],
+    count: int,
+    columns: int | None,
+    width: int,
+) -> tuple[int, int]:
+    """Height and width of a panel in pixels, at true proportions."""
+    aspect = (shape[0] * voxel_size_nm[1]) / (shape[1] * voxel_size_nm[2])
+    columns = columns or min(count, 3 if count <= 6 else 4)
+    panel = (width - (columns - 1) * GAP) // columns
+    return max(1, round(panel * aspect)), panel
+
+
+def _contours(labels: np.ndarray) -> np.ndarray:
+    """Pixels whose id differs from that of a neighbour: lines two pixels wide between two ids."""
+    edges = np.zeros(labels.shape, bool)
+    vertical = labels[1:] != labels[:-1]
+    horizontal = labels[:, 1:] != labels[:, :-1]
+    edges[1:] |= vertical
+    edges[:-1] |= vertical
+    edges[:, 1:] |= horizontal
+    edges[:, :-1] |= horizontal
+    return edges
+
+
+def _place(figure: Figure, rgb: np.ndarray, left: int, top: int, caption: str) -> None:
+    """Put an array into the figure so that one value is exactly one pixel, with a caption above."""
+    total_width, total_height = figure.canvas.get_width_height()
+    figure.figimage(rgb, left, total_height - top - rgb.shape[0], origin="upper", resize=False)
+    figure.text(
+        left / total_width,
+        1 - (top - 6) / total_height,
+        caption,
+        va="bottom",
+        ha="left",
+        fontsize=11,
+        color=INK,
+    )
+
+
+def _bar_text(figure: Figure, text: str, x: float, y: float) -> None:
+    width, height = figure.canvas.get_width_height()
+    rim = [withStroke(linewidth=3, foreground="black")]
+    figure.text(x / width, 1 - y / height, text, ha="center", va="bottom", color="white", path_effects=rim)
+
+
+def _legend(figure: Figure, names: list[str], visible: bool) -> None:
+    if not visible:
+        return
+    colours = structure_colours(names)
+    lines = [Line2D([], [], color=colours[name], linewidth=3, label=name) for name in names]
+    figure.legend(handles=lines, loc="lower left", ncols=len(lines), frameon=False, borderaxespad=0.1)

@@ -1,0 +1,114 @@
+"""Label images: runs, overlaps, renumbering and smooth enlargement, shared by objects, link and measure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def label_runs(*slices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Cut the rows of one or more equally shaped label slices into runs in which no slice changes.
+
+    slices: integers (Y, X). Returns the value of every slice per run, the flat index where each run starts
+    and its length (int64). Runs end with their row. All sums over pixels become sums over far fewer runs.
+    """
+    shape = slices[0].shape
+    if any(s.shape != shape for s in slices):
+        raise ValueError(f"slices differ in shape: {[s.shape for s in slices]}")
+    change = np.ones(shape, bool)
+    if len(slices) and shape[1:] and shape[1] > 1:
+        np.not_equal(slices[0][:, 1:], slices[0][:, :-1], out=change[:, 1:])
+        for s in slices[1:]:
+            change[:, 1:] |= s[:, 1:] != s[:, :-1]
+    starts = np.flatnonzero(change)
+    lengths = np.diff(starts, append=change.size)
+    return [np.ascontiguousarray(s).reshape(-1)[starts] for s in slices], starts, lengths
+
+
+def overlap_counts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels that every pair of labels of two slices shares: joint histogram without background.
+
+    a, b: non-negative integers (Y, X). Returns int64 arrays (labels of a, labels of b, pixels), sorted by a,
+    b.
+    """
+    (value_a, value_b), _, lengths = label_runs(a, b)
+    both = (value_a > 0) & (value_b > 0)
+    return sum_pairs(value_a[both], value_b[both], lengths[both])
+
+
+def sum_pairs(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum `counts` over equal pairs (a, b) of non-negative integers; int64, sorted by a, then b."""
+    a, b = a.astype(np.int64), b.astype(np.int64)
+    if not len(a):
+        empty = np.zeros(0, np.int64)
+        return empty, empty, empty
+    base = int(b.max()) + 1
+    if int(a.max()) >= 2**62 // base:
+        raise ValueError(f"labels too large to pair: {int(a.max())} and {base - 1}")
+    keys, inverse = np.unique(a * base + b, return_inverse=True)
+    # Exact: a slice has far fewer than 2**53 pixels.
+    total = np.bincount(inverse, weights=counts, minlength=len(keys)).astype(np.int64)
+    return keys // base, keys % base, total
+
+
+def label_sizes(labels: np.ndarray, count: int) -> np.ndarray:
+    """Voxels of the labels 1..count of a stack (n, Y, X), as int64 (count + 1,) with index 0 set to 0."""
+    sizes = np.zeros(count + 1, np.int64)
+    for one in labels:
+        (values,), _, lengths = label_runs(one)
+        inside = values > 0
+        sizes += np.bincount(values[inside], weights=lengths[inside], minlength=count + 1).astype(np.int64)
+    return sizes
+
+
+def relabel(labels: np.ndarray, lut: np.ndarray) -> np.ndarray:
+    """Replace every label by `lut[label]`: labels (n, Y, X) or (Y, X), lut uint32 with lut[0] == 0.
+
+    Raises ValueError when a label is beyond the table.
+    """
+    if labels.size and int(labels.max()) >= len(lut):
+        raise ValueError(f"label {int(labels.max())} is beyond the table of {len(lut)} entries")
+    if lut[0] != 0:
+        raise ValueError(f"background must stay 0, the table maps it to {lut[0]}")
+    return np.take(lut.astype(np.uint32, copy=False), labels)
+
+
+def upsample_labels(labels: np.ndarray, downsample: int, shape: tuple[int, int]) -> np.ndarray:
+    """Enlarge a label slice with smooth outlines: the four nearest small pixels vote with bilinear weights.
+
+    labels: integers (Y', X'), where pixel i covers the pixels i * d .. i * d + d - 1 of the result; shape:
+    (Y, X) with Y <= Y' * d. Keeps the type. Ties go to the lowest label. `downsample` 1 returns the labels
+    unchanged. Raises ValueError when `shape` does not fit.
+    """
+    d = downsample
+    if any(not (n - 1) * d < full <= n * d for n, full in zip(labels.shape, shape, strict=True)):
+        raise ValueError(f"labels {labels.shape} enlarged {d} times do not give {shape}")
+    if d == 1:
+        return labels
+    padded = np.pad(labels, 1, mode="edge")
+    corners = np.stack([padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]])
+    # A block of d x d pixels between four small-pixel centres; only blocks on an outline need a vote.
+    ny, nx = corners.shape[1:]
+    blocks = np.empty((ny, d, nx, d), labels.dtype)
+    blocks[:] = corners[0][:, None, :, None]
+    cy, cx = np.nonzero((corners[1:] != corners[0]).any(axis=0))
+    blocks[cy, :, cx, :] = _vote(corners[:, cy, cx], d)
+    first = d - d // 2
+    large = blocks.reshape(ny * d, nx * d)
+    return np.ascontiguousarray(large[first : first + shape[0], first : first + shape[1]])
+
+
+def _vote(corners: np.ndarray, d: int) -> np.ndarray:
+    """Winning labels (k, d, d) of blocks with corner labels (4, k): integer weights, so ties are exact."""
+    far = 2 * np.arange(d) + (1 - d % 2)  # distance from the upper/left centre in 1 / (2 d) of a small pixel
+    near = 2 * d - far
+    weights = np.stack([np.outer(p, q) for p in (near, far) for q in (near, far)]).astype(np.int32)
+    order = np.argsort(corners, axis=0, kind="stable")  # lowest label first: the first maximum wins a tie
+    labels = np.take_along_axis(corners, order, axis=0)
+    best = np.full((corners.shape[1], d, d), -1, np.int32)
+    winner = np.zeros_like(best, dtype=corners.dtype)
+    for candidate in labels:
+        score = np.tensordot((corners == candidate).astype(np.int32), weights, axes=(0, 0))
+        better = score > best
+        best[better] = score[better]
+        winner = np.where(better, candidate[:, None, None], winner)
+    return winner

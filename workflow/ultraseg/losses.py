@@ -1,0 +1,60 @@
+"""Losses on probability maps that count only what is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+
+def pack(target, weight):
+    """Target and weight (n, y, x, K) as one array (n, y, x, 2 K), the form in which the losses take the truth."""
+    return ops.concatenate([target, weight], axis=-1)
+
+
+def _unpack(truth, probability):
+    k = probability.shape[-1]
+    truth = ops.cast(truth, "float32") / 255.0
+    return truth[..., :k], truth[..., k:], ops.cast(probability, "float32")
+
+
+def _mean_of_known(per_channel, weight_sum):
+    """Mean over the channels that have any label in the batch; zero when none has."""
+    known = ops.cast(weight_sum > 0, "float32")
+    return ops.sum(per_channel * known) / ops.maximum(ops.sum(known), 1.0)
+
+
+def _dice_per_channel(target, weight, probability, smooth: float):
+    axes = (0, 1, 2)
+    overlap = ops.sum(weight * target * probability, axis=axes)
+    total = ops.sum(weight * (target + probability), axis=axes)
+    return 1.0 - (2.0 * overlap + smooth) / (total + smooth)
+
+
+def soft_dice(truth, probability):
+    """The paper's loss: one minus soft Dice over the batch, mean over the labelled channels."""
+    target, weight, probability = _unpack(truth, probability)
+    dice = _dice_per_channel(target, weight, probability, 1.0)
+    return _mean_of_known(dice, ops.sum(weight, axis=(0, 1, 2)))
+
+
+def dice_cross_entropy(truth, probability):
+    """Soft Dice plus cross-entropy, each a mean over labelled pixels, then over the labelled channels."""
+    target, weight, probability = _unpack(truth, probability)
+    weight_sum = ops.sum(weight, axis=(0, 1, 2))
+    p = ops.clip(probability, 1e-6, 1.0 - 1e-6)
+    entropy = -(target * ops.log(p) + (1.0 - target) * ops.log(1.0 - p))
+    entropy = ops.sum(weight * entropy, axis=(0, 1, 2)) / ops.maximum(weight_sum, 1.0)
+    # Ten pixels: an empty batch with few false positives is not a Dice of zero.
+    return _mean_of_known(entropy + _dice_per_channel(target, weight, probability, 10.0), weight_sum)
+
+
+LOSSES: dict[str, Callable] = {"dice_cross_entropy": dice_cross_entropy, "soft_dice": soft_dice}
+
+
+def loss_by_name(name: str) -> Callable:
+    """Loss function for ``model.compile``: 'dice_cross_entropy' (default) or 'soft_dice' (the paper's)."""
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}; known are {sorted(LOSSES)}")
+    return keras.saving.register_keras_serializable("ultraseg")(LOSSES[name])

@@ -1,0 +1,181 @@
+"""Measures of agreement between two segmentations, computed from the table of how often their ids meet.
+
+The table (truth id, predicted id, voxels) of a volume is the sum of the tables of its slices, so every
+measure here can be gathered slice by slice and equals the one of the whole volume.
+"""
+
+from typing import NamedTuple
+
+import fastremap
+import numpy as np
+import pandas as pd
+
+LARGEST_DENSE_TABLE = 20_000_000
+
+
+class Overlaps(NamedTuple):
+    """Voxels with ``truth[i]`` in the truth and ``predicted[i]`` in the prediction; pairs occur once."""
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    voxels: np.ndarray
+
+
+def count_overlaps(truth: np.ndarray, predicted: np.ndarray) -> Overlaps:
+    """Count the pairs of ids of two label arrays of one shape (any number of dimensions, 0 included)."""
+    if truth.shape != predicted.shape:
+        raise ValueError(f"truth has shape {truth.shape}, prediction {predicted.shape}")
+    truth_ids, truth_index = _compact(truth)
+    predicted_ids, predicted_index = _compact(predicted)
+    size = truth_ids.size * predicted_ids.size
+    key = truth_index * np.int64(predicted_ids.size) + predicted_index
+    if size <= LARGEST_DENSE_TABLE:
+        counts = np.bincount(key, minlength=size)
+        pairs = np.flatnonzero(counts)
+        counts = counts[pairs]
+    else:
+        pairs, counts = np.unique(key, return_counts=True)
+    first, second = np.divmod(pairs, max(predicted_ids.size, 1))
+    return Overlaps(truth_ids[first].astype(np.int64), predicted_ids[second].astype(np.int64), counts)
+
+
+def merge_overlaps(parts: list[Overlaps]) -> Overlaps:
+    """Sum tables of parts of a volume into the table of the volume."""
+    if not parts:
+        return Overlaps(*(np.zeros(0, np.int64) for _ in range(3)))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Overlaps._fields}
+    table = pd.DataFrame(columns).groupby(["truth", "predicted"], as_index=False)["voxels"].sum()
+    return Overlaps(*(table[name].to_numpy() for name in Overlaps._fields))
+
+
+def dice_per_id(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dice of each id of the truth (0 left out) with the same id of the prediction.
+
+    Returns ids, their voxels in the truth and their Dice, 2 * common / (truth + predicted) voxels.
+    """
+    ids, truth_voxels = _sum_by(overlaps.truth, overlaps.voxels)
+    predicted_ids, predicted_voxels = _sum_by(overlaps.predicted, overlaps.voxels)
+    same = overlaps.truth == overlaps.predicted
+    common = _look_up(ids, overlaps.truth[same], overlaps.voxels[same])
+    total = truth_voxels + _look_up(ids, predicted_ids, predicted_voxels)
+    keep = ids != 0
+    return ids[keep], truth_voxels[keep], 2.0 * common[keep] / total[keep]
+
+
+def adapted_rand(overlaps: Overlaps) -> tuple[float, float, float]:
+    """Adapted Rand error with its precision and recall; voxels whose truth is 0 are ignored.
+
+    precision: of voxel pairs joined by the prediction, those joined in the truth (low: false mergers);
+    recall: of pairs joined in the truth, those joined by the prediction (low: false splits).
+    Error = 1 - F score, as in Arganda-Carreras et al., Front. Neuroanat. 2015, 9:142. NaN where no pair is.
+    """
+    truth_sizes, predicted_sizes, joint = _sizes(overlaps)
+    voxels = joint.sum()
+    both = (joint**2).sum() - voxels
+    in_truth = (truth_sizes**2).sum() - voxels
+    in_prediction = (predicted_sizes**2).sum() - voxels
+    return (
+        1.0 - _ratio(2.0 * both, in_truth + in_prediction),
+        _ratio(both, in_prediction),
+        _ratio(both, in_truth),
+    )
+
+
+def variation_of_information(overlaps: Overlaps) -> tuple[float, float]:
+    """Variation of information in bits, as (split, merge); voxels whose truth is 0 are ignored.
+
+    split = H(prediction | truth), merge = H(truth | prediction) (Meila 2007); NaN where there is no voxel.
+    """
+    truth_sizes, predicted_sizes, joint = _sizes(overlaps)
+    voxels = joint.sum()
+    if voxels == 0:
+        return float("nan"), float("nan")
+    joint_entropy = _entropy(joint / voxels)
+    return (
+        float(max(joint_entropy - _entropy(truth_sizes / voxels), 0.0)),
+        float(max(joint_entropy - _entropy(predicted_sizes / voxels), 0.0)),
+    )
+
+
+def average_precision(
+    overlaps: Overlaps, iou: float = 0.5, min_voxels: int = 0
+) -> tuple[float, int, int, int]:
+    """Matched / (matched + missed + invented) instances, and these three counts.
+
+    A true and a predicted instance match when their intersection over union exceeds ``iou`` (at least 0.5, so
+    that matches are unique). Instances below ``min_voxels`` are neither missed nor invented. NaN without any.
+    """
+    if not 0.5 <= iou < 1:
+        raise ValueError(f"iou is {iou}, must lie in [0.5, 1)")
+    truth_ids, truth_sizes = _sum_by(overlaps.truth, overlaps.voxels)
+    predicted_ids, predicted_sizes = _sum_by(overlaps.predicted, overlaps.voxels)
+    both = (overlaps.truth != 0) & (overlaps.predicted != 0)
+    truth, predicted, common = (column[both] for column in overlaps)
+    union = (
+        _look_up(truth, truth_ids, truth_sizes) + _look_up(predicted, predicted_ids, predicted_sizes) - common
+    )
+    matched = common > iou * union
+    large_truth = truth_ids[(truth_ids != 0) & (truth_sizes >= min_voxels)]
+    large_predicted = predicted_ids[(predicted_ids != 0) & (predicted_sizes >= min_voxels)]
+    hits = int(np.isin(truth[matched], large_truth).sum())
+    missed = int(large_truth.size - hits)
+    invented = int((~np.isin(large_predicted, predicted[matched])).sum())
+    return _ratio(hits, hits + missed + invented), hits, missed, invented
+
+
+def binary_scores(common: int, truth: int, predicted: int) -> dict[str, float]:
+    """Dice, precision and recall of a mask from its voxel counts; NaN where nothing could be measured."""
+    return {
+        "dice": _ratio(2 * common, truth + predicted),
+        "precision": _ratio(common, predicted),
+        "recall": _ratio(common, truth),
+    }
+
+
+def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ids in rising order, and for each voxel the index of its id."""
+    flat = np.ascontiguousarray(labels).ravel()
+    if flat.dtype == bool:
+        flat = flat.view(np.uint8)
+    ids = fastremap.unique(flat)
+    if ids.size == 0:
+        return ids, flat.astype(np.int64)
+    largest = int(ids[-1])
+    if largest < 1 << 24 and int(ids[0]) >= 0:  # a look-up table is far faster than sorting
+        table = np.zeros(largest + 1, np.int32)
+        table[ids] = np.arange(ids.size)
+        return ids, table[flat].astype(np.int64)
+    return ids, np.searchsorted(ids, flat)
+
+
+def _sum_by(ids: np.ndarray, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    unique, index = np.unique(ids, return_inverse=True)
+    return unique, np.bincount(index, weights=voxels, minlength=unique.size).astype(np.int64)
+
+
+def _look_up(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Value of each wanted id, 0 where it is not among ``ids`` (rising, unique)."""
+    if ids.size == 0:
+        return np.zeros(wanted.shape, np.int64)
+    position = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
+    return np.where(ids[position] == wanted, values[position], 0)
+
+
+def _sizes(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sizes of the truth's and the prediction's ids and of their pairs where the truth is not 0."""
+    inside = overlaps.truth != 0
+    truth, predicted, joint = (column[inside] for column in overlaps)
+    # float64: squares of the sizes of large cells do not fit 64-bit integers
+    return (
+        _sum_by(truth, joint)[1].astype(float),
+        _sum_by(predicted, joint)[1].astype(float),
+        joint.astype(float),
+    )
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    return float(-(probabilities * np.log2(probabilities)).sum())
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part) / float(whole) if whole else float("nan")

@@ -1,0 +1,112 @@
+"""Networks: image slices in, one probability map per channel out; Keras 3 on any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from ultraseg.tiles import MEAN, SPREAD
+
+FILTERS = {"resunet": (16, 32, 64, 128), "resunet_paper": (64, 128, 256, 512, 512, 1024)}
+MOMENTUM = 0.9  # Keras' 0.99 needs thousands of steps before batch norm can be used at prediction
+
+
+def build_network(
+    architecture: str,
+    input_channels: int,
+    output_channels: int,
+    *,
+    filters: Sequence[int] | None = None,
+    size: int | None = None,
+    batch: int | None = None,
+) -> keras.Model:
+    """Build a network by name: 'resunet' (slim, the default) or 'resunet_paper' (Machireddy et al. 2023).
+
+    Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``network_stride``.
+    Output: probabilities (batch, y, x, output_channels). ``size`` and ``batch`` fix the input's shape.
+    """
+    if architecture not in FILTERS:
+        raise ValueError(f"unknown architecture {architecture!r}; known are {sorted(FILTERS)}")
+    filters = tuple(filters or FILTERS[architecture])
+    image = keras.Input((size, size, input_channels), batch_size=batch, name="image")
+    body = _resunet if architecture == "resunet" else _resunet_paper
+    x = body(image, filters)
+    probability = layers.Conv2D(output_channels, 1, activation="sigmoid", name="probability")(x)
+    return keras.Model(image, probability, name=architecture)
+
+
+def network_stride(architecture: str, filters: Sequence[int] | None = None) -> int:
+    """Sizes of the network's input are multiples of this."""
+    levels = len(filters or FILTERS[architecture])
+    return 2 ** (levels - 1 if architecture == "resunet" else levels - 2)
+
+
+# ---------------------------------------------------------------- slim residual U-Net
+def _conv_norm(x, filters: int, size: int, name: str):
+    x = layers.Conv2D(filters, size, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
+
+
+def _residual(x, filters: int, name: str):
+    """Two 3x3 convolutions and a shortcut; norm after convolution, so that it folds into it at prediction."""
+    shortcut = x if x.shape[-1] == filters else _conv_norm(x, filters, 1, f"{name}_shortcut")
+    x = layers.ReLU(name=f"{name}_relu1")(_conv_norm(x, filters, 3, f"{name}_1"))
+    x = _conv_norm(x, filters, 3, f"{name}_2")
+    return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, shortcut]))
+
+
+def _resunet(image, filters: Sequence[int]):
+    """One convolution at full size, residual blocks below, added skips: most of the time is spent at full size."""
+    x = layers.Rescaling(1 / SPREAD, -MEAN / SPREAD, name="rescale")(image)
+    x = layers.ReLU(name="stem_relu")(_conv_norm(x, filters[0], 3, "stem"))
+    skips = []
+    for level, width in enumerate(filters[1:], 1):
+        skips.append(x)
+        x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
+        x = _residual(x, width, f"down{level}")
+    for level in reversed(range(len(skips))):
+        x = layers.Conv2DTranspose(filters[level], 2, strides=2, name=f"up{level}_transpose")(x)
+        x = layers.Add(name=f"up{level}_skip")([x, skips[level]])
+        if level:
+            x = _residual(x, filters[level], f"up{level}")
+    return layers.ReLU(name="head_relu")(_conv_norm(x, filters[0], 3, "head"))
+
+
+# ---------------------------------------------------------------- the paper's ResUNet
+def _norm_relu(x, name: str):
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _preactivation(x, filters: int, name: str, stride: int = 1):
+    shortcut = x
+    if stride > 1:
+        # A strided 1x1 convolution crashes TensorFlow's oneDNN gradient; picking pixels first is the same map.
+        shortcut = layers.MaxPooling2D(1, strides=stride, name=f"{name}_pick")(shortcut)
+    shortcut = layers.Conv2D(filters, 1, name=f"{name}_shortcut")(shortcut)
+    x = _norm_relu(x, f"{name}_1")
+    x = layers.Conv2D(filters, 3, strides=stride, padding="same", name=f"{name}_conv1")(x)
+    x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(_norm_relu(x, f"{name}_2"))
+    return layers.Add(name=f"{name}_add")([x, shortcut])
+
+
+def _resunet_paper(image, filters: Sequence[int]):
+    *encoder, bridge = filters
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="input_norm")(image)
+    shortcut = layers.Conv2D(encoder[0], 1, name="stem_shortcut")(x)
+    x = layers.Conv2D(encoder[0], 3, padding="same", name="stem_conv1")(x)
+    x = layers.Conv2D(encoder[0], 3, padding="same", name="stem_conv2")(_norm_relu(x, "stem"))
+    x = layers.Add(name="stem_add")([x, shortcut])
+    skips = []
+    for level, width in enumerate(encoder[1:], 1):
+        skips.append(x)
+        x = _preactivation(x, width, f"down{level}", stride=2)
+    x = _preactivation(x, bridge, "bridge")
+    for level in reversed(range(len(skips))):
+        width = encoder[level]
+        x = layers.Conv2DTranspose(width, 3, strides=2, padding="same", name=f"up{level}_transpose")(x)
+        x = layers.Concatenate(name=f"up{level}_concat")([x, skips[level]])
+        x = _preactivation(x, width, f"up{level}")
+    return x

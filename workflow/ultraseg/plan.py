@@ -1,0 +1,347 @@
+"""The plan of a run: from the configuration and the files on disk to volumes, slabs, splits and array shapes.
+
+Made each time the Snakefile is parsed, so it opens no file but the header of one slice per volume and of
+multi-page files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ultraseg.errors import UserError
+from ultraseg.ome import image_attributes, label_attributes, labels_attributes
+from ultraseg.phantom import TRUTH, phantom_files
+from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between, pyramid_levels, slab_count
+from ultraseg.slabs import slab_range, slabs_of
+from ultraseg.splits import split_slices
+from ultraseg.tiff_names import SliceRef, SliceSource, resolve_slices
+
+RESULTS = "results"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network: its settings, what it predicts, and where it is trained and applied."""
+
+    name: str
+    settings: dict
+    structures: tuple[str, ...]
+    channels: tuple[str, ...]
+    train_on: tuple[str, ...]
+    apply_to: tuple[str, ...]
+
+    @property
+    def downsample(self) -> int:
+        return self.settings["downsample"]
+
+    @property
+    def z_context(self) -> int:
+        return self.settings["z_context"]
+
+    def channels_of(self, structure: str) -> list[int]:
+        """Positions of a structure's channels."""
+        return [i for i, name in enumerate(self.channels) if name.split("/")[0] == structure]
+
+
+@dataclass
+class Volume:
+    """One image stack with its labels and truth; all shapes are z, y, x."""
+
+    name: str
+    shape: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+    slab_depth: int
+    image: SliceSource
+    labels: dict[str, SliceSource]
+    truth: dict[str, SliceSource]
+    dtype: str = "uint8"
+    window: tuple[float, float] | None = None
+    phantom: dict | None = None
+    pyramid_levels: int = 5
+
+    @property
+    def n_slices(self) -> int:
+        return self.shape[0]
+
+    @property
+    def folder(self) -> str:
+        return f"{RESULTS}/{self.name}"
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        return pyramid_levels(self.shape, self.voxel_size_nm, self.slab_depth, self.pyramid_levels)
+
+    @property
+    def slabs(self) -> range:
+        return range(slab_count(self.n_slices, self.slab_depth))
+
+    def slab(self, number: int) -> tuple[int, int]:
+        """First slice of a slab and the one after its last."""
+        return slab_range(number, self.n_slices, self.slab_depth)
+
+    def slabs_of(self, start: int, stop: int) -> list[int]:
+        """Slabs that hold the slices start <= z < stop, as far as they exist."""
+        return slabs_of(start, stop, self.n_slices, self.slab_depth)
+
+    def labelled(self, structure: str) -> list[int]:
+        """Labelled slices of a structure."""
+        return self.labels[structure].zs if structure in self.labels else []
+
+    def plane(self, downsample: int) -> tuple[int, int]:
+        """Height and width of a slice at a network's scale."""
+        return tuple(-(-n // downsample) for n in self.shape[1:])
+
+
+class Plan:
+    """Everything the rules ask: volumes, networks, splits, gaps, array shapes."""
+
+    def __init__(self, config: dict):
+        self.config = config
+        self.volumes = {name: _volume(name, v, config) for name, v in config["volumes"].items()}
+        self.structures = config["structures"]
+        self.networks = {name: self._network(name, n) for name, n in config["networks"].items()}
+        self.cells = next((n for n, s in self.structures.items() if s["kind"] == "cells"), None)
+
+    def _network(self, name: str, settings: dict) -> Network:
+        structures = tuple(settings["structures"])
+        labelled = [v for v, volume in self.volumes.items() if any(s in volume.labels for s in structures)]
+        train_on = tuple(settings.get("train_on", labelled))
+        if not train_on:
+            raise UserError(
+                f"networks.{name}: no volume has labels for {', '.join(structures)}",
+                "Add labels to a volume, or remove the network and its structures.",
+            )
+        for structure in structures:
+            if not any(structure in self.volumes[v].labels for v in train_on):
+                raise UserError(
+                    f"networks.{name}: structure '{structure}' has no labels in {', '.join(train_on)}",
+                    f"Add volumes.<name>.labels.{structure}, or remove the structure.",
+                )
+        channels: list[str] = []
+        for structure in structures:
+            is_cells = self.structures[structure]["kind"] == "cells"
+            channels += [f"{structure}/interior", f"{structure}/boundary"] if is_cells else [structure]
+        apply_to = tuple(settings.get("apply_to", self.volumes))
+        return Network(name, settings, structures, tuple(channels), train_on, apply_to)
+
+    def network_of(self, structure: str) -> Network:
+        """The network that predicts a structure."""
+        return next(n for n in self.networks.values() if structure in n.structures)
+
+    def structures_in(self, volume: str) -> list[str]:
+        """Structures whose network is applied to a volume."""
+        return [s for s in self.structures if volume in self.network_of(s).apply_to]
+
+    def organelles_in(self, volume: str) -> list[str]:
+        return [s for s in self.structures_in(volume) if self.structures[s]["kind"] == "organelle"]
+
+    def masks_in(self, volume: str) -> list[str]:
+        return [s for s in self.structures_in(volume) if self.structures[s]["kind"] == "mask"]
+
+    def has_cells(self, volume: str) -> bool:
+        return self.cells is not None and self.cells in self.structures_in(volume)
+
+    def split(self, network: str, volume: str) -> dict[int, str]:
+        """Which labelled slices of a volume train, validate and test a network."""
+        net = self.networks[network]
+        labelled = sorted({z for s in net.structures for z in self.volumes[volume].labelled(s)})
+        if not labelled or volume not in net.train_on:
+            return dict.fromkeys(labelled, "test")
+        shares = {key: net.settings[key] for key in ("validation", "test")}
+        if len(net.train_on) > 1 and any(isinstance(share, list) for share in shares.values()):
+            raise UserError(
+                f"networks.{network}: validation or test lists slices, but it trains on several volumes",
+                "Give shares such as 0.15, or train on one volume with train_on.",
+            )
+        return split_slices(labelled, **shares)
+
+    def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
+        """Labelled slices of a structure that are used in one way."""
+        use = self.split(self.network_of(structure).name, volume)
+        return [z for z in self.volumes[volume].labelled(structure) if use[z] == split]
+
+    def predict_tile(self, network: str) -> int:
+        """Side of the tiles in prediction: no larger than the largest slice needs."""
+        net = self.networks[network]
+        longest = max(max(self.volumes[v].plane(net.downsample)) for v in net.apply_to)
+        return -(-min(net.settings["predict_tile"], longest) // 16) * 16
+
+    def about_network(self, network: str) -> dict:
+        """What the card of a network says of its data."""
+        net = self.networks[network]
+        return {
+            "network": network,
+            "structures": net.structures,
+            "downsample": net.downsample,
+            "z_context": net.z_context,
+            "voxel_size_nm": {v: self.volumes[v].voxel_size_nm for v in net.train_on},
+            "slices": {v: self.split(network, v) for v in net.train_on},
+        }
+
+    def object_settings(self, structure: str) -> dict:
+        """What the jobs of ``objects`` need to know of an organelle or mask."""
+        settings, net = self.structures[structure], self.network_of(structure)
+        holes = settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0
+        return {
+            "network": net.name,
+            "channel": net.channels_of(structure)[0] if settings["kind"] != "cells" else -1,
+            "downsample": net.downsample,
+            "threshold": settings.get("threshold"),
+            "max_hole_pixels": holes,
+        }
+
+    def containers_in(self, volume: str) -> dict[str, str | None]:
+        """The structures of a volume that contain others: its cells and its nuclei."""
+        return {
+            "cell": self.cells if self.has_cells(volume) else None,
+            "nucleus": "nuclei" if "nuclei" in self.organelles_in(volume) else None,
+        }
+
+    # ---- cells
+    def gaps(self, volume: str) -> list[Gap]:
+        """Gaps between the labelled slices of the cells."""
+        v = self.volumes[volume]
+        return gaps_between(v.labelled(self.cells), v.n_slices)
+
+    def holdouts(self, volume: str) -> dict[int, Gap]:
+        """Per labelled slice that no network saw: the gap around it if it were not labelled."""
+        v = self.volumes[volume]
+        labelled = v.labelled(self.cells)
+        if len(labelled) < 2:
+            return {}
+        return {
+            z: gap_without(labelled, z, v.n_slices)
+            for z in self.slices_of_split(self.cells, volume, "test")
+        }
+
+    def gap(self, volume: str, name: str) -> Gap:
+        """A gap, or the one around a held-out slice, by its name."""
+        known = [*self.gaps(volume), *self.holdouts(volume).values()]
+        return next(gap for gap in known if gap.name == name)
+
+    # ---- arrays
+    def arrays(self, volume: str) -> dict[str, dict]:
+        """All arrays and groups of a volume's results, by folder: what their zarr.json says."""
+        v = self.volumes[volume]
+        found = self.image_arrays(volume)
+        found["image.zarr"] = {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm)}
+        structures = self.structures_in(volume)
+        found["image.zarr/labels"] = {"attributes": labels_attributes(structures)}
+        for s in structures:
+            group = f"image.zarr/labels/{s}"
+            found[group] = {"attributes": label_attributes(s, v.levels, v.voxel_size_nm)}
+            found |= {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
+        for name, network in self.networks.items():
+            if volume in network.apply_to:
+                found[f"work/probability/{name}"] = self._slab_array(
+                    v, (len(network.channels), *v.plane(network.downsample)), "uint8"
+                )
+        if self.has_cells(volume):
+            plane = v.plane(self.network_of(self.cells).downsample)
+            found["work/flow"] = self._slab_array(v, (4, *plane), "float16")
+            found["work/pieces"] = self._slab_array(v, plane, "uint32")
+        return found
+
+    def image_arrays(self, volume: str) -> dict[str, dict]:
+        """The arrays of the image's pyramid."""
+        v = self.volumes[volume]
+        return {f"image.zarr/{i}": _spec(level, "uint8") for i, level in enumerate(v.levels)}
+
+    @staticmethod
+    def _slab_array(v: Volume, plane: Sequence[int], dtype: str) -> dict:
+        chunk, shard = chunk_and_shard(plane, v.slab_depth)
+        return {
+            "shape": [v.n_slices, *plane],
+            "chunk": list(chunk),
+            "shard": list(shard),
+            "dtype": dtype,
+        }
+
+
+def _spec(level: Level, dtype: str) -> dict:
+    parts = {"shape": level.shape, "chunk": level.chunk, "shard": level.shard}
+    return {key: list(value) for key, value in parts.items()} | {"dtype": dtype}
+
+
+# ---------------------------------------------------------------- volumes
+def _volume(name: str, settings: dict, config: dict) -> Volume:
+    if "phantom" in settings:
+        return _phantom_volume(name, settings, config)
+    where = f"volumes.{name}"
+    image = _resolve(settings["image"], config, f"{where}.image", "image")
+    from ultraseg.tiff import read_header  # NumPy and tifffile: only where there is a file to open
+
+    header = read_header(image.slices[0].file)
+    shape = (len(image), *header.shape)
+    labels = {
+        s: _resolve(source, config, f"{where}.labels.{s}", "labels") for s, source in settings["labels"].items()
+    }
+    truth = {
+        s: _resolve(source, config, f"{where}.truth.{s}", "labels") for s, source in settings["truth"].items()
+    }
+    for key, sources in (("labels", labels), ("truth", truth)):
+        for structure, source in sources.items():
+            beyond = [ref for ref in source.slices if not 0 <= ref.z < shape[0]]
+            if beyond:
+                raise UserError(
+                    f"{where}.{key}.{structure}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
+                    f"the image has slices 0 to {shape[0] - 1}",
+                    "Set first_slice_number to the number of the first image slice, or remove the file.",
+                )
+    return Volume(
+        name,
+        shape,
+        tuple(settings["voxel_size_nm"]),
+        config["slab_depth"],
+        image,
+        labels,
+        truth,
+        str(header.dtype),
+        tuple(settings["intensity_window"]) if "intensity_window" in settings else None,
+        pyramid_levels=config["pyramid_levels"],
+    )
+
+
+def _resolve(source: str | dict, config: dict, where: str, kind: str) -> SliceSource:
+    source = {"path": source} if isinstance(source, str) else source
+    path = os.path.expanduser(source["path"])
+    path = os.path.normpath(os.path.join(os.path.expanduser(config["data_root"]), path))
+    try:
+        return resolve_slices(path, source.get("first_slice_number", 0), source.get("slices"), kind)
+    except UserError as error:
+        raise UserError(f"{where}: {error.problem}", error.cure) from None
+
+
+def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
+    phantom = settings["phantom"]
+    shape = tuple(phantom["shape"])
+    labelled = sorted({*range(0, shape[0], phantom["label_every"]), shape[0] - 1})
+    files = phantom_files(f"data/phantom/{name}", shape, labelled)
+    structures = config["structures"]
+    labels = {}
+    for structure in structures:
+        if f"labels/{structure}" not in files:
+            raise UserError(
+                f"volumes.{name}: a phantom has no '{structure}'", f"Choose among {', '.join(TRUTH[:-1])}."
+            )
+        refs = zip(labelled, files[f"labels/{structure}"], strict=True)
+        labels[structure] = SliceSource(tuple(SliceRef(z, file, None) for z, file in refs))
+    truth = {}
+    for structure, file in zip(TRUTH, files["truth"], strict=True):
+        if structure in structures or structure == "protrusions":
+            truth[structure] = SliceSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
+    image = SliceSource(tuple(SliceRef(z, file, None) for z, file in enumerate(files["image"])))
+    return Volume(
+        name,
+        shape,
+        tuple(settings["voxel_size_nm"]),
+        config["slab_depth"],
+        image,
+        labels,
+        truth,
+        pyramid_levels=config["pyramid_levels"],
+        phantom=phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]},
+    )

@@ -1,0 +1,198 @@
+"""Cell labels carried through the gap between two labelled slices, from both sides, with image evidence."""
+
+from __future__ import annotations
+
+import logging
+
+import cc3d
+import cv2
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from ultraseg.flow import consistency_error, sample, warp_labels
+from ultraseg.fusion import fuse_slice
+
+log = logging.getLogger(__name__)
+
+# Trust is a weight that falls steeply with distance; its tenth root is about the share of voxels that are
+# right (0.2 -> 0.85, 0.5 -> 0.93), measured on FIB-SEM neuropil with labels on every 10th to 40th slice.
+CONFIDENCE_ROOT = 0.1
+
+
+def label_edges(labels: np.ndarray) -> np.ndarray:
+    """Pixels with a pixel of another label among their 4 neighbours; integers (Y, X) to bool (Y, X)."""
+    edges = np.zeros(labels.shape, bool)
+    for a, b in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        differ = labels[a] != labels[b]
+        edges[a] |= differ
+        edges[b] |= differ
+    return edges
+
+
+def edge_distance(labels: np.ndarray) -> np.ndarray:
+    """Distance of every pixel to the nearest label edge, 1 on the edge itself; float32 (Y, X)."""
+    away = cv2.distanceTransform((~label_edges(labels)).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.minimum(away + 1, np.float32(sum(labels.shape)))  # without any edge OpenCV answers 1e38
+
+
+def foreground(interior: np.ndarray, boundary: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
+    """Where the maps see a cell or a membrane rather than background; uint8 (Y, X) each, bool (Y, X)."""
+    return interior.astype(np.uint16) + boundary >= threshold * 255
+
+
+def reconcile(
+    carried: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    core_distance: float = 2.0,
+    core_fraction: float = 0.5,
+    edge_weight: float = 20.0,
+) -> np.ndarray:
+    """Move the borders of carried labels onto the membranes of the slice they were carried to.
+
+    The core of every connected piece is kept and flooded by watershed over boundary map minus `edge_weight`
+    grey values per pixel of distance to the carried border, so that borders without a membrane stay where
+    they are. carried: int32 (Y, X), 0 = background, a label like any other; boundary: uint8 (Y, X).
+    core_distance: pixels by which a border may move; core_fraction: of a piece's half thickness, which is
+    less in thin pieces, so that these keep a core. Returns int32 (Y, X).
+    """
+    distance = edge_distance(carried)
+    pieces = cc3d.connected_components(carried.astype(np.uint32) + 1, connectivity=4)
+    thickest = ndimage.maximum(distance, pieces, np.arange(int(pieces.max()) + 1)).astype(np.float32)
+    core = distance >= np.minimum(core_distance + 1, core_fraction * thickest)[pieces]
+    cost = np.clip(boundary - edge_weight * (distance - 1), 0, 255).astype(np.uint8)
+    return watershed(cost, np.where(core, carried + 1, 0)) - 1
+
+
+def readable(image: np.ndarray, seen: np.ndarray, carried: np.ndarray, *, max_loss: float = 0.5) -> bool:
+    """Whether a slice can be reconciled with: neither blank, nor void where most carried cells lie."""
+    if image.min() == image.max():
+        return False
+    cells = carried > 0
+    return bool(np.count_nonzero(cells & ~seen) <= max_loss * np.count_nonzero(cells))
+
+
+def carry(
+    labels: np.ndarray,
+    trust: np.ndarray,
+    back: np.ndarray,
+    there: np.ndarray,
+    image: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    decay: float = 0.9,
+    consistency_scale: float = 4.0,
+    foreground_threshold: float = 0.5,
+    **core,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry labels and the trust in them to a neighbouring slice and reconcile them with its maps.
+
+    labels: int32, trust: float32 (Y, X) of the source slice; back: (2, Y, X) flow target -> source, there:
+    source -> target; image, interior, boundary: uint8 (Y, X) of the target. Trust falls by `decay` per slice,
+    and further where the two flows do not undo each other (e-fold per `consistency_scale` pixels). A slice
+    that shows nothing takes the carried labels as they are. Returns labels and trust in the target slice.
+    """
+    carried = warp_labels(labels, back)
+    trust = sample(trust, back) * (decay * np.exp(-consistency_error(back, there) / consistency_scale))
+    seen = foreground(interior, boundary, threshold=foreground_threshold)
+    if not readable(image, seen, carried):
+        return carried, trust
+    found = reconcile(np.where(seen, carried, 0), boundary, **core)
+    return np.where(seen, found, 0), trust
+
+
+def _check(image, flow, interior, boundary, first, last) -> None:
+    if first is None and last is None:
+        raise ValueError("a gap needs labels on its first or its last slice")
+    n = len(image)
+    if first is not None and last is not None and n < 2:
+        raise ValueError("first and last labels need a gap of at least two slices")
+    if interior.shape != image.shape or boundary.shape != image.shape:
+        raise ValueError(f"maps {interior.shape}, {boundary.shape} do not match image {image.shape}")
+    if flow.shape[1:] != (4, *image.shape[1:]) or len(flow) < n - 1:
+        raise ValueError(f"flow {flow.shape} does not match image {image.shape}")
+    for ids in (first, last):
+        if ids is not None and ids.shape != image.shape[1:]:
+            raise ValueError(f"labels {ids.shape} do not match slices {image.shape[1:]}")
+
+
+def propagate_gap(
+    image: np.ndarray,
+    flow: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    first: np.ndarray | None,
+    last: np.ndarray | None,
+    *,
+    core_distance: float = 2.0,
+    core_fraction: float = 0.5,
+    edge_weight: float = 20.0,
+    decay: float = 0.9,
+    consistency_scale: float = 4.0,
+    foreground_threshold: float = 0.5,
+    contact_weight: float = 10.0,
+    boundary_contrast: float = 10.0,
+    size_exponent: float = 0.25,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cell ids on every slice of a gap from the user's ids on its first slice, its last, or both.
+
+    Ids are carried slice by slice from each labelled end (`carry`) and fused where both ends arrive
+    (`fuse_slice`). image, interior, boundary: uint8 (n, Y, X), both labelled slices included; flow: (n or n -
+    1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open end of the stack, 0 = not
+    a cell. Returns labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background or a
+    cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled slices and about the
+    chance of being right times 255 elsewhere.
+    Memory: two arrays of the gap's size besides the input. Raises ValueError for shapes that do not fit.
+    """
+    _check(image, flow, interior, boundary, first, last)
+    step = dict(
+        core_distance=core_distance,
+        core_fraction=core_fraction,
+        edge_weight=edge_weight,
+        decay=decay,
+        consistency_scale=consistency_scale,
+        foreground_threshold=foreground_threshold,
+    )
+    n = len(image)
+    given = {z: ids for z, ids in ((0, first), (n - 1, last)) if ids is not None}
+    ids, small = np.unique(np.concatenate([[0], *(g.ravel() for g in given.values())]), return_inverse=True)
+    small = dict(zip(given, small[1:].astype(np.int32).reshape(len(given), *image.shape[1:]), strict=True))
+    labels = np.zeros(image.shape, np.int32)
+    trust = np.zeros(image.shape, np.uint8)
+    for z, codes in small.items():
+        labels[z], trust[z] = codes, 255
+
+    def walk(z_from: int, z_to: int, source: np.ndarray, belief: np.ndarray):
+        gap, up = min(z_from, z_to), z_to > z_from
+        pair = flow[gap].astype(np.float32)
+        there, back = (pair[:2], pair[2:]) if up else (pair[2:], pair[:2])
+        return carry(source, belief, back, there, image[z_to], interior[z_to], boundary[z_to], **step)
+
+    full = np.ones(image.shape[1:], np.float32)
+    if first is not None:
+        source, belief = small[0], full
+        for z in range(1, n - (last is not None)):
+            source, belief = walk(z - 1, z, source, belief)
+            labels[z], trust[z] = source, np.rint(255 * belief)
+    if last is not None:
+        source, belief = small[n - 1], full
+        for z in range(n - 2, -1 + (first is not None), -1):
+            source, belief = walk(z + 1, z, source, belief)
+            fused, certain = source, belief
+            if first is not None:
+                fused, certain = fuse_slice(
+                    labels[z],
+                    source,
+                    trust[z] / np.float32(255),
+                    belief,
+                    boundary[z],
+                    contact_weight=contact_weight,
+                    boundary_contrast=boundary_contrast,
+                    size_exponent=size_exponent,
+                )
+            labels[z], trust[z] = fused, np.rint(255 * certain)
+    confidence = np.rint(255 * (np.arange(256) / 255) ** CONFIDENCE_ROOT).astype(np.uint8)[trust]
+    log.info("gap of %d slices: %d ids, mean confidence %.2f", n, len(ids) - 1, confidence.mean() / 255)
+    return ids.astype(np.uint32)[labels], confidence

@@ -1,0 +1,62 @@
+"""Hashes of the code that makes the numbers, so that a change of code reruns the steps it touches, and only these."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+@lru_cache
+def code_version(*modules: str, package: Path = PACKAGE) -> str:
+    """Hash of the named modules of the package and of all its modules that they import, directly or not.
+
+    Comments, docstrings and layout do not count. Raises FileNotFoundError for an unknown module.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(imported_modules(modules, package)):
+        digest.update(name.encode() + _code(package / f"{name}.py").encode())
+    return digest.hexdigest()
+
+
+def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[str]:
+    """The named modules and those of the same package that they import, transitively."""
+    found, waiting = set(), list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(_tree(package / f"{name}.py")):
+            waiting += _names(node, package)
+    return found - {"errors"}
+
+
+def _names(node: ast.AST, package: Path) -> list[str]:
+    names = []
+    if isinstance(node, ast.ImportFrom) and node.module:
+        if node.module == "ultraseg":
+            names = [alias.name for alias in node.names]
+        elif node.module.startswith("ultraseg."):
+            names = [node.module.split(".")[1]]
+    elif isinstance(node, ast.Import):
+        names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("ultraseg.")]
+    return [name for name in names if (package / f"{name}.py").exists()]
+
+
+@lru_cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+def _code(file: Path) -> str:
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                body[0].value = ast.Constant(0)
+    return ast.dump(tree)

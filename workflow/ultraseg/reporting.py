@@ -1,0 +1,31 @@
+"""The report: Snakemake's own, made by Snakemake from within the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TARGET = "report_figures"
+
+
+def write_report(file: str, snakefile: str, config: dict) -> None:
+    """Write the report (zip) of all that ``report_figures`` needs; it must be there already.
+
+    Raises RuntimeError with Snakemake's last words when it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        configfile = Path(folder) / "config.json"
+        configfile.write_text(json.dumps(config))
+        part = Path(file).with_suffix(".part.zip")
+        command = [sys.executable, "-m", "snakemake", TARGET, "--snakefile", str(snakefile)]
+        command += ["--configfile", str(configfile), "--report", str(part), "--nolock", "--cores", "1"]
+        # Variables of the outer Snakemake's job would point the inner one to the wrong profile.
+        env = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        if done.returncode or not part.exists():
+            raise RuntimeError(f"snakemake --report failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    os.replace(part, file)

@@ -1,0 +1,92 @@
+"""Scores of one volume: final labels against held-out labels and dense truth, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.evaluate import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
+from ultraseg.labels3d import upsample_labels
+from ultraseg.labelstore import LabelSlices
+from ultraseg.store import read_slices
+from ultraseg.tiff import SliceRef, read_slice
+
+
+def score_volume(
+    folder: str,
+    *,
+    structures: Mapping[str, str],
+    labelled: Mapping[str, Sequence[int]],
+    splits: Mapping[str, Mapping[int, str]],
+    holdouts: Mapping[int, Mapping],
+    truth: Mapping[str, Sequence[tuple]],
+    cells: str | None,
+    downsample: int,
+    shape: tuple[int, int, int],
+    min_cell_voxels: int,
+) -> pd.DataFrame:
+    """All rows of metrics.csv of the volume in ``folder``.
+
+    structures: name -> kind; labelled: slices with labels; splits: use of each; holdouts: test slice -> gap carried
+    past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> slices (z, file, page); downsample: of
+    the network of the cells; shape: of the volume.
+    """
+    tables = []
+    for structure, kind in structures.items():
+        distance = distance_to_labelled(shape[0], labelled[structure])
+        if structure == cells:
+            tables.append(_held_out_cells(folder, structure, holdouts, downsample, shape).rows())
+        else:
+            tables += _given_slices(folder, structure, labelled[structure], splits[structure])
+        if structure in truth:
+            score = CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
+            _add_truth(score, folder, structure, truth[structure], labelled[structure], distance, shape)
+            tables.append(score.rows())
+    if cells in structures and "protrusions" in truth:
+        score = ProtrusionScore(cells)
+        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, shape)
+        tables.append(score.rows())
+    return combine(tables)
+
+
+def _final(folder: str, structure: str, z: int) -> np.ndarray:
+    return read_slices(f"{folder}/image.zarr/labels/{structure}/0", z, z + 1)[0]
+
+
+def _add_truth(score, folder, structure, refs, labelled, distance, shape) -> None:
+    """Add every slice that the user did not label: on the others the truth was given away."""
+    for ref in refs:
+        z, file, page = SliceRef(*ref)
+        if z not in labelled:
+            true = read_slice(file, page, expect_shape=shape[1:], kind="labels")
+            if distance is None:
+                score.add(z, _final(folder, structure, z), true)
+            else:
+                score.add(z, _final(folder, structure, z), true, int(distance[z]))
+
+
+def _given_slices(folder: str, structure: str, labelled: Sequence[int], split: Mapping[int, str]) -> list:
+    """Scores on the validation and on the test slices of a structure that a network predicts alone."""
+    tables = []
+    for use in ("validation", "test"):
+        score = MaskScore(structure, use)
+        for z in labelled:
+            if split[z] == use:
+                with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+                    score.add(z, _final(folder, structure, z), given.read(z))
+        tables.append(score.rows())
+    return tables
+
+
+def _held_out_cells(folder: str, structure: str, holdouts: Mapping, downsample: int, shape) -> CellScore:
+    """Cells on test slices, carried there from their neighbours as if the slice were not labelled."""
+    score = CellScore(structure, "test", min_voxels=1)
+    for z, gap in holdouts.items():
+        with LabelSlices(f"{folder}/work/propagated/{gap['first']:05d}-{gap['last']:05d}.h5") as carried:
+            found = upsample_labels(carried.read(z), downsample, shape[1:])
+        ends = [gap[end] for end in ("first", "last") if gap[f"{end}_given"]]
+        with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+            score.add(z, found, given.read(z), min(abs(z - end) for end in ends))
+    return score

@@ -1,0 +1,56 @@
+"""Which labelled slices train, validate and test a network. Light to import: the Snakefile needs it when parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ultraseg.errors import UserError
+
+
+def split_slices(
+    labelled: Iterable[int], validation: float | Sequence[int] = 0.15, test: float | Sequence[int] = 0.15
+) -> dict[int, str]:
+    """Split labelled slices into 'train', 'validation' and 'test', spread through the stack, ends kept for training.
+
+    ``validation`` and ``test`` are fractions, or lists of slices that are taken as they are. With fractions, one
+    slice is for training; two are train and validation; three are two and one; from four on there is a test slice.
+    """
+    slices = sorted({int(z) for z in labelled})
+    if not slices:
+        raise UserError("no labelled slice is given", cure="label at least one slice of one structure")
+    split = dict.fromkeys(slices, "train")
+    shares = {"validation": validation, "test": test}
+    for name, share in shares.items():
+        for z in () if isinstance(share, int | float) else share:
+            if z not in split:
+                raise UserError(f"{name} slice {z} has no label", cure=f"choose among {slices}")
+            if split[z] != "train":
+                raise UserError(
+                    f"slice {z} is listed for validation and for test", cure="list each slice once"
+                )
+            split[z] = name
+    _split_by_share([z for z in slices if split[z] == "train"], len(slices), shares, split)
+    if "train" not in split.values():
+        raise UserError("no slice is left for training", cure="list fewer validation and test slices")
+    return split
+
+
+def _split_by_share(free: list[int], total: int, shares: dict, split: dict[int, str]) -> None:
+    count = {}
+    for name, least in (("validation", 2), ("test", 4)):
+        share = shares[name]
+        wanted = isinstance(share, int | float) and share > 0 and total >= least
+        count[name] = max(1, round(float(share) * total)) if wanted else 0
+    held = min(sum(count.values()), max(len(free) - 1, 0))
+    inner = free[1:-1] if len(free) - 2 >= held else free[1:]
+    for i in range(held):
+        z = inner[int((i + 0.5) * len(inner) / held)]
+        # Alternate, so that both kinds are spread through the whole stack; validation comes first.
+        name = max(count, key=lambda n: count[n])
+        count[name] -= 1
+        split[z] = name
+
+
+def context_slices(z: int, z_context: int, n_slices: int) -> list[int]:
+    """Indices of the slices that a network sees for slice z: 2 z_context + 1, repeated at the ends of the stack."""
+    return [min(max(i, 0), n_slices - 1) for i in range(z - z_context, z + z_context + 1)]

@@ -1,0 +1,85 @@
+"""The one place that opens Zarr: arrays whose slab s is the single file c/<s>/0/0."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+
+from ultraseg.errors import UserError
+
+
+def create_array(
+    path: str, shape: Sequence[int], chunk: Sequence[int], shard: Sequence[int], dtype: str, attributes=None
+) -> None:
+    """Write the zarr.json of an array; slabs that lie there already stay."""
+    zarr.create_array(
+        _store(path),
+        shape=tuple(shape),
+        chunks=tuple(chunk),
+        shards=tuple(shard),
+        dtype=dtype,
+        fill_value=0,
+        compressors=BloscCodec(cname="zstd", clevel=3),
+        attributes=attributes or {},
+        overwrite=False,
+    )
+
+
+def create_group(path: str, attributes: dict) -> None:
+    """Write the zarr.json of a group, such as that of an OME-Zarr image."""
+    text = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    Path(path).mkdir(parents=True, exist_ok=True)
+    (Path(path) / "zarr.json").write_text(json.dumps(text, indent=2))
+
+
+def write_slab(path: str, start: int, values: np.ndarray) -> None:
+    """Write the slices from ``start`` on as one assignment, so that the shard's file appears whole or not at all.
+
+    Raises ValueError when the slices are not exactly one slab.
+    """
+    array = _open(path).with_config({"write_empty_chunks": True})
+    depth, stop = array.shards[0], start + len(values)
+    if start % depth or (stop - start != depth and stop != array.shape[0]):
+        raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
+    array[start:stop] = values
+
+
+def read_slices(path: str, start: int, stop: int) -> np.ndarray:
+    """Read the slices start <= z < stop. Raises UserError for a damaged or missing slab file."""
+    array = _open(path)
+    if not 0 <= start < stop <= array.shape[0]:
+        raise IndexError(f"{path} has no slices {start} to {stop}")
+    # Zarr fills a missing shard with zeros and says nothing.
+    for slab in range(start // array.shards[0], (stop - 1) // array.shards[0] + 1):
+        file = os.path.join(path, "c", str(slab), *["0"] * (array.ndim - 1))
+        if not os.path.exists(file):
+            raise UserError(f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew.")
+    try:
+        return array[start:stop]
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: slices {start} to {stop - 1} do not decode ({error})",
+            f"Delete the damaged slab file under {path}/c/ and run snakemake again.",
+        ) from error
+
+
+def shape_of(path: str) -> tuple[int, ...]:
+    """Shape of an array."""
+    return _open(path).shape
+
+
+def _store(path: str) -> zarr.storage.LocalStore:
+    return zarr.storage.LocalStore(path)
+
+
+def _open(path: str) -> zarr.Array:
+    try:
+        return zarr.open_array(_store(path), mode="r+")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no array here", "Run snakemake again: it makes the array anew.") from error

@@ -1,0 +1,291 @@
+"""Training tiles: splits by slice, targets at the network's scale, fixed tiles cut once from image and label."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import fastremap
+import h5py
+import numpy as np
+
+from ultraseg.errors import UserError
+
+log = logging.getLogger(__name__)
+
+MEAN, SPREAD = 128.0, 40.0  # mean and standard deviation of every normalised slice
+STRIDE = 16  # tile sizes are multiples of it, so that networks with up to four stride-2 stages fit
+
+
+# ---------------------------------------------------------------- splits
+def split_slices(
+    labelled: Iterable[int], validation: float | Sequence[int] = 0.15, test: float | Sequence[int] = 0.15
+) -> dict[int, str]:
+    """Split labelled slices into 'train', 'validation' and 'test', spread through the stack, ends kept for training.
+
+    ``validation`` and ``test`` are fractions, or lists of slices that are taken as they are. With fractions, one
+    slice is for training; two are train and validation; three are two and one; from four on there is a test slice.
+    """
+    slices = sorted({int(z) for z in labelled})
+    if not slices:
+        raise UserError("no labelled slice is given", cure="label at least one slice of one structure")
+    split = dict.fromkeys(slices, "train")
+    shares = {"validation": validation, "test": test}
+    for name, share in shares.items():
+        for z in () if isinstance(share, int | float) else share:
+            if z not in split:
+                raise UserError(f"{name} slice {z} has no label", cure=f"choose among {slices}")
+            if split[z] != "train":
+                raise UserError(
+                    f"slice {z} is listed for validation and for test", cure="list each slice once"
+                )
+            split[z] = name
+    _split_by_share([z for z in slices if split[z] == "train"], len(slices), shares, split)
+    if "train" not in split.values():
+        raise UserError("no slice is left for training", cure="list fewer validation and test slices")
+    return split
+
+
+def _split_by_share(free: list[int], total: int, shares: dict, split: dict[int, str]) -> None:
+    count = {}
+    for name, least in (("validation", 2), ("test", 4)):
+        share = shares[name]
+        wanted = isinstance(share, int | float) and share > 0 and total >= least
+        count[name] = max(1, round(float(share) * total)) if wanted else 0
+    held = min(sum(count.values()), max(len(free) - 1, 0))
+    inner = free[1:-1] if len(free) - 2 >= held else free[1:]
+    for i in range(held):
+        z = inner[int((i + 0.5) * len(inner) / held)]
+        # Alternate, so that both kinds are spread through the whole stack; validation comes first.
+        name = max(count, key=lambda n: count[n])
+        count[name] -= 1
+        split[z] = name
+
+
+def context_slices(z: int, z_context: int, n_slices: int) -> list[int]:
+    """Indices of the slices that a network sees for slice z: 2 z_context + 1, repeated at the ends of the stack."""
+    return [min(max(i, 0), n_slices - 1) for i in range(z - z_context, z + z_context + 1)]
+
+
+# ---------------------------------------------------------------- scale and targets
+def _pad_to_multiple(array: np.ndarray, d: int) -> np.ndarray:
+    bottom, right = -array.shape[0] % d, -array.shape[1] % d
+    return cv2.copyMakeBorder(array, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+
+
+def downsample_image(image: np.ndarray, d: int) -> np.ndarray:
+    """Average d x d blocks of a uint8 slice (y, x); the last, partial blocks repeat the edge pixel."""
+    if d == 1:
+        return image
+    padded = _pad_to_multiple(np.ascontiguousarray(image), d)
+    return cv2.resize(
+        padded, (padded.shape[1] // d, padded.shape[0] // d), interpolation=cv2.INTER_AREA
+    )
+
+
+def downsample_mask(mask: np.ndarray, d: int) -> np.ndarray:
+    """Area fraction of nonzero pixels in d x d blocks as uint8 (255 = all of the block)."""
+    return downsample_image((np.asarray(mask) != 0).astype(np.uint8) * 255, d)
+
+
+def downsample_ids(ids: np.ndarray, d: int) -> np.ndarray:
+    """Most frequent id of each d x d block, counting only pixels that exist; the smallest id wins a tie."""
+    if d == 1:
+        return ids
+    y, x = ids.shape
+    originals, small = np.unique(ids, return_inverse=True)  # numbers that keep the order of the ids
+    small = small.reshape(ids.shape)
+    # -1 marks pixels beyond the slice; they are never counted.
+    padded = np.pad(small.astype(np.int32), ((0, -y % d), (0, -x % d)), constant_values=-1)
+    shape = (padded.shape[0] // d, padded.shape[1] // d)
+    blocks = padded.reshape(shape[0], d, shape[1], d).swapaxes(1, 2).reshape(-1, d * d)
+    result = blocks.max(axis=1)
+    mixed = np.flatnonzero(blocks.min(axis=1) != result)
+    result[mixed] = _row_modes(blocks[mixed])
+    return originals[result].reshape(shape)
+
+
+def _row_modes(rows: np.ndarray) -> np.ndarray:
+    """Most frequent value of each row that is not -1; among equally frequent ones the smallest."""
+    rows = np.sort(rows, axis=1)
+    run = np.ones(len(rows), np.int32)
+    best, longest = rows[:, 0].copy(), np.where(rows[:, 0] < 0, 0, run)
+    for j in range(1, rows.shape[1]):
+        run = np.where(rows[:, j] == rows[:, j - 1], run + 1, 1)
+        better = (run > longest) & (rows[:, j] >= 0)
+        best[better], longest[better] = rows[better, j], run[better]
+    return best
+
+
+def cell_targets(ids: np.ndarray, width: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (interior, boundary) of a slice (y, x) of cell ids, 0 = no cell.
+
+    Boundary is every pixel within ``width`` pixels of another id, background included; interior is the rest of
+    the cells. The edge of the slice is no boundary.
+    """
+    small, _ = fastremap.renumber(np.ascontiguousarray(ids), preserve_zero=True)
+    small = small.astype(np.float32)  # cv2's morphology takes no int32; exact up to 16 million cells in a slice
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
+    boundary = cv2.dilate(small, kernel) != cv2.erode(small, kernel)
+    return (small > 0) & ~boundary, boundary
+
+
+def normalise_slice(image: np.ndarray) -> np.ndarray:
+    """Bring a uint8 slice (y, x) to mean 128 and standard deviation 40; pure black and white do not count.
+
+    Training and prediction both use it, on the whole slice at the network's scale.
+    """
+    counts = np.bincount(image.ravel(), minlength=256).astype(np.float64)
+    grey = counts.copy()
+    grey[[0, 255]] = 0  # padding of aligned stacks, saturation
+    if grey.sum() < 0.01 * counts.sum():
+        grey = counts
+    values = np.arange(256.0)
+    mean = (grey * values).sum() / grey.sum()
+    spread = np.sqrt((grey * (values - mean) ** 2).sum() / grey.sum())
+    table = MEAN + (values - mean) * (SPREAD / max(spread, 1.0))
+    return np.clip(np.rint(table), 0, 255).astype(np.uint8)[image]
+
+
+# ---------------------------------------------------------------- tiles
+@dataclass
+class Tiles:
+    """Tiles of one or more slices: ``image`` (n, T, T, C), ``target`` and ``weight`` (n, T, T, K), all uint8.
+
+    ``target`` is an area fraction (255 = 1), ``weight`` 0 where nothing is known and 255 elsewhere; z, y, x are the
+    tile's corner at the network's scale, ``height`` and ``width`` the part that is no padding.
+    """
+
+    image: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    z: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def tile_size(shape: tuple[int, int], wanted: int) -> int:
+    """Side of the tiles for slices of ``shape``: a multiple of 16, no larger than the slice needs."""
+    return -(-min(wanted, max(shape)) // STRIDE) * STRIDE
+
+
+def cut_tiles(
+    image: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    *,
+    z: int,
+    tile: int = 320,
+    tiles_per_slice: int = 32,
+    seed: int = 0,
+) -> Tiles:
+    """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
+
+    ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
+    area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. With more than
+    ``tiles_per_slice`` places, half are those richest in rare structures, the others are drawn evenly.
+    """
+    if image.shape[1:] != target.shape[1:]:
+        raise ValueError(f"image {image.shape[1:]} and label {target.shape[1:]} of slice {z} differ in size")
+    shape = target.shape[1:]
+    known = (np.asarray(weight) != 0).astype(np.uint8) * 255
+    known = np.broadcast_to(known.reshape(known.shape + (1,) * (3 - known.ndim)), target.shape)
+    # Image, target and weight are one array from here on: they cannot be cut apart.
+    stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
+    corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
+    corners = _choose(corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z]))
+    pad = [(0, max(0, tile - s)) for s in shape]
+    channels, structures = len(image), len(target)
+    stack = np.concatenate(
+        [
+            np.pad(stack[..., :channels], [*pad, (0, 0)], mode="reflect"),
+            np.pad(stack[..., channels:], [*pad, (0, 0)]),  # nothing is known beyond the slice
+        ],
+        axis=2,
+    )
+    cuts = np.stack([stack[y : y + tile, x : x + tile] for y, x in corners])
+    corner = np.array(corners, np.int32)
+    inside = [np.minimum(tile, shape[i] - corner[:, i]).astype(np.int32) for i in (0, 1)]
+    return Tiles(
+        cuts[..., :channels],
+        cuts[..., channels : channels + structures],
+        cuts[..., channels + structures :],
+        np.full(len(cuts), z, np.int32),
+        *(corner[:, 0], corner[:, 1], *inside),
+    )
+
+
+def _starts(size: int, tile: int) -> list[int]:
+    if size <= tile:
+        return [0]
+    n = -(-(size - tile // 8) // (tile - tile // 8))  # neighbours share at least an eighth
+    return np.rint(np.linspace(0, size - tile, n)).astype(int).tolist()
+
+
+def _choose(corners: list, labels: np.ndarray, tile: int, most: int, rng: np.random.Generator) -> list:
+    if len(corners) <= most:
+        return corners
+    k = labels.shape[-1] // 2
+    fraction = np.array(
+        [(labels[y : y + tile, x : x + tile, :k] > 127).mean((0, 1)) for y, x in corners]
+    )  # (places, structures)
+    richness = (fraction / np.maximum(fraction.mean(0), 1e-9)).sum(1)
+    order = np.argsort(-richness, kind="stable")
+    rich, rest = order[: most // 2], order[most // 2 :]
+    drawn = rng.choice(rest, most - len(rich), replace=False)
+    return [corners[i] for i in sorted([*rich.tolist(), *drawn.tolist()])]
+
+
+# ---------------------------------------------------------------- file
+def write_tiles(
+    path, groups: Iterable[tuple[str, str, Tiles]], *, channels: Sequence[str], **attributes
+) -> dict[str, int]:
+    """Write groups of (split, volume, tiles) to one HDF5 file, a chunk per tile; returns tiles per split.
+
+    Tiles of test slices are refused: they have no place in what a network is trained on.
+    """
+    counts = {"train": 0, "validation": 0}
+    names = [f.name for f in fields(Tiles)]
+    with h5py.File(path, "w") as file:
+        file.attrs.update(channels=list(channels), **attributes)
+        text = h5py.string_dtype()
+        for split, volume, tiles in groups:
+            if split not in counts:
+                raise ValueError(f"tiles of the split {split!r} must not be written for training")
+            counts[split] += len(tiles)
+            columns = {name: getattr(tiles, name) for name in names}
+            columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
+            for name, values in columns.items():
+                _append(file, name, values, text if values.dtype == object else values.dtype)
+    if not counts["train"]:
+        raise UserError("there is no tile to train on", cure="check the labels and the split of the slices")
+    log.info("%d training and %d validation tiles", counts["train"], counts["validation"])
+    return counts
+
+
+def _append(file: h5py.File, name: str, values: np.ndarray, dtype) -> None:
+    if name not in file:
+        kind = {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim == 4 else {}
+        chunks = (1, *values.shape[1:]) if values.ndim == 4 else (256,)
+        file.create_dataset(
+            name, (0, *values.shape[1:]), dtype, maxshape=(None, *values.shape[1:]), chunks=chunks, **kind
+        )
+    data = file[name]
+    data.resize(len(data) + len(values), axis=0)
+    data[len(data) - len(values) :] = values
+
+
+def read_tiles(path, split: str) -> tuple[Tiles, list[str]]:
+    """Tiles of one split, in memory, and the names of their channels."""
+    with h5py.File(path, "r") as file:
+        rows = np.flatnonzero(file["split"].asstr()[:] == split)
+        channels = [str(c) for c in file.attrs["channels"]]
+        # Whole-column reads: h5py's index reads are slower than decompressing both splits.
+        return Tiles(**{f.name: file[f.name][:][rows] for f in fields(Tiles)}), channels

@@ -1,0 +1,284 @@
+"""Training of one network on a file of tiles; resumes where it was killed, exports for prediction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ultraseg.augment import Augmentation, crop_and_augment
+from ultraseg.errors import UserError
+from ultraseg.losses import loss_by_name, pack
+from ultraseg.network import FILTERS, build_network, network_stride
+from ultraseg.tiles import Tiles, read_tiles
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TrainResult:
+    """A trained network with what is known about it.
+
+    ``thresholds`` (0-255 probability, at or above = structure) and ``validation_dice`` come from validation tiles only; a
+    channel without validation labels has threshold 128 and no Dice (None). ``stopped_by_time``: ``max_minutes`` came first.
+    """
+
+    model: keras.Model
+    channels: list[str]
+    thresholds: dict[str, int]
+    validation_dice: dict[str, float | None]
+    history: list[dict]
+    best_epoch: int
+    seconds: float
+    stopped_by_time: bool
+    parameters: int
+
+
+class TileCrops(keras.utils.PyDataset):
+    """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
+
+    def __init__(self, tiles: Tiles, settings: dict, epoch: int):
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
+        self.tiles, self.settings, self.epoch = tiles, settings, epoch
+        self.augmentation = Augmentation(**settings["augmentation"])
+        self.chance = _tile_chances(tiles)
+
+    def __len__(self) -> int:
+        return self.settings["steps_per_epoch"]
+
+    def __getitem__(self, index: int):
+        s, tiles = self.settings, self.tiles
+        rng = np.random.default_rng([s["seed"], self.epoch, index])
+        images, truths = [], []
+        for i in rng.choice(len(tiles), s["batch"], p=self.chance):
+            truth = np.concatenate([tiles.target[i], tiles.weight[i]], axis=-1)
+            extent = (int(tiles.height[i]), int(tiles.width[i]))
+            image, truth = crop_and_augment(tiles.image[i], truth, s["crop"], rng, self.augmentation, extent)
+            images.append(image)
+            truths.append(truth)
+        return np.stack(images).astype(np.float32), np.stack(truths)
+
+
+def _tile_chances(tiles: Tiles) -> np.ndarray:
+    """Chance of each tile: half of it even, half in proportion to its share of the rare structures."""
+    area = ((tiles.target > 127) & (tiles.weight > 0)).mean((1, 2))  # (tiles, structures)
+    share = (area / np.maximum(area.sum(0), 1e-9)).sum(1)
+    even = np.full(len(tiles), 1 / len(tiles))
+    return even if share.sum() == 0 else 0.5 * even + 0.5 * share / share.sum()
+
+
+def train_network(
+    tiles_file,
+    checkpoint_folder,
+    *,
+    architecture: str = "resunet",
+    filters: Sequence[int] | None = None,
+    crop: int = 192,
+    batch: int = 8,
+    epochs: int = 40,
+    steps_per_epoch: int = 25,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 1e-4,
+    optimizer: str = "adamw",
+    loss: str = "dice_cross_entropy",
+    augmentation: Augmentation = Augmentation(),  # noqa: B008 - frozen
+    validation_tiles: int = 24,
+    max_minutes: float | None = None,
+    seed: int = 0,
+) -> TrainResult:
+    """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
+
+    The learning rate falls along a cosine over ``epochs``, or over ``max_minutes`` of training when that is sooner. The weights
+    of the epoch with the best mean validation Dice are kept (of the last one where nothing is labelled for validation).
+    """
+    settings = dict(
+        architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
+        epochs=epochs, steps_per_epoch=steps_per_epoch, learning_rate=learning_rate, weight_decay=weight_decay,
+        optimizer=optimizer, loss=loss, augmentation=asdict(augmentation), max_minutes=max_minutes, seed=seed,
+        validation_tiles=validation_tiles,
+    )  # fmt: skip
+    tiles, channels = read_tiles(tiles_file, "train")
+    held, _ = read_tiles(tiles_file, "validation")
+    _check(tiles, channels, settings)
+    folder = Path(checkpoint_folder)
+    state, model = _load_state(folder, _fingerprint(tiles_file, settings))
+    if model is None:
+        keras.utils.set_random_seed(seed)
+        model = build_network(architecture, tiles.image.shape[-1], len(channels), filters=filters)
+        model.compile(_optimizer(settings), loss_by_name(loss), jit_compile=False)
+    log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
+    while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
+        _run_epoch(model, tiles, held, channels, settings, state)
+        _save_state(folder, state, model)
+    model.load_weights(folder / state["best_weights"])
+    rows = state["best"]
+    return TrainResult(
+        model, channels, rows["thresholds"], rows["dice"], state["history"], rows["epoch"],
+        state["seconds"], state["epoch"] < epochs, model.count_params(),
+    )  # fmt: skip
+
+
+def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, state: dict) -> None:
+    start, epoch = time.monotonic(), state["epoch"]
+    model.optimizer.learning_rate = s["learning_rate"] * _rate(_progress(state, s))
+    fit = model.fit(TileCrops(tiles, s, epoch), epochs=1, verbose=0, shuffle=False)
+    row = {"epoch": epoch + 1, "loss": float(fit.history["loss"][0])}
+    if not math.isfinite(row["loss"]):
+        raise UserError(f"the loss became {row['loss']} in epoch {epoch + 1}", cure="lower learning_rate")
+    thresholds, dice, row["val_loss"] = validate(model, held, channels, s["loss"], s["validation_tiles"])
+    row |= {f"dice_{name}": value for name, value in dice.items()}
+    known = [value for value in dice.values() if value is not None]
+    score = sum(known) / len(known) if known else None
+    state["epoch"] = epoch + 1
+    state["seconds"] += time.monotonic() - start
+    row["seconds"] = round(state["seconds"], 1)
+    state["history"].append(row)
+    best = state["best"]
+    if best is None or score is None or score > best["score"]:
+        state["best"] = {"epoch": epoch + 1, "score": score, "thresholds": thresholds, "dice": dice}
+    log.info("epoch %s", ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
+
+
+def _progress(state: dict, s: dict) -> float:
+    by_time = state["seconds"] / (60 * s["max_minutes"]) if s["max_minutes"] else 0.0
+    return max(state["epoch"] / s["epochs"], by_time)
+
+
+def _rate(progress: float) -> float:
+    """Share of the learning rate: a cosine from 1 that ends at 0.02, so that the last epoch still learns."""
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def _time_is_up(state: dict, max_minutes: float | None) -> bool:
+    return bool(max_minutes) and state["epoch"] > 0 and state["seconds"] >= 60 * max_minutes
+
+
+def _optimizer(s: dict):
+    kinds = {
+        "adamw": lambda: keras.optimizers.AdamW(s["learning_rate"], weight_decay=s["weight_decay"], clipnorm=1.0),
+        "adam": lambda: keras.optimizers.Adam(s["learning_rate"]),
+    }
+    if s["optimizer"] not in kinds:
+        raise ValueError(f"unknown optimizer {s['optimizer']!r}; known are {sorted(kinds)}")
+    return kinds[s["optimizer"]]()
+
+
+def _check(tiles: Tiles, channels: list[str], s: dict) -> None:
+    stride = network_stride(s["architecture"], s["filters"])
+    if s["crop"] % stride:
+        raise UserError(f"crop {s['crop']} does not fit the network", cure=f"make it a multiple of {stride}")
+    for k, name in enumerate(channels):
+        if not tiles.weight[..., k].any():
+            raise UserError(
+                f"no training tile shows a label of {name}",
+                cure="label it on more slices, or list the validation and test slices by hand",
+            )
+        if not tiles.target[..., k].any():
+            raise UserError(f"the training slices hold no pixel of {name}", cure="label slices that show it")
+
+
+# ---------------------------------------------------------------- validation
+def validate(
+    model: keras.Model, tiles: Tiles, channels: list[str], loss: str, most: int = 24
+) -> tuple[dict[str, int], dict[str, float | None], float | None]:
+    """Best threshold (0-255) and Dice of each channel, and the loss, over up to ``most`` tiles spread evenly."""
+    rows = np.unique(np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)) if len(tiles) else []
+    counts = np.zeros((2, len(channels), 256))  # pixels outside and inside the structure per probability
+    losses = []
+    for i in rows:
+        image, target, weight = (a[i : i + 1] for a in (tiles.image, tiles.target, tiles.weight))
+        p = np.asarray(model.predict_on_batch(image.astype(np.float32)))
+        losses.append(float(loss_by_name(loss)(pack(target, weight), p)))
+        for k in range(len(channels)):
+            known = weight[..., k] > 0
+            level = np.rint(255 * p[..., k][known]).astype(np.int64)
+            inside = target[..., k][known] > 127
+            counts[:, k] += np.bincount(level + 256 * inside, minlength=512).reshape(2, 256)
+    picked = {name: _best_threshold(*counts[:, k]) for k, name in enumerate(channels)}
+    loss_value = float(np.mean(losses)) if losses else None
+    return {n: t for n, (t, _) in picked.items()}, {n: d for n, (_, d) in picked.items()}, loss_value
+
+
+def _best_threshold(outside: np.ndarray, inside: np.ndarray) -> tuple[int, float | None]:
+    if inside.sum() == 0:
+        return 128, None
+    hit, false = inside[::-1].cumsum()[::-1], outside[::-1].cumsum()[::-1]
+    dice = 2 * hit / (hit + false + inside.sum())
+    # A few slices do not tell thresholds apart that differ by less than this: of those, the one nearest to a half.
+    best = np.flatnonzero(dice[1:] >= dice[1:].max() - 0.005) + 1
+    threshold = int(best[np.abs(best - 128).argmin()])
+    return threshold, float(dice[threshold])
+
+
+# ---------------------------------------------------------------- checkpoints
+def _fingerprint(tiles_file, settings: dict) -> str:
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
+    with open(tiles_file, "rb") as file:
+        for block in iter(lambda: file.read(1 << 22), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _load_state(folder: Path, fingerprint: str) -> tuple[dict, keras.Model | None]:
+    file = folder / "state.json"
+    if file.exists():
+        state = json.loads(file.read_text())
+        if state["fingerprint"] == fingerprint:
+            log.info("resuming after epoch %d", state["epoch"])
+            loss_by_name("soft_dice"), loss_by_name("dice_cross_entropy")  # registers them for loading
+            return state, keras.saving.load_model(folder / state["model"])
+        log.info("settings or tiles changed: training starts anew")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"fingerprint": fingerprint, "epoch": 0, "seconds": 0.0, "history": [], "best": None}, None
+
+
+def _save_state(folder: Path, state: dict, model: keras.Model) -> None:
+    """Write the epoch's files under new names, then the state that names them, then drop the older ones."""
+    epoch = state["epoch"]
+    state["model"] = f"epoch_{epoch:05d}.keras"
+    model.save(folder / state["model"])
+    if state["best"]["epoch"] == epoch:
+        state["best_weights"] = f"best_{epoch:05d}.weights.h5"
+        model.save_weights(folder / state["best_weights"])
+    part = folder / "state.json.part"
+    part.write_text(json.dumps(state, indent=1))
+    os.replace(part, folder / "state.json")
+    for file in folder.iterdir():
+        if file.name not in (state["model"], state["best_weights"], "state.json"):
+            file.unlink()
+
+
+# ---------------------------------------------------------------- export
+def export_network(
+    model: keras.Model, keras_file, tflite_file=None, *, architecture: str, filters=None, tile: int = 512
+) -> None:
+    """Save the network as ``.keras`` (any size and batch) and, on TensorFlow, as float32 ``.tflite``.
+
+    The ``.tflite`` has the fixed input (1, tile, tile, C): all its shapes are known, which LiteRT runs fastest.
+    """
+    inference = build_network(architecture, model.input_shape[-1], model.output_shape[-1], filters=filters)
+    inference.set_weights(model.get_weights())
+    inference.save(keras_file)
+    if tflite_file is None:
+        return
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"LiteRT files need the TensorFlow backend, not {keras.backend.backend()}",
+            cure="set KERAS_BACKEND=tensorflow, or leave the .tflite file out and predict with the .keras file",
+        )
+    fixed = build_network(
+        architecture, model.input_shape[-1], model.output_shape[-1], filters=filters, size=tile, batch=1
+    )
+    fixed.set_weights(model.get_weights())
+    fixed.export(str(tflite_file), format="litert", verbose=False)
