@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from ultraseg.flow import stack_flow
 from ultraseg.fusion import boundary_basins, contacts, fuse_slice, split_regions
-from ultraseg.propagate import carry, label_edges, propagate_gap, reconcile
+from ultraseg.propagate import carry, label_edges, propagate_gap, reconcile, to_confidence, to_trust
 
 SHAPE = (96, 112)
 YX = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(float)
@@ -181,7 +181,8 @@ def test_carry_without_motion_or_doubt_only_decays():
         labels, np.ones(SHAPE, np.float32), zero, zero, image, interior[0], boundary[0], decay=0.8
     )
     assert np.count_nonzero(out != labels) <= 4  # corners of the square, where the membrane is two wide
-    assert np.allclose(trust, 0.8)
+    assert np.allclose(trust[(boundary[0] == 0) & (out == labels)], 0.8)
+    assert np.allclose(trust[(boundary[0] == 255) & (out == labels)], 0.08)
 
 
 def test_fusion_takes_the_trusted_side_and_agreement_stands():
@@ -231,6 +232,12 @@ def test_region_helpers():
     basins = boundary_basins(wall, np.ones_like(wall, bool))
     assert basins.min() == 1 and basins.max() == 2 and (basins[:, 0] != basins[:, 8]).all()
     assert not boundary_basins(wall, np.zeros_like(wall, bool)).any()
+
+
+def test_confidence_keeps_small_trust():
+    trust = np.array([0, 0.001, 0.1, 0.9, 1])
+    assert np.allclose(to_trust(to_confidence(trust)), trust, rtol=0.06)
+    assert to_confidence(trust).tolist()[::4] == [0, 255]
 
 
 def test_errors():

@@ -16,8 +16,8 @@ DPI = 100
 INK = "#222222"
 FAINT = "#888888"
 
-# chosen one after the other as far as possible from all before, in CIELAB of normal, deuteranope and protanope
-# sight (matrices of Machado et al., IEEE TVCG 2009); all are bright and colourful enough to stand out from grey
+# each chosen as far as possible from all before it, in CIELAB of normal, deuteranope and protanope sight
+# (matrices of Machado et al., IEEE TVCG 2009); all are bright and colourful enough to stand out from grey
 ID_COLOURS = np.array(
     [
         *((0, 113, 179), (0, 255, 0), (9, 123, 57), (94, 57, 255), (217, 236, 161), (66, 227, 255)),
@@ -49,7 +49,7 @@ SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
 
 
 def id_colours(ids: np.ndarray) -> np.ndarray:
-    """RGB colours (..., 3), uint8, of ids of any shape; 0 is black, the same id has the same colour everywhere."""
+    """RGB colours (..., 3), uint8, of ids of any shape; 0 is black, an id has one colour everywhere."""
     mixed = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)  # Knuth's multiplicative hash
     colours = ID_COLOURS[(mixed >> np.uint32(7)) % np.uint32(len(ID_COLOURS))]
     colours[np.asarray(ids) == 0] = 0
@@ -57,11 +57,14 @@ def id_colours(ids: np.ndarray) -> np.ndarray:
 
 
 def structure_colours(names: Iterable[str]) -> dict[str, str]:
-    """A fixed colour for each structure; unknown names get one by a hash of the name."""
-    colours = {}
+    """A fixed colour for each structure; a name that is not in the table gets one by a hash, free if possible."""
+    names = list(dict.fromkeys(names))
+    colours = {name: STRUCTURE_COLOURS[name] for name in names if name in STRUCTURE_COLOURS}
     for name in names:
-        free = [colour for colour in PALETTE if colour not in STRUCTURE_COLOURS.values()] + list(PALETTE)
-        colours[name] = STRUCTURE_COLOURS.get(name, free[zlib.crc32(name.encode()) % len(free)])
+        if name not in colours:
+            start = zlib.crc32(name.encode()) % len(PALETTE)
+            order = [*PALETTE[start:], *PALETTE[:start]]
+            colours[name] = next((colour for colour in order if colour not in colours.values()), order[0])
     return colours
 
 

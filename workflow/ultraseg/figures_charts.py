@@ -19,12 +19,11 @@ from ultraseg.figure_style import (
 )
 
 BAR_METRICS = [name for name in DEFINITIONS if not name.startswith("voi_") and name != "dice_pairs"]
-OUTCOME_LIMIT = 8  # more kinds of outcome than this are not told apart by colour
 SCATTER_LIMIT = 20_000
 
 
 def learning_curves(history: pd.DataFrame, path: str, title: str = "") -> None:
-    """Write loss and validation Dice against the epoch, from columns epoch, loss, val_loss, dice_<channel>."""
+    """Write loss and validation Dice by epoch, from columns epoch, loss, val_loss, dice_<channel>."""
     if len(history) == 0:
         empty_figure(path, "No training history.")
         return
@@ -33,7 +32,7 @@ def learning_curves(history: pd.DataFrame, path: str, title: str = "") -> None:
     for name, style, label in (("loss", "-", "training"), ("val_loss", "--", "validation")):
         if name in history:
             loss_axes.plot(history["epoch"], history[name], style, color=PALETTE[0], label=label)
-    tidy(loss_axes, f"{title} loss".strip(), "epoch", "loss")
+    tidy(loss_axes, f"{title}: loss" if title else "Loss", "epoch", "loss")
     loss_axes.legend(frameon=False)
     names = [name for name in history if str(name).startswith("dice_") and history[name].notna().any()]
     styles = ("-", "--", ":", "-.")
@@ -55,7 +54,7 @@ def learning_curves(history: pd.DataFrame, path: str, title: str = "") -> None:
 
 
 def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
-    """Write which slices are labelled for which structure, and what each is used for, from the coverage table."""
+    """Write which slices are labelled for which structure and what for, from the coverage table."""
     if len(coverage) == 0:
         empty_figure(path, "No labelled slices.")
         return
@@ -102,13 +101,13 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
     tidy(axes, "Accuracy away from the labelled slices", "slices to the nearest labelled slice", "Dice")
     axes.set_ylim(0, 1.02)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="best")
     figure.tight_layout()
     save(figure, path)
 
 
 def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
-    """Write all scores between 0 and 1, one line per structure and metric, one mark per split, with numbers."""
+    """Write all scores between 0 and 1: a line per structure and metric, a mark and number per split."""
     chosen = metrics[metrics["metric"].isin(BAR_METRICS) & metrics["value"].notna()]
     if len(chosen) == 0:
         empty_figure(path, "No scores: no slice was held out for testing, and no truth was given.")
@@ -129,7 +128,7 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_yticks(range(len(lines)), [f"{s}   {m.replace('_', ' ')}" for s, m in lines])
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    tidy(axes, "Scores (errors: smaller is better; all others: larger)", "", grid="both")
+    tidy(axes, "Scores (error, wrong, none: smaller is better; others: larger)", "", grid="both")
     _split_legend(axes, chosen["split"], line=False)
     figure.tight_layout()
     save(figure, path)
@@ -170,7 +169,7 @@ def link_outcomes_figure(links: pd.DataFrame, path: str) -> None:
         alpha=0.6,
         linewidths=0,
     )
-    tidy(scatter, "How sure: strength and margin over the runner-up", "strength", "margin", grid="both")
+    tidy(scatter, "Strength, and margin over the runner-up", "strength", "margin", grid="both")
     figure.tight_layout()
     save(figure, path)
 

@@ -1,4 +1,4 @@
-"""Figures of slices: raw and with labels on top, at identical layout so that a report can toggle between them."""
+"""Figures of slices, raw and with labels on top, in one layout so that a report can toggle between them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -39,29 +39,29 @@ def overlay_montage(
 ) -> None:
     """Write a montage of slices, plain or with labels as translucent areas and contours, with a scale bar.
 
-    ``images`` uint8 (Y, X), ``labels`` ids (Y, X) or None, one per slice; a label array may be smaller than its
-    image (made at a reduced scale). With ``structure`` all labels get that structure's colour (a mask), else
-    each id its own. ``outlines``: masks by structure, one or None per slice, drawn as contours only.
-    The voxel size is that of ``images``, z, y, x.
+    ``images`` uint8 (Y, X), ``labels`` ids (Y, X) or None, one per slice; a label array may be smaller
+    than its image (made at a reduced scale). With ``structure`` all labels get that structure's colour (a
+    mask), else each id its own. ``outlines``: masks by structure, one or None per slice, drawn as contours
+    only. The voxel size (z, y, x) is that of ``images``.
     The layout does not depend on ``overlay``, so the two variants lie exactly on one another.
     """
     if len(images) == 0:
         empty_figure(path, "No slices to show.", width)
         return
-    height, panel = _panel_size(images[0].shape, voxel_size_nm, len(images), columns, width)
+    height, panel, columns = _panel_size(images[0].shape, voxel_size_nm, len(images), columns, width)
     nm_per_pixel = images[0].shape[1] * voxel_size_nm[2] / panel
-    columns = (width + GAP) // (panel + GAP)
     lines = -(-len(images) // columns)
-    legend = HEAD if outlines else 0
-    figure = new_figure(width, lines * (height + HEAD + GAP) + legend)
+    names = ([structure] if structure else []) + list(outlines or {})
+    colours = structure_colours(names)
+    figure = new_figure(width, lines * (height + HEAD + GAP) + (HEAD if names else 0))
     captions = captions or [f"slice {z}" for z in zs]
     for index, image in enumerate(images):
         size = (height, panel)
         rgb = grey_panel(image, size)
         if overlay:
-            rgb = draw_labels(rgb, labels[index], structure, opacity)
+            rgb = draw_labels(rgb, labels[index], colours.get(structure), opacity)
             for name, masks in (outlines or {}).items():
-                rgb = draw_labels(rgb, masks[index], name, 0.0)
+                rgb = draw_labels(rgb, masks[index], colours[name], 0.0)
         if index == 0:
             bar, text = scale_bar(panel, nm_per_pixel)
             draw_scale_bar(rgb, bar)
@@ -70,8 +70,8 @@ def overlay_montage(
         _place(figure, rgb, left, top + HEAD, captions[index])
         if index == 0:
             _bar_text(figure, text, left + 12 + bar / 2, top + HEAD + height - 22)
-    if outlines:
-        _legend(figure, list(outlines), overlay)
+    if overlay and names:
+        _legend(figure, colours)
     save(figure, path)
 
 
@@ -84,9 +84,12 @@ def grey_panel(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_labels(
-    rgb: np.ndarray, labels: np.ndarray | None, structure: str | None = None, opacity: float = 0.35
+    rgb: np.ndarray, labels: np.ndarray | None, colour: str | None = None, opacity: float = 0.35
 ) -> np.ndarray:
-    """Return the panel with labels: areas mixed in at ``opacity``, contours in full colour, 0 left as it is."""
+    """Return the panel with labels: areas mixed in at ``opacity``, contours in full colour, 0 unchanged.
+
+    With ``colour`` the labels are a mask of that colour, else ids with a colour each.
+    """
     if labels is None:
         return rgb
     rows, columns = rgb.shape[:2]
@@ -94,21 +97,20 @@ def draw_labels(
     x = np.arange(columns) * labels.shape[1] // columns
     shown = np.asarray(labels)[np.ix_(y, x)]  # nearest neighbour: ids cannot be averaged
     inside = shown != 0
-    if structure is None:
-        colours = id_colours(shown)
+    if colour is None:
+        colours, edges = id_colours(shown), _contours(shown)
     else:
-        colour = np.array(to_rgb(structure_colours([structure])[structure]))
-        colours = np.broadcast_to(np.round(255 * colour).astype(np.uint8), rgb.shape)
-        shown = inside
+        colours = np.broadcast_to(np.round(255 * np.array(to_rgb(colour))).astype(np.uint8), rgb.shape)
+        edges = cv2.dilate(_contours(inside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     mixed = rgb.copy()
     mixed[inside] = np.round((1 - opacity) * rgb[inside] + opacity * colours[inside]).astype(np.uint8)
-    edges = _contours(shown) & inside
+    edges &= inside
     mixed[edges] = colours[edges]
     return mixed
 
 
 def draw_scale_bar(rgb: np.ndarray, length: int, thickness: int = 5, margin: int = 12) -> None:
-    """Draw a white bar with a black rim of exactly ``length`` pixels into the lower left of a panel, in place."""
+    """Draw a white bar of exactly ``length`` pixels, rimmed black, into the lower left of a panel, in place."""
     bottom = rgb.shape[0] - margin
     rgb[bottom - thickness - 1 : bottom + 1, margin - 1 : margin + length + 1] = 0
     rgb[bottom - thickness : bottom, margin : margin + length] = 255
@@ -120,12 +122,12 @@ def _panel_size(
     count: int,
     columns: int | None,
     width: int,
-) -> tuple[int, int]:
-    """Height and width of a panel in pixels, at true proportions."""
+) -> tuple[int, int, int]:
+    """Height and width of a panel in pixels, at true proportions, and the number of columns."""
     aspect = (shape[0] * voxel_size_nm[1]) / (shape[1] * voxel_size_nm[2])
     columns = columns or min(count, 3 if count <= 6 else 4)
     panel = (width - (columns - 1) * GAP) // columns
-    return max(1, round(panel * aspect)), panel
+    return max(1, round(panel * aspect)), panel, columns
 
 
 def _contours(labels: np.ndarray) -> np.ndarray:
@@ -161,9 +163,6 @@ def _bar_text(figure: Figure, text: str, x: float, y: float) -> None:
     figure.text(x / width, 1 - y / height, text, ha="center", va="bottom", color="white", path_effects=rim)
 
 
-def _legend(figure: Figure, names: list[str], visible: bool) -> None:
-    if not visible:
-        return
-    colours = structure_colours(names)
-    lines = [Line2D([], [], color=colours[name], linewidth=3, label=name) for name in names]
+def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
+    lines = [Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in colours.items()]
     figure.legend(handles=lines, loc="lower left", ncols=len(lines), frameon=False, borderaxespad=0.1)

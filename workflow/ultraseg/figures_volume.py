@@ -1,12 +1,13 @@
-"""A simple 3D view of labels: surfaces seen along z, y, x and from a corner, shaded by their slope and depth."""
+"""A simple 3D view of labels: surfaces along z, y, x and from a corner, shaded by their slope and depth."""
 
 import numpy as np
 from scipy import ndimage
 
-from ultraseg.figure_style import INK, empty_figure, id_colours, new_figure, save, scale_bar
+from ultraseg.figure_style import INK, MAX_WIDTH, empty_figure, id_colours, new_figure, save, scale_bar
 
-FAR = np.iinfo(np.int64).max
+FAR = 1 << 52  # behind everything, and still exact where SciPy's filter computes in double precision
 HEAD, GAP = 30, 10
+ID_BITS = 32
 
 
 def cells_3d(
@@ -17,85 +18,91 @@ def cells_3d(
     max_fraction: float = 0.25,
     grid: int = 320,
 ) -> list[int]:
-    """Write views of the surfaces of labels (z, y, x) along the three axes and from a corner; return the ids shown.
+    """Write views of the surfaces of labels (z, y, x) along the axes and from a corner; return the ids shown.
 
-    ``voxel_size_nm`` is that of ``labels``, which should be small (a pyramid level). In tissue without gaps cells
-    hide each other: where they fill more than ``max_fraction`` of the volume, only the largest that together stay
-    below it are shown. ``grid``: voxels along the longest side of the cubic grid that is drawn.
+    ``voxel_size_nm`` is that of ``labels``, which should be small (a pyramid level). In tissue without gaps
+    cells hide each other: see ``choose_cells`` for ``max_fraction``. ``grid``: voxels along the longest side of
+    the cubic grid that is drawn.
     """
+    width = min(width, MAX_WIDTH)
     shown = choose_cells(labels, max_fraction)
     if not shown:
         empty_figure(path, "No cells to show.", width)
         return []
     cubes, edge_nm = _cubic_grid(labels, voxel_size_nm, grid)
-    cubes = np.where(np.isin(cubes, shown), cubes, 0)
-    points, ids = _surface(cubes)
+    points, ids = _surface(np.where(np.isin(cubes, shown), cubes, 0))
+    views = {title: points @ rotation.T for title, rotation in _views().items()}
+    span = max(float(np.ptp(view[:, 1:], axis=0).max(initial=0)) for view in views.values()) * 1.06 + 4
     panel = (width - GAP) // 2
-    figure = new_figure(width, 2 * (panel + HEAD) + 10)
-    span = float(np.linalg.norm(cubes.shape))
-    for index, (title, rotation) in enumerate(_views().items()):
-        picture = render(points - np.array(cubes.shape) / 2, ids, rotation, panel, span)
+    height = 2 * (panel + HEAD)
+    figure = new_figure(width, height)
+    for index, (title, view) in enumerate(views.items()):
+        picture = render(view, ids, panel, span)
         left, top = (index % 2) * (panel + GAP), (index // 2) * (panel + HEAD) + HEAD
-        total = 2 * (panel + HEAD) + 10
         if index == 0:
             bar, text = scale_bar(panel, edge_nm * span / panel)
             picture[-14:-9, 12 : 12 + bar] = 34
-            figure.text((left + 12) / width, 1 - (top + panel - 18) / total, text, va="bottom", color=INK)
-        figure.figimage(picture, left, total - top - panel, origin="upper", resize=False)
-        figure.text((left + 6) / width, 1 - (top - 6) / total, title, va="bottom", color=INK, fontsize=11)
+            figure.text((left + 12) / width, 1 - (top + panel - 18) / height, text, va="bottom", color=INK)
+        figure.figimage(picture, left, height - top - panel, origin="upper", resize=False)
+        figure.text((left + 6) / width, 1 - (top - 6) / height, title, va="bottom", color=INK, fontsize=11)
     save(figure, path)
     return shown
 
 
 def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
-    """All ids if they fill no more than ``max_fraction`` of the volume, else the largest that fit into it."""
+    """All ids if they fill no more than ``max_fraction`` of the volume (z, y, x), else a choice that does.
+
+    The choice takes the largest first, but none of more than a third of ``max_fraction``, so that no single cell
+    hides all others; where every cell is larger than that, the smallest one.
+    """
     ids, voxels = np.unique(labels, return_counts=True)
-    voxels, ids = voxels[ids != 0], ids[ids != 0]
-    if voxels.sum() <= max_fraction * labels.size:
+    ids, voxels = ids[ids != 0], voxels[ids != 0]
+    room = max_fraction * labels.size
+    if voxels.sum() <= room:
         return [int(cell) for cell in ids]
     chosen, filled = [], 0
     for index in np.argsort(-voxels, kind="stable"):
-        if filled + voxels[index] <= max_fraction * labels.size:
+        if voxels[index] <= room / 3 and filled + voxels[index] <= room:
             filled += voxels[index]
             chosen.append(int(ids[index]))
-    return sorted(chosen)
+    return sorted(chosen) or [int(ids[voxels.argmin()])]
 
 
-def render(points: np.ndarray, ids: np.ndarray, rotation: np.ndarray, size: int, span: float) -> np.ndarray:
-    """Orthographic picture (size, size, 3) of points (n, 3) around 0, seen along the first axis after rotation.
+def render(points: np.ndarray, ids: np.ndarray, size: int, span: float) -> np.ndarray:
+    """Orthographic picture (size, size, 3) of points (n, 3): depth, down, right, in steps of a cubic grid.
 
-    Points are those of a cubic grid; ``span`` grid steps fill the picture. The background is white.
+    ``span`` steps fill the picture, whose middle is that of the points. The background is white.
     """
-    steps = int(np.ceil(span)) + 2  # one pixel per grid step, enlarged afterwards
-    turned = points @ rotation.T + steps / 2
-    depth = np.round(turned[:, 0] * 16).astype(np.int64)  # sixteenths of a step
-    y, x = (np.clip(turned[:, axis].astype(np.int64), 0, steps - 1) for axis in (1, 2))
+    steps = int(np.ceil(span))  # one pixel per grid step, enlarged afterwards
+    low, high = points.min(axis=0), points.max(axis=0)
+    depth = np.round((points[:, 0] - low[0]) * 16).astype(np.int64)  # sixteenths of a step
+    offset = (steps - low - high) / 2
+    y, x = (np.clip((points[:, axis] + offset[axis]).astype(np.int64), 0, steps - 1) for axis in (1, 2))
     nearest = np.full(steps * steps, FAR)
-    np.minimum.at(nearest, y * steps + x, (depth << 32) | ids.astype(np.int64))
+    np.minimum.at(nearest, y * steps + x, (depth << ID_BITS) | ids.astype(np.int64))
     # turned grids leave holes of single pixels: the nearest of the 8 neighbours closes them
     nearest = ndimage.minimum_filter(nearest.reshape(steps, steps), size=3)
     index = np.minimum(np.arange(size) * steps // size, steps - 1)
     nearest = nearest[np.ix_(index, index)]
     visible = nearest != FAR
-    cell = np.where(visible, nearest & 0xFFFFFFFF, 0)
-    depth = np.where(visible, (nearest >> 32) / 16.0, float(steps))
-    return _shade(cell, depth, visible, size / steps)
+    cell = np.where(visible, nearest & ((1 << ID_BITS) - 1), 0)
+    return _shade(cell, np.where(visible, (nearest >> ID_BITS) / 16.0, 0.0), visible, size / steps)
 
 
 def _shade(cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: float) -> np.ndarray:
-    smooth = ndimage.gaussian_filter(depth, 1.5 * max(enlarged, 1))
+    sigma = 1.5 * max(enlarged, 1)
+    weight = ndimage.gaussian_filter(visible.astype(float), sigma)
+    smooth = ndimage.gaussian_filter(depth, sigma) / np.maximum(weight, 1e-6)  # of visible surfaces only
     slope_y, slope_x = np.gradient(smooth * enlarged)
     # light from the upper left, in front
-    facing = (
-        (1 + 0.6 * slope_y + 0.6 * slope_x) / np.sqrt(1 + slope_y**2 + slope_x**2) / np.sqrt(1 + 2 * 0.36)
-    )
-    near, far = np.percentile(depth[visible], [1, 99]) if visible.any() else (0.0, 1.0)
+    facing = (1 + 0.6 * slope_y + 0.6 * slope_x) / np.sqrt((1 + slope_y**2 + slope_x**2) * (1 + 2 * 0.36))
+    near, far = np.percentile(depth[visible], [1, 99])
     haze = np.clip((depth - near) / max(far - near, 1e-9), 0, 1)
-    light = (0.45 + 0.55 * np.clip(facing, 0, 1)) * (1 - 0.45 * haze)
+    light = (0.5 + 0.6 * np.clip(facing, 0, 1)) * (1 - 0.35 * haze)
     edge = np.zeros(cell.shape, bool)
     edge[1:] |= cell[1:] != cell[:-1]
     edge[:, 1:] |= cell[:, 1:] != cell[:, :-1]
-    picture = np.round(id_colours(cell) * light[..., None]).astype(np.uint8)
+    picture = np.clip(np.round(id_colours(cell) * light[..., None]), 0, 255).astype(np.uint8)
     picture[~visible] = 255
     picture[edge] //= 3
     return picture

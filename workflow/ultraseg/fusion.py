@@ -99,7 +99,7 @@ def fuse_slice(
     *,
     contact_weight: float = 10.0,
     boundary_contrast: float = 10.0,
-    size_exponent: float = 0.25,
+    size_exponent: float = 0.3,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fuse two proposals for the labels of one slice.
 

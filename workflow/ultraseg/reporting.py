@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ def write_report(file: str, snakefile: str, config: dict) -> None:
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder) / "config.json"
         configfile.write_text(json.dumps(config))
-        part = Path(file).with_suffix(".part.zip")
+        part = Path(folder) / Path(file).name
         command = [sys.executable, "-m", "snakemake", TARGET, "--snakefile", str(snakefile)]
         command += ["--configfile", str(configfile), "--report", str(part), "--nolock", "--cores", "1"]
         # Variables of the outer Snakemake's job would point the inner one to the wrong profile.
@@ -28,4 +29,4 @@ def write_report(file: str, snakefile: str, config: dict) -> None:
         done = subprocess.run(command, capture_output=True, text=True, env=env)
         if done.returncode or not part.exists():
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    os.replace(part, file)
+        shutil.move(part, file)

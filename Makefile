@@ -1,0 +1,42 @@
+# make demo: the whole workflow on a synthetic tissue.  make test: all tests.  make lint: format and static checks.
+# The environment (.venv) is made from the lock file; ENV=gpu takes the one with CUDA.
+PYTHON ?= python3
+ENV ?= cpu
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+STAMP := .venv/installed-$(ENV)
+
+.PHONY: env demo test lint format lock clean-demo
+
+env: $(STAMP)
+
+$(STAMP): envs/$(ENV).lock
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "ultraseg needs Python 3.11, 3.12 or 3.13, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12"'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/$(ENV).lock
+	rm -f .venv/installed-*; touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --directory runs/demo --quiet rules
+	@cat runs/demo/results/demo/summary.txt
+	@echo "Results: runs/demo/results (report.zip opens in a browser; demo/image.zarr in napari, Fiji or Neuroglancer)"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
+
+lock:
+	envs/lock.sh
+
+clean-demo:
+	rm -rf runs/demo

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Resolves envs/requirements.in to envs/cpu.lock and envs/gpu.lock: pins and hashes for Python 3.11 to 3.13.
+set -eu
+cd "$(dirname "$0")"
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+python3 -m venv "$tool" && "$tool/bin/pip" install -q uv
+compile() {
+    "$tool/bin/uv" pip compile -q --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-header -o "$1" "$2" "${@:3}"
+}
+compile cpu.lock <(cat requirements.in; echo tensorflow-cpu)
+# The same versions with a GPU, but for TensorFlow itself.
+compile gpu.lock <(cat requirements.in; echo 'tensorflow[and-cuda]') \
+    -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^tensorflow')

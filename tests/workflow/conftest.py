@@ -1,0 +1,109 @@
+"""Whole runs of the workflow on a tiny tissue, from a copy of the code so that tests may edit it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from ultraseg.phantom import write_phantom
+
+ROOT = Path(__file__).parents[2]
+TINY_NETWORK = {
+    "epochs": 3, "steps_per_epoch": 6, "batch": 4, "crop": 64, "tile": 96, "filters": [4, 8, 16],
+    "predict_tile": 96, "overlap": 16,
+}  # fmt: skip
+
+
+def tiny_config(data: Path, **changes) -> dict:
+    """A complete configuration over TIFFs that ``write_phantom`` wrote to ``data``."""
+    config = {
+        "slab_depth": 7,
+        "pyramid_levels": 2,
+        "volumes": {
+            "tiny": {
+                "image": str(data / "image"),
+                "voxel_size_nm": [20, 16, 16],
+                "labels": {
+                    "cells": str(data / "labels/cells"),
+                    "mitochondria": {"path": str(data / "labels/mitochondria"), "first_slice_number": 0},
+                },
+                "truth": {
+                    "cells": str(data / "truth/cells.tif"),
+                    "mitochondria": str(data / "truth/mitochondria.tif"),
+                    "protrusions": str(data / "truth/protrusions.tif"),
+                },
+            }
+        },
+        "structures": {"cells": {"kind": "cells"}, "mitochondria": {"kind": "organelle", "min_voxels": 10}},
+        "networks": {
+            "context": {"structures": ["cells"], "downsample": 2, **TINY_NETWORK},
+            "detail": {"structures": ["mitochondria"], "z_context": 0, **TINY_NETWORK},
+        },
+    }
+    return config | changes
+
+
+class Run:
+    """One working directory with its configuration, and a copy of the workflow that makes its results."""
+
+    def __init__(self, folder: Path, config: dict, code: Path = ROOT):
+        self.folder, self.code, self.config = folder, code, config
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write_config(config)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def write_config(self, config: dict) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake; returns all it printed. Training on one thread is repeatable."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
+        command += ["--configfile", str(self.folder / "config.yaml"), "--directory", str(self.folder)]
+        command += ["--cores", "2", *arguments, "--set-threads", "train=1"]
+        env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        text = done.stdout + done.stderr
+        if check and done.returncode:
+            raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{text[-6000:]}")
+        return text
+
+    def planned(self) -> dict[str, int]:
+        """Rules that a dry run would execute, with the number of jobs."""
+        text = self.snakemake("--dry-run", "--quiet", "rules")
+        table = re.findall(r"^(\w+) +(\d+)$", text, re.M)
+        return {rule: int(count) for rule, count in table if rule not in ("total", "ultraseg")}
+
+
+@pytest.fixture(scope="session")
+def tissue(tmp_path_factory) -> Path:
+    """TIFF slices, labels on every 4th slice and truth of a tiny tissue."""
+    folder = tmp_path_factory.mktemp("tissue")
+    write_phantom(str(folder), (18, 96, 96), seed=3, label_slices=[0, 4, 8, 12, 17], scale=0.35)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, tissue) -> Run:
+    """A finished run over its own copies of data and code."""
+    folder = tmp_path_factory.mktemp("finished")
+    data = folder / "data"
+    shutil.copytree(tissue, data)
+    code = folder / "code"
+    code.mkdir()
+    for name in ("Snakefile", "workflow", "config"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, code / name)
+    run = Run(folder / "run", tiny_config(data), code)
+    run.data = data
+    run.snakemake()
+    return run

@@ -1,0 +1,47 @@
+"""The slab depth is a matter of jobs and files: results do not depend on it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from conftest import Run, tiny_config
+from ultraseg.phantom import write_phantom
+
+pytestmark = pytest.mark.xdist_group("depths")
+DEPTHS = (1, 7, 16)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("depths")
+    write_phantom(str(folder / "data"), (9, 96, 96), seed=3, label_slices=[0, 4, 8], scale=0.35)
+    found = {}
+    for depth in DEPTHS:
+        config = tiny_config(folder / "data", slab_depth=depth, pyramid_levels=1)
+        found[depth] = Run(folder / str(depth), config)
+        found[depth].snakemake("results/tiny/metrics.csv", "results/tiny/tables/cells.csv")
+    return found
+
+
+@pytest.mark.parametrize("structure", ["cells", "mitochondria"])
+@pytest.mark.parametrize("depth", [1, 16])
+def test_labels_are_the_same(runs, structure, depth):
+    a, b = (
+        zarr.open_array(runs[d].results / f"tiny/image.zarr/labels/{structure}/0", mode="r")[:] for d in (7, depth)
+    )
+    assert a.any()
+    # Ids follow the first voxel, so even the numbers are the same.
+    assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("depth", [1, 16])
+def test_tables_and_metrics_are_the_same(runs, depth):
+    for name in ("tables/cells.csv", "tables/organelles.csv", "tables/links.csv", "metrics.csv"):
+        a, b = (pd.read_csv(runs[d].results / "tiny" / name) for d in (7, depth))
+        pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
+
+
+def test_one_slice_is_one_file_is_one_job(runs):
+    files = list((runs[1].results / "tiny/image.zarr/labels/cells/0/c").rglob("0"))
+    slabs = sorted(int(file.parts[-3]) for file in files if file.is_file())
+    assert slabs == list(range(9))
