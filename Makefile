@@ -22,7 +22,7 @@ demo: $(STAMP)
 	@echo "Results: runs/demo/results (report.zip opens in a browser; demo/image.zarr in napari, Fiji or Neuroglancer)"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

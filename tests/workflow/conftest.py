@@ -13,7 +13,7 @@ from ultraseg.phantom import write_phantom
 
 ROOT = Path(__file__).parents[2]
 TINY_NETWORK = {
-    "epochs": 3, "steps_per_epoch": 6, "batch": 4, "crop": 64, "tile": 96, "filters": [4, 8, 16],
+    "epochs": 8, "steps_per_epoch": 20, "batch": 4, "crop": 48, "tile": 96, "filters": [8, 16, 24],
     "predict_tile": 96, "overlap": 16,
 }  # fmt: skip
 

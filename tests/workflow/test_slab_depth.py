@@ -7,7 +7,6 @@ import zarr
 from conftest import Run, tiny_config
 from ultraseg.phantom import write_phantom
 
-pytestmark = pytest.mark.xdist_group("depths")
 DEPTHS = (1, 7, 16)
 
 

@@ -178,6 +178,17 @@ class Asks:
                 files += self.array(volume, f"{group}/{level}", v.slabs)
         return files
 
+    def whole_work(self, volume: str) -> list[str]:
+        """Every intermediate slab and gap: Snakemake makes a deleted one again only where something asks for it."""
+        v, files = self.plan.volumes[volume], []
+        for name, network in self.plan.networks.items():
+            if volume in network.apply_to:
+                files += self.probability(volume, name, 0, v.n_slices)
+        if self.plan.has_cells(volume):
+            files += self.array(volume, "work/flow", v.slabs, 4) + self.array(volume, "work/pieces", v.slabs)
+            files += [f"{v.folder}/work/propagated/{gap.name}.h5" for gap in self.plan.gaps(volume)]
+        return files
+
     # ---- resources
     def gap_mb(self, wc, bytes_per_voxel: float) -> int:
         """Memory of a job that holds a gap at the scale of the cells."""

@@ -20,15 +20,15 @@ FAINT = "#888888"
 # (matrices of Machado et al., IEEE TVCG 2009); all are bright and colourful enough to stand out from grey
 ID_COLOURS = np.array(
     [
-        *((0, 113, 179), (0, 255, 0), (9, 123, 57), (94, 57, 255), (217, 236, 161), (66, 227, 255)),
-        *((0, 170, 0), (94, 123, 255), (227, 142, 123), (161, 161, 255), (161, 227, 94), (76, 123, 19)),
-        *((208, 132, 198), (217, 0, 189), (161, 179, 85), (161, 19, 208), (0, 217, 9), (142, 85, 142)),
-        *((198, 85, 76), (142, 217, 161), (94, 94, 255), (246, 94, 227), (0, 170, 104), (132, 217, 123)),
-        *((208, 246, 94), (255, 179, 246), (151, 255, 132), (161, 132, 57), (198, 28, 0), (9, 94, 217)),
-        *((104, 198, 57), (28, 151, 217)),
+        *((85, 217, 255), (0, 113, 179), (151, 161, 255), (123, 113, 255), (132, 19, 255)),
+        *((151, 47, 208), (236, 0, 255), (142, 85, 142), (227, 104, 227), (255, 170, 246)),
+        *((208, 113, 189), (217, 0, 189), (198, 19, 47), (208, 94, 85), (255, 161, 142)),
+        *((189, 66, 0), (198, 123, 0), (246, 217, 132), (179, 161, 76), (189, 189, 38)),
+        *((208, 246, 85), (217, 236, 161), (151, 179, 104), (142, 236, 94), (47, 170, 19)),
+        *((0, 255, 0), (66, 113, 57), (0, 236, 113), (142, 217, 161), (0, 170, 104)),
     ],
     np.uint8,
-)
+)  # in the order of hue
 
 # Okabe and Ito's colours, safe for the colour-blind
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -50,14 +50,15 @@ SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
 
 def id_colours(ids: np.ndarray) -> np.ndarray:
     """RGB colours (..., 3), uint8, of ids of any shape; 0 is black, an id has one colour everywhere."""
-    mixed = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)  # Knuth's multiplicative hash
-    colours = ID_COLOURS[(mixed >> np.uint32(7)) % np.uint32(len(ID_COLOURS))]
+    # Knuth's multiplicative hash: steps of the golden ratio, so that consecutive ids get hues far apart
+    mixed = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)
+    colours = ID_COLOURS[((mixed >> np.uint32(16)) * np.uint32(len(ID_COLOURS))) >> np.uint32(16)]
     colours[np.asarray(ids) == 0] = 0
     return colours
 
 
 def structure_colours(names: Iterable[str]) -> dict[str, str]:
-    """A fixed colour for each structure; a name that is not in the table gets one by a hash, free if possible."""
+    """A fixed colour for each structure; names not in the table get one by a hash, free if possible."""
     names = list(dict.fromkeys(names))
     colours = {name: STRUCTURE_COLOURS[name] for name in names if name in STRUCTURE_COLOURS}
     for name in names:
@@ -75,7 +76,7 @@ def split_style(split: str) -> dict:
 
 
 def scale_bar(width: int, nm_per_pixel: float, fraction: float = 0.25) -> tuple[int, str]:
-    """Pixels and text of a scale bar: the longest 1, 2 or 5 x 10^n that fits ``fraction`` of the width."""
+    """Pixels and text of a scale bar: the longest 1, 2 or 5 x 10^n nm in ``fraction`` of the width."""
     longest = width * nm_per_pixel * fraction
     if not longest > 0:
         raise ValueError(f"width {width} at {nm_per_pixel} nm per pixel leaves no room for a scale bar")

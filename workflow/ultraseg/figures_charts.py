@@ -108,7 +108,9 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
 
 def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     """Write all scores between 0 and 1: a line per structure and metric, a mark and number per split."""
-    chosen = metrics[metrics["metric"].isin(BAR_METRICS) & metrics["value"].notna()]
+    chosen = metrics
+    if len(metrics):
+        chosen = metrics[metrics["metric"].isin(BAR_METRICS) & metrics["value"].notna()]
     if len(chosen) == 0:
         empty_figure(path, "No scores: no slice was held out for testing, and no truth was given.")
         return

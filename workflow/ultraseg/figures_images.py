@@ -110,7 +110,7 @@ def draw_labels(
 
 
 def draw_scale_bar(rgb: np.ndarray, length: int, thickness: int = 5, margin: int = 12) -> None:
-    """Draw a white bar of exactly ``length`` pixels, rimmed black, into the lower left of a panel, in place."""
+    """Draw a white bar of exactly ``length`` pixels, rimmed black, at the lower left of a panel, in place."""
     bottom = rgb.shape[0] - margin
     rgb[bottom - thickness - 1 : bottom + 1, margin - 1 : margin + length + 1] = 0
     rgb[bottom - thickness : bottom, margin : margin + length] = 255

@@ -21,8 +21,8 @@ def cells_3d(
     """Write views of the surfaces of labels (z, y, x) along the axes and from a corner; return the ids shown.
 
     ``voxel_size_nm`` is that of ``labels``, which should be small (a pyramid level). In tissue without gaps
-    cells hide each other: see ``choose_cells`` for ``max_fraction``. ``grid``: voxels along the longest side of
-    the cubic grid that is drawn.
+    cells hide each other: see ``choose_cells`` for ``max_fraction``. ``grid``: voxels along the longest side
+    of the cubic grid that is drawn.
     """
     width = min(width, MAX_WIDTH)
     shown = choose_cells(labels, max_fraction)
@@ -52,8 +52,8 @@ def cells_3d(
 def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
     """All ids if they fill no more than ``max_fraction`` of the volume (z, y, x), else a choice that does.
 
-    The choice takes the largest first, but none of more than a third of ``max_fraction``, so that no single cell
-    hides all others; where every cell is larger than that, the smallest one.
+    The choice takes the largest first, but none of more than a third of ``max_fraction``, so that no single
+    cell hides all others; where every cell is larger than that, the smallest one.
     """
     ids, voxels = np.unique(labels, return_counts=True)
     ids, voxels = ids[ids != 0], voxels[ids != 0]

@@ -258,12 +258,13 @@ class Plan:
             "chunk": list(chunk),
             "shard": list(shard),
             "dtype": dtype,
+            "axes": ["z", *(["channel"] if len(plane) == 3 else []), "y", "x"],
         }
 
 
 def _spec(level: Level, dtype: str) -> dict:
     parts = {"shape": level.shape, "chunk": level.chunk, "shard": level.shard}
-    return {key: list(value) for key, value in parts.items()} | {"dtype": dtype}
+    return {key: list(value) for key, value in parts.items()} | {"dtype": dtype, "axes": ["z", "y", "x"]}
 
 
 # ---------------------------------------------------------------- volumes

@@ -15,9 +15,14 @@ from ultraseg.errors import UserError
 
 
 def create_array(
-    path: str, shape: Sequence[int], chunk: Sequence[int], shard: Sequence[int], dtype: str, attributes=None
+    path: str,
+    shape: Sequence[int],
+    chunk: Sequence[int],
+    shard: Sequence[int],
+    dtype: str,
+    axes: Sequence[str],
 ) -> None:
-    """Write the zarr.json of an array; slabs that lie there already stay."""
+    """Write the zarr.json of an array; slabs that lie there already stay. axes: names of its dimensions."""
     zarr.create_array(
         _store(path),
         shape=tuple(shape),
@@ -26,7 +31,7 @@ def create_array(
         dtype=dtype,
         fill_value=0,
         compressors=BloscCodec(cname="zstd", clevel=3),
-        attributes=attributes or {},
+        dimension_names=list(axes),
         overwrite=False,
     )
 
