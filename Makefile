@@ -14,6 +14,9 @@ $(STAMP): envs/$(ENV).lock
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "ultraseg needs Python 3.11, 3.12 or 3.13, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12"'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/$(ENV).lock
+	@# Plain `snakemake` uses all processors once the environment is active.
+	@grep -q SNAKEMAKE_PROFILE .venv/bin/activate || \
+		echo 'export SNAKEMAKE_PROFILE="$${VIRTUAL_ENV%/*}/profiles/local"' >> .venv/bin/activate
 	rm -f .venv/installed-*; touch $(STAMP)
 
 demo: $(STAMP)

@@ -13,3 +13,14 @@ compile cpu.lock <(cat requirements.in; echo tensorflow-cpu)
 # The same versions with a GPU, but for TensorFlow itself.
 compile gpu.lock <(cat requirements.in; echo 'tensorflow[and-cuda]') \
     -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^tensorflow')
+# For `snakemake --software-deployment-method conda`, which copies the file away from the locks: the same pins.
+{
+    echo '# Made by envs/lock.sh from cpu.lock.'
+    echo 'name: ultraseg-workflow'
+    echo 'channels: [conda-forge]'
+    echo 'dependencies:'
+    echo '  - python=3.12'
+    echo '  - pip'
+    echo '  - pip:'
+    grep -E '^[a-z0-9].*==' cpu.lock | tr -d '\\' | sed -E 's/ +$//; s/.*/      - "&"/'
+} > workflow.yaml

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from ultraseg.augment import NONE, Augmentation, crop_and_augment
 
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from ultraseg.losses import LOSSES, dice_cross_entropy, loss_by_name, pack, soft_dice
 
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from ultraseg.network import build_network, network_stride
 
 

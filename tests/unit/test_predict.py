@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from ultraseg.errors import UserError
 from ultraseg.network import build_network
 from ultraseg.predict import Predictor, blending_window, load_predictor, predict_slices, tile_positions
@@ -68,7 +67,9 @@ def test_grouping_into_slabs_changes_nothing():
     image = _stack(7, 70, 90)
     predictor = _local(channels=3)
     whole = predict_slices(predictor, image, z_context=1, overlap=16)
-    parts = [predict_slices(predictor, image[a:b], z_context=1, overlap=16) for a, b in ((0, 3), (1, 5), (3, 7))]
+    parts = [
+        predict_slices(predictor, image[a:b], z_context=1, overlap=16) for a, b in ((0, 3), (1, 5), (3, 7))
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
 
 

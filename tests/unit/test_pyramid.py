@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ultraseg.pyramid import levels_of, reduce_image, reduce_labels, slab_pyramid, write_pyramid
 from ultraseg.slabs import pyramid_levels
-from ultraseg.store import create_array, read_slices
+from ultraseg.store import read_slices
+from ultraseg.store_create import create_array
 
 SHAPE = (37, 45, 62)
 
@@ -109,7 +110,7 @@ def test_a_written_slab_is_one_file_per_level(tmp_path, depth):
     stack, group = image(), str(tmp_path / "image.zarr")
     levels = pyramid_levels(SHAPE, (4, 4, 4), depth, 3)
     for number, level in enumerate(levels):
-        create_array(f"{group}/{number}", level.shape, level.chunk, level.shard, "uint8")
+        create_array(f"{group}/{number}", level.shape, level.chunk, level.shard, "uint8", "zyx")
     factors = levels_of([level.factor for level in levels])
     for start in range(0, SHAPE[0], depth):
         write_pyramid(group, start, stack[start : start + depth], factors, reduce_image)

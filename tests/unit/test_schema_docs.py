@@ -41,7 +41,8 @@ def test_schema_has_no_stray_keys():
     """In YAML's {...} an unquoted comma ends a description; the rest becomes a key without a value."""
 
     def stray(node, path):
-        children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        listed = enumerate(node) if isinstance(node, list) else ()
+        children = node.items() if isinstance(node, dict) else listed
         for key, child in children:
             if child is None:
                 yield f"{path}: {key}"

@@ -8,12 +8,13 @@ import pytest
 import zarr
 from ultraseg.errors import UserError
 from ultraseg.slabs import chunk_and_shard, shard_file
-from ultraseg.store import create_array, create_group, read_slices, shape_of, write_slab
+from ultraseg.store import read_slices, shape_of, write_slab
+from ultraseg.store_create import create_array, create_group
 
 
 def make(path, shape=(20, 30, 40), depth=8, dtype="uint8"):
     chunk, shard = chunk_and_shard(shape[1:], depth)
-    create_array(str(path), shape, chunk, shard, dtype)
+    create_array(str(path), shape, chunk, shard, dtype, "zcyx" if len(shape) == 4 else "zyx")
     return str(path)
 
 
@@ -89,6 +90,7 @@ def test_writing_a_slab_leaves_the_others(tmp_path):
 )
 def test_all_but_exactly_one_slab_is_refused(tmp_path, start, count):
     path = make(tmp_path / "a")
+    # Known defect (store.write_slab): several slabs up to the end, and slices beyond it, are taken.
     with pytest.raises(ValueError):
         write_slab(path, start, noise((count, 30, 40)))
     assert files(path) == ["zarr.json"]
@@ -164,6 +166,7 @@ def test_a_damaged_slab_is_named_with_its_cure(tmp_path, damage):
     write_slab(path, 8, noise((8, 30, 40)))
     file = Path(path) / "c/1/0/0"
     file.write_bytes(damage(file.read_bytes()))
+    # Known defect (store.read_slices): Zarr reads an empty file as a slab of zeros.
     with pytest.raises(UserError) as caught:
         read_slices(path, 8, 16)
     assert path in caught.value.problem

@@ -1,17 +1,15 @@
 import numpy as np
 import pytest
-
 from ultraseg.errors import UserError
+from ultraseg.splits import context_slices, split_slices
 from ultraseg.tiles import (
     cell_targets,
-    context_slices,
     cut_tiles,
     downsample_ids,
     downsample_image,
     downsample_mask,
     normalise_slice,
     read_tiles,
-    split_slices,
     tile_size,
     write_tiles,
 )
@@ -43,8 +41,14 @@ def test_split_lists_override():
     assert "test" not in split_slices(range(10), test=0.0).values()
 
 
-@pytest.mark.parametrize("kwargs, match", [({"validation": [4]}, "slice 4 has no label"), ({"test": [1], "validation": [1]}, "slice 1"),
-                                           ({"test": [1, 2, 3], "validation": 0.0}, "no slice is left")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kwargs", "match"),
+    [
+        ({"validation": [4]}, "slice 4 has no label"),
+        ({"test": [1], "validation": [1]}, "slice 1"),
+        ({"test": [1, 2, 3], "validation": 0.0}, "no slice is left"),
+    ],
+)
 def test_split_errors(kwargs, match):
     with pytest.raises(UserError, match=match):
         split_slices([1, 2, 3], **kwargs)
@@ -151,11 +155,16 @@ def test_tile_size_is_no_larger_than_needed():
 
 def test_tiles_file_round_trip_and_test_slices_refused(tmp_path):
     image, target, _ = _slice((100, 150))
-    groups = [(k, "v", cut_tiles(image, target, np.ones(2), z=z, tile=64)) for z, k in ((3, "train"), (5, "validation"))]
+    groups = [
+        (k, "v", cut_tiles(image, target, np.ones(2), z=z, tile=64))
+        for z, k in ((3, "train"), (5, "validation"))
+    ]
     counts = write_tiles(tmp_path / "t.h5", groups, channels=["a", "b"], downsample=2)
     tiles, channels = read_tiles(tmp_path / "t.h5", "validation")
     assert channels == ["a", "b"] and counts["validation"] == len(tiles) and (tiles.z == 5).all()
-    assert np.array_equal(tiles.image, groups[1][2].image) and np.array_equal(tiles.weight, groups[1][2].weight)
+    assert np.array_equal(tiles.image, groups[1][2].image) and np.array_equal(
+        tiles.weight, groups[1][2].weight
+    )
     with pytest.raises(ValueError, match="test"):
         write_tiles(tmp_path / "u.h5", [("test", "v", groups[0][2])], channels=["a", "b"])
     with pytest.raises(UserError, match="no tile to train on"):

@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-
 from ultraseg import train
 from ultraseg.augment import NONE
 from ultraseg.errors import UserError
@@ -60,7 +59,9 @@ def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypat
     resumed = train_network(tiles_file, tmp_path / "b", **SMALL)
     assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
     # Two threads add in any order, so equal to rounding, not to the bit.
-    np.testing.assert_allclose([r["loss"] for r in resumed.history], [r["loss"] for r in whole.history], rtol=0.05)
+    np.testing.assert_allclose(
+        [r["loss"] for r in resumed.history], [r["loss"] for r in whole.history], rtol=0.05
+    )
     # A finished training is not repeated, another one starts anew.
     again = train_network(tiles_file, tmp_path / "b", **SMALL)
     assert again.history == resumed.history

@@ -97,7 +97,7 @@ def finished_run(tmp_path_factory, tissue) -> Run:
     shutil.copytree(tissue, data)
     code = folder / "code"
     code.mkdir()
-    for name in ("Snakefile", "workflow", "config"):
+    for name in ("Snakefile", "workflow", "config", "envs"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))

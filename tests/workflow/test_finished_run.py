@@ -43,7 +43,9 @@ def test_stores_are_valid_ome_zarr(volume):
     scales = image.attributes.ome.multiscales[0]
     assert [axis.unit for axis in scales.axes] == ["nanometer"] * 3
     assert scales.datasets[0].coordinateTransformations[0].scale == [20, 16, 16]
-    assert json.loads((volume / "image.zarr/labels/zarr.json").read_text())["attributes"]["ome"]["labels"] == [
+    assert json.loads((volume / "image.zarr/labels/zarr.json").read_text())["attributes"]["ome"][
+        "labels"
+    ] == [
         "cells",
         "mitochondria",
     ]
@@ -60,7 +62,9 @@ def test_labelled_slices_keep_the_users_ids(cells, tissue):
 
 
 def test_new_cells_get_higher_ids(cells, tissue):
-    users = {int(i) for z in LABELLED for i in np.unique(tifffile.imread(tissue / f"labels/cells/z{z:04d}.tif"))}
+    users = {
+        int(i) for z in LABELLED for i in np.unique(tifffile.imread(tissue / f"labels/cells/z{z:04d}.tif"))
+    }
     others = {int(i) for i in np.unique(cells)} - users
     assert all(i > max(users) for i in others)
 
@@ -83,7 +87,10 @@ def test_organelle_table_counts_the_voxels_of_the_labels(volume):
 
 def test_csv_and_parquet_hold_the_same_tables(volume):
     for name in ("cells", "organelles", "protrusions", "links"):
-        text, binary = pd.read_csv(volume / f"tables/{name}.csv"), pd.read_parquet(volume / f"tables/{name}.parquet")
+        text, binary = (
+            pd.read_csv(volume / f"tables/{name}.csv"),
+            pd.read_parquet(volume / f"tables/{name}.parquet"),
+        )
         assert list(text.columns) == list(binary.columns)
         assert len(text) == len(binary)
 
@@ -111,7 +118,9 @@ def test_metrics_agree_with_scores_from_the_arrays(volume, cells, tissue):
     assert row["value"].item() == pytest.approx(np.mean(scores))
     assert row["n_slices"].item() == len(rest)
     # The slice that no network saw and no id was carried from.
-    assert (metrics.query("structure == 'cells' and split == 'test' and metric == 'dice'")["n_slices"] == 1).all()
+    assert (
+        metrics.query("structure == 'cells' and split == 'test' and metric == 'dice'")["n_slices"] == 1
+    ).all()
 
 
 def test_cells_are_found_better_than_by_copying_the_nearest_label(volume, cells, tissue):
@@ -230,7 +239,12 @@ def test_rewritten_tiff_with_the_same_content_reruns_nothing(finished_run):
 
 @pytest.mark.parametrize(
     ("module", "first"),
-    [("link_graph", "link"), ("propagate", "propagate"), ("objects", "objects_merge"), ("metrics", "evaluate")],
+    [
+        ("link_graph", "link"),
+        ("propagate", "propagate"),
+        ("objects", "objects_merge"),
+        ("metrics", "evaluate"),
+    ],
 )
 def test_edited_module_reruns_its_step(finished_run, module, first):
     file = finished_run.code / f"workflow/ultraseg/{module}.py"

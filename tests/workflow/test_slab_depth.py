@@ -26,7 +26,8 @@ def runs(tmp_path_factory):
 @pytest.mark.parametrize("depth", [1, 16])
 def test_labels_are_the_same(runs, structure, depth):
     a, b = (
-        zarr.open_array(runs[d].results / f"tiny/image.zarr/labels/{structure}/0", mode="r")[:] for d in (7, depth)
+        zarr.open_array(runs[d].results / f"tiny/image.zarr/labels/{structure}/0", mode="r")[:]
+        for d in (7, depth)
     )
     assert a.any()
     # Ids follow the first voxel, so even the numbers are the same.

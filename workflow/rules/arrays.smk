@@ -1,19 +1,89 @@
-# arrays: writes the zarr.json of every array and group of a volume; slabs are filled in by the jobs that follow.
-for volume in PLAN.volumes.values():
+# arrays: writes the zarr.json of arrays and groups; the slabs are filled in by the jobs that follow. One job per image,
+# structure and network, so that a new structure leaves the others alone.
+rule arrays_image:
+    output:
+        "results/{volume}/image.zarr/zarr.json",
+        expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
+    params:
+        arrays=lambda wc: PLAN.image_arrays(wc.volume),
+        code=code_version("store_create"),
+    log:
+        "logs/arrays_image/{volume}.log",
+    resources:
+        mem_mb=700,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/arrays.py"
 
-    rule:
-        name:
-            f"arrays_{volume.name}"
-        output:
-            [f"{volume.folder}/{array}/zarr.json" for array in PLAN.arrays(volume.name)],
-        params:
-            arrays=PLAN.arrays(volume.name),
-            folder=volume.folder,
-            code=code_version("store"),
-        log:
-            f"logs/arrays/{volume.name}.log",
-        resources:
-            mem_mb=700,
-            runtime=10,
-        script:
-            "../scripts/arrays.py"
+
+rule arrays_labels:
+    # The list of label images in the image.
+    output:
+        "results/{volume}/image.zarr/labels/zarr.json",
+    params:
+        arrays=lambda wc: PLAN.labels_group(wc.volume),
+        code=code_version("store_create"),
+    log:
+        "logs/arrays_labels/{volume}.log",
+    resources:
+        mem_mb=700,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/arrays.py"
+
+
+rule arrays_structure:
+    output:
+        "results/{volume}/image.zarr/labels/{structure}/zarr.json",
+        expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
+    params:
+        arrays=lambda wc: PLAN.structure_arrays(wc.volume, wc.structure),
+        code=code_version("store_create"),
+    log:
+        "logs/arrays_structure/{volume}/{structure}.log",
+    resources:
+        mem_mb=700,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/arrays.py"
+
+
+rule arrays_network:
+    output:
+        "results/{volume}/work/probability/{network}/zarr.json",
+    params:
+        arrays=lambda wc: PLAN.network_arrays(wc.volume, wc.network),
+        code=code_version("store_create"),
+    log:
+        "logs/arrays_network/{volume}/{network}.log",
+    resources:
+        mem_mb=700,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/arrays.py"
+
+
+rule arrays_cells:
+    output:
+        "results/{volume}/work/flow/zarr.json",
+        "results/{volume}/work/pieces/zarr.json",
+    params:
+        arrays=lambda wc: PLAN.cell_arrays(wc.volume),
+        code=code_version("store_create"),
+    log:
+        "logs/arrays_cells/{volume}.log",
+    resources:
+        mem_mb=700,
+        runtime=10,
+    conda:
+        "../../envs/workflow.yaml"
+    script:
+        "../scripts/arrays.py"

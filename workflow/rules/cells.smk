@@ -7,6 +7,14 @@ rule cells:
     output:
         pieces="results/{volume}/work/pieces/c/{slab}/0/0",
         table="results/{volume}/work/pieces/tables/{slab}.parquet",
+    log:
+        "logs/cells/{volume}/{slab}.log",
+    benchmark:
+        "logs/cells/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 30, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         settings=CONFIG["cells"],
         foreground_threshold=CONFIG["propagate"]["foreground_threshold"],
@@ -14,13 +22,7 @@ rule cells:
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         code=code_version("cells", "labelstore"),
-    log:
-        "logs/cells/{volume}/{slab}.log",
-    benchmark:
-        "benchmarks/cells/{volume}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 30, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/cells.py"

@@ -8,6 +8,11 @@ rule evaluate:
     output:
         metrics="results/{volume}/metrics.csv",
         summary="results/{volume}/summary.txt",
+    log:
+        "logs/evaluate/{volume}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 60, slices=1),
+        runtime=lambda wc, attempt: 120 * attempt,
     params:
         settings=CONFIG["evaluate"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
@@ -16,7 +21,9 @@ rule evaluate:
             s: PLAN.split(PLAN.network_of(s).name, wc.volume) for s in PLAN.structures_in(wc.volume)
         },
         holdouts=lambda wc: (
-            {z: vars(gap) for z, gap in PLAN.holdouts(wc.volume).items()} if PLAN.has_cells(wc.volume) else {}
+            {z: vars(gap) for z, gap in PLAN.holdouts(wc.volume).items()}
+            if PLAN.has_cells(wc.volume)
+            else {}
         ),
         truth=lambda wc: {
             s: [tuple(ref) for ref in source.slices] for s, source in PLAN.volumes[wc.volume].truth.items()
@@ -25,10 +32,7 @@ rule evaluate:
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         code=code_version("evaluate", "summary", "labelstore"),
-    log:
-        "logs/evaluate/{volume}.log",
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 60, slices=1),
-        runtime=lambda wc, attempt: 120 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/evaluate.py"

@@ -7,9 +7,7 @@ rule figures:
         coverage=ASKS.coverage,
         metrics="results/{volume}/metrics.csv",
         cells="results/{volume}/tables/cells.parquet",
-        links=lambda wc: (
-            f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []
-        ),
+        links=lambda wc: (f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []),
     output:
         raw=report(
             "results/{volume}/figures/raw.png",
@@ -67,6 +65,11 @@ rule figures:
             subcategory="Accuracy",
             labels={"figure": "accuracy by distance", "overlay": "none"},
         ),
+    log:
+        "logs/figures/{volume}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * (2000 + ASKS.slab_mb(wc.volume, 30, slices=8)),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         slices=CONFIG["report"]["montage_slices"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
@@ -75,11 +78,8 @@ rule figures:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         code=code_version("figures", "evaluate"),
-    log:
-        "logs/figures/{volume}.log",
-    resources:
-        mem_mb=lambda wc, attempt: attempt * (2000 + ASKS.slab_mb(wc.volume, 30, slices=8)),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/figures.py"
 
@@ -94,12 +94,14 @@ rule learning_curves:
             category="Networks",
             labels={"figure": "learning curves of {network}", "overlay": "none"},
         ),
-    params:
-        code=code_version("figures"),
     log:
         "logs/learning_curves/{network}.log",
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code_version("figures"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/learning_curves.py"

@@ -5,19 +5,21 @@ rule flow:
         array="results/{volume}/work/flow/zarr.json",
     output:
         "results/{volume}/work/flow/c/{slab}/0/0/0",
+    log:
+        "logs/flow/{volume}/{slab}.log",
+    benchmark:
+        "logs/flow/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         settings=CONFIG["flow"],
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         code=code_version("flow", "tiles"),
-    log:
-        "logs/flow/{volume}/{slab}.log",
-    benchmark:
-        "benchmarks/flow/{volume}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/flow.py"

@@ -5,16 +5,18 @@ rule window:
         lambda wc: PLAN.volumes[wc.volume].image.files,
     output:
         "results/{volume}/work/window.json",
-    params:
-        given=lambda wc: PLAN.volumes[wc.volume].window,
-        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
-        slices=lambda wc: list(PLAN.volumes[wc.volume].image.slices),
-        code=code_version("tiff"),
     log:
         "logs/window/{volume}.log",
     resources:
         mem_mb=1500,
         runtime=20,
+    params:
+        given=lambda wc: PLAN.volumes[wc.volume].window,
+        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
+        slices=lambda wc: list(PLAN.volumes[wc.volume].image.slices),
+        code=code_version("tiff"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/window.py"
 
@@ -29,6 +31,13 @@ rule ingest:
         arrays=expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
     output:
         expand("results/{{volume}}/image.zarr/{level}/c/{{slab}}/0/0", level=LEVELS),
+    log:
+        "logs/ingest/{volume}/{slab}.log",
+    benchmark:
+        "logs/ingest/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 6),
+        runtime=lambda wc, attempt: 30 * attempt,
     params:
         slices=lambda wc: [
             tuple(ref)
@@ -39,12 +48,7 @@ rule ingest:
         window=lambda wc: PLAN.volumes[wc.volume].window,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("tiff", "pyramid"),
-    log:
-        "logs/ingest/{volume}/{slab}.log",
-    benchmark:
-        "benchmarks/ingest/{volume}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 6),
-        runtime=lambda wc, attempt: 30 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/ingest.py"

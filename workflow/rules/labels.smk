@@ -5,16 +5,18 @@ rule labels:
     output:
         labels="results/{volume}/work/labels/{structure}.h5",
         coverage="results/{volume}/work/labels/{structure}.csv",
+    log:
+        "logs/labels/{volume}/{structure}.log",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
+        runtime=30,
     params:
         slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].labels[wc.structure].slices],
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         split=lambda wc: PLAN.split(PLAN.network_of(wc.structure).name, wc.volume),
         code=code_version("labels", "labelstore"),
-    log:
-        "logs/labels/{volume}/{structure}.log",
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
-        runtime=30,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/labels.py"

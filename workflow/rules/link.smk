@@ -6,19 +6,21 @@ rule link_edges:
         flow=ASKS.edges_flow,
     output:
         "results/{volume}/work/edges/{slab}.parquet",
+    log:
+        "logs/link_edges/{volume}/{slab}.log",
+    benchmark:
+        "logs/link_edges/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         max_gap=CONFIG["link"]["max_gap"],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         code=code_version("link_edges"),
-    log:
-        "logs/link_edges/{volume}/{slab}.log",
-    benchmark:
-        "benchmarks/link_edges/{volume}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/link_edges.py"
 
@@ -33,16 +35,18 @@ rule link:
         protrusions="results/{volume}/work/link/protrusions.parquet",
         links="results/{volume}/tables/links.parquet",
         links_csv="results/{volume}/tables/links.csv",
-    params:
-        settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
-        code=code_version("link"),
     log:
         "logs/link/{volume}.log",
     benchmark:
-        "benchmarks/link/{volume}.tsv"
+        "logs/link/{volume}.tsv"
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
+    params:
+        settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
+        code=code_version("link"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/link.py"
 
@@ -55,18 +59,20 @@ rule link_relabel:
         arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
     output:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+    log:
+        "logs/link_relabel/{volume}/{structure}/{slab}.log",
     wildcard_constraints:
         structure=PLAN.cells or "none",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("link_nodes", "labelstore", "pyramid"),
-    log:
-        "logs/link_relabel/{volume}/{structure}/{slab}.log",
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/link_relabel.py"

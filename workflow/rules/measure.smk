@@ -5,19 +5,21 @@ rule measure_slab:
     output:
         labels="results/{volume}/work/measures/{slab}.labels.parquet",
         joint="results/{volume}/work/measures/{slab}.joint.parquet",
+    log:
+        "logs/measure_slab/{volume}/{slab}.log",
+    benchmark:
+        "logs/measure_slab/{volume}/{slab}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 80, slices=1),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         structures=lambda wc: PLAN.structures_in(wc.volume),
         within=lambda wc: PLAN.containers_in(wc.volume),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         code=code_version("measure_slab"),
-    log:
-        "logs/measure_slab/{volume}/{slab}.log",
-    benchmark:
-        "benchmarks/measure_slab/{volume}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 80, slices=1),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/measure_slab.py"
 
@@ -33,6 +35,11 @@ rule measure:
             table=["cells", "organelles", "protrusions"],
             kind=["csv", "parquet"],
         ),
+    log:
+        "logs/measure/{volume}.log",
+    resources:
+        mem_mb=lambda wc, attempt: 4000 * attempt,
+        runtime=30,
     params:
         organelles=lambda wc: PLAN.organelles_in(wc.volume),
         masks=lambda wc: PLAN.masks_in(wc.volume),
@@ -41,10 +48,7 @@ rule measure:
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         code=code_version("measure"),
-    log:
-        "logs/measure/{volume}.log",
-    resources:
-        mem_mb=lambda wc, attempt: 4000 * attempt,
-        runtime=30,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/measure.py"

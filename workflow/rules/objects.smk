@@ -5,16 +5,18 @@ rule objects_label:
         probability=ASKS.slab_probability,
     output:
         "results/{volume}/work/objects/{structure}/{slab}.npz",
-    params:
-        settings=lambda wc: PLAN.object_settings(wc.structure),
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        code=code_version("objects"),
     log:
         "logs/objects_label/{volume}/{structure}/{slab}.log",
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 12),
         runtime=lambda wc, attempt: 60 * attempt,
+    params:
+        settings=lambda wc: PLAN.object_settings(wc.structure),
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        code=code_version("objects"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/objects_label.py"
 
@@ -24,14 +26,16 @@ rule objects_merge:
         lambda wc: ASKS.all_slabs(wc, f"work/objects/{wc.structure}/{{slab}}.npz"),
     output:
         "results/{volume}/work/objects/{structure}.npz",
-    params:
-        min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
-        code=code_version("objects"),
     log:
         "logs/objects_merge/{volume}/{structure}.log",
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
         runtime=60,
+    params:
+        min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
+        code=code_version("objects"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/objects_merge.py"
 
@@ -48,8 +52,15 @@ rule objects:
         arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
     output:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+    log:
+        "logs/objects/{volume}/{structure}/{slab}.log",
+    benchmark:
+        "logs/objects/{volume}/{structure}/{slab}.tsv"
     wildcard_constraints:
         structure="|".join(s for s in PLAN.structures if s != PLAN.cells) or "none",
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
+        runtime=lambda wc, attempt: 60 * attempt,
     params:
         settings=lambda wc: PLAN.object_settings(wc.structure),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
@@ -57,12 +68,7 @@ rule objects:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("objects", "pyramid"),
-    log:
-        "logs/objects/{volume}/{structure}/{slab}.log",
-    benchmark:
-        "benchmarks/objects/{volume}/{structure}/{slab}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
-        runtime=lambda wc, attempt: 60 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/objects.py"

@@ -7,17 +7,18 @@ for volume in PLAN.volumes.values():
                 f"phantom_{volume.name}"
             output:
                 volume.phantom["files"],
-            params:
-                settings={k: v for k, v in volume.phantom.items() if k != "files"},
-                voxel_size_nm=volume.voxel_size_nm,
-                folder=f"data/phantom/{volume.name}",
-                code=code_version("phantom"),
             log:
                 f"logs/phantom/{volume.name}.log",
             benchmark:
-                f"benchmarks/phantom/{volume.name}.tsv"
+                f"logs/phantom/{volume.name}.tsv"
             resources:
                 mem_mb=3000,
                 runtime=60,
+            params:
+                settings={k: v for k, v in volume.phantom.items() if k != "files"},
+                voxel_size_nm=volume.voxel_size_nm,
+                code=code_version("phantom"),
+            conda:
+                "../../envs/workflow.yaml"
             script:
                 "../scripts/phantom.py"

@@ -6,6 +6,16 @@ rule predict:
         array="results/{volume}/work/probability/{network}/zarr.json",
     output:
         "results/{volume}/work/probability/{network}/c/{slab}/0/0/0",
+    log:
+        "logs/predict/{volume}/{network}/{slab}.log",
+    benchmark:
+        "logs/predict/{volume}/{network}/{slab}.tsv"
+    threads: 2
+    resources:
+        gpu=GPUS,
+        mem_mb=lambda wc, attempt: attempt
+        * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
+        runtime=lambda wc, attempt: 120 * attempt,
     params:
         network=lambda wc: {
             key: PLAN.networks[wc.network].settings[key]
@@ -15,15 +25,7 @@ rule predict:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         device=DEVICE,
         code=code_version("predict"),
-    log:
-        "logs/predict/{volume}/{network}/{slab}.log",
-    benchmark:
-        "benchmarks/predict/{volume}/{network}/{slab}.tsv"
-    threads: 2
-    resources:
-        gpu=GPUS,
-        mem_mb=lambda wc, attempt: attempt
-        * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
-        runtime=lambda wc, attempt: 120 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/predict.py"

@@ -8,6 +8,13 @@ rule propagate:
         labels=lambda wc: f"results/{wc.volume}/work/labels/{PLAN.cells}.h5",
     output:
         "results/{volume}/work/propagated/{gap}.h5",
+    log:
+        "logs/propagate/{volume}/{gap}.log",
+    benchmark:
+        "logs/propagate/{volume}/{gap}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.gap_mb(wc, 60),
+        runtime=lambda wc, attempt: 120 * attempt,
     params:
         settings=CONFIG["propagate"],
         gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
@@ -15,12 +22,7 @@ rule propagate:
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         code=code_version("propagate", "labelstore"),
-    log:
-        "logs/propagate/{volume}/{gap}.log",
-    benchmark:
-        "benchmarks/propagate/{volume}/{gap}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.gap_mb(wc, 60),
-        runtime=lambda wc, attempt: 120 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/propagate.py"

@@ -12,14 +12,16 @@ rule report:
         rules.report_figures.input,
     output:
         "results/report.zip",
-    params:
-        snakefile=workflow.main_snakefile,
-        config=config,
-        code=code_version("reporting"),
     log:
         "logs/report.log",
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        snakefile=workflow.main_snakefile,
+        config=config,
+        code=code_version("reporting"),
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/report.py"

@@ -5,6 +5,14 @@ rule tiles:
         images=ASKS.tile_images,
     output:
         "results/models/{network}.tiles.h5",
+    log:
+        "logs/tiles/{network}.log",
+    benchmark:
+        "logs/tiles/{network}.tsv"
+    resources:
+        mem_mb=lambda wc, attempt: attempt
+        * max(ASKS.slab_mb(v, 30, slices=1) for v in PLAN.networks[wc.network].train_on),
+        runtime=60,
     params:
         network=lambda wc: {
             key: PLAN.networks[wc.network].settings[key]
@@ -19,13 +27,7 @@ rule tiles:
         },
         shapes=lambda wc: {v: PLAN.volumes[v].shape for v in PLAN.networks[wc.network].train_on},
         code=code_version("tiles", "labelstore"),
-    log:
-        "logs/tiles/{network}.log",
-    benchmark:
-        "benchmarks/tiles/{network}.tsv"
-    resources:
-        mem_mb=lambda wc, attempt: attempt
-        * max(ASKS.slab_mb(v, 30, slices=1) for v in PLAN.networks[wc.network].train_on),
-        runtime=60,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/tiles.py"

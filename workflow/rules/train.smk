@@ -7,6 +7,15 @@ rule train:
         tflite="results/models/{network}.tflite",
         history="results/models/{network}.history.csv",
         card="results/models/{network}.json",
+    log:
+        "logs/train/{network}.log",
+    benchmark:
+        "logs/train/{network}.tsv"
+    threads: 8
+    resources:
+        gpu=GPUS,
+        mem_mb=lambda wc, attempt: 8000 * attempt,
+        runtime=lambda wc, attempt: 480 * attempt,
     params:
         settings=lambda wc: {
             key: PLAN.networks[wc.network].settings.get(key)
@@ -20,14 +29,7 @@ rule train:
         checkpoint="results/models/checkpoints/{network}",
         device=DEVICE,
         code=code_version("train"),
-    log:
-        "logs/train/{network}.log",
-    benchmark:
-        "benchmarks/train/{network}.tsv"
-    threads: 8
-    resources:
-        gpu=GPUS,
-        mem_mb=lambda wc, attempt: 8000 * attempt,
-        runtime=lambda wc, attempt: 480 * attempt,
+    conda:
+        "../../envs/workflow.yaml"
     script:
         "../scripts/train.py"

@@ -1,11 +1,11 @@
-"""Write the zarr.json of all arrays and groups of a volume."""
+"""Write the zarr.json of arrays and groups."""
 
 from ultraseg.job import job
-from ultraseg.store import create_array, create_group
+from ultraseg.store_create import create_array, create_group
 
 with job(snakemake) as log:
     for name, spec in snakemake.params.arrays.items():
-        path = f"{snakemake.params.folder}/{name}"
+        path = f"results/{snakemake.wildcards.volume}/{name}"
         if "shape" in spec:
             create_array(path, **spec)
         else:

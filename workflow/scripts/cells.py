@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-
 from ultraseg.cells import slice_cells
 from ultraseg.job import job
 from ultraseg.slices import propagated_slices
@@ -29,6 +28,11 @@ with job(snakemake) as log:
         )
         tables.append(table.assign(z=start + i, given=given))
     table = pd.concat(tables, ignore_index=True)
-    log.info("%d pieces, %d of them bodies, %d without id", len(table), table["body"].sum(), (table["cell"] == 0).sum())
+    log.info(
+        "%d pieces, %d of them bodies, %d without id",
+        len(table),
+        table["body"].sum(),
+        (table["cell"] == 0).sum(),
+    )
     table.to_parquet(snakemake.output.table)
     write_slab(f"results/{wc.volume}/work/pieces", start, pieces)

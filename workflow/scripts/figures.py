@@ -1,7 +1,6 @@
 """Draw the figures of one volume."""
 
 import pandas as pd
-
 from ultraseg import figures
 from ultraseg.evaluate import accuracy_by_distance
 from ultraseg.job import job

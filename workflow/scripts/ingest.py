@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-
 from ultraseg.job import job
 from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
 from ultraseg.tiff import SliceRef, read_slice, to_uint8

@@ -1,7 +1,6 @@
 """Draw the learning curves of one network."""
 
 import pandas as pd
-
 from ultraseg.figures import learning_curves
 from ultraseg.job import job
 

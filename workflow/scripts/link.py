@@ -1,7 +1,6 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
 import pandas as pd
-
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices
 from ultraseg.link import link_pieces

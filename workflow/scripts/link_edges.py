@@ -1,7 +1,6 @@
 """Overlaps between the pieces of neighbouring slices that start in one slab."""
 
 import numpy as np
-
 from ultraseg.job import job
 from ultraseg.link_edges import slab_edges
 from ultraseg.store import read_slices

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-
 from ultraseg.job import job
 from ultraseg.labels3d import upsample_labels
 from ultraseg.labelstore import LabelSlices

@@ -1,7 +1,6 @@
 """Add the measures of all slabs up to tables."""
 
 import pandas as pd
-
 from ultraseg.job import job
 from ultraseg.measure import merge_measures
 

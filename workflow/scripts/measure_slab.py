@@ -17,7 +17,9 @@ with job(snakemake) as log:
         faces = {s: values[0] for s, values in following.items()} if following else None
         partials.append(measure_slab(here, z, following=faces, within=[s for s in p.within.values() if s]))
         here = following
-    labels, joint = (add([part[key] for part in partials]) for key, add in (("labels", add_labels), ("joint", add_joints)))
+    labels, joint = (
+        add([part[key] for part in partials]) for key, add in (("labels", add_labels), ("joint", add_joints))
+    )
     labels.to_parquet(snakemake.output.labels)
     joint.to_parquet(snakemake.output.joint)
     log.info("%d objects", len(labels))

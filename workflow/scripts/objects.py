@@ -1,7 +1,6 @@
 """Write the final objects of one structure in one slab at all pyramid levels."""
 
 import numpy as np
-
 from ultraseg.card import threshold_of
 from ultraseg.job import job
 from ultraseg.labels3d import relabel
@@ -14,9 +13,7 @@ with job(snakemake) as log:
     s = p.settings
     maps = read_slices(f"results/{wc.volume}/work/probability/{s['network']}", *p.slab)[:, s["channel"]]
     threshold = s["threshold"] or threshold_of(snakemake.input.card, wc.structure)
-    settings = dict(
-        downsample=s["downsample"], threshold=threshold, max_hole_pixels=s["max_hole_pixels"]
-    )
+    settings = dict(downsample=s["downsample"], threshold=threshold, max_hole_pixels=s["max_hole_pixels"])
     if snakemake.input.merged:
         # Labelling again costs less than storing the labels of every slab twice.
         labels, _ = label_slab(maps, tuple(p.shape[1:]), **settings)

@@ -1,7 +1,6 @@
 """Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
 
 import numpy as np
-
 from ultraseg.card import threshold_of
 from ultraseg.job import job
 from ultraseg.objects import label_slab

@@ -1,7 +1,6 @@
 """Join the components of all slabs of one structure into numbered objects."""
 
 import numpy as np
-
 from ultraseg.job import job
 from ultraseg.objects import face_pairs, merge_slabs
 

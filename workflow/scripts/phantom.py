@@ -1,5 +1,7 @@
 """Write a phantom: slices, sparse labels and dense truth."""
 
+from pathlib import Path
+
 from ultraseg.job import job
 from ultraseg.phantom import write_phantom
 
@@ -9,7 +11,7 @@ with job(snakemake) as log:
     labelled = settings.pop("labelled")
     log.info("labels on every %d. slice: %s", every, labelled)
     write_phantom(
-        snakemake.params.folder,
+        str(Path(snakemake.output[0]).parents[1]),  # .../image/z0000.tif
         label_slices=labelled,
         voxel_size_nm=snakemake.params.voxel_size_nm,
         **settings,

@@ -9,7 +9,9 @@ with job(snakemake) as log:
     p, wc = snakemake.params, snakemake.wildcards
     net, (start, stop) = p.network, p.slab
     folder = f"results/{wc.volume}"
-    image = context_stack(f"{folder}/image.zarr/0", start, stop, p.shape[0], net["z_context"], net["downsample"])
+    image = context_stack(
+        f"{folder}/image.zarr/0", start, stop, p.shape[0], net["z_context"], net["downsample"]
+    )
     predictor = load_predictor(snakemake.input.model, snakemake.threads, p.device)
     maps = predict_slices(
         predictor, image, z_context=net["z_context"], tile=net["predict_tile"], overlap=net["overlap"]

@@ -163,9 +163,7 @@ class Asks:
         level = min(2, self.plan.config["pyramid_levels"] - 1)
         structures = self.plan.structures_in(wc.volume)
         shown = self.plan.cells if self.plan.has_cells(wc.volume) else structures[0]
-        return self.array(
-            wc.volume, f"image.zarr/labels/{shown}/{level}", self.plan.volumes[wc.volume].slabs
-        )
+        return self.array(wc.volume, f"image.zarr/labels/{shown}/{level}", self.plan.volumes[wc.volume].slabs)
 
     def whole_image(self, volume: str) -> list[str]:
         """Everything that makes the image and its labels readable as one OME-Zarr."""
@@ -196,7 +194,9 @@ class Asks:
         downsample = self.plan.network_of(self.plan.cells).downsample
         return self.slab_mb(wc.volume, bytes_per_voxel, downsample, gap.last - gap.first + 1)
 
-    def slab_mb(self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None) -> int:
+    def slab_mb(
+        self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None
+    ) -> int:
         """Memory of a job in MB that holds some bytes per voxel of a slab, beside the 700 that Python takes."""
         v = self.plan.volumes[volume]
         y, x = v.plane(downsample)

@@ -70,7 +70,7 @@ def _sampling_map(extent, crop: int, rng: np.random.Generator, s: Augmentation) 
     if s.quarter_turns:
         angle += np.pi / 2 * rng.integers(4)
     scale = (1 + s.scale) ** rng.uniform(-1, 1)
-    flip_y, flip_x = (rng.choice([-1, 1], 2) if s.flips else (1, 1))
+    flip_y, flip_x = rng.choice([-1, 1], 2) if s.flips else (1, 1)
     centre_y, centre_x = (_centre(size, crop * scale, rng) for size in extent)
     step = np.arange(crop, dtype=np.float32) - (crop - 1) / 2
     y, x = step[:, None] * (scale * flip_y), step[None, :] * (scale * flip_x)

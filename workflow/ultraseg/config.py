@@ -129,4 +129,6 @@ def _cross_checks(config: dict):
 
 def _unknown(name: str, known) -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"'{name}' is not known; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
+    return f"'{name}' is not known; " + (
+        f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    )

@@ -1,4 +1,4 @@
-"""What every job does around its work: log to its file, say what was read, written and how long it took, end plainly."""
+"""What every job does around its work: say in its log what it read, wrote and how long it took, and end plainly."""
 
 from __future__ import annotations
 
@@ -42,4 +42,8 @@ def job(snakemake):
 
 def _names(files) -> str:
     names = [str(file) for file in files]
-    return ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]} ... {names[-1]} ({len(names)} files)"
+    return (
+        ", ".join(names)
+        if len(names) <= 4
+        else f"{names[0]}, {names[1]} ... {names[-1]} ({len(names)} files)"
+    )

@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 
 
-def write_slices(path: str, shape: tuple[int, int], slices: Iterable[tuple[int, dict[str, np.ndarray]]]) -> None:
+def write_slices(
+    path: str, shape: tuple[int, int], slices: Iterable[tuple[int, dict[str, np.ndarray]]]
+) -> None:
     """Write slices (z, name -> array (Y, X)) to a new file, one chunk per slice; appears under its name when whole."""
     part = f"{path}.part"
     zs = []

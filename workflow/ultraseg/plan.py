@@ -6,6 +6,7 @@ multi-page files.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,21 @@ from functools import cached_property
 from ultraseg.errors import UserError
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes
 from ultraseg.phantom import TRUTH, phantom_files
-from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between, pyramid_levels, slab_count
-from ultraseg.slabs import slab_range, slabs_of
+from ultraseg.slabs import (
+    Gap,
+    Level,
+    chunk_and_shard,
+    gap_without,
+    gaps_between,
+    pyramid_levels,
+    slab_count,
+    slab_range,
+    slabs_of,
+)
 from ultraseg.splits import split_slices
 from ultraseg.tiff_names import SliceRef, SliceSource, resolve_slices
+
+log = logging.getLogger(__name__)
 
 RESULTS = "results"
 
@@ -213,8 +225,7 @@ class Plan:
         if len(labelled) < 2:
             return {}
         return {
-            z: gap_without(labelled, z, v.n_slices)
-            for z in self.slices_of_split(self.cells, volume, "test")
+            z: gap_without(labelled, z, v.n_slices) for z in self.slices_of_split(self.cells, volume, "test")
         }
 
     def gap(self, volume: str, name: str) -> Gap:
@@ -222,33 +233,46 @@ class Plan:
         known = [*self.gaps(volume), *self.holdouts(volume).values()]
         return next(gap for gap in known if gap.name == name)
 
-    # ---- arrays
-    def arrays(self, volume: str) -> dict[str, dict]:
-        """All arrays and groups of a volume's results, by folder: what their zarr.json says."""
-        v = self.volumes[volume]
-        found = self.image_arrays(volume)
-        found["image.zarr"] = {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm)}
-        structures = self.structures_in(volume)
-        found["image.zarr/labels"] = {"attributes": labels_attributes(structures)}
-        for s in structures:
-            group = f"image.zarr/labels/{s}"
-            found[group] = {"attributes": label_attributes(s, v.levels, v.voxel_size_nm)}
-            found |= {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
-        for name, network in self.networks.items():
-            if volume in network.apply_to:
-                found[f"work/probability/{name}"] = self._slab_array(
-                    v, (len(network.channels), *v.plane(network.downsample)), "uint8"
-                )
-        if self.has_cells(volume):
-            plane = v.plane(self.network_of(self.cells).downsample)
-            found["work/flow"] = self._slab_array(v, (4, *plane), "float16")
-            found["work/pieces"] = self._slab_array(v, plane, "uint32")
-        return found
-
+    # ---- arrays: by folder in a volume's results, what their zarr.json says
     def image_arrays(self, volume: str) -> dict[str, dict]:
-        """The arrays of the image's pyramid."""
+        """The image's group and the arrays of its pyramid."""
         v = self.volumes[volume]
-        return {f"image.zarr/{i}": _spec(level, "uint8") for i, level in enumerate(v.levels)}
+        group = {"image.zarr": {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm)}}
+        return group | {f"image.zarr/{i}": _spec(level, "uint8") for i, level in enumerate(v.levels)}
+
+    def labels_group(self, volume: str) -> dict[str, dict]:
+        """The group that lists the label images."""
+        return {"image.zarr/labels": {"attributes": labels_attributes(self.structures_in(volume))}}
+
+    def structure_arrays(self, volume: str, structure: str) -> dict[str, dict]:
+        """Group and pyramid of the final labels of a structure."""
+        v, group = self.volumes[volume], f"image.zarr/labels/{structure}"
+        found = {group: {"attributes": label_attributes(structure, v.levels, v.voxel_size_nm)}}
+        return found | {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
+
+    def network_arrays(self, volume: str, network: str) -> dict[str, dict]:
+        """The probability maps of a network."""
+        v, net = self.volumes[volume], self.networks[network]
+        plane = (len(net.channels), *v.plane(net.downsample))
+        return {f"work/probability/{network}": self._slab_array(v, plane, "uint8")}
+
+    def cell_arrays(self, volume: str) -> dict[str, dict]:
+        """Flow and pieces, at the scale of the network of the cells."""
+        v = self.volumes[volume]
+        plane = v.plane(self.network_of(self.cells).downsample)
+        return {
+            "work/flow": self._slab_array(v, (4, *plane), "float16"),
+            "work/pieces": self._slab_array(v, plane, "uint32"),
+        }
+
+    def arrays(self, volume: str) -> dict[str, dict]:
+        """All arrays and groups of a volume's results."""
+        found = self.image_arrays(volume) | self.labels_group(volume)
+        for structure in self.structures_in(volume):
+            found |= self.structure_arrays(volume, structure)
+        for name, network in self.networks.items():
+            found |= self.network_arrays(volume, name) if volume in network.apply_to else {}
+        return found | (self.cell_arrays(volume) if self.has_cells(volume) else {})
 
     @staticmethod
     def _slab_array(v: Volume, plane: Sequence[int], dtype: str) -> dict:
@@ -278,11 +302,20 @@ def _volume(name: str, settings: dict, config: dict) -> Volume:
     header = read_header(image.slices[0].file)
     shape = (len(image), *header.shape)
     labels = {
-        s: _resolve(source, config, f"{where}.labels.{s}", "labels") for s, source in settings["labels"].items()
+        s: _resolve(source, config, f"{where}.labels.{s}", "labels")
+        for s, source in settings["labels"].items()
     }
     truth = {
         s: _resolve(source, config, f"{where}.truth.{s}", "labels") for s, source in settings["truth"].items()
     }
+    for structure, source in settings["labels"].items():
+        unsaid = isinstance(source, str) or "first_slice_number" not in source
+        if image.first_number and unsaid and labels[structure].slices[0].page is None:
+            log.warning(
+                "%s: the image slices are numbered from %d, but the labels of %s from 0; if their file names carry the "
+                "numbers of the image, set first_slice_number: %d",
+                where, image.first_number, structure, image.first_number,
+            )  # fmt: skip
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in sources.items():
             beyond = [ref for ref in source.slices if not 0 <= ref.z < shape[0]]

@@ -75,7 +75,9 @@ def _set_up_tensorflow(threads: int, device: str) -> None:
     import tensorflow as tf
 
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
-        raise UserError("TensorFlow sees no GPU", cure="run on a GPU node with the GPU lock file, or on the CPU")
+        raise UserError(
+            "TensorFlow sees no GPU", cure="run on a GPU node with the GPU lock file, or on the CPU"
+        )
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         if device == "cpu":

@@ -35,7 +35,9 @@ def slab_pyramid(stack: np.ndarray, levels: Sequence[Level], reduce) -> list[np.
     return pyramid
 
 
-def write_pyramid(group: str, start: int, stack: np.ndarray, levels: Sequence[Level], reduce: Callable) -> None:
+def write_pyramid(
+    group: str, start: int, stack: np.ndarray, levels: Sequence[Level], reduce: Callable
+) -> None:
     """Write all levels of one slab (slices from ``start``) into the arrays 0, 1, ... of an OME-Zarr group."""
     for number, (level, part) in enumerate(zip(levels, slab_pyramid(stack, levels, reduce), strict=True)):
         write_slab(f"{group}/{number}", start // level.factor[0], part)

@@ -17,27 +17,29 @@ INTRODUCTION = """\
 <!-- Written by `PYTHONPATH=workflow python -m ultraseg.schema_docs > config/README.md` from
      workflow/schemas/config.schema.yaml: change the schema, not this file. -->
 
-One YAML file says what a run of the workflow does. Plain `snakemake` reads `config/config.yaml`; another file is named with
-`--configfile FILE` and then stands alone: nothing of `config/config.yaml` is taken over. Single keys are set with
-`--config KEY=VALUE`.
+One YAML file says what a run of the workflow does. Plain `snakemake` reads `config/config.yaml`; another
+file is named with `--configfile FILE` and then stands alone: nothing of `config/config.yaml` is taken over.
+Single keys are set with `--config KEY=VALUE`.
 
-Three sections are required: `volumes` (your image stacks and their labels), `structures` (what is to be found) and
-`networks` (which network predicts which structures). Every other key has a default that works.
+Three sections are required: `volumes` (your image stacks and their labels), `structures` (what is to be
+found) and `networks` (which network predicts which structures). Every other key has a default that works.
 
 | file | what it runs |
 |---|---|
-| `config/config.yaml` | the default: the same as the demo; put your own volumes here or in a file of your own |
+| `config/config.yaml` | the default: the same as the demo; put your own volumes here or in another file |
 | `config/demo.yaml` | a synthetic tissue with every structure, used by `make demo` |
 | `config/fib25.yaml`, `config/vnc.yaml` | two public data sets, see [docs/data.md](../docs/data.md) |
 
 - The file is checked before anything runs. An unknown key is an error that names the nearest known one.
-- Relative paths of images, labels and truth start at `data_root`. A relative `data_root` starts at the working directory: the
-  folder where `snakemake` is called, or the one given with `--directory`.
-- Orders are always z, y, x. Slices are counted from 0. Sizes are in voxels or pixels unless the key ends in `_nm`.
+- Relative paths of images, labels and truth start at `data_root`. A relative `data_root` starts at the
+  working directory: the folder where `snakemake` is called, or the one given with `--directory`.
+- Orders are always z, y, x. Slices are counted from 0. Sizes are in voxels or pixels unless the key ends in
+  `_nm`.
 - Every structure is predicted by exactly one network. At most one structure is of kind `cells`.
 - Memory, time, cores and partitions are not set here but in a profile, see `profiles/slurm/config.yaml`.
 
-In the tables `<name>` and `<structure>` stand for names that you choose. A key with default `required` must be given.
+In the tables `<name>` and `<structure>` stand for names that you choose. A key with default `required` must
+be given.
 """
 
 PLAIN = ("required", "see description", "none", "empty")  # what is no value in the column of defaults

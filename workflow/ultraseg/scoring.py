@@ -41,7 +41,9 @@ def score_volume(
         else:
             tables += _given_slices(folder, structure, labelled[structure], splits[structure])
         if structure in truth:
-            score = CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
+            score = (
+                CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
+            )
             _add_truth(score, folder, structure, truth[structure], labelled[structure], distance, shape)
             tables.append(score.rows())
     if cells in structures and "protrusions" in truth:

@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
 
 from ultraseg.errors import UserError
-
-
-def create_array(
-    path: str,
-    shape: Sequence[int],
-    chunk: Sequence[int],
-    shard: Sequence[int],
-    dtype: str,
-    axes: Sequence[str],
-) -> None:
-    """Write the zarr.json of an array; slabs that lie there already stay. axes: names of its dimensions."""
-    zarr.create_array(
-        _store(path),
-        shape=tuple(shape),
-        chunks=tuple(chunk),
-        shards=tuple(shard),
-        dtype=dtype,
-        fill_value=0,
-        compressors=BloscCodec(cname="zstd", clevel=3),
-        dimension_names=list(axes),
-        overwrite=False,
-    )
-
-
-def create_group(path: str, attributes: dict) -> None:
-    """Write the zarr.json of a group, such as that of an OME-Zarr image."""
-    text = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    Path(path).mkdir(parents=True, exist_ok=True)
-    (Path(path) / "zarr.json").write_text(json.dumps(text, indent=2))
 
 
 def write_slab(path: str, start: int, values: np.ndarray) -> None:
@@ -64,7 +31,9 @@ def read_slices(path: str, start: int, stop: int) -> np.ndarray:
     for slab in range(start // array.shards[0], (stop - 1) // array.shards[0] + 1):
         file = os.path.join(path, "c", str(slab), *["0"] * (array.ndim - 1))
         if not os.path.exists(file):
-            raise UserError(f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew.")
+            raise UserError(
+                f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew."
+            )
     try:
         return array[start:stop]
     except (ValueError, RuntimeError) as error:

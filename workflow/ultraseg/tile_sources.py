@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ultraseg.labelstore import LabelSlices
+from ultraseg.splits import context_slices
 from ultraseg.store import read_slices
 from ultraseg.tiles import (
     Tiles,
     cell_targets,
-    context_slices,
     cut_tiles,
     downsample_ids,
     downsample_image,

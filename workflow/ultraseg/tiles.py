@@ -19,56 +19,6 @@ MEAN, SPREAD = 128.0, 40.0  # mean and standard deviation of every normalised sl
 STRIDE = 16  # tile sizes are multiples of it, so that networks with up to four stride-2 stages fit
 
 
-# ---------------------------------------------------------------- splits
-def split_slices(
-    labelled: Iterable[int], validation: float | Sequence[int] = 0.15, test: float | Sequence[int] = 0.15
-) -> dict[int, str]:
-    """Split labelled slices into 'train', 'validation' and 'test', spread through the stack, ends kept for training.
-
-    ``validation`` and ``test`` are fractions, or lists of slices that are taken as they are. With fractions, one
-    slice is for training; two are train and validation; three are two and one; from four on there is a test slice.
-    """
-    slices = sorted({int(z) for z in labelled})
-    if not slices:
-        raise UserError("no labelled slice is given", cure="label at least one slice of one structure")
-    split = dict.fromkeys(slices, "train")
-    shares = {"validation": validation, "test": test}
-    for name, share in shares.items():
-        for z in () if isinstance(share, int | float) else share:
-            if z not in split:
-                raise UserError(f"{name} slice {z} has no label", cure=f"choose among {slices}")
-            if split[z] != "train":
-                raise UserError(
-                    f"slice {z} is listed for validation and for test", cure="list each slice once"
-                )
-            split[z] = name
-    _split_by_share([z for z in slices if split[z] == "train"], len(slices), shares, split)
-    if "train" not in split.values():
-        raise UserError("no slice is left for training", cure="list fewer validation and test slices")
-    return split
-
-
-def _split_by_share(free: list[int], total: int, shares: dict, split: dict[int, str]) -> None:
-    count = {}
-    for name, least in (("validation", 2), ("test", 4)):
-        share = shares[name]
-        wanted = isinstance(share, int | float) and share > 0 and total >= least
-        count[name] = max(1, round(float(share) * total)) if wanted else 0
-    held = min(sum(count.values()), max(len(free) - 1, 0))
-    inner = free[1:-1] if len(free) - 2 >= held else free[1:]
-    for i in range(held):
-        z = inner[int((i + 0.5) * len(inner) / held)]
-        # Alternate, so that both kinds are spread through the whole stack; validation comes first.
-        name = max(count, key=lambda n: count[n])
-        count[name] -= 1
-        split[z] = name
-
-
-def context_slices(z: int, z_context: int, n_slices: int) -> list[int]:
-    """Indices of the slices that a network sees for slice z: 2 z_context + 1, repeated at the ends of the stack."""
-    return [min(max(i, 0), n_slices - 1) for i in range(z - z_context, z + z_context + 1)]
-
-
 # ---------------------------------------------------------------- scale and targets
 def _pad_to_multiple(array: np.ndarray, d: int) -> np.ndarray:
     bottom, right = -array.shape[0] % d, -array.shape[1] % d
@@ -80,9 +30,7 @@ def downsample_image(image: np.ndarray, d: int) -> np.ndarray:
     if d == 1:
         return image
     padded = _pad_to_multiple(np.ascontiguousarray(image), d)
-    return cv2.resize(
-        padded, (padded.shape[1] // d, padded.shape[0] // d), interpolation=cv2.INTER_AREA
-    )
+    return cv2.resize(padded, (padded.shape[1] // d, padded.shape[0] // d), interpolation=cv2.INTER_AREA)
 
 
 def downsample_mask(mask: np.ndarray, d: int) -> np.ndarray:
@@ -126,7 +74,9 @@ def cell_targets(ids: np.ndarray, width: int = 1) -> tuple[np.ndarray, np.ndarra
     the cells. The edge of the slice is no boundary.
     """
     small, _ = fastremap.renumber(np.ascontiguousarray(ids), preserve_zero=True)
-    small = small.astype(np.float32)  # cv2's morphology takes no int32; exact up to 16 million cells in a slice
+    small = small.astype(
+        np.float32
+    )  # cv2's morphology takes no int32; exact up to 16 million cells in a slice
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     boundary = cv2.dilate(small, kernel) != cv2.erode(small, kernel)
     return (small > 0) & ~boundary, boundary
@@ -200,7 +150,9 @@ def cut_tiles(
     # Image, target and weight are one array from here on: they cannot be cut apart.
     stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
     corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
-    corners = _choose(corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z]))
+    corners = _choose(
+        corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z])
+    )
     pad = [(0, max(0, tile - s)) for s in shape]
     channels, structures = len(image), len(target)
     stack = np.concatenate(
@@ -261,7 +213,10 @@ def write_tiles(
                 raise ValueError(f"tiles of the split {split!r} must not be written for training")
             counts[split] += len(tiles)
             columns = {name: getattr(tiles, name) for name in names}
-            columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
+            columns |= {
+                "split": np.full(len(tiles), split, object),
+                "volume": np.full(len(tiles), volume, object),
+            }
             for name, values in columns.items():
                 _append(file, name, values, text if values.dtype == object else values.dtype)
     if not counts["train"]:

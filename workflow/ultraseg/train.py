@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 class TrainResult:
     """A trained network with what is known about it.
 
-    ``thresholds`` (0-255 probability, at or above = structure) and ``validation_dice`` come from validation tiles only; a
-    channel without validation labels has threshold 128 and no Dice (None). ``stopped_by_time``: ``max_minutes`` came first.
+    ``thresholds`` (0-255 probability, at or above = structure) and ``validation_dice`` come from validation
+    tiles only; a channel without validation labels has threshold 128 and no Dice (None). ``stopped_by_time``:
+    ``max_minutes`` came first.
     """
 
     model: keras.Model
@@ -98,8 +99,9 @@ def train_network(
 ) -> TrainResult:
     """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
 
-    The learning rate falls along a cosine over ``epochs``, or over ``max_minutes`` of training when that is sooner. The weights
-    of the epoch with the best mean validation Dice are kept (of the last one where nothing is labelled for validation).
+    The learning rate falls along a cosine over ``epochs``, or over ``max_minutes`` of training when that is
+    sooner. The weights of the epoch with the best mean validation Dice are kept (of the last one where
+    nothing is labelled for validation).
     """
     settings = dict(
         architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
@@ -165,7 +167,9 @@ def _time_is_up(state: dict, max_minutes: float | None) -> bool:
 
 def _optimizer(s: dict):
     kinds = {
-        "adamw": lambda: keras.optimizers.AdamW(s["learning_rate"], weight_decay=s["weight_decay"], clipnorm=1.0),
+        "adamw": lambda: keras.optimizers.AdamW(
+            s["learning_rate"], weight_decay=s["weight_decay"], clipnorm=1.0
+        ),
         "adam": lambda: keras.optimizers.Adam(s["learning_rate"]),
     }
     if s["optimizer"] not in kinds:

@@ -1,0 +1,178 @@
+"""Scores of a small folder of results whose accuracy is known."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.labelstore import write_slices
+from ultraseg.scoring import score_volume
+from ultraseg.slabs import chunk_and_shard
+from ultraseg.store import write_slab
+from ultraseg.store_create import create_array
+
+SHAPE = (6, 20, 30)
+N, PLANE = SHAPE[0], SHAPE[1:]
+LABELLED = [0, 3, 5]
+
+
+def box(y0, y1, x0, x1, value=1, dtype=np.uint32):
+    plane = np.zeros(PLANE, dtype)
+    plane[y0:y1, x0:x1] = value
+    return plane
+
+
+TRUE_CELL = box(0, 10, 0, 10, 4)  # 100 pixels
+HALF_CELL = box(0, 10, 5, 15, 4)  # 50 of them in common: Dice 0.5
+TRUE_MITO = box(10, 20, 0, 10)
+PART_MITO = box(10, 20, 0, 5)  # Dice 2 * 50 / 150 = 2/3
+
+
+def write_final(folder, structure, planes):
+    path = str(folder / "image.zarr" / "labels" / structure / "0")
+    chunk, shard = chunk_and_shard(PLANE, 2)
+    create_array(path, SHAPE, chunk, shard, "uint32", "zyx")
+    for start in range(0, N, 2):
+        write_slab(path, start, np.stack(planes[start : start + 2]).astype(np.uint32))
+
+
+def write_truth(folder, name, planes):
+    file = str(folder / f"{name}.tif")
+    tifffile.imwrite(file, np.stack(planes).astype(np.uint16), photometric="minisblack")
+    return [(z, file, z) for z in range(N)]
+
+
+def by_slice(labelled, others):
+    return [labelled if z in LABELLED else others for z in range(N)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "work" / "labels").mkdir(parents=True)
+    (tmp_path / "work" / "propagated").mkdir()
+    return tmp_path
+
+
+def score(folder, **changes):
+    arguments = dict(
+        structures={"cells": "cells", "mito": "organelle"},
+        labelled={"cells": LABELLED, "mito": LABELLED},
+        splits={s: {0: "train", 3: "test", 5: "validation"} for s in ("cells", "mito")},
+        holdouts={3: {"first": 0, "last": 5, "first_given": True, "last_given": True}},
+        truth={},
+        cells="cells",
+        downsample=1,
+        shape=SHAPE,
+        min_cell_voxels=1,
+    )
+    table = score_volume(str(folder), **(arguments | changes))
+    assert not table.duplicated(["structure", "metric", "split"]).any()
+    return table.set_index(["structure", "metric", "split"])
+
+
+def fill(folder):
+    """Labelled slices are right, the others half wrong; what was carried past slice 3 is half wrong too."""
+    write_final(folder, "cells", by_slice(TRUE_CELL, HALF_CELL))
+    write_final(folder, "mito", by_slice(PART_MITO, box(0, 5, 20, 30)))
+    for name, plane in (("cells", TRUE_CELL), ("mito", TRUE_MITO.astype(np.uint8))):
+        write_slices(
+            str(folder / f"work/labels/{name}.h5"), PLANE, [(z, {"labels": plane}) for z in LABELLED]
+        )
+    carried = [(z, {"labels": HALF_CELL}) for z in range(N)]
+    write_slices(str(folder / "work/propagated/00000-00005.h5"), PLANE, carried)
+
+
+def test_held_out_labels_score_what_was_carried_past_them(folder):
+    fill(folder)
+    table = score(folder)
+    dice = table.loc[("cells", "dice", "test")]
+    assert (dice["value"], dice["n_slices"]) == (pytest.approx(0.5), 1)  # the final labels there would give 1
+    assert table.loc[("cells", "dice_distance_2", "test"), "value"] == pytest.approx(0.5)  # from slice 5
+    assert "truth" not in table.index.get_level_values("split")
+
+
+def test_organelles_score_the_final_labels_of_held_out_slices(folder):
+    fill(folder)
+    table = score(folder)
+    for split in ("validation", "test"):
+        row = table.loc[("mito", "dice", split)]
+        assert (row["value"], row["n_slices"]) == (pytest.approx(2 / 3), 1)
+        assert table.loc[("mito", "precision", split), "value"] == 1
+        assert table.loc[("mito", "recall", split), "value"] == pytest.approx(0.5)
+
+
+def test_truth_is_scored_on_slices_without_a_label_only(folder):
+    fill(folder)
+    truth = {
+        "cells": write_truth(folder, "cells", [TRUE_CELL] * N),
+        "mito": write_truth(folder, "mito", [TRUE_MITO] * N),
+    }
+    table = score(folder, truth=truth)
+    # Right on the labelled slices, half wrong on the others: a mean over all slices would be 0.75.
+    assert table.loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.5)
+    assert table.loc[("cells", "dice", "truth"), "n_slices"] == 3
+    assert table.loc[("mito", "dice", "truth"), "value"] == 0
+    assert table.loc[("mito", "dice", "truth"), "n_slices"] == 3
+    distances = {m for s, m, split in table.index if s == "mito" and m.startswith("dice_distance")}
+    assert distances == {"dice_distance_1"}  # never 0: a labelled slice was not scored
+
+
+def test_truth_of_labelled_slices_is_not_even_read(folder):
+    fill(folder)
+    refs = write_truth(folder, "mito", [TRUE_MITO] * N)
+    refs = [(z, str(folder / "gone.tif") if z in LABELLED else file, page) for z, file, page in refs]
+    table = score(folder, truth={"mito": refs})
+    assert table.loc[("mito", "dice", "truth"), "n_slices"] == 3
+
+
+def test_a_small_cell_of_the_truth_does_not_count(folder):
+    fill(folder)
+    planes = [TRUE_CELL + box(18, 20, 28, 30, 9) for _ in range(N)]  # 4 pixels on 3 slices, never found
+    truth = {"cells": write_truth(folder, "cells", planes)}
+    assert score(folder, truth=truth).loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.25)
+    large = score(folder, truth=truth, min_cell_voxels=13)
+    assert large.loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.5)
+
+
+def test_protrusions_are_right_wrong_or_lost(folder):
+    fill(folder)
+    shutil.rmtree(folder / "image.zarr")
+    write_final(folder, "cells", by_slice(TRUE_CELL, box(0, 1, 0, 6, 4) + box(0, 1, 6, 8, 5)))
+    write_final(folder, "mito", [TRUE_MITO] * N)
+    truth = {"protrusions": write_truth(folder, "protrusions", [box(0, 1, 0, 10, 4)] * N)}
+    table = score(folder, truth=truth)
+    values = [table.loc[("cells", f"protrusion_{k}", "truth"), "value"] for k in ("right", "wrong", "none")]
+    assert values == pytest.approx([0.6, 0.2, 0.2])
+    assert table.loc[("cells", "protrusion_right", "truth"), "n_slices"] == 3
+
+
+def test_labels_carried_at_a_smaller_scale_are_enlarged(folder):
+    fill(folder)
+    small = np.zeros((10, 15), np.uint32)
+    small[:5, :5] = 4
+    carried = [(z, {"labels": small}) for z in range(N)]
+    write_slices(str(folder / "work/propagated/00000-00005.h5"), (10, 15), carried)
+    table = score(folder, downsample=2)
+    assert table.loc[("cells", "dice", "test"), "value"] > 0.97
+
+
+def test_without_cells_and_held_out_slices(folder):
+    fill(folder)
+    table = score(
+        folder,
+        structures={"mito": "organelle"},
+        splits={"mito": dict.fromkeys(LABELLED, "train")},
+        holdouts={},
+        cells=None,
+    )
+    assert len(table) == 0
+
+
+def test_an_unlabelled_volume_is_scored_on_all_slices(folder):
+    fill(folder)
+    truth = {"mito": write_truth(folder, "mito", [TRUE_MITO] * N)}
+    none = {"cells": [], "mito": []}
+    table = score(folder, labelled=none, splits={"cells": {}, "mito": {}}, holdouts={}, truth=truth)
+    assert table.loc[("mito", "dice", "truth"), "n_slices"] == N
+    # 3 slices with 50 of 100 found, 3 with 50 wrong ones.
+    assert table.loc[("mito", "dice", "truth"), "value"] == pytest.approx(2 * 150 / (600 + 300))

@@ -1,0 +1,123 @@
+"""Tiles cut from a volume on disk: images match labels, and test slices are never opened."""
+
+import numpy as np
+import pytest
+from ultraseg.labelstore import write_slices
+from ultraseg.slabs import chunk_and_shard
+from ultraseg.store import write_slab
+from ultraseg.store_create import create_array
+from ultraseg.tile_sources import volume_tiles
+from ultraseg.tiles import cell_targets, downsample_ids, downsample_image, normalise_slice
+
+N, PLANE = 8, (48, 64)
+KINDS = {"cells": "cells", "nuclei": "organelle"}
+SETTINGS = dict(downsample=2, z_context=1, boundary_width=1, tile=16, tiles_per_slice=16, seed=0)
+
+
+def image():
+    return np.random.default_rng(3).integers(20, 230, (N, *PLANE), np.uint8)
+
+
+def cells(z):
+    labels = np.zeros(PLANE, np.uint32)
+    labels[4:24, 2 + z : 30] = 7
+    labels[4:40, 30:58] = 900 + z
+    return labels
+
+
+def nuclei(z):
+    mask = np.zeros(PLANE, np.uint8)
+    mask[10:20, 36:50] = 1
+    return mask
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A volume whose slabs are single slices, labelled on slices 0, 3, 5 and 7; nuclei not on slice 5."""
+    whole = image()
+    chunk, shard = chunk_and_shard(PLANE, 1)
+    path = str(tmp_path / "image.zarr" / "0")
+    create_array(path, whole.shape, chunk, shard, "uint8", "zyx")
+    for z in range(N):
+        write_slab(path, z, whole[z : z + 1])
+    (tmp_path / "work" / "labels").mkdir(parents=True)
+    for name, make, zs in (("cells", cells, (0, 3, 5, 7)), ("nuclei", nuclei, (0, 3, 7))):
+        file = str(tmp_path / "work" / "labels" / f"{name}.h5")
+        write_slices(file, PLANE, [(z, {"labels": make(z)}) for z in zs])
+    return tmp_path
+
+
+SPLIT = {0: "train", 3: "test", 5: "validation", 7: "train"}
+LABELLED = {"cells": [0, 3, 5, 7], "nuclei": [0, 3, 7]}
+
+
+def all_tiles(folder, split=SPLIT, **changes):
+    settings = SETTINGS | changes
+    groups = volume_tiles(
+        str(folder), "v", split=split, labelled=LABELLED, kinds=KINDS, n_slices=N, **settings
+    )
+    return list(groups)
+
+
+def test_every_slice_but_the_test_slices_gives_tiles(folder):
+    found = [(use, volume, set(tiles.z.tolist())) for use, volume, tiles in all_tiles(folder)]
+    assert found == [("train", "v", {0}), ("validation", "v", {5}), ("train", "v", {7})]
+
+
+def test_the_images_around_a_test_slice_and_its_labels_are_not_opened(folder):
+    with_test = all_tiles(folder, z_context=0)
+    (folder / "image.zarr/0/c/3/0/0").unlink()
+    for name, make in (("cells", cells), ("nuclei", nuclei)):
+        zs = [z for z in LABELLED[name] if z != 3]
+        write_slices(str(folder / f"work/labels/{name}.h5"), PLANE, [(z, {"labels": make(z)}) for z in zs])
+    without = all_tiles(folder, z_context=0)
+    for (_, _, a), (_, _, b) in zip(with_test, without, strict=True):
+        assert np.array_equal(a.image, b.image) and np.array_equal(a.target, b.target)
+
+
+def test_tiles_hold_image_and_targets_of_the_same_place(folder):
+    whole = image()
+    for _, _, tiles in all_tiles(folder):
+        z = int(tiles.z[0])
+        stack = [
+            normalise_slice(downsample_image(whole[i], 2)) for i in (max(z - 1, 0), z, min(z + 1, N - 1))
+        ]
+        interior, boundary = cell_targets(downsample_ids(cells(z), 2), 1)
+        nucleus = downsample_image(nuclei(z) * 255, 2)
+        assert len(tiles) > 1
+        for i, (y, x, h, w) in enumerate(zip(tiles.y, tiles.x, tiles.height, tiles.width, strict=True)):
+            place = np.s_[y : y + h, x : x + w]
+            for channel in range(3):
+                assert np.array_equal(tiles.image[i, :h, :w, channel], stack[channel][place])
+            assert np.array_equal(tiles.target[i, :h, :w, 0] == 255, interior[place])
+            assert np.array_equal(tiles.target[i, :h, :w, 1] == 255, boundary[place])
+            if z != 5:
+                assert np.array_equal(tiles.target[i, :h, :w, 2], nucleus[place])
+
+
+def test_what_is_not_labelled_on_a_slice_has_no_weight(folder):
+    for _, _, tiles in all_tiles(folder):
+        for i, (h, w) in enumerate(zip(tiles.height, tiles.width, strict=True)):
+            weight = tiles.weight[i, :h, :w]
+            assert (weight[..., :2] == 255).all()
+            assert (weight[..., 2] == (0 if tiles.z[i] == 5 else 255)).all()
+
+
+def test_channels_are_in_the_order_of_the_structures(folder):
+    kinds = {"nuclei": "organelle", "cells": "cells"}
+    groups = volume_tiles(
+        str(folder), "v", split={0: "train"}, labelled=LABELLED, kinds=kinds, n_slices=N, **SETTINGS
+    )
+    (_, _, turned), (_, _, tiles) = next(groups), all_tiles(folder, {0: "train"})[0]
+    assert np.array_equal(turned.target[..., [1, 2, 0]], tiles.target)
+
+
+def test_only_the_slices_asked_for_are_read_when_asked(folder):
+    groups = volume_tiles(
+        str(folder), "v", split=SPLIT, labelled=LABELLED, kinds=KINDS, n_slices=N, **SETTINGS
+    )
+    next(groups)
+    (folder / "image.zarr/0/c/7/0/0").unlink()
+    next(groups)
+    with pytest.raises(Exception, match="c/7/0/0"):
+        next(groups)

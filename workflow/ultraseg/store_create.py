@@ -1,0 +1,39 @@
+"""New Zarr arrays and groups: their zarr.json alone. A module of its own, as a change of it makes every slab anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import zarr
+from zarr.codecs import BloscCodec
+
+
+def create_array(
+    path: str,
+    shape: Sequence[int],
+    chunk: Sequence[int],
+    shard: Sequence[int],
+    dtype: str,
+    axes: Sequence[str],
+) -> None:
+    """Write the zarr.json of an array; slabs that lie there already stay. axes: names of its dimensions."""
+    zarr.create_array(
+        zarr.storage.LocalStore(path),
+        shape=tuple(shape),
+        chunks=tuple(chunk),
+        shards=tuple(shard),
+        dtype=dtype,
+        fill_value=0,
+        compressors=BloscCodec(cname="zstd", clevel=3),
+        dimension_names=list(axes),
+        overwrite=False,
+    )
+
+
+def create_group(path: str, attributes: dict) -> None:
+    """Write the zarr.json of a group, such as that of an OME-Zarr image."""
+    text = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    Path(path).mkdir(parents=True, exist_ok=True)
+    (Path(path) / "zarr.json").write_text(json.dumps(text, indent=2))
