@@ -192,7 +192,6 @@ def test_a_bare_number_as_a_name_is_refused(section):
     config = example()
     *_, last = config[section]
     config[section][2023] = config[section].pop(last)
-    # Known defect (config.load_config): YAML makes 2023 an integer, which the schema's pattern does not see.
     assert re.search(rf"^  - {section}\b.*2023", problem(config), re.M)
 
 
@@ -243,5 +242,4 @@ def test_all_problems_are_listed_at_once():
 def test_an_empty_configuration_lists_each_missing_section_once():
     text = problem({})
     for key in ("volumes", "structures", "networks"):
-        # Known defect (config._describe): each of the three errors lists all three keys.
         assert text.count(f"'{key}'") == 1

@@ -198,10 +198,9 @@ def test_prediction_tiles_are_no_larger_than_needed(tmp_path, wanted, side):
     assert plan.predict_tile("context") == 16
 
 
-def test_a_network_that_is_applied_nowhere_still_has_a_tile(tmp_path):
-    # Known defect (plan.predict_tile): max() of no volume is a ValueError while Snakemake plans the training.
-    plan = Plan(load_config(two_volumes(tmp_path, apply_to=[])))
-    assert plan.predict_tile("detail") % 16 == 0
+def test_a_network_that_is_applied_nowhere_is_refused(tmp_path):
+    with pytest.raises(UserError, match="apply_to"):
+        load_config(two_volumes(tmp_path, apply_to=[]))
 
 
 # ---- splits, gaps, held-out slices
@@ -250,8 +249,6 @@ def test_a_held_out_end_of_the_stack_is_not_carried_from_itself(tmp_path, held):
     gap = plan.holdouts("a")[held]
     assert (gap.first if held == 0 else gap.last) == held
     assert not (gap.first_given if held == 0 else gap.last_given)
-    # Known defect (slabs.Gap.name, plan.gap): the gap out to the end has the name of the gap that starts from the
-    # user's label there; that file is made instead, and the held-out slice is scored against itself.
     assert plan.gap("a", gap.name) == gap
     assert gap.name not in {other.name for other in plan.gaps("a")}
 
@@ -267,7 +264,6 @@ def test_every_gap_of_a_volume_that_nothing_is_trained_on_has_its_own_name(tmp_p
     plan = Plan(load_config(config))
     assert list(plan.holdouts("c")) == list(labelled)
     for z, gap in plan.holdouts("c").items():
-        # Known defect, as above.
         assert plan.gap("c", gap.name) == gap, f"held-out slice {z}"
 
 

@@ -93,7 +93,6 @@ def test_changed_code_changes_the_hash(package, name, old, new):
         ("helper", "h = 3", "\n\nh = 3\n"),
         ("other", "a = 1", "a = 2"),  # not imported
         ("errors", "pass", "x = 1"),  # words for people
-        # Known defect (provenance._code): a docstring that comes or goes changes the hash.
         ("middle", '"""Doc of the module."""\n', ""),
         ("top", "y = g", '"""Doc."""\ny = g'),
         ("middle", '    """Doc of the function."""\n', ""),
@@ -154,7 +153,6 @@ def test_a_rule_reruns_when_a_module_of_its_script_changes(script, modules):
     assert modules, f"the rule of {script} names no code_version"
     tree = ast.parse((WORKFLOW / "scripts" / script).read_text())
     used = {name for node in ast.walk(tree) for name in provenance._names(node, PACKAGE)}
-    # Known defect (rules/*.smk): cells, evaluate, figures, flow, predict, tiles and others name too few modules.
     assert used - PLUMBING - WORDS.get(script, set()) <= imported_modules(modules), (
         f"{script} also uses other modules"
     )

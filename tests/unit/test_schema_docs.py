@@ -58,7 +58,7 @@ def test_rows_tell_type_default_and_bounds():
     assert rows["volumes.<name>.voxel_size_nm"].type == "list of 3 numbers"
     assert rows["volumes.<name>.labels.<structure>"].type == "text or section"
     assert rows["volumes.<name>.labels.<structure>.path"].default == "required"
-    assert rows["volumes.<name>.truth.<structure>.first_slice_number"].default == "0"
+    assert rows["volumes.<name>.labels.<structure>.path"].type == "text"
     assert rows["networks.<name>.test"].type == "number or list of integers"
     assert rows["networks.<name>.tile"].bounds == "64 to 4096, multiple of 16"
     assert rows["structures.<name>.kind"].bounds == "cells, organelle, mask"

@@ -90,7 +90,6 @@ def test_writing_a_slab_leaves_the_others(tmp_path):
 )
 def test_all_but_exactly_one_slab_is_refused(tmp_path, start, count):
     path = make(tmp_path / "a")
-    # Known defect (store.write_slab): several slabs up to the end, and slices beyond it, are taken.
     with pytest.raises(ValueError):
         write_slab(path, start, noise((count, 30, 40)))
     assert files(path) == ["zarr.json"]
@@ -166,7 +165,6 @@ def test_a_damaged_slab_is_named_with_its_cure(tmp_path, damage):
     write_slab(path, 8, noise((8, 30, 40)))
     file = Path(path) / "c/1/0/0"
     file.write_bytes(damage(file.read_bytes()))
-    # Known defect (store.read_slices): Zarr reads an empty file as a slab of zeros.
     with pytest.raises(UserError) as caught:
         read_slices(path, 8, 16)
     assert path in caught.value.problem
@@ -177,7 +175,6 @@ def test_a_missing_array_is_named_and_not_made(tmp_path):
     path = tmp_path / "nothing" / "here"
     with pytest.raises(UserError, match="no array here"):
         read_slices(str(path), 0, 1)
-    # Known defect (store._open): opening to read makes the folder.
     assert not path.exists()
 
 
@@ -185,7 +182,6 @@ def test_a_truncated_description_of_an_array_is_named(tmp_path):
     path = make(tmp_path / "a")
     file = Path(path) / "zarr.json"
     file.write_text(file.read_text()[:100])
-    # Known defect (store._open): a damaged zarr.json ends in a traceback of json.
     with pytest.raises(UserError, match="zarr.json|no array"):
         read_slices(path, 0, 1)
 

@@ -4,16 +4,16 @@ rule arrays_image:
     output:
         "results/{volume}/image.zarr/zarr.json",
         expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
-    params:
-        arrays=lambda wc: PLAN.image_arrays(wc.volume),
-        code=code_version("store_create"),
     log:
         "logs/arrays_image/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        arrays=lambda wc: PLAN.image_arrays(wc.volume),
+        code=code_version("store_create"),
     script:
         "../scripts/arrays.py"
 
@@ -22,16 +22,16 @@ rule arrays_labels:
     # The list of label images in the image.
     output:
         "results/{volume}/image.zarr/labels/zarr.json",
-    params:
-        arrays=lambda wc: PLAN.labels_group(wc.volume),
-        code=code_version("store_create"),
     log:
         "logs/arrays_labels/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        arrays=lambda wc: PLAN.labels_group(wc.volume),
+        code=code_version("store_create"),
     script:
         "../scripts/arrays.py"
 
@@ -40,16 +40,16 @@ rule arrays_structure:
     output:
         "results/{volume}/image.zarr/labels/{structure}/zarr.json",
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
-    params:
-        arrays=lambda wc: PLAN.structure_arrays(wc.volume, wc.structure),
-        code=code_version("store_create"),
     log:
         "logs/arrays_structure/{volume}/{structure}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        arrays=lambda wc: PLAN.structure_arrays(wc.volume, wc.structure),
+        code=code_version("store_create"),
     script:
         "../scripts/arrays.py"
 
@@ -57,16 +57,16 @@ rule arrays_structure:
 rule arrays_network:
     output:
         "results/{volume}/work/probability/{network}/zarr.json",
-    params:
-        arrays=lambda wc: PLAN.network_arrays(wc.volume, wc.network),
-        code=code_version("store_create"),
     log:
         "logs/arrays_network/{volume}/{network}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        arrays=lambda wc: PLAN.network_arrays(wc.volume, wc.network),
+        code=code_version("store_create"),
     script:
         "../scripts/arrays.py"
 
@@ -75,15 +75,15 @@ rule arrays_cells:
     output:
         "results/{volume}/work/flow/zarr.json",
         "results/{volume}/work/pieces/zarr.json",
-    params:
-        arrays=lambda wc: PLAN.cell_arrays(wc.volume),
-        code=code_version("store_create"),
     log:
         "logs/arrays_cells/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
-    conda:
-        "../../envs/workflow.yaml"
+    params:
+        arrays=lambda wc: PLAN.cell_arrays(wc.volume),
+        code=code_version("store_create"),
     script:
         "../scripts/arrays.py"

@@ -11,6 +11,8 @@ rule cells:
         "logs/cells/{volume}/{slab}.log",
     benchmark:
         "logs/cells/{volume}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt
         * ASKS.slab_mb(wc.volume, 30, PLAN.network_of(PLAN.cells).downsample),
@@ -21,8 +23,6 @@ rule cells:
         gaps=lambda wc: [vars(gap) for gap in PLAN.gaps(wc.volume)],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
-        code=code_version("cells", "labelstore"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("cells", "slices"),
     script:
         "../scripts/cells.py"

@@ -26,4 +26,4 @@ wildcard_constraints:
     network="|".join(PLAN.networks),
     structure="|".join(PLAN.structures),
     slab=r"\d+",
-    gap=r"\d+-\d+",
+    gap=r"\d+x?-\d+x?",

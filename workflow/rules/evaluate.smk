@@ -10,6 +10,8 @@ rule evaluate:
         summary="results/{volume}/summary.txt",
     log:
         "logs/evaluate/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 60, slices=1),
         runtime=lambda wc, attempt: 120 * attempt,
@@ -31,8 +33,6 @@ rule evaluate:
         cells=PLAN.cells,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        code=code_version("evaluate", "summary", "labelstore"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("scoring", "summary"),
     script:
         "../scripts/evaluate.py"

@@ -67,6 +67,8 @@ rule figures:
         ),
     log:
         "logs/figures/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * (2000 + ASKS.slab_mb(wc.volume, 30, slices=8)),
         runtime=lambda wc, attempt: 60 * attempt,
@@ -77,9 +79,7 @@ rule figures:
         level=-1 + len(LEVELS) if len(LEVELS) < 3 else 2,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        code=code_version("figures", "evaluate"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("figures", "evaluate", "montage"),
     script:
         "../scripts/figures.py"
 
@@ -96,12 +96,12 @@ rule learning_curves:
         ),
     log:
         "logs/learning_curves/{network}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         code=code_version("figures"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/learning_curves.py"

@@ -9,6 +9,8 @@ rule flow:
         "logs/flow/{volume}/{slab}.log",
     benchmark:
         "logs/flow/{volume}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt
         * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
@@ -18,8 +20,6 @@ rule flow:
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        code=code_version("flow", "tiles"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("flow", "slices"),
     script:
         "../scripts/flow.py"

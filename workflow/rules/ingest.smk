@@ -7,6 +7,8 @@ rule window:
         "results/{volume}/work/window.json",
     log:
         "logs/window/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=1500,
         runtime=20,
@@ -15,8 +17,6 @@ rule window:
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         slices=lambda wc: list(PLAN.volumes[wc.volume].image.slices),
         code=code_version("tiff"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/window.py"
 
@@ -35,6 +35,8 @@ rule ingest:
         "logs/ingest/{volume}/{slab}.log",
     benchmark:
         "logs/ingest/{volume}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 6),
         runtime=lambda wc, attempt: 30 * attempt,
@@ -48,7 +50,5 @@ rule ingest:
         window=lambda wc: PLAN.volumes[wc.volume].window,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("tiff", "pyramid"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/ingest.py"

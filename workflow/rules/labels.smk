@@ -7,6 +7,8 @@ rule labels:
         coverage="results/{volume}/work/labels/{structure}.csv",
     log:
         "logs/labels/{volume}/{structure}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
         runtime=30,
@@ -16,7 +18,5 @@ rule labels:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         split=lambda wc: PLAN.split(PLAN.network_of(wc.structure).name, wc.volume),
         code=code_version("labels", "labelstore"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/labels.py"

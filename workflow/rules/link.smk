@@ -10,6 +10,8 @@ rule link_edges:
         "logs/link_edges/{volume}/{slab}.log",
     benchmark:
         "logs/link_edges/{volume}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt
         * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
@@ -19,8 +21,6 @@ rule link_edges:
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         code=code_version("link_edges"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/link_edges.py"
 
@@ -39,14 +39,14 @@ rule link:
         "logs/link/{volume}.log",
     benchmark:
         "logs/link/{volume}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
         settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
-        code=code_version("link"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("link", "labelstore"),
     script:
         "../scripts/link.py"
 
@@ -63,6 +63,8 @@ rule link_relabel:
         "logs/link_relabel/{volume}/{structure}/{slab}.log",
     wildcard_constraints:
         structure=PLAN.cells or "none",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
         runtime=lambda wc, attempt: 60 * attempt,
@@ -72,7 +74,5 @@ rule link_relabel:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("link_nodes", "labelstore", "pyramid"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/link_relabel.py"

@@ -9,6 +9,8 @@ rule measure_slab:
         "logs/measure_slab/{volume}/{slab}.log",
     benchmark:
         "logs/measure_slab/{volume}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 80, slices=1),
         runtime=lambda wc, attempt: 60 * attempt,
@@ -18,8 +20,6 @@ rule measure_slab:
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         code=code_version("measure_slab"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/measure_slab.py"
 
@@ -37,6 +37,8 @@ rule measure:
         ),
     log:
         "logs/measure/{volume}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: 4000 * attempt,
         runtime=30,
@@ -48,7 +50,5 @@ rule measure:
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         code=code_version("measure"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/measure.py"

@@ -7,6 +7,8 @@ rule objects_label:
         "results/{volume}/work/objects/{structure}/{slab}.npz",
     log:
         "logs/objects_label/{volume}/{structure}/{slab}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 12),
         runtime=lambda wc, attempt: 60 * attempt,
@@ -14,9 +16,7 @@ rule objects_label:
         settings=lambda wc: PLAN.object_settings(wc.structure),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        code=code_version("objects"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("objects", "card"),
     script:
         "../scripts/objects_label.py"
 
@@ -28,14 +28,14 @@ rule objects_merge:
         "results/{volume}/work/objects/{structure}.npz",
     log:
         "logs/objects_merge/{volume}/{structure}.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
         runtime=60,
     params:
         min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
         code=code_version("objects"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/objects_merge.py"
 
@@ -58,6 +58,8 @@ rule objects:
         "logs/objects/{volume}/{structure}/{slab}.tsv"
     wildcard_constraints:
         structure="|".join(s for s in PLAN.structures if s != PLAN.cells) or "none",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
         runtime=lambda wc, attempt: 60 * attempt,
@@ -67,8 +69,6 @@ rule objects:
         slab_number=lambda wc: int(wc.slab),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        code=code_version("objects", "pyramid"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("objects", "pyramid", "card"),
     script:
         "../scripts/objects.py"

@@ -11,6 +11,8 @@ for volume in PLAN.volumes.values():
                 f"logs/phantom/{volume.name}.log",
             benchmark:
                 f"logs/phantom/{volume.name}.tsv"
+            conda:
+                "../../envs/workflow.yaml"
             resources:
                 mem_mb=3000,
                 runtime=60,
@@ -18,7 +20,5 @@ for volume in PLAN.volumes.values():
                 settings={k: v for k, v in volume.phantom.items() if k != "files"},
                 voxel_size_nm=volume.voxel_size_nm,
                 code=code_version("phantom"),
-            conda:
-                "../../envs/workflow.yaml"
             script:
                 "../scripts/phantom.py"

@@ -10,6 +10,8 @@ rule predict:
         "logs/predict/{volume}/{network}/{slab}.log",
     benchmark:
         "logs/predict/{volume}/{network}/{slab}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     threads: 2
     resources:
         gpu=GPUS,
@@ -24,8 +26,6 @@ rule predict:
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         device=DEVICE,
-        code=code_version("predict"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("predict", "slices"),
     script:
         "../scripts/predict.py"

@@ -12,6 +12,8 @@ rule propagate:
         "logs/propagate/{volume}/{gap}.log",
     benchmark:
         "logs/propagate/{volume}/{gap}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.gap_mb(wc, 60),
         runtime=lambda wc, attempt: 120 * attempt,
@@ -21,8 +23,6 @@ rule propagate:
         network=lambda wc: PLAN.network_of(PLAN.cells).name,
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("propagate", "labelstore"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("propagate", "slices"),
     script:
         "../scripts/propagate.py"

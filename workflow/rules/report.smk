@@ -2,9 +2,9 @@
 rule report_figures:
     # Everything that the report shows.
     input:
-        expand("results/{volume}/figures/overlay.png", volume=PLAN.volumes),
+        expand("results/{volume}/figures/overlay.png", volume=PLAN.applied),
         expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
-        expand("results/{volume}/tables/cells.csv", volume=PLAN.volumes),
+        expand("results/{volume}/tables/cells.csv", volume=PLAN.applied),
 
 
 rule report:
@@ -14,6 +14,8 @@ rule report:
         "results/report.zip",
     log:
         "logs/report.log",
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
@@ -21,7 +23,5 @@ rule report:
         snakefile=workflow.main_snakefile,
         config=config,
         code=code_version("reporting"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/report.py"

@@ -9,6 +9,8 @@ rule tiles:
         "logs/tiles/{network}.log",
     benchmark:
         "logs/tiles/{network}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     resources:
         mem_mb=lambda wc, attempt: attempt
         * max(ASKS.slab_mb(v, 30, slices=1) for v in PLAN.networks[wc.network].train_on),
@@ -26,8 +28,6 @@ rule tiles:
             for v in PLAN.networks[wc.network].train_on
         },
         shapes=lambda wc: {v: PLAN.volumes[v].shape for v in PLAN.networks[wc.network].train_on},
-        code=code_version("tiles", "labelstore"),
-    conda:
-        "../../envs/workflow.yaml"
+        code=code_version("tile_sources"),
     script:
         "../scripts/tiles.py"

@@ -11,6 +11,8 @@ rule train:
         "logs/train/{network}.log",
     benchmark:
         "logs/train/{network}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
     threads: 8
     resources:
         gpu=GPUS,
@@ -29,7 +31,5 @@ rule train:
         checkpoint="results/models/checkpoints/{network}",
         device=DEVICE,
         code=code_version("train"),
-    conda:
-        "../../envs/workflow.yaml"
     script:
         "../scripts/train.py"

@@ -162,6 +162,8 @@ class Asks:
         """Files of the pyramid level that the 3D view shows."""
         level = min(2, self.plan.config["pyramid_levels"] - 1)
         structures = self.plan.structures_in(wc.volume)
+        if not structures:
+            return []
         shown = self.plan.cells if self.plan.has_cells(wc.volume) else structures[0]
         return self.array(wc.volume, f"image.zarr/labels/{shown}/{level}", self.plan.volumes[wc.volume].slabs)
 

@@ -29,7 +29,10 @@ def load_config(given: dict) -> dict:
     """
     config = copy.deepcopy(given)
     validator = jsonschema.Draft202012Validator(schema())
-    problems = [_describe(error) for error in sorted(validator.iter_errors(config), key=_where)]
+    problems = list(_unquoted_names(config))
+    if not problems:
+        errors = sorted(validator.iter_errors(config), key=_where)
+        problems = list(dict.fromkeys(_describe(error) for error in errors))
     if not problems:
         config = _fill(config, schema())
         problems = list(_cross_checks(config))
@@ -40,6 +43,14 @@ def load_config(given: dict) -> dict:
             "Correct the keys named above; config/README.md describes every key.",
         )
     return config
+
+
+def _unquoted_names(config: dict):
+    for section in ("volumes", "structures", "networks"):
+        names = config.get(section)
+        for name in names if isinstance(names, dict) else []:
+            if not isinstance(name, str):
+                yield f"{section}: the name {name!r} is not text; put it in quotes: '{name}'"
 
 
 def _where(error: jsonschema.ValidationError) -> str:

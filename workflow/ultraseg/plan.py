@@ -147,6 +147,11 @@ class Plan:
         """Structures whose network is applied to a volume."""
         return [s for s in self.structures if volume in self.network_of(s).apply_to]
 
+    @property
+    def applied(self) -> list[str]:
+        """Volumes that a network is applied to; the others only serve for training."""
+        return [name for name in self.volumes if self.structures_in(name)]
+
     def organelles_in(self, volume: str) -> list[str]:
         return [s for s in self.structures_in(volume) if self.structures[s]["kind"] == "organelle"]
 

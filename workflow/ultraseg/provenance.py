@@ -58,5 +58,5 @@ def _code(file: Path) -> str:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                body[0].value = ast.Constant(0)
+                node.body = body[1:] or [ast.Pass()]
     return ast.dump(tree)

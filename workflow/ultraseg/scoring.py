@@ -10,6 +10,7 @@ import pandas as pd
 from ultraseg.evaluate import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
 from ultraseg.labels3d import upsample_labels
 from ultraseg.labelstore import LabelSlices
+from ultraseg.slabs import Gap
 from ultraseg.store import read_slices
 from ultraseg.tiff import SliceRef, read_slice
 
@@ -86,7 +87,7 @@ def _held_out_cells(folder: str, structure: str, holdouts: Mapping, downsample: 
     """Cells on test slices, carried there from their neighbours as if the slice were not labelled."""
     score = CellScore(structure, "test", min_voxels=1)
     for z, gap in holdouts.items():
-        with LabelSlices(f"{folder}/work/propagated/{gap['first']:05d}-{gap['last']:05d}.h5") as carried:
+        with LabelSlices(f"{folder}/work/propagated/{Gap(**gap).name}.h5") as carried:
             found = upsample_labels(carried.read(z), downsample, shape[1:])
         ends = [gap[end] for end in ("first", "last") if gap[f"{end}_given"]]
         with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:

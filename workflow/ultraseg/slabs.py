@@ -41,7 +41,9 @@ class Gap:
 
     @property
     def name(self) -> str:
-        return f"{self.first:05d}-{self.last:05d}"
+        """Name of its file; an x marks an end that is not labelled, as held-out slices share ends with other gaps."""
+        ends = ((self.first, self.first_given), (self.last, self.last_given))
+        return "-".join(f"{z:05d}" + ("" if given else "x") for z, given in ends)
 
 
 def gaps_between(labelled: Iterable[int], n_slices: int) -> list[Gap]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ultraseg.labelstore import LabelSlices
+from ultraseg.slabs import Gap
 from ultraseg.splits import context_slices
 from ultraseg.store import read_slices
 from ultraseg.tiles import downsample_image
@@ -47,5 +48,5 @@ def propagated_slices(
         if gap is None:
             yield np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), False
             continue
-        with LabelSlices(f"{folder}/{gap['first']:05d}-{gap['last']:05d}.h5") as slices:
+        with LabelSlices(f"{folder}/{Gap(**gap).name}.h5") as slices:
             yield slices.read(z, "labels"), slices.read(z, "confidence"), z in given

@@ -17,7 +17,7 @@ def write_slab(path: str, start: int, values: np.ndarray) -> None:
     """
     array = _open(path).with_config({"write_empty_chunks": True})
     depth, stop = array.shards[0], start + len(values)
-    if start % depth or (stop - start != depth and stop != array.shape[0]):
+    if start % depth or start >= array.shape[0] or stop != min(start + depth, array.shape[0]):
         raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
     array[start:stop] = values
 
@@ -33,6 +33,11 @@ def read_slices(path: str, start: int, stop: int) -> np.ndarray:
         if not os.path.exists(file):
             raise UserError(
                 f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew."
+            )
+        if not os.path.getsize(file):
+            raise UserError(
+                f"{file}: the slab file is empty",
+                f"Delete damaged files under {path}/c/ and run snakemake again.",
             )
     try:
         return array[start:stop]
@@ -53,7 +58,11 @@ def _store(path: str) -> zarr.storage.LocalStore:
 
 
 def _open(path: str) -> zarr.Array:
+    if not os.path.exists(os.path.join(path, "zarr.json")):
+        raise UserError(f"{path}: no array here", "Run snakemake again: it makes the array anew.")
     try:
         return zarr.open_array(_store(path), mode="r+")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no array here", "Run snakemake again: it makes the array anew.") from error
+    except ValueError as error:
+        raise UserError(
+            f"{path}/zarr.json: damaged ({error})", "Delete it and run snakemake again: it makes it anew."
+        ) from error
