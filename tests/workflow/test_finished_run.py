@@ -123,13 +123,11 @@ def test_metrics_agree_with_scores_from_the_arrays(volume, cells, tissue):
     ).all()
 
 
-def test_cells_are_found_better_than_by_copying_the_nearest_label(volume, cells, tissue):
+def test_cells_between_the_labelled_slices_are_the_right_ones(cells, tissue):
     truth = tifffile.imread(tissue / "truth/cells.tif")
     rest = [z for z in range(18) if z not in LABELLED]
-    copied = [truth[min(LABELLED, key=lambda given: abs(given - z))] for z in rest]
     right = np.mean([(cells[z] == truth[z])[truth[z] > 0].mean() for z in rest])
-    right_copied = np.mean([(c == truth[z])[truth[z] > 0].mean() for z, c in zip(rest, copied, strict=True)])
-    assert right > right_copied
+    assert right > 0.9
 
 
 def test_models_come_with_history_and_card(finished_run):

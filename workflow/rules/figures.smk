@@ -75,8 +75,8 @@ rule figures:
     params:
         slices=CONFIG["report"]["montage_slices"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
-        factor=lambda wc: PLAN.volumes[wc.volume].levels[-1 if len(LEVELS) < 3 else 2].factor,
-        level=-1 + len(LEVELS) if len(LEVELS) < 3 else 2,
+        level=lambda wc: PLAN.volumes[wc.volume].view_level,
+        factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].view_level].factor,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         code=code_version("figures", "evaluate", "montage"),

@@ -160,7 +160,7 @@ class Asks:
 
     def smallest_cells(self, wc) -> list[str]:
         """Files of the pyramid level that the 3D view shows."""
-        level = min(2, self.plan.config["pyramid_levels"] - 1)
+        level = self.plan.volumes[wc.volume].view_level
         structures = self.plan.structures_in(wc.volume)
         if not structures:
             return []

@@ -130,7 +130,7 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_yticks(range(len(lines)), [f"{s}   {m.replace('_', ' ')}" for s, m in lines])
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    tidy(axes, "Scores (error, wrong, none: smaller is better; others: larger)", "", grid="both")
+    tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
     _split_legend(axes, chosen["split"], line=False)
     figure.tight_layout()
     save(figure, path)

@@ -87,6 +87,12 @@ class Volume:
         return pyramid_levels(self.shape, self.voxel_size_nm, self.slab_depth, self.pyramid_levels)
 
     @property
+    def view_level(self) -> int:
+        """The finest pyramid level whose slices are at most 320 pixels wide: what the 3D view shows."""
+        fits = [i for i, level in enumerate(self.levels) if max(level.shape[1:]) <= 320]
+        return fits[0] if fits else len(self.levels) - 1
+
+    @property
     def slabs(self) -> range:
         return range(slab_count(self.n_slices, self.slab_depth))
 
