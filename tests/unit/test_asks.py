@@ -180,7 +180,7 @@ def test_without_cells_nothing_of_them_is_asked_for(tmp_path):
     config["networks"]["context"]["structures"] = ["nuclei"]
     asks = Asks(Plan(load_config(config)))
     assert asks.held_out(wc()) == [] and asks.link_tables(wc()) == {}
-    assert slabs(asks.smallest_cells(wc()), "image.zarr/labels/nuclei/2") == list(range(6))
+    assert slabs(asks.smallest_cells(wc()), "image.zarr/labels/nuclei/0") == list(range(6))
 
 
 def test_tables_of_labels(asks):
