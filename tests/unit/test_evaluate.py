@@ -222,3 +222,14 @@ def test_summary_of_nothing():
     assert "No scores" in format_summary(combine([]))
     assert len(accuracy_by_distance(combine([]))) == 0
     assert isinstance(combine([]), pd.DataFrame)
+
+
+def test_the_size_of_a_cell_counts_slices_that_are_not_scored():
+    truth = np.zeros((10, 10), np.uint16)
+    truth[:5], truth[5:, :2] = 1, 2  # 50 and 10 voxels per slice
+    score = CellScore(min_voxels=20)
+    score.add(1, truth, truth)
+    assert set(score.pairs()["cell"]) == {1}
+    score.count(truth)
+    assert set(score.pairs()["cell"]) == {1, 2}
+    assert len(score.pairs()) == 2  # the counted slice itself is not scored

@@ -127,10 +127,11 @@ def test_truth_of_labelled_slices_is_not_even_read(folder):
 
 def test_a_small_cell_of_the_truth_does_not_count(folder):
     fill(folder)
-    planes = [TRUE_CELL + box(18, 20, 28, 30, 9) for _ in range(N)]  # 4 pixels on 3 slices, never found
+    planes = [TRUE_CELL + box(18, 20, 28, 30, 9) for _ in range(N)]  # 4 pixels on each slice, never found
     truth = {"cells": write_truth(folder, "cells", planes)}
-    assert score(folder, truth=truth).loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.25)
-    large = score(folder, truth=truth, min_cell_voxels=13)
+    small = score(folder, truth=truth, min_cell_voxels=4 * N)  # labelled slices count for the size
+    assert small.loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.25)
+    large = score(folder, truth=truth, min_cell_voxels=4 * N + 1)
     assert large.loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.5)
 
 

@@ -51,7 +51,7 @@ class CellScore:
 
     Predicted ids are compared as they are: a cell under another number than in the truth is wrong for Dice;
     adapted Rand error, variation of information and average precision do not depend on the numbers.
-    ``min_voxels``: truth cells with fewer voxels over all slices added do not enter the mean Dice.
+    ``min_voxels``: truth cells with fewer voxels over all slices, added or counted, do not enter the mean Dice.
     """
 
     def __init__(self, structure: str = "cells", split: str = "truth", min_voxels: int = 2400):
@@ -59,6 +59,12 @@ class CellScore:
         self._overlaps: list[Overlaps] = []
         self._pairs: list[pd.DataFrame] = []
         self._slices: set[int] = set()
+        self._unscored: list[pd.Series] = []
+
+    def count(self, truth: np.ndarray) -> None:
+        """Count the truth (Y, X) of a slice that is not scored: it makes cells larger, for ``min_voxels``."""
+        ids, voxels = np.unique(truth[truth != 0], return_counts=True)
+        self._unscored.append(pd.Series(voxels, index=ids))
 
     def add(self, z: int, prediction: np.ndarray, truth: np.ndarray, distance: int | None = None) -> None:
         """Add slice ``z``: label arrays (Y, X), and the distance to the nearest labelled slice if known."""
@@ -79,6 +85,9 @@ class CellScore:
             return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice"])
         pairs = pd.concat(self._pairs, ignore_index=True)
         total = pairs.groupby("cell")["voxels"].transform("sum")
+        if self._unscored:
+            elsewhere = pd.concat(self._unscored).groupby(level=0).sum()
+            total = total + pairs["cell"].map(elsewhere).fillna(0)
         return pairs[total >= self.min_voxels].reset_index(drop=True)
 
     def rows(self) -> pd.DataFrame:

@@ -17,7 +17,8 @@ log = logging.getLogger("ultraseg")
 def job(snakemake):
     """Run the body of a script as a job of Snakemake; a UserError ends it with its message alone."""
     handlers = [logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler(sys.stderr)]
-    handlers[1].setLevel(logging.WARNING)
+    # Training takes longest: its epochs are progress to watch. The other jobs are short, and Snakemake counts them.
+    handlers[1].setLevel(logging.INFO if snakemake.rule == "train" else logging.WARNING)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
     )

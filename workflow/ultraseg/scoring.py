@@ -62,8 +62,12 @@ def _add_truth(score, folder, structure, refs, labelled, distance, shape) -> Non
     """Add every slice that the user did not label: on the others the truth was given away."""
     for ref in refs:
         z, file, page = SliceRef(*ref)
-        if z not in labelled:
-            true = read_slice(file, page, expect_shape=shape[1:], kind="labels")
+        if z in labelled and not isinstance(score, CellScore):
+            continue
+        true = read_slice(file, page, expect_shape=shape[1:], kind="labels")
+        if z in labelled:
+            score.count(true)  # the size of a cell is that in the whole volume
+        else:
             if distance is None:
                 score.add(z, _final(folder, structure, z), true)
             else:
