@@ -311,3 +311,9 @@ def test_a_volume_without_cells_has_no_flow(tmp_path):
     assert plan.cells is None and not plan.has_cells("a")
     assert not {"work/flow", "work/pieces"} & set(plan.arrays("a"))
     assert plan.gaps("a") == [] and plan.holdouts("a") == {}
+
+
+def test_small_slices_have_small_overlaps(tmp_path):
+    plan = Plan(load_config(make_config(tmp_path)))
+    assert plan.predict_tile("context") == 16
+    assert plan.predict_settings("context")["overlap"] == 4

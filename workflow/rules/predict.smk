@@ -19,10 +19,7 @@ rule predict:
         * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
         runtime=lambda wc, attempt: 120 * attempt,
     params:
-        network=lambda wc: {
-            key: PLAN.networks[wc.network].settings[key]
-            for key in ("downsample", "z_context", "overlap", "predict_tile")
-        },
+        network=lambda wc: PLAN.predict_settings(wc.network),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         device=DEVICE,

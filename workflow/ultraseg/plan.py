@@ -192,6 +192,13 @@ class Plan:
         longest = max(max(self.volumes[v].plane(net.downsample)) for v in net.apply_to)
         return -(-min(net.settings["predict_tile"], longest) // 16) * 16
 
+    def predict_settings(self, network: str) -> dict:
+        """Settings of prediction; small slices have small tiles, which cannot overlap by more than a quarter."""
+        settings = self.networks[network].settings
+        tile = self.predict_tile(network)
+        chosen = {key: settings[key] for key in ("downsample", "z_context", "overlap", "predict_tile")}
+        return chosen | {"overlap": min(settings["overlap"], tile // 4)}
+
     def about_network(self, network: str) -> dict:
         """What the card of a network says of its data."""
         net = self.networks[network]
