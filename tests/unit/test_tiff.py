@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.errors import UserError
-from ultraseg.tiff import read_header, read_slice, resolve_slices, sample_window, to_uint8
+from ultraseg.tiff import read_header, read_slice, read_stack, resolve_slices, sample_window, to_uint8
 from ultraseg.tiff_names import format_numbers, slice_number
 
 RNG = np.random.default_rng(0)
@@ -268,3 +268,16 @@ def test_names_are_resolved_without_numpy(tmp_path):
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_stack_is_its_slices_in_order_whatever_the_threads(tmp_path, threads):
+    slices = np.random.default_rng(0).integers(0, 4000, (7, 20, 30), np.uint16)
+    for z, values in enumerate(slices):
+        tifffile.imwrite(tmp_path / f"z{z}.tif", values, compression="zlib")
+    refs = resolve_slices(str(tmp_path)).slices
+    stack = read_stack(refs, (20, 30), "uint16", (100, 3000), threads)
+    assert np.array_equal(stack, np.stack([to_uint8(values, (100, 3000)) for values in slices]))
+    (tmp_path / "z4.tif").write_bytes(b"")
+    with pytest.raises(UserError, match="z4.tif"):
+        read_stack(refs, (20, 30), "uint16", (100, 3000), threads)

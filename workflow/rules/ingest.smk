@@ -37,6 +37,7 @@ rule ingest:
         "logs/ingest/{volume}/{slab}.tsv"
     conda:
         "../../envs/workflow.yaml"
+    threads: 2
     resources:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 6),
         runtime=lambda wc, attempt: 30 * attempt,

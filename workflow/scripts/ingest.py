@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
 from ultraseg.job import job
 from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
-from ultraseg.tiff import SliceRef, read_slice, to_uint8
+from ultraseg.tiff import SliceRef, read_stack
 
 with job(snakemake) as log:
     p = snakemake.params
@@ -14,7 +13,7 @@ with job(snakemake) as log:
     if snakemake.input.window:
         window = json.loads(Path(str(snakemake.input.window)).read_text())["window"]
     refs = [SliceRef(*ref) for ref in p.slices]
-    stack = np.stack([to_uint8(read_slice(r.file, r.page, p.shape[1:], p.dtype), window) for r in refs])
+    stack = read_stack(refs, tuple(p.shape[1:]), p.dtype, window, snakemake.threads)
     log.info("slices %d to %d, mean grey value %.1f", refs[0].z, refs[-1].z, stack.mean())
     group = f"results/{snakemake.wildcards.volume}/image.zarr"
     write_pyramid(group, refs[0].z, stack, levels_of(p.levels), reduce_image)

@@ -21,6 +21,7 @@ __all__ = [
     "format_numbers",
     "read_header",
     "read_slice",
+    "read_stack",
     "resolve_slices",
     "sample_window",
     "slice_number",
@@ -94,6 +95,27 @@ def read_slice(
             values = np.iinfo(values.dtype).max - values
     _check_expected(values, file, expect_shape, expect_dtype)
     return np.ascontiguousarray(values)
+
+
+def read_stack(
+    refs: Sequence[SliceRef],
+    shape: tuple[int, int],
+    dtype: str,
+    window: tuple[float, float] | None = None,
+    threads: int = 1,
+) -> np.ndarray:
+    """Read image slices of one shape (Y, X) and type as uint8 (n, Y, X), ``threads`` of them at a time.
+
+    Decoding releases Python's lock, so threads help. Raises the UserError of the first bad slice.
+    """
+    import dask
+    import numpy as np
+
+    @dask.delayed
+    def read(ref: SliceRef) -> np.ndarray:
+        return to_uint8(read_slice(ref.file, ref.page, shape, dtype), window)
+
+    return np.stack(dask.compute(*map(read, refs), scheduler="threads", num_workers=threads))
 
 
 def to_uint8(slice_: np.ndarray, window: tuple[float, float] | None = None) -> np.ndarray:
