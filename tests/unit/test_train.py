@@ -112,3 +112,12 @@ def test_best_threshold_by_hand():
     outside[10], outside[150], inside[100], inside[200] = 100, 10, 1, 9
     threshold, dice = train._best_threshold(outside, inside)
     assert threshold == 151 and dice == pytest.approx(2 * 9 / (9 + 10))
+
+
+def test_a_checkpoint_of_other_code_is_not_continued(tiles_file, tmp_path, monkeypatch):
+    real, calls = train._run_epoch, []
+    monkeypatch.setattr(train, "_run_epoch", lambda *args: (calls.append(1), real(*args)))
+    settings = {**SMALL, "epochs": 1, "steps_per_epoch": 1}
+    for code, expected in (("a", 1), ("a", 1), ("b", 2)):
+        train_network(tiles_file, tmp_path / "ck", **settings, code=code)
+        assert len(calls) == expected

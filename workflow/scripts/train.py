@@ -1,18 +1,22 @@
 """Train one network; write it with its history and its card."""
 
+import shutil
+
 from ultraseg.job import job
 from ultraseg.threads import limit_tensorflow
 
-limit_tensorflow(snakemake.threads, snakemake.params.device)
-
-from ultraseg.card import write_card  # noqa: E402 - Keras must see the limits above first
-from ultraseg.train import Augmentation, export_network, train_network  # noqa: E402
-
 with job(snakemake) as log:
+    limit_tensorflow(snakemake.threads, snakemake.params.device)
+    # Keras reads the limits when it is imported.
+    from ultraseg.card import write_card
+    from ultraseg.train import Augmentation, export_network, train_network
+
     p, out = snakemake.params, snakemake.output
     settings = dict(p.settings)
     augmentation = Augmentation(**settings.pop("augmentation"))
-    result = train_network(snakemake.input[0], p.checkpoint, augmentation=augmentation, **settings)
+    result = train_network(
+        snakemake.input[0], p.checkpoint, augmentation=augmentation, code=p.code, **settings
+    )
     export_network(
         result.model,
         out.keras,
@@ -22,3 +26,5 @@ with job(snakemake) as log:
         tile=p.predict_tile,
     )
     write_card(out.card, out.history, result, p.about, settings, p.device)
+    # The checkpoint served this training; a later one, forced by hand, shall not find it finished.
+    shutil.rmtree(p.checkpoint)

@@ -96,12 +96,14 @@ def train_network(
     validation_tiles: int = 24,
     max_minutes: float | None = None,
     seed: int = 0,
+    code: str = "",
 ) -> TrainResult:
     """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
 
     The learning rate falls along a cosine over ``epochs``, or over ``max_minutes`` of training when that is
     sooner. The weights of the epoch with the best mean validation Dice are kept (of the last one where
-    nothing is labelled for validation).
+    nothing is labelled for validation). ``code`` is the version of the code: a checkpoint of another one is
+    not continued.
     """
     settings = dict(
         architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
@@ -113,7 +115,7 @@ def train_network(
     held, _ = read_tiles(tiles_file, "validation")
     _check(tiles, channels, settings)
     folder = Path(checkpoint_folder)
-    state, model = _load_state(folder, _fingerprint(tiles_file, settings))
+    state, model = _load_state(folder, _fingerprint(tiles_file, settings | {"code": code}))
     if model is None:
         keras.utils.set_random_seed(seed)
         model = build_network(architecture, tiles.image.shape[-1], len(channels), filters=filters)
