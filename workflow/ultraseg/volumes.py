@@ -110,17 +110,28 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
                     f"the image has slices 0 to {shape[0] - 1}",
                     "Set first_slice_number to the number of the first image slice, or remove the file.",
                 )
-    return Volume(
+    window = settings.get("intensity_window")
+    return _make(
         name,
-        shape,
-        tuple(settings["voxel_size_nm"]),
-        config["slab_depth"],
-        image,
-        labels,
-        truth,
-        str(header.dtype),
-        tuple(settings["intensity_window"]) if "intensity_window" in settings else None,
+        settings,
+        config,
+        shape=shape,
+        image=image,
+        labels=labels,
+        truth=truth,
+        dtype=str(header.dtype),
+        window=tuple(window) if window else None,
+    )
+
+
+def _make(name: str, settings: dict, config: dict, **found) -> Volume:
+    """A volume from what every entry of the configuration says, and from what was found for it."""
+    return Volume(
+        name=name,
+        voxel_size_nm=tuple(settings["voxel_size_nm"]),
+        slab_depth=config["slab_depth"],
         pyramid_levels=config["pyramid_levels"],
+        **found,
     )
 
 
@@ -153,14 +164,13 @@ def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
         if structure in structures or structure == "protrusions":
             truth[structure] = SliceSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
     image = SliceSource(tuple(SliceRef(z, file, None) for z, file in enumerate(files["image"])))
-    return Volume(
+    return _make(
         name,
-        shape,
-        tuple(settings["voxel_size_nm"]),
-        config["slab_depth"],
-        image,
-        labels,
-        truth,
-        pyramid_levels=config["pyramid_levels"],
+        settings,
+        config,
+        shape=shape,
+        image=image,
+        labels=labels,
+        truth=truth,
         phantom=phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]},
     )
