@@ -16,6 +16,8 @@ import pytest
 import tifffile
 import zarr
 from conftest import tiny_config
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
 from ome_zarr_models.v05.image_label import ImageLabel
 
@@ -54,6 +56,21 @@ def test_stores_are_valid_ome_zarr(volume):
         ImageLabel.from_zarr(group)
         assert group["0"].shape == (18, 96, 96)
         assert group["1"].shape[1:] == (48, 48)
+
+
+def test_other_software_reads_the_stores(volume, cells, tissue):
+    """The reference reader finds image and labels, their scale and their voxels, from the image's path alone."""
+    image, listing, *labels = Reader(parse_url(volume / "image.zarr", mode="r"))()
+    assert listing.zarr.zgroup["labels"] == ["cells", "mitochondria"]
+    assert [label.metadata["name"] for label in labels] == ["cells", "mitochondria"]
+    for node in (image, *labels):
+        assert [axis["name"] for axis in node.metadata["axes"]] == ["z", "y", "x"]
+        assert [level.shape for level in node.data] == [(18, 96, 96), (18, 48, 48)]
+        scale, shift = node.metadata["coordinateTransformations"][1]
+        assert scale == {"type": "scale", "scale": [20, 32, 32]}
+        assert shift == {"type": "translation", "translation": [0, 8, 8]}
+    assert (image.data[0][5].compute() == tifffile.imread(tissue / "image/z0005.tif")).all()
+    assert (labels[0].data[0].compute() == cells).all()
 
 
 def test_labelled_slices_keep_the_users_ids(cells, tissue):

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from ultraseg.modes import block_modes
 from ultraseg.slabs import Level
 from ultraseg.store import write_slab
-from ultraseg.tiles import downsample_ids, downsample_image
+from ultraseg.tiles import downsample_image
 
 
 def reduce_image(stack: np.ndarray, step: Sequence[int]) -> np.ndarray:
@@ -22,8 +23,10 @@ def reduce_image(stack: np.ndarray, step: Sequence[int]) -> np.ndarray:
 
 
 def reduce_labels(stack: np.ndarray, step: Sequence[int]) -> np.ndarray:
-    """Most frequent label of blocks of step (y, x) pixels; in z every second slice is taken."""
-    return np.stack([downsample_ids(one, step[1]) for one in stack[:: step[0]]])
+    """Most frequent label of blocks of step (z, y, x) voxels; of equally frequent ones the smallest."""
+    # A few slices at a time: the temporary arrays would be as large as the slab.
+    starts = range(0, len(stack), step[0])
+    return np.concatenate([block_modes(stack[z : z + step[0]], step) for z in starts])
 
 
 def slab_pyramid(stack: np.ndarray, levels: Sequence[Level], reduce) -> list[np.ndarray]:

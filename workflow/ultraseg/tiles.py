@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from ultraseg.errors import UserError
+from ultraseg.modes import block_modes
 
 log = logging.getLogger(__name__)
 
@@ -40,31 +41,7 @@ def downsample_mask(mask: np.ndarray, d: int) -> np.ndarray:
 
 def downsample_ids(ids: np.ndarray, d: int) -> np.ndarray:
     """Most frequent id of each d x d block, counting only pixels that exist; the smallest id wins a tie."""
-    if d == 1:
-        return ids
-    y, x = ids.shape
-    originals, small = np.unique(ids, return_inverse=True)  # numbers that keep the order of the ids
-    small = small.reshape(ids.shape)
-    # -1 marks pixels beyond the slice; they are never counted.
-    padded = np.pad(small.astype(np.int32), ((0, -y % d), (0, -x % d)), constant_values=-1)
-    shape = (padded.shape[0] // d, padded.shape[1] // d)
-    blocks = padded.reshape(shape[0], d, shape[1], d).swapaxes(1, 2).reshape(-1, d * d)
-    result = blocks.max(axis=1)
-    mixed = np.flatnonzero(blocks.min(axis=1) != result)
-    result[mixed] = _row_modes(blocks[mixed])
-    return originals[result].reshape(shape)
-
-
-def _row_modes(rows: np.ndarray) -> np.ndarray:
-    """Most frequent value of each row that is not -1; among equally frequent ones the smallest."""
-    rows = np.sort(rows, axis=1)
-    run = np.ones(len(rows), np.int32)
-    best, longest = rows[:, 0].copy(), np.where(rows[:, 0] < 0, 0, run)
-    for j in range(1, rows.shape[1]):
-        run = np.where(rows[:, j] == rows[:, j - 1], run + 1, 1)
-        better = (run > longest) & (rows[:, j] >= 0)
-        best[better], longest[better] = rows[better, j], run[better]
-    return best
+    return ids if d == 1 else block_modes(ids, (d, d))
 
 
 def cell_targets(ids: np.ndarray, width: int = 1) -> tuple[np.ndarray, np.ndarray]:
