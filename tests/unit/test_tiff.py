@@ -57,6 +57,27 @@ def test_gaps_are_listed(tmp_path):
         resolve_slices(str(tmp_path))
 
 
+def test_bridged_gaps_keep_their_place(tmp_path):
+    write_folder(tmp_path, [7, 8, 11, 12, 14], "s{}.tif")
+    source = resolve_slices(str(tmp_path), missing_slices="bridge")
+    assert source.zs == [0, 1, 4, 5, 7]
+    assert (source.n_slices, source.missing, source.first_number) == (8, [2, 3, 6], 7)
+    assert [read_slice(r.file, r.page)[0, 0] for r in source.slices] == [7, 8, 11, 12, 14]
+
+
+def test_a_gap_larger_than_the_stack_is_not_bridged(tmp_path):
+    write_folder(tmp_path, [1, 2, 20])
+    with pytest.raises(UserError, match=r"more slices are missing \(17\) than there are \(3\): 3-19"):
+        resolve_slices(str(tmp_path), missing_slices="bridge")
+
+
+def test_duplicates_are_listed_with_an_example(tmp_path):
+    write_folder(tmp_path, [1, 2, 3])
+    write_folder(tmp_path, [2, 3], "copy_{}.tif")
+    with pytest.raises(UserError, match=r"2-3 \(number 2: copy_2.tif, slice_0002.tif\)"):
+        resolve_slices(str(tmp_path), missing_slices="bridge")
+
+
 @pytest.mark.parametrize(("path", "text"), [("nothing", "no such file"), ("n*.tif", "matches this pattern")])
 def test_missing_paths_are_errors(tmp_path, path, text):
     with pytest.raises(UserError, match=text):

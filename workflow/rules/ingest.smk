@@ -44,12 +44,14 @@ rule ingest:
     params:
         slices=lambda wc: [
             tuple(ref)
-            for ref in PLAN.volumes[wc.volume].image.range(*PLAN.volumes[wc.volume].slab(int(wc.slab)))
+            for ref in PLAN.volumes[wc.volume].recorded(*PLAN.volumes[wc.volume].slab(int(wc.slab)))
         ],
+        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        bridges=lambda wc: PLAN.volumes[wc.volume].bridges(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         window=lambda wc: PLAN.volumes[wc.volume].window,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        code=code_version("tiff", "pyramid"),
+        code=code_version("tiff", "bridge", "pyramid"),
     script:
         "../scripts/ingest.py"

@@ -34,7 +34,7 @@ class Asks:
     # ---- one per rule
     def ingest(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
-        return [ref.file for ref in v.image.range(*v.slab(int(wc.slab)))]
+        return list(dict.fromkeys(ref.file for ref in v.recorded(*v.slab(int(wc.slab)))))
 
     def labels(self, wc) -> list[str]:
         return self.plan.volumes[wc.volume].labels[wc.structure].files

@@ -6,7 +6,7 @@ Imports neither NumPy nor tifffile, because the Snakefile calls it each time it 
 import glob
 import os
 import re
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,13 +25,26 @@ class SliceRef(NamedTuple):
 
 @dataclass(frozen=True)
 class SliceSource:
-    """The slices found, ordered by z; ``first_number`` is the user's number of z = 0."""
+    """The slices found, ordered by z; ``first_number`` is the user's number of z = 0.
+
+    Of an image with bridged gaps the missing z are not among the slices; all others keep their place.
+    """
 
     slices: tuple[SliceRef, ...]
     first_number: int = 0
 
     def __len__(self) -> int:
         return len(self.slices)
+
+    @property
+    def n_slices(self) -> int:
+        """Slices of the stack, missing ones included."""
+        return self.slices[-1].z + 1
+
+    @property
+    def missing(self) -> list[int]:
+        """Slices of the stack that no file shows."""
+        return sorted(set(range(self.n_slices)) - set(self.zs))
 
     @property
     def files(self) -> list[str]:
@@ -48,13 +61,19 @@ class SliceSource:
 
 
 def resolve_slices(
-    path: str, first_slice_number: int = 0, slices: list[int] | None = None, kind: str = "image"
+    path: str,
+    first_slice_number: int = 0,
+    slices: list[int] | None = None,
+    kind: str = "image",
+    missing_slices: str = "error",
 ) -> SliceSource:
     """Find the slices that ``path`` names: a folder of one-slice TIFFs, a pattern, or a multi-page TIFF.
 
-    ``kind="image"``: files are ordered by the last number in their names, which must run without gaps or
-    duplicates from any start. ``kind="labels"``: z = last number in the name - ``first_slice_number``; for a
-    multi-page file ``slices`` gives the slice number of each page in the same numbering (default: page = z).
+    ``kind="image"``: files are ordered by the last number in their names, which must run without duplicates from
+    any start, and without gaps unless ``missing_slices`` is "bridge": then each file keeps the place that its number
+    gives it, and the missing numbers are left out. ``kind="labels"``: z = last number in the name -
+    ``first_slice_number``; for a multi-page file ``slices`` gives the slice number of each page in the same
+    numbering (default: page = z).
     Raises UserError for missing files, names without a number, gaps, duplicates and negative z.
     """
     if kind not in ("image", "labels"):
@@ -69,7 +88,7 @@ def resolve_slices(
             f"{path}: a list of slices is given, but {len(files)} files were found",
             "Remove 'slices' (the file names say which slices they are) or name one TIFF file.",
         )
-    return _from_names(path, files, first_slice_number, kind)
+    return _from_names(path, files, first_slice_number, kind, missing_slices)
 
 
 def slice_number(file: str) -> int | None:
@@ -86,6 +105,11 @@ def format_numbers(numbers: list[int], limit: int = 12) -> str:
             runs[-1][1] = number
         else:
             runs.append([number, number])
+    return format_ranges(runs, limit)
+
+
+def format_ranges(runs: Sequence[Sequence[int]], limit: int = 12) -> str:
+    """Write ranges (first, last) of numbers likewise."""
     shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:limit])
     rest = sum(b - a + 1 for a, b in runs[limit:])
     return f"{shown} and {rest} more" if rest else shown
@@ -147,12 +171,14 @@ def _from_pages(
             f"{file}: has {pages} pages, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",
         )
-    _check_labels(file, list(slices), first_slice_number)
+    _check_labels(file, [(number, file) for number in slices], first_slice_number)
     refs = [SliceRef(number - first_slice_number, file, page) for page, number in enumerate(slices)]
     return SliceSource(tuple(sorted(refs)), first_slice_number)
 
 
-def _from_names(path: str, files: list[str], first_slice_number: int, kind: str) -> SliceSource:
+def _from_names(
+    path: str, files: list[str], first_slice_number: int, kind: str, missing_slices: str
+) -> SliceSource:
     unnumbered = [os.path.basename(file) for file in files if slice_number(file) is None]
     if unnumbered:
         raise UserError(
@@ -160,35 +186,57 @@ def _from_names(path: str, files: list[str], first_slice_number: int, kind: str)
             "Put the slice number last in each file name, as in slice_0123.tif, or move other TIFFs away.",
         )
     numbered = sorted((slice_number(file), file) for file in files)
-    numbers = [number for number, _ in numbered]
     if kind == "labels":
-        _check_labels(path, numbers, first_slice_number)
+        _check_labels(path, numbered, first_slice_number)
         refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)
         return SliceSource(refs, first_slice_number)
-    _check_duplicates(path, numbers)
-    missing = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-    if missing:
+    _check_duplicates(path, numbered)
+    _check_gaps(path, [number for number, _ in numbered], missing_slices)
+    first = numbered[0][0]
+    return SliceSource(tuple(SliceRef(number - first, file, None) for number, file in numbered), first)
+
+
+def _check_gaps(path: str, numbers: list[int], missing_slices: str) -> None:
+    first, last = numbers[0], numbers[-1]
+    count = last - first + 1 - len(numbers)
+    if not count:
+        return
+    gaps = format_ranges(
+        [(a + 1, b - 1) for a, b in zip(numbers[:-1], numbers[1:], strict=True) if b > a + 1]
+    )
+    if missing_slices != "bridge":
         raise UserError(
-            f"{path}: {len(missing)} slice(s) missing between {numbers[0]} and {numbers[-1]}: "
-            f"{format_numbers(missing)}",
-            "Add the missing files. Where a slice was never taken, copy its neighbour under that number.",
+            f"{path}: {count} slice(s) missing between {first} and {last}: {gaps}",
+            "Add the missing files. Where a slice was lost for good, set missing_slices: bridge for this volume: "
+            "its place stays, and results there are interpolated.",
         )
-    return SliceSource(tuple(SliceRef(z, file, None) for z, (_, file) in enumerate(numbered)), numbers[0])
-
-
-def _check_duplicates(path: str, numbers: list[int]) -> None:
-    duplicates = [number for number, count in Counter(numbers).items() if count > 1]
-    if duplicates:
+    if count > len(numbers):
         raise UserError(
-            f"{path}: more than one file or page for slice number(s) {format_numbers(duplicates)}",
+            f"{path}: more slices are missing ({count}) than there are ({len(numbers)}): {gaps}",
+            "A gap of this size is not bridged. Check that the slice number is the last one in every file name; "
+            "a stack with a large hole is two volumes.",
+        )
+
+
+def _check_duplicates(path: str, numbered: list[tuple[int, str]]) -> None:
+    names: dict[int, list[str]] = {}
+    for number, file in numbered:
+        names.setdefault(number, []).append(os.path.basename(file))
+    duplicates = {number: found for number, found in names.items() if len(found) > 1}
+    if duplicates:
+        number, found = next(iter(duplicates.items()))
+        # The pages of one file have no names of their own.
+        example = f" (number {number}: {', '.join(found[:3])})" if len(set(found)) > 1 else ""
+        raise UserError(
+            f"{path}: more than one file or page for slice number(s) {format_numbers(list(duplicates))}{example}",
             "Each slice may occur once, and its number must be the last one in the file name: "
             "rename files like slice_0123_8bit.tif, move copies away, or use a pattern that matches one set.",
         )
 
 
-def _check_labels(path: str, numbers: list[int], first_slice_number: int) -> None:
-    _check_duplicates(path, numbers)
-    early = [number for number in numbers if number < first_slice_number]
+def _check_labels(path: str, numbered: list[tuple[int, str]], first_slice_number: int) -> None:
+    _check_duplicates(path, numbered)
+    early = [number for number, _ in numbered if number < first_slice_number]
     if early:
         raise UserError(
             f"{path}: slice number(s) {format_numbers(early)} lie before the first one, {first_slice_number}",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ultraseg.errors import UserError
 from ultraseg.phantom import TRUTH, phantom_files
 from ultraseg.slabs import Level, pyramid_levels, slab_count, slab_range, slabs_of
-from ultraseg.tiff_names import SliceRef, SliceSource, resolve_slices
+from ultraseg.stepping import Stepping, bridge_weights
+from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers, resolve_slices
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,32 @@ class Volume:
     window: tuple[float, float] | None = None
     phantom: dict | None = None
     pyramid_levels: int = 5
+    missing: tuple[int, ...] = ()
+    declared_bad: tuple[int, ...] = ()
 
     @property
     def n_slices(self) -> int:
         return self.shape[0]
+
+    @cached_property
+    def bad(self) -> tuple[int, ...]:
+        """Slices that are stepped over, because they are missing or declared bad."""
+        return tuple(sorted({*self.missing, *self.declared_bad}))
+
+    @cached_property
+    def stepping(self) -> Stepping:
+        """Which slices are good, and which stand in for the others."""
+        return Stepping(self.n_slices, self.bad)
+
+    def bridges(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
+        """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights."""
+        missing = [z for z in self.missing if start <= z < stop]
+        return bridge_weights(missing, self.stepping.good)
+
+    def recorded(self, start: int, stop: int) -> list[SliceRef]:
+        """Where the image of start <= z < stop is read from: its own slices and those that bridge missing ones."""
+        wanted = {z for sources in self.bridges(start, stop).values() for z, _ in sources}
+        return [ref for ref in self.image.slices if start <= ref.z < stop or ref.z in wanted]
 
     @property
     def folder(self) -> str:
@@ -81,11 +104,11 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
     if "phantom" in settings:
         return _phantom_volume(name, settings, config)
     where = f"volumes.{name}"
-    image = _resolve(settings["image"], config, f"{where}.image", "image")
+    image = _resolve(settings["image"], config, f"{where}.image", "image", settings["missing_slices"])
     from ultraseg.tiff import read_header  # NumPy and tifffile: only where there is a file to open
 
     header = read_header(image.slices[0].file)
-    shape = (len(image), *header.shape)
+    shape = (image.n_slices, *header.shape)
     labels = {
         s: _resolve(source, config, f"{where}.labels.{s}", "labels")
         for s, source in settings["labels"].items()
@@ -121,26 +144,73 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
         truth=truth,
         dtype=str(header.dtype),
         window=tuple(window) if window else None,
+        missing=tuple(image.missing),
     )
 
 
 def _make(name: str, settings: dict, config: dict, **found) -> Volume:
     """A volume from what every entry of the configuration says, and from what was found for it."""
-    return Volume(
+    volume = Volume(
         name=name,
         voxel_size_nm=tuple(settings["voxel_size_nm"]),
         slab_depth=config["slab_depth"],
         pyramid_levels=config["pyramid_levels"],
+        declared_bad=tuple(sorted(settings["bad_slices"])),
         **found,
     )
+    _check_bad(volume)
+    volume.labels = {s: _without_bad(volume, s, source) for s, source in volume.labels.items()}
+    return volume
 
 
-def _resolve(source: str | dict, config: dict, where: str, kind: str) -> SliceSource:
+def _check_bad(volume: Volume) -> None:
+    where, n = f"volumes.{volume.name}.bad_slices", volume.n_slices
+    beyond = [z for z in volume.declared_bad if z >= n]
+    if beyond:
+        raise UserError(
+            f"{where}: slice(s) {format_numbers(beyond)} lie beyond the stack, which has slices 0 to {n - 1}",
+            "Count from the first slice of the stack, which is 0 whatever the number in its name.",
+        )
+    if len(volume.bad) == n:
+        raise UserError(f"{where}: all {n} slices are bad or missing", "Leave at least one good slice.")
+
+
+def _without_bad(volume: Volume, structure: str, source: SliceSource) -> SliceSource:
+    """The labels of a structure but for those on slices that are declared bad; UserError for missing slices."""
+    where = f"volumes.{volume.name}.labels.{structure}"
+    lost = [ref for ref in source.slices if ref.z in volume.missing]
+    if lost:
+        raise UserError(
+            f"{where}: slice(s) {format_numbers([ref.z for ref in lost])} are labelled but missing from the image "
+            f"({lost[0].file})",
+            "Check first_slice_number (labels count from the first slice of the stack), or remove these labels.",
+        )
+    unused = [ref.z for ref in source.slices if ref.z in volume.declared_bad]
+    if not unused:
+        return source
+    if len(unused) == len(source):
+        raise UserError(
+            f"{where}: all labelled slices ({format_numbers(unused)}) are declared bad",
+            "Label a good slice, or take the slices out of bad_slices.",
+        )
+    log.warning(
+        "%s: the labels of slice(s) %s are not used, because bad_slices declares these bad",
+        where, format_numbers(unused),
+    )  # fmt: skip
+    kept = tuple(ref for ref in source.slices if ref.z not in volume.declared_bad)
+    return replace(source, slices=kept)
+
+
+def _resolve(
+    source: str | dict, config: dict, where: str, kind: str, missing_slices: str = "error"
+) -> SliceSource:
     source = {"path": source} if isinstance(source, str) else source
     path = os.path.expanduser(source["path"])
     path = os.path.normpath(os.path.join(os.path.expanduser(config["data_root"]), path))
     try:
-        return resolve_slices(path, source.get("first_slice_number", 0), source.get("slices"), kind)
+        return resolve_slices(
+            path, source.get("first_slice_number", 0), source.get("slices"), kind, missing_slices
+        )
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 

@@ -1,0 +1,34 @@
+"""The image of slices that are missing from a stack: mixed from the nearest good slices, for viewers to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def fill_missing(
+    stack: np.ndarray,
+    zs: Sequence[int],
+    start: int,
+    stop: int,
+    bridges: Mapping[int, Sequence[tuple[int, float]]],
+) -> np.ndarray:
+    """The slices start <= z < stop from those that were read, missing ones as weighted means.
+
+    stack: (n, Y, X) of any integer type, its slices those numbered ``zs``: the recorded ones of the slab and the
+    sources of the missing ones; bridges: for each missing z its sources and weights, as from
+    ``stepping.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
+    neither read nor bridged.
+    """
+    if not bridges and list(zs) == list(range(start, stop)):
+        return stack
+    place = {z: i for i, z in enumerate(zs)}
+    filled = np.empty((stop - start, *stack.shape[1:]), stack.dtype)
+    for z in range(start, stop):
+        if z in bridges:
+            mean = sum(np.float32(weight) * stack[place[source]] for source, weight in bridges[z])
+            filled[z - start] = np.rint(mean)
+        else:
+            filled[z - start] = stack[place[z]]
+    return filled
