@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from ultraseg.errors import UserError
+from ultraseg.slabs import shard_file
 
 
 def write_slab(path: str, start: int, values: np.ndarray) -> None:
@@ -23,29 +24,43 @@ def write_slab(path: str, start: int, values: np.ndarray) -> None:
 
 
 def read_slices(path: str, start: int, stop: int) -> np.ndarray:
-    """Read the slices start <= z < stop. Raises UserError for a damaged or missing slab file."""
+    """Read the slices start <= z < stop. Raises UserError that names the damaged or missing slab file."""
     array = _open(path)
     if not 0 <= start < stop <= array.shape[0]:
         raise IndexError(f"{path} has no slices {start} to {stop}")
+    depth = array.shards[0]
+    slabs = range(start // depth, (stop - 1) // depth + 1)
     # Zarr fills a missing shard with zeros and says nothing.
-    for slab in range(start // array.shards[0], (stop - 1) // array.shards[0] + 1):
-        file = os.path.join(path, "c", str(slab), *["0"] * (array.ndim - 1))
+    for slab in slabs:
+        file = shard_file(path, slab, array.ndim)
         if not os.path.exists(file):
             raise UserError(
                 f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew."
             )
         if not os.path.getsize(file):
-            raise UserError(
-                f"{file}: the slab file is empty",
-                f"Delete damaged files under {path}/c/ and run snakemake again.",
-            )
+            raise _damaged(file, "it is empty (0 bytes)")
     try:
         return array[start:stop]
     except (ValueError, RuntimeError) as error:
+        for slab in slabs:
+            low, high = max(start, slab * depth), min(stop, (slab + 1) * depth)
+            _decode_alone(array, low, high, shard_file(path, slab, array.ndim))
+        # Damage that two reads do not both meet lies in the disk or the memory, not in one file.
         raise UserError(
             f"{path}: slices {start} to {stop - 1} do not decode ({error})",
-            f"Delete the damaged slab file under {path}/c/ and run snakemake again.",
+            "Run snakemake again; if it fails in the same place, check the disk.",
         ) from error
+
+
+def _decode_alone(array: zarr.Array, start: int, stop: int, file: str) -> None:
+    try:
+        array[start:stop]
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(file, f"slices {start} to {stop - 1} do not decode: {error}") from error
+
+
+def _damaged(file: str, what: str) -> UserError:
+    return UserError(f"{file}: the slab file is damaged, {what}", f"Delete {file} and run snakemake again.")
 
 
 def shape_of(path: str) -> tuple[int, ...]:
