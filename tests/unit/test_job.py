@@ -1,11 +1,14 @@
 """What a job leaves behind: its log, its exit code and, for people, one message."""
 
+import errno
 import logging
 import re
 from types import SimpleNamespace
 
 import pytest
+from ultraseg.checksums import read_records
 from ultraseg.errors import UserError
+from ultraseg.files import write_text
 from ultraseg.job import job
 
 
@@ -21,8 +24,9 @@ def logging_as_before():
 
 
 @pytest.fixture
-def snakemake(tmp_path):
-    """A job as a script sees it."""
+def snakemake(tmp_path, monkeypatch):
+    """A job as a script sees it, in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
     return SimpleNamespace(
         rule="predict",
         log=[str(tmp_path / "job.log")],
@@ -73,6 +77,39 @@ def test_any_other_error_is_raised_and_its_traceback_logged(snakemake):
         print(1 / 0)
     assert "predict failed" in text(snakemake)
     assert "Traceback" in text(snakemake) and "ZeroDivisionError" in text(snakemake)
+
+
+def test_a_job_records_its_files_and_forgets_them_when_it_starts_again(snakemake):
+    with job(snakemake):
+        write_text(snakemake.output[0], "whole")
+    (record,) = read_records()
+    assert record["rule"] == "predict" and record["wildcards"] == {"volume": "a", "slab": "3"}
+    assert record["files"][snakemake.output[0]]["bytes"] == 5
+    with pytest.raises(ZeroDivisionError), job(snakemake):
+        print(1 / 0)
+    assert list(read_records()) == []
+
+
+def test_a_job_removes_what_a_killed_one_left_half_written(snakemake, tmp_path):
+    left = [tmp_path / ".part-0123abcd-out.bin", tmp_path / "out.0123abcd.partial"]
+    other = tmp_path / ".part-0123abcd-other.bin"
+    for file in (*left, other):
+        file.write_bytes(b"half")
+    with job(snakemake):
+        pass
+    assert not any(file.exists() for file in left) and other.exists()
+    assert "left by a job that was cut off" in text(snakemake)
+
+
+def test_a_full_disk_is_a_message_and_not_a_traceback(snakemake, capsys):
+    with pytest.raises(SystemExit) as caught, job(snakemake):
+        raise OSError(errno.ENOSPC, "No space left on device", "results/a/slab")
+    assert caught.value.code == 1
+    shown = capsys.readouterr().err
+    assert "results/a/slab: No space left on device" in shown and "MB free" in shown and "Cure:" in shown
+    assert "Traceback" not in shown
+    with pytest.raises(OSError), job(snakemake):
+        raise OSError(errno.EIO, "Input/output error", "results/a/slab")
 
 
 def test_only_warnings_reach_the_screen(snakemake, capsys):

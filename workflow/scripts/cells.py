@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from ultraseg.cells import slice_cells
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.slices import propagated_slices
 from ultraseg.store import read_slices, write_slab
@@ -34,5 +35,5 @@ with job(snakemake) as log:
         table["body"].sum(),
         (table["cell"] == 0).sum(),
     )
-    table.to_parquet(snakemake.output.table)
+    write_table(snakemake.output.table, table)
     write_slab(f"results/{wc.volume}/work/pieces", start, pieces)

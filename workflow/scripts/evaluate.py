@@ -1,7 +1,6 @@
 """Score the final labels of a volume slice by slice."""
 
-from pathlib import Path
-
+from ultraseg.files import write_table, write_text
 from ultraseg.job import job
 from ultraseg.scoring import score_volume
 from ultraseg.summary import format_summary
@@ -20,7 +19,7 @@ with job(snakemake) as log:
         shape=tuple(p.shape),
         min_cell_voxels=p.settings["min_cell_voxels"],
     )
-    metrics.to_csv(snakemake.output.metrics, index=False)
+    write_table(snakemake.output.metrics, metrics)
     summary = f"Accuracy of volume {snakemake.wildcards.volume}\n\n{format_summary(metrics)}\n"
-    Path(snakemake.output.summary).write_text(summary)
+    write_text(snakemake.output.summary, summary)
     log.info("%s", summary)

@@ -1,5 +1,6 @@
 """Check the user's label files of one structure; write the slices and what they cover."""
 
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.labels import coverage_table, iterate_labels
 from ultraseg.labelstore import write_slices
@@ -13,5 +14,5 @@ with job(snakemake) as log:
     table = coverage_table({structure: refs}, {structure: p.kind}, tuple(shape), n_slices, p.split)
     slices = iterate_labels(refs, tuple(shape), n_slices, p.kind)
     write_slices(snakemake.output.labels, tuple(shape), ((z, {"labels": values}) for z, _, values in slices))
-    table.to_csv(snakemake.output.coverage, index=False)
+    write_table(snakemake.output.coverage, table)
     log.info("%d slices of %s, %s", len(table), structure, table["split"].value_counts().to_dict())

@@ -1,6 +1,7 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
 import pandas as pd
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices
 from ultraseg.link import link_pieces
@@ -14,8 +15,8 @@ with job(snakemake) as log:
         with LabelSlices(file) as given:
             highest = max(int(given.read(z).max()) for z in given.zs)
     result = link_pieces(nodes, edges, max_user_id=highest, **snakemake.params.settings)
-    result.nodes.to_parquet(out.nodes)
-    result.protrusions.to_parquet(out.protrusions)
-    result.links.to_parquet(out.links)
-    result.links.to_csv(out.links_csv, index=False)
+    write_table(out.nodes, result.nodes)
+    write_table(out.protrusions, result.protrusions)
+    write_table(out.links, result.links)
+    write_table(out.links_csv, result.links)
     log.info("%d fragments: %s", len(result.links), result.links["outcome"].value_counts().to_dict())

@@ -1,6 +1,7 @@
 """Overlaps between the pieces of neighbouring slices that start in one slab."""
 
 import numpy as np
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.link_edges import slab_edges
 from ultraseg.store import read_slices
@@ -13,4 +14,4 @@ with job(snakemake) as log:
     flow = read_slices(f"results/{wc.volume}/work/flow", start, max(end - 1, start + 1))
     edges = slab_edges(pieces, start, n=stop - start, flow=flow, max_gap=p.max_gap)
     log.info("%d edges", len(edges))
-    edges.to_parquet(snakemake.output[0])
+    write_table(snakemake.output[0], edges)

@@ -1,6 +1,7 @@
 """Add the measures of all slabs up to tables."""
 
 import pandas as pd
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.measure import merge_measures
 
@@ -24,6 +25,5 @@ with job(snakemake) as log:
         cell_downsample=p.cell_downsample,
     )
     for file in snakemake.output:
-        table = tables[file.rsplit("/", 1)[1].split(".")[0]]
-        table.to_csv(file, index=False) if file.endswith(".csv") else table.to_parquet(file)
+        write_table(file, tables[file.rsplit("/", 1)[1].split(".")[0]])
     log.info("rows: %s", {name: len(table) for name, table in tables.items()})

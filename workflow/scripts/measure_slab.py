@@ -1,5 +1,6 @@
 """Measure the final labels of one slab, slice by slice, so that only two slices are in memory."""
 
+from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.measure_slab import add_joints, add_labels, measure_slab
 from ultraseg.store import read_slices
@@ -20,6 +21,6 @@ with job(snakemake) as log:
     labels, joint = (
         add([part[key] for part in partials]) for key, add in (("labels", add_labels), ("joint", add_joints))
     )
-    labels.to_parquet(snakemake.output.labels)
-    joint.to_parquet(snakemake.output.joint)
+    write_table(snakemake.output.labels, labels)
+    write_table(snakemake.output.joint, joint)
     log.info("%d objects", len(labels))

@@ -1,7 +1,7 @@
 """Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
 
-import numpy as np
 from ultraseg.card import threshold_of
+from ultraseg.files import write_arrays
 from ultraseg.job import job
 from ultraseg.objects import label_slab
 from ultraseg.store import read_slices
@@ -19,4 +19,4 @@ with job(snakemake) as log:
         max_hole_pixels=s["max_hole_pixels"],
     )
     log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *p.slab)
-    np.savez_compressed(snakemake.output[0], sizes=sizes, first=labels[0], last=labels[-1])
+    write_arrays(snakemake.output[0], sizes=sizes, first=labels[0], last=labels[-1])

@@ -1,6 +1,7 @@
 """Join the components of all slabs of one structure into numbered objects."""
 
 import numpy as np
+from ultraseg.files import write_arrays
 from ultraseg.job import job
 from ultraseg.objects import face_pairs, merge_slabs
 
@@ -14,4 +15,4 @@ with job(snakemake) as log:
             last = slab["last"]
     tables = merge_slabs(sizes, pairs, min_voxels=snakemake.params.min_voxels)
     log.info("%d objects", max(int(table.max()) for table in tables))
-    np.savez_compressed(snakemake.output[0], **{str(slab): table for slab, table in enumerate(tables)})
+    write_arrays(snakemake.output[0], **{str(slab): table for slab, table in enumerate(tables)})

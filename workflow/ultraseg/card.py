@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ultraseg.errors import UserError
+from ultraseg.files import write_table, write_text
 
 
 def write_card(file: str, history_file: str, result, about: dict, settings: dict, device: str) -> None:
@@ -27,8 +28,8 @@ def write_card(file: str, history_file: str, result, about: dict, settings: dict
         "processor": platform.processor() or platform.machine(),
         "versions": {name: version(name) for name in ("keras", "numpy", "h5py")},
     }
-    Path(file).write_text(json.dumps(card, indent=2, default=list))
-    pd.DataFrame(result.history).to_csv(history_file, index=False)
+    write_text(file, json.dumps(card, indent=2, default=list))
+    write_table(history_file, pd.DataFrame(result.history))
 
 
 def threshold_of(file: str, structure: str) -> float:

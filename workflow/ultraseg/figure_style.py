@@ -11,6 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ultraseg.files import whole_file
+
 MAX_WIDTH = 1600
 DPI = 100
 INK = "#222222"
@@ -94,7 +96,8 @@ def new_figure(width: int = 1200, height: int = 600) -> Figure:
 
 def save(figure: Figure, path: str) -> None:
     """Write a PNG of exactly the size of the figure; the same figure gives the same bytes."""
-    figure.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=DPI, format="png", metadata={"Software": None})
 
 
 def empty_figure(path: str, message: str, width: int = 1200, height: int = 160) -> None:

@@ -1,14 +1,19 @@
-"""What every job does around its work: say in its log what it read, wrote and how long it took, and end plainly."""
+"""What every job does around its work: log what it read, wrote and how long it took, record its files, end plainly."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
+from ultraseg.checksums import drop_record, write_record
 from ultraseg.errors import UserError
+from ultraseg.files import remove_parts
 
 log = logging.getLogger("ultraseg")
 
@@ -25,13 +30,24 @@ def job(snakemake):
     for noisy in ("absl", "tensorflow", "h5py", "matplotlib", "numcodecs", "asyncio", "PIL", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
+    drop_record(snakemake.rule, snakemake.wildcards)
+    for file in snakemake.output:
+        for left in remove_parts(file):
+            log.info("removed %s, left by a job that was cut off", left)
     wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
     log.info("%s: %s, %d thread(s)", snakemake.rule, wildcards or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
         yield log
+        write_record(snakemake.rule, snakemake.wildcards, snakemake.output)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            log.exception("%s failed", snakemake.rule)
+            raise
+        log.error("%s: %s", snakemake.rule, _disk_full(error, snakemake.output))
         sys.exit(1)
     except Exception:
         log.exception("%s failed", snakemake.rule)
@@ -39,6 +55,18 @@ def job(snakemake):
     written = sum(os.path.getsize(file) for file in snakemake.output if os.path.isfile(file))
     log.info("wrote %s: %.2f MB", _names(snakemake.output), written / 1e6)
     log.info("took %.1f s", time.monotonic() - start)
+
+
+def _disk_full(error: OSError, outputs) -> UserError:
+    file = error.filename or (outputs[0] if len(outputs) else ".")
+    folder = Path(file).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    return UserError(
+        f"{file}: {error.strerror} ({free / 1e6:.0f} MB free on this disk)",
+        "Make room or raise the quota, then run snakemake again: finished slabs stay, this one is made anew.",
+    )
 
 
 def _names(files) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 import h5py
 import numpy as np
+
+from ultraseg.files import whole_file
 
 
 def write_slices(
     path: str, shape: tuple[int, int], slices: Iterable[tuple[int, dict[str, np.ndarray]]]
 ) -> None:
     """Write slices (z, name -> array (Y, X)) to a new file, one chunk per slice; appears under its name when whole."""
-    part = f"{path}.part"
     zs = []
-    with h5py.File(part, "w") as file:
+    with whole_file(path) as part, h5py.File(part, "w") as file:
         for z, arrays in slices:
             for name, values in arrays.items():
                 if name not in file:
@@ -27,7 +27,6 @@ def write_slices(
                 file[name][len(zs)] = values
             zs.append(int(z))
         file.attrs["z"] = np.array(zs, np.int64)
-    os.replace(part, path)
 
 
 class LabelSlices:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ultraseg.errors import UserError
+from ultraseg.files import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,7 @@ def write_phantom(
     organelles as 0/255. ``truth/<structure>.tif``: all slices as pages. ``settings`` go to ``Phantom``.
     """
     import numpy as np
-    from tifffile import TiffWriter, imwrite
+    from tifffile import TiffWriter
 
     phantom = Phantom(shape, seed, difficulty=difficulty, **settings)
     wanted = sorted(set(label_slices))
@@ -148,24 +149,29 @@ def write_phantom(
             f"Choose slices from 0 to {shape[0] - 1}.",
         )
     files = phantom_files(folder, shape, wanted)
-    for file in sum(files.values(), []):
-        os.makedirs(os.path.dirname(file), exist_ok=True)
     how = {"compression": "deflate", "metadata": None}
     big = int(np.prod([int(n) for n in shape])) * 4 > 2**31
     with ExitStack() as stack:
         pages = {
-            n: stack.enter_context(TiffWriter(f, bigtiff=big))
+            n: stack.enter_context(TiffWriter(stack.enter_context(whole_file(f)), bigtiff=big))
             for n, f in zip(TRUTH, files["truth"], strict=True)
         }
         for z in range(shape[0]):
             slab = {name: array[0] for name, array in phantom.render(z, z + 1).items()}
-            imwrite(files["image"][z], slab["image"], **how)
+            _write(files["image"][z], slab["image"], how)
             for name, writer in pages.items():
                 writer.write(slab[name], contiguous=False, **how)
             if z in wanted:
                 for name in STRUCTURES:
-                    imwrite(files[f"labels/{name}"][wanted.index(z)], _as_label(name, slab[name]), **how)
+                    _write(files[f"labels/{name}"][wanted.index(z)], _as_label(name, slab[name]), how)
     return files
+
+
+def _write(file: str, values: np.ndarray, how: dict) -> None:
+    from tifffile import imwrite
+
+    with whole_file(file) as part:
+        imwrite(part, values, **how)
 
 
 def _as_label(name: str, labels: np.ndarray) -> np.ndarray:

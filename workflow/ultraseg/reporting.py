@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ultraseg.files import whole_file
+
 TARGET = "report_figures"
 
 
@@ -29,4 +31,5 @@ def write_report(file: str, snakefile: str, config: dict) -> None:
         done = subprocess.run(command, capture_output=True, text=True, env=env)
         if done.returncode or not part.exists():
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-        shutil.move(part, file)
+        with whole_file(file) as whole:
+            shutil.copyfile(part, whole)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
+
+from ultraseg.files import write_text
 
 
 def create_array(
@@ -38,5 +39,4 @@ def create_array(
 def create_group(path: str, attributes: dict) -> None:
     """Write the zarr.json of a group, such as that of an OME-Zarr image."""
     text = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-    Path(path).mkdir(parents=True, exist_ok=True)
-    (Path(path) / "zarr.json").write_text(json.dumps(text, indent=2))
+    write_text(f"{path}/zarr.json", json.dumps(text, indent=2))

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from ultraseg.errors import UserError
+from ultraseg.files import whole_file
 from ultraseg.modes import block_modes
 
 log = logging.getLogger(__name__)
@@ -181,25 +182,28 @@ def write_tiles(
     Tiles of test slices are refused: they have no place in what a network is trained on.
     """
     counts = {"train": 0, "validation": 0}
-    names = [f.name for f in fields(Tiles)]
-    with h5py.File(path, "w") as file:
-        file.attrs.update(channels=list(channels), **attributes)
-        text = h5py.string_dtype()
-        for split, volume, tiles in groups:
-            if split not in counts:
-                raise ValueError(f"tiles of the split {split!r} must not be written for training")
-            counts[split] += len(tiles)
-            columns = {name: getattr(tiles, name) for name in names}
-            columns |= {
-                "split": np.full(len(tiles), split, object),
-                "volume": np.full(len(tiles), volume, object),
-            }
-            for name, values in columns.items():
-                _append(file, name, values, text if values.dtype == object else values.dtype)
-    if not counts["train"]:
-        raise UserError("there is no tile to train on", cure="check the labels and the split of the slices")
+    with whole_file(path) as part:
+        with h5py.File(part, "w") as file:
+            file.attrs.update(channels=list(channels), **attributes)
+            for split, volume, tiles in groups:
+                if split not in counts:
+                    raise ValueError(f"tiles of the split {split!r} must not be written for training")
+                counts[split] += len(tiles)
+                _append_tiles(file, split, volume, tiles)
+        if not counts["train"]:
+            raise UserError(
+                "there is no tile to train on", cure="check the labels and the split of the slices"
+            )
     log.info("%d training and %d validation tiles", counts["train"], counts["validation"])
     return counts
+
+
+def _append_tiles(file: h5py.File, split: str, volume: str, tiles: Tiles) -> None:
+    text = h5py.string_dtype()
+    columns = {f.name: getattr(tiles, f.name) for f in fields(Tiles)}
+    columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
+    for name, values in columns.items():
+        _append(file, name, values, text if values.dtype == object else values.dtype)
 
 
 def _append(file: h5py.File, name: str, values: np.ndarray, dtype) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from ultraseg.augment import Augmentation, crop_and_augment
 from ultraseg.errors import UserError
+from ultraseg.files import whole_file, write_text
 from ultraseg.losses import loss_by_name, pack
 from ultraseg.network import FILTERS, build_network, network_stride
 from ultraseg.tiles import Tiles, read_tiles
@@ -257,9 +257,7 @@ def _save_state(folder: Path, state: dict, model: keras.Model) -> None:
     if state["best"]["epoch"] == epoch:
         state["best_weights"] = f"best_{epoch:05d}.weights.h5"
         model.save_weights(folder / state["best_weights"])
-    part = folder / "state.json.part"
-    part.write_text(json.dumps(state, indent=1))
-    os.replace(part, folder / "state.json")
+    write_text(folder / "state.json", json.dumps(state, indent=1))
     for file in folder.iterdir():
         if file.name not in (state["model"], state["best_weights"], "state.json"):
             file.unlink()
@@ -275,7 +273,8 @@ def export_network(
     """
     inference = build_network(architecture, model.input_shape[-1], model.output_shape[-1], filters=filters)
     inference.set_weights(model.get_weights())
-    inference.save(keras_file)
+    with whole_file(keras_file) as part:
+        inference.save(part)
     if tflite_file is None:
         return
     if keras.backend.backend() != "tensorflow":
@@ -287,4 +286,5 @@ def export_network(
         architecture, model.input_shape[-1], model.output_shape[-1], filters=filters, size=tile, batch=1
     )
     fixed.set_weights(model.get_weights())
-    fixed.export(str(tflite_file), format="litert", verbose=False)
+    with whole_file(tflite_file) as part:
+        fixed.export(part, format="litert", verbose=False)

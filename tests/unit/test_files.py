@@ -1,0 +1,59 @@
+"""A file appears under its name only when it is whole."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from ultraseg.files import is_part, remove_parts, whole_file, write_arrays, write_table, write_text
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path):
+    file = tmp_path / "new/table.csv"
+    with whole_file(file) as part:
+        with open(part, "w") as out:
+            out.write("a")
+        assert not file.exists() and part.endswith("table.csv")
+        assert is_part(os.path.basename(part), "table.csv")
+    assert file.read_text() == "a" and os.listdir(file.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    file = tmp_path / "table.csv"
+    file.write_text("old")
+    with pytest.raises(error), whole_file(file) as part:
+        with open(part, "w") as out:
+            out.write("half")
+        raise error
+    assert file.read_text() == "old" and os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "x"):
+        pass
+
+
+def test_tables_texts_and_arrays_read_back(tmp_path):
+    table = pd.DataFrame({"z": [1, 2], "name": ["a", "b"]})
+    write_table(tmp_path / "t.csv", table)
+    write_table(tmp_path / "t.parquet", table)
+    assert pd.read_csv(tmp_path / "t.csv").equals(table)
+    assert pd.read_parquet(tmp_path / "t.parquet").equals(table)
+    with pytest.raises(ValueError, match="t.txt"):
+        write_table(tmp_path / "t.txt", table)
+    write_text(tmp_path / "t.txt", "µm")
+    assert (tmp_path / "t.txt").read_text() == "µm"
+    write_arrays(tmp_path / "a.npz", sizes=np.arange(3))
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["sizes"].tolist() == [0, 1, 2]
+    assert not any(is_part(name) for name in os.listdir(tmp_path))
+
+
+def test_only_the_unfinished_files_of_one_name_are_removed(tmp_path):
+    names = [".part-00-0", "0.ab12.partial", ".part-00-10", "10.ab12.partial", "0", ".part-00-0.json"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert sorted(os.path.basename(f) for f in remove_parts(tmp_path / "0")) == sorted(names[:2])
+    assert sorted(os.listdir(tmp_path)) == sorted(names[2:])
+    assert remove_parts(tmp_path / "nowhere/file") == []
