@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import zarr
 from ome_zarr_models import open_ome_zarr
+from ome_zarr_models.common.omero import Omero
 from ome_zarr_models.v05 import Image, ImageLabel, Labels
 from test_plan import make_plan
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes, multiscales
@@ -86,3 +87,20 @@ def test_attributes_in_words():
     assert (image["multiscales"][0]["type"], label["multiscales"][0]["type"]) == ("mean", "mode")
     assert "image-label" in label and "image-label" not in image
     assert labels_attributes(("a", "b")) == {"ome": {"version": "0.5", "labels": ["a", "b"]}}
+
+
+def test_the_window_of_grey_values_is_told_to_viewers(tmp_path):
+    from ultraseg.intensity import stored_as
+    from ultraseg.ome import with_window
+
+    plan = make_plan(tmp_path)
+    arrays = with_window(plan.image_arrays("a"), stored_as("int16", (-100, 400), 16))
+    for name, spec in arrays.items():
+        make = create_array if "shape" in spec else create_group
+        make(str(tmp_path / "results" / name), **spec)
+    path = str(tmp_path / "results" / "image.zarr")
+    (channel,) = Omero.model_validate(open_ome_zarr(path, version="0.5").ome_attributes.omero).channels
+    window = channel.window
+    assert (window.min, window.max, window.start, window.end) == (0, 65535, 32668, 33168)
+    told = zarr.open_array(f"{path}/1", mode="r").attrs["ultraseg"]
+    assert told == {"window": [-100, 400], "scale": 1, "offset": -32768}

@@ -67,7 +67,7 @@ def two_volumes(folder, **networks) -> dict:
 def test_volumes_are_resolved_from_their_files(tmp_path):
     plan = Plan(load_config(two_volumes(tmp_path)))
     a, b = plan.volumes["a"], plan.volumes["b"]
-    assert (a.shape, a.dtype, a.window, a.folder) == ((21, 24, 40), "uint8", None, "results/a")
+    assert (a.shape, a.dtype, a.window, a.folder) == ((21, 24, 40), "uint8", (0, 255), "results/a")
     assert (b.shape, b.dtype, b.window) == ((9, 30, 20), "uint16", (10, 4000))
     assert [ref.z for ref in b.image.slices] == list(range(9))
     assert b.image.slices[0].file == str(tmp_path / "b" / "z0100.tif")
@@ -317,3 +317,59 @@ def test_small_slices_have_small_overlaps(tmp_path):
     plan = Plan(load_config(make_config(tmp_path)))
     assert plan.predict_tile("context") == 16
     assert plan.predict_settings("context")["overlap"] == 4
+
+
+# ---- part of a stack, grey values
+def test_a_roi_counts_from_its_corner(tmp_path):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["roi"] = {"z": [4, 16], "x": [10, 40]}
+    config["networks"]["context"] |= {"validation": [10], "test": [15]}
+    plan = Plan(load_config(config))
+    a = plan.volumes["a"]
+    assert (a.shape, a.full_shape, a.plane_crop) == ((12, 24, 30), (21, 24, 40), ((0, 24), (10, 40)))
+    assert a.image.slices[0].file.endswith("z0004.tif") and a.image.zs == list(range(12))
+    assert a.labelled("cells") == [1, 6, 11] and a.labelled("membrane") == [1]
+    # slices in the configuration count in the whole stack
+    assert plan.split("context", "a") == {1: "train", 6: "validation", 11: "test"}
+    (dataset, *_) = plan.image_arrays("a")["image.zarr"]["attributes"]["ome"]["multiscales"][0]["datasets"]
+    assert dataset["coordinateTransformations"][1] == {"type": "translation", "translation": [16, 0, 40]}
+    label = plan.structure_arrays("a", "cells")["image.zarr/labels/cells"]["attributes"]["ome"]
+    assert label["multiscales"][0]["datasets"][0] == dataset
+
+
+def test_a_held_out_slice_outside_the_roi_is_named_by_its_own_number(tmp_path):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["roi"] = {"z": [4, 16]}
+    config["networks"]["context"]["test"] = [20]
+    with pytest.raises(UserError, match=r"test slice 20 has no label") as error:
+        plan = Plan(load_config(config))
+        plan.split("context", "a")
+    assert "[5, 10, 15]" in error.value.cure
+
+
+def test_a_structure_without_labels_in_the_roi_is_pointed_out(tmp_path, caplog):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["roi"] = {"z": [8, 21]}
+    with pytest.raises(UserError, match="detail: no volume has labels for membrane"):
+        Plan(load_config(config))
+    assert "no labelled slice of membrane lies in the roi, z [8, 21]" in caplog.text
+
+
+def test_the_window_is_sampled_from_the_whole_stack(tmp_path):
+    config = two_volumes(tmp_path)
+    config["volumes"]["b"] |= {"roi": {"z": [3, 6]}, "bit_depth": 16}
+    del config["volumes"]["b"]["intensity_window"]
+    plan = Plan(load_config(config))
+    b = plan.volumes["b"]
+    assert b.window is None and [ref.z for ref in b.sampled] == list(range(9)) and len(b.image) == 3
+    assert plan.image_arrays("b")["image.zarr/0"]["dtype"] == "uint16"
+    config["volumes"]["a"]["window_percentiles"] = [1, 99]  # asked for, even of 8 bits
+    a = Plan(load_config(config)).volumes["a"]
+    assert (a.window, a.percentiles, len(a.sampled)) == (None, (1, 99), 16)
+
+
+def test_8_bit_images_are_not_kept_as_16_bit(tmp_path):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["bit_depth"] = 16
+    with pytest.raises(UserError, match=r"bit_depth is 16, but .*z0000\.tif has 8 bits"):
+        Plan(load_config(config))

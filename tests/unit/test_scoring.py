@@ -63,6 +63,8 @@ def score(folder, **changes):
         cells="cells",
         downsample=1,
         shape=SHAPE,
+        plane=SHAPE[1:],
+        crop=[(0, size) for size in SHAPE[1:]],
         min_cell_voxels=1,
     )
     table = score_volume(str(folder), **(arguments | changes))

@@ -227,3 +227,24 @@ def test_a_group_holds_its_attributes_and_its_arrays(tmp_path):
     assert group.attrs.asdict() == {"ome": {"version": "0.5"}}
     assert group["0"].shape == (20, 30, 40)
     assert json.loads((tmp_path / "g/h/zarr.json").read_text())["zarr_format"] == 3
+
+
+def test_images_are_seen_in_8_bits_through_their_window(tmp_path):
+    from ultraseg.store import read_image
+
+    chunk, shard = chunk_and_shard((4, 5), 3)
+    about = {"window": [-100, 155], "scale": 1, "offset": -32768}
+    for name, dtype, attributes in (
+        ("a", "uint16", {"ultraseg": about}),
+        ("b", "uint16", None),
+        ("c", "uint8", None),
+    ):
+        create_array(str(tmp_path / name), (3, 4, 5), chunk, shard, dtype, "zyx", attributes)
+    grey = np.arange(-150, 150, 5).reshape(3, 4, 5)
+    write_slab(str(tmp_path / "a"), 0, (grey + 32768).astype(np.uint16))
+    assert np.array_equal(read_image(str(tmp_path / "a"), 1, 3), np.clip(grey[1:] + 100, 0, 255))
+    write_slab(str(tmp_path / "b"), 0, np.zeros((3, 4, 5), np.uint16))
+    with pytest.raises(UserError, match="window is missing"):
+        read_image(str(tmp_path / "b"), 0, 1)
+    write_slab(str(tmp_path / "c"), 0, np.full((3, 4, 5), 9, np.uint8))
+    assert (read_image(str(tmp_path / "c"), 0, 3) == 9).all()

@@ -1,6 +1,9 @@
 # arrays: writes the zarr.json of arrays and groups; the slabs are filled in by the jobs that follow. One job per image,
 # structure and network, so that a new structure leaves the others alone.
 rule arrays_image:
+    # With the grey-value window in the attributes, where viewers and all steps find it.
+    input:
+        ASKS.window,
     output:
         "results/{volume}/image.zarr/zarr.json",
         expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
@@ -13,9 +16,12 @@ rule arrays_image:
         runtime=10,
     params:
         arrays=lambda wc: PLAN.image_arrays(wc.volume),
-        code=code_version("store_create"),
+        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
+        window=lambda wc: PLAN.volumes[wc.volume].window,
+        bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
+        code=code_version("store_create", "ome"),
     script:
-        "../scripts/arrays.py"
+        "../scripts/arrays_image.py"
 
 
 rule arrays_labels:

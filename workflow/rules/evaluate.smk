@@ -33,6 +33,8 @@ rule evaluate:
         cells=PLAN.cells,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
+        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         code=code_version("scoring", "summary"),
     script:
         "../scripts/evaluate.py"

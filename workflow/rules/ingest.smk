@@ -1,8 +1,8 @@
-# ingest: TIFF slices of one slab -> one shard of the image at every pyramid level.
+# ingest: image slices of one slab -> one shard of the image at every pyramid level.
 rule window:
-    # Grey values that become 0 and 255: given, or sampled; 8-bit images stay as they are.
+    # Grey values that become 0 and 255, from some slices of the whole stack, whatever part of it is used.
     input:
-        lambda wc: PLAN.volumes[wc.volume].image.files,
+        ASKS.sampled,
     output:
         "results/{volume}/work/window.json",
     log:
@@ -10,24 +10,23 @@ rule window:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=1500,
+        mem_mb=lambda wc, attempt: attempt * ASKS.source_mb(wc.volume),
         runtime=20,
     params:
-        given=lambda wc: PLAN.volumes[wc.volume].window,
+        slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].sampled],
+        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
-        slices=lambda wc: list(PLAN.volumes[wc.volume].image.slices),
-        code=code_version("tiff"),
+        percentiles=lambda wc: PLAN.volumes[wc.volume].percentiles,
+        code=code_version("images", "intensity"),
     script:
         "../scripts/window.py"
 
 
 rule ingest:
     input:
-        tiffs=ASKS.ingest,
-        # An 8-bit image needs no window: its slabs must not wait for all slices.
-        window=lambda wc: (
-            [] if PLAN.volumes[wc.volume].dtype == "uint8" else f"results/{wc.volume}/work/window.json"
-        ),
+        slices=ASKS.ingest,
+        # An 8-bit image needs no window: its slabs must not wait for other slices.
+        window=ASKS.window,
         arrays=expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
     output:
         expand("results/{{volume}}/image.zarr/{level}/c/{{slab}}/0/0", level=LEVELS),
@@ -39,7 +38,7 @@ rule ingest:
         "../../envs/workflow.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 6),
+        mem_mb=lambda wc, attempt: attempt * ASKS.ingest_mb(wc.volume),
         runtime=lambda wc, attempt: 30 * attempt,
     params:
         slices=lambda wc: [
@@ -48,10 +47,12 @@ rule ingest:
         ],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         bridges=lambda wc: PLAN.volumes[wc.volume].bridges(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
+        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         window=lambda wc: PLAN.volumes[wc.volume].window,
+        bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        code=code_version("tiff", "bridge", "pyramid"),
+        code=code_version("images", "bridge", "pyramid"),
     script:
         "../scripts/ingest.py"

@@ -16,6 +16,8 @@ rule labels:
         slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].labels[wc.structure].slices],
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
+        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         split=lambda wc: PLAN.split(PLAN.network_of(wc.structure).name, wc.volume),
         code=code_version("labels", "labelstore"),
     script:

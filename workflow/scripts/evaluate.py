@@ -17,6 +17,8 @@ with job(snakemake) as log:
         cells=p.cells,
         downsample=p.downsample,
         shape=tuple(p.shape),
+        plane=tuple(p.plane),
+        crop=p.crop,
         min_cell_voxels=p.settings["min_cell_voxels"],
     )
     write_table(snakemake.output.metrics, metrics)

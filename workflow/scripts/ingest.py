@@ -1,20 +1,18 @@
-"""Read the TIFF slices of one slab and write them at all pyramid levels."""
-
-import json
-from pathlib import Path
+"""Read the image slices of one slab and write them at all pyramid levels."""
 
 from ultraseg.bridge import fill_missing
+from ultraseg.images import read_stack
+from ultraseg.intensity import known_window, stored_as
 from ultraseg.job import job
 from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
-from ultraseg.tiff import SliceRef, read_stack
+from ultraseg.tiff_names import SliceRef
 
 with job(snakemake) as log:
     p = snakemake.params
-    window = p.window
-    if snakemake.input.window:
-        window = json.loads(Path(str(snakemake.input.window)).read_text())["window"]
     refs = [SliceRef(*ref) for ref in p.slices]
-    stack = read_stack(refs, tuple(p.shape[1:]), p.dtype, window, snakemake.threads)
+    stored = stored_as(p.dtype, known_window(p.window, snakemake.input.window), p.bit_depth)
+    log.info("%s stored with %d bits, window %s", p.dtype, p.bit_depth, list(stored.window))
+    stack = read_stack(refs, p.plane, p.dtype, stored, p.crop, snakemake.threads)
     start, stop = p.slab
     stack = fill_missing(stack, [ref.z for ref in refs], start, stop, p.bridges)
     log.info("slices %d to %d, mean grey value %.1f", start, stop - 1, stack.mean())

@@ -1,14 +1,17 @@
-"""Choose the grey values of a 16-bit stack that become 0 and 255."""
+"""Choose the grey values of a stack that become 0 and 255."""
 
 import json
 
 from ultraseg.files import write_text
+from ultraseg.images import read_slices
+from ultraseg.intensity import window_of
 from ultraseg.job import job
-from ultraseg.tiff import SliceRef, sample_window
+from ultraseg.tiff_names import SliceRef
 
 with job(snakemake) as log:
-    refs = [SliceRef(*ref) for ref in snakemake.params.slices]
-    window = snakemake.params.given or sample_window(refs)
-    source = "given" if snakemake.params.given else "percentiles 0.1 and 99.9 of sampled slices"
-    log.info("intensity window %s (%s)", window, source)
+    p = snakemake.params
+    refs = [SliceRef(*ref) for ref in p.slices]
+    window = window_of(read_slices(refs, p.plane, p.dtype), p.percentiles)
+    source = f"percentiles {p.percentiles[0]:g} and {p.percentiles[1]:g} of {len(refs)} slices"
+    log.info("intensity window %s (%s)", list(window), source)
     write_text(snakemake.output[0], json.dumps({"window": list(window), "source": source}))

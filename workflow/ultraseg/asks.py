@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
+from ultraseg.sources import image_files
 
 
 class Asks:
@@ -34,7 +35,16 @@ class Asks:
     # ---- one per rule
     def ingest(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
-        return list(dict.fromkeys(ref.file for ref in v.recorded(*v.slab(int(wc.slab)))))
+        return image_files(v.recorded(*v.slab(int(wc.slab))))
+
+    def sampled(self, wc) -> list[str]:
+        """Files of the slices that the grey-value window is taken from."""
+        return image_files(self.plan.volumes[wc.volume].sampled)
+
+    def window(self, wc) -> list[str]:
+        """The file with the grey-value window, where it is not known from the configuration or the pixel type."""
+        v = self.plan.volumes[wc.volume]
+        return [f"{v.folder}/work/window.json"] if v.sampled else []
 
     def labels(self, wc) -> list[str]:
         return self.plan.volumes[wc.volume].labels[wc.structure].files
@@ -195,6 +205,16 @@ class Asks:
         gap = self._gap(wc)
         downsample = self.plan.network_of(self.plan.cells).downsample
         return self.slab_mb(wc.volume, bytes_per_voxel, downsample, gap.last - gap.first + 1)
+
+    def source_mb(self, volume: str) -> int:
+        """Memory of a job in MB that holds a slice of the source and the numbers it is counted with."""
+        v = self.plan.volumes[volume]
+        return 1000 + int(v.full_shape[1] * v.full_shape[2] * 24 / 1e6)
+
+    def ingest_mb(self, volume: str) -> int:
+        """Memory of a job in MB that stores a slab of the image, with two slices of the source in work."""
+        v = self.plan.volumes[volume]
+        return self.slab_mb(volume, 5 * v.bit_depth / 8) + int(v.full_shape[1] * v.full_shape[2] * 24 / 1e6)
 
     def slab_mb(
         self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None

@@ -132,6 +132,11 @@ def _cross_checks(config: dict):
             yield f"volumes.{name}: give either image or phantom"
         if "phantom" in volume and (volume["labels"] or volume["truth"]):
             yield f"volumes.{name}: a phantom brings its own labels and truth"
+        if "intensity_window" in volume and "window_percentiles" in volume:
+            yield f"volumes.{name}: give either intensity_window or window_percentiles"
+        for key in ("intensity_window", "window_percentiles"):
+            if key in volume and not volume[key][0] < volume[key][1]:
+                yield f"volumes.{name}.{key}: {volume[key]} does not rise"
         for key, extra in (("labels", ()), ("truth", ("protrusions",))):
             for structure in volume[key]:
                 if structure not in structures and structure not in extra:

@@ -74,8 +74,11 @@ def iterate_labels(
     n_slices: int,
     kind: str = "cells",
     problems: list[UserError] | None = None,
+    crop: Sequence[Sequence[int]] | None = None,
 ) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yield (z, file, labels) of every label slice, one in memory at a time.
+
+    ``shape`` is that of the slices in the files; ``crop``: the part of them to give, start and stop in y and x.
 
     With a list ``problems``, errors are appended to it and the file is skipped, so that all files can be
     reported at once with ``raise_problems``; without it, the first problem is raised. A z outside
@@ -89,6 +92,8 @@ def iterate_labels(
                     "Set 'first_slice_number' to the number of the first image slice, or remove the file.",
                 )
             labels = read_label_slice(file, page, shape, kind)
+            if crop is not None:
+                labels = np.ascontiguousarray(labels[slice(*crop[0]), slice(*crop[1])])
         except UserError as error:
             if problems is None:
                 raise
@@ -133,6 +138,7 @@ def coverage_table(
     shape: tuple[int, int],
     n_slices: int,
     splits: Mapping[str, Mapping[int, str]] | Mapping[int, str] | None = None,
+    crop: Sequence[Sequence[int]] | None = None,
 ) -> pd.DataFrame:
     """Check the label files of all structures and tabulate what they cover.
 
@@ -143,7 +149,7 @@ def coverage_table(
     rows, problems = [], []
     for structure, source in sources.items():
         kind = kinds[structure]
-        for z, file, labels in iterate_labels(source, shape, n_slices, kind, problems):
+        for z, file, labels in iterate_labels(source, shape, n_slices, kind, problems, crop):
             rows.append(coverage_row(structure, z, file, labels, kind, _split_of(splits, structure, z)))
         found = [row for row in rows if row["structure"] == structure]
         log.info("%s: labels on slices %s", structure, format_numbers([row["z"] for row in found]) or "none")

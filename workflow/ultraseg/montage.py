@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ultraseg.figures import overlay_montage
-from ultraseg.store import read_slices, shape_of
+from ultraseg.store import read_image, read_slices, shape_of
 
 MAX_VOXELS = 40_000_000  # labels of the 3D view: 160 MB
 
@@ -23,7 +23,7 @@ def draw_montages(
 ) -> None:
     """Write the montage of evenly spaced slices without and with labels: cells as areas, the others as outlines."""
     zs = np.unique(np.linspace(0, shape[0] - 1, count).round().astype(int)).tolist()
-    images = [read_slices(f"{folder}/image.zarr/0", z, z + 1)[0] for z in zs]
+    images = [read_image(f"{folder}/image.zarr/0", z, z + 1)[0] for z in zs]
     labels = {
         s: [read_slices(f"{folder}/image.zarr/labels/{s}/0", z, z + 1)[0] for z in zs] for s in structures
     }

@@ -102,7 +102,8 @@ class Plan:
                 f"networks.{network}: validation or test lists slices, but it trains on several volumes",
                 "Give shares such as 0.15, or train on one volume with train_on.",
             )
-        return split_slices(labelled, **shares)
+        start = self.volumes[volume].roi[0][0]
+        return split_slices(labelled, **shares, first_slice=start)
 
     def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
         """Labelled slices of a structure that are used in one way."""
@@ -178,8 +179,12 @@ class Plan:
     def image_arrays(self, volume: str) -> dict[str, dict]:
         """The image's group and the arrays of its pyramid."""
         v = self.volumes[volume]
-        group = {"image.zarr": {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm)}}
-        return group | {f"image.zarr/{i}": _spec(level, "uint8") for i, level in enumerate(v.levels)}
+        group = {
+            "image.zarr": {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm, v.origin_nm)}
+        }
+        return group | {
+            f"image.zarr/{i}": _spec(level, f"uint{v.bit_depth}") for i, level in enumerate(v.levels)
+        }
 
     def labels_group(self, volume: str) -> dict[str, dict]:
         """The group that lists the label images."""
@@ -188,7 +193,7 @@ class Plan:
     def structure_arrays(self, volume: str, structure: str) -> dict[str, dict]:
         """Group and pyramid of the final labels of a structure."""
         v, group = self.volumes[volume], f"image.zarr/labels/{structure}"
-        found = {group: {"attributes": label_attributes(structure, v.levels, v.voxel_size_nm)}}
+        found = {group: {"attributes": label_attributes(structure, v.levels, v.voxel_size_nm, v.origin_nm)}}
         return found | {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
 
     def network_arrays(self, volume: str, network: str) -> dict[str, dict]:

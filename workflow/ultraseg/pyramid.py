@@ -14,7 +14,7 @@ from ultraseg.tiles import downsample_image
 
 
 def reduce_image(stack: np.ndarray, step: Sequence[int]) -> np.ndarray:
-    """Average blocks of step (z, y, x) voxels of a uint8 stack; partial blocks at the far end count what is there."""
+    """Average blocks of step (z, y, x) voxels of an image stack; partial blocks at the far end count what is there."""
     flat = np.stack([downsample_image(one, step[1]) for one in stack])
     if step[0] == 1:
         return flat

@@ -26,13 +26,16 @@ def score_volume(
     cells: str | None,
     downsample: int,
     shape: tuple[int, int, int],
+    plane: tuple[int, int],
+    crop: Sequence[Sequence[int]],
     min_cell_voxels: int,
 ) -> pd.DataFrame:
     """All rows of metrics.csv of the volume in ``folder``.
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; holdouts: test slice -> gap carried
     past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> slices (z, file, page); downsample: of
-    the network of the cells; shape: of the volume.
+    the network of the cells; shape: of the volume; plane: size (y, x) of the slices of the truth, of which the
+    volume is the part ``crop`` (start and stop in y and x).
     """
     tables = []
     for structure, kind in structures.items():
@@ -45,11 +48,12 @@ def score_volume(
             score = (
                 CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
             )
-            _add_truth(score, folder, structure, truth[structure], labelled[structure], distance, shape)
+            refs = truth[structure]
+            _add_truth(score, folder, structure, refs, labelled[structure], distance, plane, crop)
             tables.append(score.rows())
     if cells in structures and "protrusions" in truth:
         score = ProtrusionScore(cells)
-        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, shape)
+        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, plane, crop)
         tables.append(score.rows())
     return combine(tables)
 
@@ -58,13 +62,14 @@ def _final(folder: str, structure: str, z: int) -> np.ndarray:
     return read_slices(f"{folder}/image.zarr/labels/{structure}/0", z, z + 1)[0]
 
 
-def _add_truth(score, folder, structure, refs, labelled, distance, shape) -> None:
+def _add_truth(score, folder, structure, refs, labelled, distance, plane, crop) -> None:
     """Add every slice that the user did not label: on the others the truth was given away."""
     for ref in refs:
         z, file, page = SliceRef(*ref)
         if z in labelled and not isinstance(score, CellScore):
             continue
-        true = read_slice(file, page, expect_shape=shape[1:], kind="labels")
+        true = read_slice(file, page, expect_shape=plane, kind="labels")
+        true = true[slice(*crop[0]), slice(*crop[1])]
         if z in labelled:
             score.count(true)  # the size of a cell is that in the whole volume
         else:

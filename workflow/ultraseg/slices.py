@@ -9,7 +9,7 @@ import numpy as np
 from ultraseg.labelstore import LabelSlices
 from ultraseg.slabs import Gap
 from ultraseg.splits import context_slices
-from ultraseg.store import read_slices
+from ultraseg.store import read_image
 from ultraseg.tiles import downsample_image
 
 
@@ -18,9 +18,7 @@ def image_stack(path: str, start: int, stop: int, downsample: int) -> np.ndarray
 
     One slice is read at a time: only the small ones stay in memory.
     """
-    return np.stack(
-        [downsample_image(read_slices(path, z, z + 1)[0], downsample) for z in range(start, stop)]
-    )
+    return np.stack([downsample_image(read_image(path, z, z + 1)[0], downsample) for z in range(start, stop)])
 
 
 def context_stack(

@@ -8,12 +8,16 @@ from ultraseg.errors import UserError
 
 
 def split_slices(
-    labelled: Iterable[int], validation: float | Sequence[int] = 0.15, test: float | Sequence[int] = 0.15
+    labelled: Iterable[int],
+    validation: float | Sequence[int] = 0.15,
+    test: float | Sequence[int] = 0.15,
+    first_slice: int = 0,
 ) -> dict[int, str]:
     """Split labelled slices into 'train', 'validation' and 'test', spread through the stack, ends kept for training.
 
     ``validation`` and ``test`` are fractions, or lists of slices that are taken as they are. With fractions, one
     slice is for training; two are train and validation; three are two and one; from four on there is a test slice.
+    Lists count slices in the whole stack, where a part of it begins at ``first_slice``; ``labelled`` counts from there.
     """
     slices = sorted({int(z) for z in labelled})
     if not slices:
@@ -21,12 +25,14 @@ def split_slices(
     split = dict.fromkeys(slices, "train")
     shares = {"validation": validation, "test": test}
     for name, share in shares.items():
-        for z in () if isinstance(share, int | float) else share:
+        for listed in () if isinstance(share, int | float) else share:
+            z = listed - first_slice
             if z not in split:
-                raise UserError(f"{name} slice {z} has no label", cure=f"choose among {slices}")
+                known = [labelled + first_slice for labelled in slices]
+                raise UserError(f"{name} slice {listed} has no label", cure=f"choose among {known}")
             if split[z] != "train":
                 raise UserError(
-                    f"slice {z} is listed for validation and for test", cure="list each slice once"
+                    f"slice {listed} is listed for validation and for test", cure="list each slice once"
                 )
             split[z] = name
     _split_by_share([z for z in slices if split[z] == "train"], len(slices), shares, split)

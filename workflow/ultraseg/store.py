@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from ultraseg.errors import UserError
+from ultraseg.intensity import to_shown
 from ultraseg.slabs import shard_file
 
 
@@ -50,6 +51,23 @@ def read_slices(path: str, start: int, stop: int) -> np.ndarray:
             f"{path}: slices {start} to {stop - 1} do not decode ({error})",
             "Run snakemake again; if it fails in the same place, check the disk.",
         ) from error
+
+
+def read_image(path: str, start: int, stop: int) -> np.ndarray:
+    """Image slices start <= z < stop as uint8, whatever is stored: the grey-value window spread over 0 to 255.
+
+    All steps see images through this function. Raises UserError as ``read_slices``.
+    """
+    values = read_slices(path, start, stop)
+    if values.dtype == np.uint8:
+        return values
+    about = _open(path).attrs.get("ultraseg")
+    if about is None:
+        raise UserError(
+            f"{path}/zarr.json: the grey-value window is missing",
+            "Delete this file and run snakemake again: it makes it anew.",
+        )
+    return to_shown(values, [(grey - about["offset"]) / about["scale"] for grey in about["window"]])
 
 
 def _decode_alone(array: zarr.Array, start: int, stop: int, file: str) -> None:

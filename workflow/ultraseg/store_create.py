@@ -18,6 +18,7 @@ def create_array(
     shard: Sequence[int],
     dtype: str,
     axes: Sequence[str],
+    attributes: dict | None = None,
 ) -> None:
     """Write the zarr.json of an array; slabs that lie there already stay. axes: names of its dimensions.
 
@@ -32,6 +33,7 @@ def create_array(
         fill_value=0,
         compressors=[BloscCodec(cname="zstd", clevel=3), Crc32cCodec()],
         dimension_names=list(axes),
+        attributes=attributes,
         overwrite=False,
     )
 

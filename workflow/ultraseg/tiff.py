@@ -5,7 +5,7 @@ NumPy and tifffile are imported where they are used: the Snakefile imports this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ultraseg.errors import UserError
@@ -18,17 +18,17 @@ __all__ = [
     "Header",
     "SliceRef",
     "SliceSource",
+    "check_image_type",
     "format_numbers",
     "read_header",
+    "read_pages",
     "read_slice",
-    "read_stack",
     "resolve_slices",
-    "sample_window",
     "slice_number",
-    "to_uint8",
 ]
 
-IMAGE_TYPES = ("uint8", "uint16")
+IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
+Crop = Sequence[Sequence[int]]  # (start, stop) in y and in x
 
 
 class Header(NamedTuple):
@@ -60,116 +60,71 @@ def read_slice(
 ) -> np.ndarray:
     """Read one slice as a 2D array, or say what is wrong with the file.
 
-    ``page=None`` demands a file of one slice. ``kind="image"``: uint8 or uint16, min-is-white is inverted,
-    grey stored as RGB or palette becomes grey. ``kind="labels"``: the stored numbers of any type, never
+    ``page=None`` demands a file of one slice. ``kind="image"``: min-is-white is inverted (float values change
+    their sign), grey stored as RGB or palette becomes grey. ``kind="labels"``: the stored numbers of any type, never
     inverted (Fiji writes masks with an inverted display), 1-bit masks as uint8. Raises UserError.
     """
     import numpy as np
 
-    from ultraseg.tiff_decode import decode, number_of_slices, open_tiff, single_channel
+    from ultraseg.tiff_decode import open_tiff
 
     with open_tiff(file) as tif:
-        count = number_of_slices(tif)
-        if page is None and count != 1:
-            raise UserError(
-                f"{file}: holds {count} slices where one is expected",
-                "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
-            )
-        index = 0 if page is None else page
-        if not 0 <= index < count:
-            raise UserError(
-                f"{file}: has no page {index} (pages 0 to {count - 1})",
-                "The file is shorter than expected: copy it again from the source.",
-            )
-        values, tags = decode(tif, file, index)
-    values = single_channel(values, tags, file, kind)
-    if values.dtype == bool:
-        values = values.astype(np.uint8) * (255 if kind == "image" else 1)
-    if kind == "image":
-        if values.dtype.name not in IMAGE_TYPES:
-            raise UserError(
-                f"{file}: pixel type is {values.dtype.name}, not uint8 or uint16",
-                "Convert the stack to 8 or 16 bit (Fiji: Image > Type > 8-bit).",
-            )
-        if tags.photometric == 0:
-            values = np.iinfo(values.dtype).max - values
+        values = _page(tif, file, page, kind)
     _check_expected(values, file, expect_shape, expect_dtype)
     return np.ascontiguousarray(values)
 
 
-def read_stack(
-    refs: Sequence[SliceRef],
-    shape: tuple[int, int],
-    dtype: str,
-    window: tuple[float, float] | None = None,
-    threads: int = 1,
-) -> np.ndarray:
-    """Read image slices of one shape (Y, X) and type as uint8 (n, Y, X), ``threads`` of them at a time.
+def read_pages(
+    refs: Sequence[SliceRef], plane: tuple[int, int], dtype: str, crop: Crop
+) -> Iterator[np.ndarray]:
+    """Image slices of one file, each page decoded once and cut to ``crop``; the file is opened once."""
+    from ultraseg.tiff_decode import open_tiff
 
-    Decoding releases Python's lock, so threads help. Raises the UserError of the first bad slice.
-    """
-    import dask
+    file = refs[0].file
+    with open_tiff(file) as tif:
+        for ref in refs:
+            values = _page(tif, file, ref.page, "image")
+            _check_expected(values, file, plane, dtype)
+            yield values[slice(*crop[0]), slice(*crop[1])]
+
+
+def _page(tif, file: str, page: int | None, kind: str) -> np.ndarray:
+    """One page of an open TIFF as ``read_slice`` gives it."""
     import numpy as np
 
-    @dask.delayed
-    def read(ref: SliceRef) -> np.ndarray:
-        return to_uint8(read_slice(ref.file, ref.page, shape, dtype), window)
+    from ultraseg.tiff_decode import decode, number_of_slices, single_channel
 
-    return np.stack(dask.compute(*map(read, refs), scheduler="threads", num_workers=threads))
-
-
-def to_uint8(slice_: np.ndarray, window: tuple[float, float] | None = None) -> np.ndarray:
-    """Bring a uint8 or uint16 slice to uint8: ``window`` (lo, hi) becomes 0 and 255, the rest is clipped.
-
-    uint8 without a window is returned as it is; uint16 without a window is an error of the caller.
-    """
-    import numpy as np
-
-    if slice_.dtype.name not in IMAGE_TYPES:
-        raise ValueError(f"type {slice_.dtype} is neither uint8 nor uint16")
-    if window is None:
-        if slice_.dtype == np.uint8:
-            return slice_
-        raise ValueError("a uint16 slice needs a window (lo, hi)")
-    lo, hi = (float(value) for value in window)
-    if not lo < hi:
+    count = number_of_slices(tif)
+    if page is None and count != 1:
         raise UserError(
-            f"grey-value window ({lo:g}, {hi:g}) is empty",
-            "Give a lower and a higher grey value, in this order.",
+            f"{file}: holds {count} slices where one is expected",
+            "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
         )
-    grey = np.arange(np.iinfo(slice_.dtype).max + 1, dtype=np.float64)
-    # a table of at most 65536 entries: exact, and faster than arithmetic on every pixel
-    table = np.clip(np.rint((grey - lo) * (255.0 / (hi - lo))), 0, 255).astype(np.uint8)
-    return table[slice_]
-
-
-def sample_window(
-    slices: Sequence[SliceRef] | SliceSource,
-    percentiles: tuple[float, float] = (0.1, 99.9),
-    max_slices: int = 16,
-) -> tuple[int, int]:
-    """Grey values (lo, hi) at two percentiles of up to ``max_slices`` evenly spaced slices.
-
-    Pixels of value 0 are left out: aligned stacks are padded with them. UserError for a constant stack.
-    """
-    import numpy as np
-
-    refs = list(slices.slices if isinstance(slices, SliceSource) else slices)
-    chosen = np.unique(np.linspace(0, len(refs) - 1, min(max_slices, len(refs))).round().astype(int))
-    counts = np.zeros(65536, np.int64)
-    for index in chosen:
-        values = read_slice(refs[index].file, refs[index].page)
-        counts += np.bincount(values.ravel(), minlength=65536)
-    counts[0] = 0
-    cumulated = np.cumsum(counts)
-    targets = np.asarray(percentiles) / 100 * cumulated[-1]
-    lo, hi = (int(np.searchsorted(cumulated, max(target, 1))) for target in targets)
-    if lo >= hi:
+    index = 0 if page is None else page
+    if not 0 <= index < count:
         raise UserError(
-            f"{refs[0].file} and {len(chosen) - 1} more sampled slices hold a single grey value",
-            "Check that the files are the image stack, or give the grey-value window yourself.",
+            f"{file}: has no page {index} (pages 0 to {count - 1})",
+            "The file is shorter than expected: copy it again from the source.",
         )
-    return lo, hi
+    values, tags = decode(tif, file, index)
+    values = single_channel(values, tags, file, kind)
+    if values.dtype == bool:
+        values = values.astype(np.uint8) * (255 if kind == "image" else 1)
+    if kind == "image":
+        check_image_type(values.dtype, file)
+        if tags.photometric == 0:
+            # ~ maps the lowest to the highest number of any integer type and back
+            values = ~values if values.dtype.kind in "iu" else -values
+    return values
+
+
+def check_image_type(dtype: np.dtype, file: str) -> None:
+    """Raise UserError for a type of numbers that no grey value has."""
+    if dtype.name not in IMAGE_TYPES:
+        raise UserError(
+            f"{file}: pixel type is {dtype.name}, not one of {', '.join(IMAGE_TYPES)}",
+            "Convert the stack to 8 or 16 bit integers or 32 bit float (Fiji: Image > Type).",
+        )
 
 
 def _check_expected(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ultraseg.labelstore import LabelSlices
 from ultraseg.splits import context_slices
-from ultraseg.store import read_slices
+from ultraseg.store import read_image
 from ultraseg.tiles import (
     Tiles,
     cell_targets,
@@ -44,7 +44,7 @@ def volume_tiles(
             continue
         image = np.stack(
             [
-                downsample_image(read_slices(f"{folder}/image.zarr/0", i, i + 1)[0], downsample)
+                downsample_image(read_image(f"{folder}/image.zarr/0", i, i + 1)[0], downsample)
                 for i in context_slices(z, z_context, n_slices)
             ]
         )

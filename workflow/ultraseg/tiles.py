@@ -28,7 +28,7 @@ def _pad_to_multiple(array: np.ndarray, d: int) -> np.ndarray:
 
 
 def downsample_image(image: np.ndarray, d: int) -> np.ndarray:
-    """Average d x d blocks of a uint8 slice (y, x); the last, partial blocks repeat the edge pixel."""
+    """Average d x d blocks of a uint8 or uint16 slice (y, x); the last, partial blocks repeat the edge pixel."""
     if d == 1:
         return image
     padded = _pad_to_multiple(np.ascontiguousarray(image), d)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ultraseg.errors import UserError
+from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
 from ultraseg.phantom import TRUTH, phantom_files
+from ultraseg.roi import Roi, crop_source, resolve_roi, shift_source
 from ultraseg.slabs import Level, pyramid_levels, slab_count, slab_range, slabs_of
+from ultraseg.sources import resolve_image
 from ultraseg.stepping import Stepping, bridge_weights
 from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers, resolve_slices
 
@@ -24,25 +28,52 @@ RESULTS = "results"
 
 @dataclass
 class Volume:
-    """One image stack with its labels and truth; all shapes are z, y, x."""
+    """One image stack with its labels and truth, or the ``roi`` of one; all shapes are z, y, x.
+
+    Slices, labels and truth count from the roi's corner; their files hold slices of the whole stack, ``full_shape``.
+    stack: all slices of the whole stack, counted from there as well, so that those before the roi are negative.
+    dtype: of the source; window: grey values that become 0 and 255, None where they are taken at ``percentiles`` of the
+    slices ``sampled``.
+    """
 
     name: str
     shape: tuple[int, int, int]
     voxel_size_nm: tuple[float, float, float]
     slab_depth: int
-    image: SliceSource
+    stack: SliceSource
     labels: dict[str, SliceSource]
     truth: dict[str, SliceSource]
+    full_shape: tuple[int, int, int]
+    roi: Roi
+    sampled: list[SliceRef]
     dtype: str = "uint8"
+    bit_depth: int = 8
     window: tuple[float, float] | None = None
+    percentiles: tuple[float, float] = PERCENTILES
     phantom: dict | None = None
     pyramid_levels: int = 5
     missing: tuple[int, ...] = ()
     declared_bad: tuple[int, ...] = ()
+    good_of_stack: tuple[int, ...] = ()
 
     @property
     def n_slices(self) -> int:
         return self.shape[0]
+
+    @cached_property
+    def image(self) -> SliceSource:
+        """The slices of the image."""
+        return replace(self.stack, slices=tuple(self.stack.range(0, self.n_slices)))
+
+    @property
+    def plane_crop(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The part of each slice of the source that is used: start and stop in y and x."""
+        return self.roi[1:]
+
+    @property
+    def origin_nm(self) -> tuple[float, ...]:
+        """Where the first voxel lies in the whole stack."""
+        return tuple(start * size for (start, _), size in zip(self.roi, self.voxel_size_nm, strict=True))
 
     @cached_property
     def bad(self) -> tuple[int, ...]:
@@ -55,14 +86,17 @@ class Volume:
         return Stepping(self.n_slices, self.bad)
 
     def bridges(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
-        """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights."""
+        """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights.
+
+        As in the whole stack: these may lie outside the roi.
+        """
         missing = [z for z in self.missing if start <= z < stop]
-        return bridge_weights(missing, self.stepping.good)
+        return bridge_weights(missing, self.good_of_stack)
 
     def recorded(self, start: int, stop: int) -> list[SliceRef]:
         """Where the image of start <= z < stop is read from: its own slices and those that bridge missing ones."""
         wanted = {z for sources in self.bridges(start, stop).values() for z, _ in sources}
-        return [ref for ref in self.image.slices if start <= ref.z < stop or ref.z in wanted]
+        return [ref for ref in self.stack.slices if start <= ref.z < stop or ref.z in wanted]
 
     @property
     def folder(self) -> str:
@@ -108,14 +142,27 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
     from ultraseg.tiff import read_header  # NumPy and tifffile: only where there is a file to open
 
     header = read_header(image.slices[0].file)
-    shape = (image.n_slices, *header.shape)
-    labels = {
-        s: _resolve(source, config, f"{where}.labels.{s}", "labels")
-        for s, source in settings["labels"].items()
-    }
-    truth = {
-        s: _resolve(source, config, f"{where}.truth.{s}", "labels") for s, source in settings["truth"].items()
-    }
+    labels, truth = (
+        {s: _resolve(source, config, f"{where}.{key}.{s}", "labels") for s, source in settings[key].items()}
+        for key in ("labels", "truth")
+    )
+    _point_out_numbering(where, settings, image, labels)
+    for key, sources in (("labels", labels), ("truth", truth)):
+        for structure, source in sources.items():
+            beyond = [ref for ref in source.slices if not 0 <= ref.z < image.n_slices]
+            if beyond:
+                raise UserError(
+                    f"{where}.{key}.{structure}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
+                    f"the image has slices 0 to {image.n_slices - 1}",
+                    "Set first_slice_number to the number of the first image slice, or remove the file.",
+                )
+    full = (image.n_slices, *header.shape)
+    return _make(name, settings, config, full, str(header.dtype), image, labels, truth)
+
+
+def _point_out_numbering(
+    where: str, settings: dict, image: SliceSource, labels: dict[str, SliceSource]
+) -> None:
     for structure, source in settings["labels"].items():
         unsaid = isinstance(source, str) or "first_slice_number" not in source
         if image.first_number and unsaid and labels[structure].slices[0].page is None:
@@ -124,68 +171,108 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
                 "numbers of the image, set first_slice_number: %d",
                 where, image.first_number, structure, image.first_number,
             )  # fmt: skip
-    for key, sources in (("labels", labels), ("truth", truth)):
-        for structure, source in sources.items():
-            beyond = [ref for ref in source.slices if not 0 <= ref.z < shape[0]]
-            if beyond:
-                raise UserError(
-                    f"{where}.{key}.{structure}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
-                    f"the image has slices 0 to {shape[0] - 1}",
-                    "Set first_slice_number to the number of the first image slice, or remove the file.",
-                )
-    window = settings.get("intensity_window")
-    return _make(
-        name,
-        settings,
-        config,
-        shape=shape,
-        image=image,
-        labels=labels,
-        truth=truth,
-        dtype=str(header.dtype),
-        window=tuple(window) if window else None,
-        missing=tuple(image.missing),
-    )
 
 
-def _make(name: str, settings: dict, config: dict, **found) -> Volume:
-    """A volume from what every entry of the configuration says, and from what was found for it."""
-    volume = Volume(
+def _make(
+    name: str,
+    settings: dict,
+    config: dict,
+    full_shape: tuple[int, int, int],
+    dtype: str,
+    image: SliceSource,
+    labels: dict[str, SliceSource],
+    truth: dict[str, SliceSource],
+    phantom: dict | None = None,
+) -> Volume:
+    """A volume, cut to its roi, from what its entry says and from what was found for the whole stack."""
+    where = f"volumes.{name}"
+    roi = resolve_roi(settings.get("roi"), full_shape, where)
+    given = settings.get("intensity_window")
+    if given is None and "window_percentiles" not in settings:
+        given = WHOLE_RANGE.get(dtype)
+    if settings["bit_depth"] == 16 and dtype in WHOLE_RANGE:
+        raise UserError(
+            f"{where}: bit_depth is 16, but the image {image.slices[0].file} has 8 bits ({dtype})",
+            "Remove bit_depth, or set it to 8.",
+        )
+    if given is not None:
+        stored_as(dtype, given, settings["bit_depth"])  # refuses an empty window
+    labels = _good_labels(where, settings, image, labels)
+    good = [z for z in image.zs if z not in settings["bad_slices"]]
+    start, stop = roi[0]
+    bad_inside = [z - start for z in settings["bad_slices"] if start <= z < stop]
+    if not any(start <= z < stop for z in good):
+        raise UserError(
+            f"{where}.roi: all slices of z {list(roi[0])} are bad or missing", "Choose other slices."
+        )
+    return Volume(
         name=name,
+        shape=tuple(stop - start for start, stop in roi),
+        full_shape=full_shape,
+        roi=roi,
         voxel_size_nm=tuple(settings["voxel_size_nm"]),
         slab_depth=config["slab_depth"],
         pyramid_levels=config["pyramid_levels"],
-        declared_bad=tuple(sorted(settings["bad_slices"])),
-        **found,
+        stack=shift_source(image, start),
+        sampled=[] if given else _sampled(image, good),
+        labels=_inside(where, roi, labels),
+        truth={s: crop_source(source, roi) for s, source in truth.items()},
+        dtype=dtype,
+        bit_depth=settings["bit_depth"],
+        window=tuple(given) if given else None,
+        percentiles=tuple(settings.get("window_percentiles", PERCENTILES)),
+        phantom=phantom,
+        missing=tuple(z - start for z in image.missing if start <= z < stop),
+        declared_bad=tuple(sorted(bad_inside)),
+        good_of_stack=tuple(z - start for z in good),
     )
-    _check_bad(volume)
-    volume.labels = {s: _without_bad(volume, s, source) for s, source in volume.labels.items()}
-    return volume
 
 
-def _check_bad(volume: Volume) -> None:
-    where, n = f"volumes.{volume.name}.bad_slices", volume.n_slices
-    beyond = [z for z in volume.declared_bad if z >= n]
+def _sampled(image: SliceSource, good: Sequence[int]) -> list[SliceRef]:
+    """The slices of the whole stack, counted from its own start, that the window is taken from."""
+    refs = [ref for ref in image.slices if ref.z in set(good)]
+    return [refs[i] for i in sampled(len(refs))]
+
+
+def _inside(where: str, roi: Roi, labels: dict[str, SliceSource]) -> dict[str, SliceSource]:
+    """The labels that lie in the roi; a structure without any is pointed out and left out."""
+    cropped = {s: crop_source(source, roi) for s, source in labels.items()}
+    for structure in [s for s, source in cropped.items() if not source.slices]:
+        log.warning("%s: no labelled slice of %s lies in the roi, z %s", where, structure, list(roi[0]))
+    return {s: source for s, source in cropped.items() if source.slices}
+
+
+def _good_labels(
+    where: str, settings: dict, image: SliceSource, labels: dict[str, SliceSource]
+) -> dict[str, SliceSource]:
+    """The labels on good slices of the whole stack; UserError for bad slices that cannot be."""
+    declared = sorted(settings["bad_slices"])
+    _check_bad(f"{where}.bad_slices", image, declared)
+    return {s: _without_bad(f"{where}.labels.{s}", image, declared, source) for s, source in labels.items()}
+
+
+def _check_bad(where: str, image: SliceSource, declared: list[int]) -> None:
+    n = image.n_slices
+    beyond = [z for z in declared if z >= n]
     if beyond:
         raise UserError(
             f"{where}: slice(s) {format_numbers(beyond)} lie beyond the stack, which has slices 0 to {n - 1}",
             "Count from the first slice of the stack, which is 0 whatever the number in its name.",
         )
-    if len(volume.bad) == n:
+    if len({*declared, *image.missing}) == n:
         raise UserError(f"{where}: all {n} slices are bad or missing", "Leave at least one good slice.")
 
 
-def _without_bad(volume: Volume, structure: str, source: SliceSource) -> SliceSource:
+def _without_bad(where: str, image: SliceSource, declared: list[int], source: SliceSource) -> SliceSource:
     """The labels of a structure but for those on slices that are declared bad; UserError for missing slices."""
-    where = f"volumes.{volume.name}.labels.{structure}"
-    lost = [ref for ref in source.slices if ref.z in volume.missing]
+    lost = [ref for ref in source.slices if ref.z in image.missing]
     if lost:
         raise UserError(
             f"{where}: slice(s) {format_numbers([ref.z for ref in lost])} are labelled but missing from the image "
             f"({lost[0].file})",
             "Check first_slice_number (labels count from the first slice of the stack), or remove these labels.",
         )
-    unused = [ref.z for ref in source.slices if ref.z in volume.declared_bad]
+    unused = [ref.z for ref in source.slices if ref.z in declared]
     if not unused:
         return source
     if len(unused) == len(source):
@@ -197,7 +284,7 @@ def _without_bad(volume: Volume, structure: str, source: SliceSource) -> SliceSo
         "%s: the labels of slice(s) %s are not used, because bad_slices declares these bad",
         where, format_numbers(unused),
     )  # fmt: skip
-    kept = tuple(ref for ref in source.slices if ref.z not in volume.declared_bad)
+    kept = tuple(ref for ref in source.slices if ref.z not in declared)
     return replace(source, slices=kept)
 
 
@@ -208,9 +295,9 @@ def _resolve(
     path = os.path.expanduser(source["path"])
     path = os.path.normpath(os.path.join(os.path.expanduser(config["data_root"]), path))
     try:
-        return resolve_slices(
-            path, source.get("first_slice_number", 0), source.get("slices"), kind, missing_slices
-        )
+        if kind == "image":
+            return resolve_image(path, missing_slices)
+        return resolve_slices(path, source.get("first_slice_number", 0), source.get("slices"), kind)
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
@@ -234,13 +321,5 @@ def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
         if structure in structures or structure == "protrusions":
             truth[structure] = SliceSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
     image = SliceSource(tuple(SliceRef(z, file, None) for z, file in enumerate(files["image"])))
-    return _make(
-        name,
-        settings,
-        config,
-        shape=shape,
-        image=image,
-        labels=labels,
-        truth=truth,
-        phantom=phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]},
-    )
+    found = phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]}
+    return _make(name, settings, config, shape, "uint8", image, labels, truth, found)
