@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import Wildcards
 from ultraseg.checksums import read_records
 from ultraseg.errors import UserError
 from ultraseg.files import write_text
@@ -30,7 +31,7 @@ def snakemake(tmp_path, monkeypatch):
     return SimpleNamespace(
         rule="predict",
         log=[str(tmp_path / "job.log")],
-        wildcards={"volume": "a", "slab": "3"},
+        wildcards=Wildcards(fromdict={"volume": "a", "slab": "3"}),
         input=["in.tif"],
         output=[str(tmp_path / "out.bin")],
         threads=2,
@@ -132,7 +133,7 @@ def test_a_second_job_in_the_same_process_has_its_own_log(snakemake, tmp_path):
 
 def test_long_lists_of_files_are_shortened_and_missing_wildcards_named(snakemake):
     snakemake.input = [f"z{z}.tif" for z in range(500)]
-    snakemake.wildcards = {}
+    snakemake.wildcards = Wildcards(fromdict={})
     with job(snakemake):
         pass
     assert "reads z0.tif, z1.tif ... z499.tif (500 files)" in text(snakemake)

@@ -30,16 +30,17 @@ def job(snakemake):
     for noisy in ("absl", "tensorflow", "h5py", "matplotlib", "numcodecs", "asyncio", "PIL", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
-    drop_record(snakemake.rule, snakemake.wildcards)
+    wildcards = dict(snakemake.wildcards.items())  # Snakemake's own list of them has no values()
+    drop_record(snakemake.rule, wildcards)
     for file in snakemake.output:
         for left in remove_parts(file):
             log.info("removed %s, left by a job that was cut off", left)
-    wildcards = ", ".join(f"{key} {value}" for key, value in snakemake.wildcards.items())
-    log.info("%s: %s, %d thread(s)", snakemake.rule, wildcards or "one job", snakemake.threads)
+    named = ", ".join(f"{key} {value}" for key, value in wildcards.items())
+    log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
         yield log
-        write_record(snakemake.rule, snakemake.wildcards, snakemake.output)
+        write_record(snakemake.rule, wildcards, snakemake.output)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)
