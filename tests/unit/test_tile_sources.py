@@ -121,3 +121,59 @@ def test_only_the_slices_asked_for_are_read_when_asked(folder):
     next(groups)
     with pytest.raises(Exception, match="c/7/0/0"):
         next(groups)
+
+
+# ---------------------------------------------------------------- slices that are labelled in part
+def known(z):
+    """The left part of slice 0 and the upper part of slice 5; slice 7 whole."""
+    part = np.ones(PLANE, np.uint8)
+    if z == 0:
+        part[:, 32:] = 0
+    if z == 5:
+        part[20:] = 0
+    return part
+
+
+@pytest.fixture
+def partial(folder):
+    for name, make in (("cells", cells), ("nuclei", nuclei)):
+        slices = [(z, {"labels": make(z) * (known(z) > 0), "known": known(z)}) for z in LABELLED[name]]
+        write_slices(str(folder / f"work/labels/{name}.h5"), PLANE, slices)
+    return folder
+
+
+def test_unlabelled_parts_have_no_weight_and_make_no_boundary(partial):
+    whole_boundary = {z: cell_targets(downsample_ids(cells(z), 2), 1)[1] for z in (0, 5, 7)}
+    for _, _, tiles in all_tiles(partial):
+        z = int(tiles.z[0])
+        small = downsample_image(known(z) * 255, 2) == 255
+        for i, (y, x, h, w) in enumerate(zip(tiles.y, tiles.x, tiles.height, tiles.width, strict=True)):
+            place = np.s_[y : y + h, x : x + w]
+            weight, boundary = tiles.weight[i, :h, :w, 1], tiles.target[i, :h, :w, 1]
+            assert not weight[~small[place]].any()
+            # Where there is weight, the target is that of the whole slice: the edge of the known part adds nothing.
+            assert np.array_equal(boundary[weight > 0] == 255, whole_boundary[z][place][weight > 0])
+            assert weight.any()
+
+
+def test_weights_reach_up_to_the_edge_of_the_labelled_part(partial):
+    tiles = all_tiles(partial, {0: "train"}, tile=64)[0][2]
+    # Columns 0 to 15 are known at this scale; the last is too near to the unknown part, but where it is boundary.
+    assert tiles.weight[0, 12, :15, 0].all() and not tiles.weight[0, :24, 16:, 0].any()
+    assert tiles.weight[0, :24, :15, 2].all() and not tiles.weight[0, :24, 15:, 2].any()
+
+
+def test_places_without_a_label_give_no_tile(partial):
+    tiles = all_tiles(partial, {0: "train"})[0][2]
+    whole = all_tiles(partial, {7: "train"})[0][2]
+    assert tiles.weight.any(axis=(1, 2, 3)).all() and tiles.x.max() < 16 < whole.x.max() + 1
+
+
+def test_a_slice_with_too_small_a_part_is_passed_over(partial, caplog):
+    speck = np.zeros(PLANE, np.uint8)
+    speck[10:13, 10:13] = 1
+    for name in ("cells", "nuclei"):
+        arrays = {"labels": speck.astype(np.uint32 if name == "cells" else np.uint8), "known": speck}
+        write_slices(str(partial / f"work/labels/{name}.h5"), PLANE, [(0, arrays)])
+    assert all_tiles(partial, {0: "train"}) == []
+    assert "slice 0 is too small" in caplog.text

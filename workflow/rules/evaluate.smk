@@ -27,9 +27,7 @@ rule evaluate:
             if PLAN.has_cells(wc.volume)
             else {}
         ),
-        truth=lambda wc: {
-            s: [tuple(ref) for ref in source.slices] for s, source in PLAN.volumes[wc.volume].truth.items()
-        },
+        truth=lambda wc: {s: source.as_params() for s, source in PLAN.volumes[wc.volume].truth.items()},
         cells=PLAN.cells,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,

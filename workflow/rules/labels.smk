@@ -13,7 +13,7 @@ rule labels:
         mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
         runtime=30,
     params:
-        slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].labels[wc.structure].slices],
+        source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],

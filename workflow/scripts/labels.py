@@ -2,18 +2,19 @@
 
 from ultraseg.files import write_table
 from ultraseg.job import job
-from ultraseg.labels import coverage_table, iterate_labels
+from ultraseg.label_sources import LabelSource
+from ultraseg.labels import coverage_table, iterate_labels, stored
 from ultraseg.labelstore import write_slices
-from ultraseg.tiff import SliceRef
 
 with job(snakemake) as log:
     p, structure = snakemake.params, snakemake.wildcards.structure
     n_slices, *shape = p.shape
+    source = LabelSource.of(p.source)
     where = {"shape": tuple(p.plane), "n_slices": n_slices, "crop": p.crop}
-    refs = [SliceRef(*ref) for ref in p.slices]
     # All files are checked before anything is written: every problem is reported at once.
-    table = coverage_table({structure: refs}, {structure: p.kind}, **where, splits=p.split)
-    slices = iterate_labels(refs, **where, kind=p.kind)
-    write_slices(snakemake.output.labels, tuple(shape), ((z, {"labels": values}) for z, _, values in slices))
+    table = coverage_table({structure: source}, {structure: p.kind}, **where, splits=p.split)
+    slices = iterate_labels(source, **where, kind=p.kind)
+    partial = (table["known_fraction"] < 1).any()
+    write_slices(snakemake.output.labels, tuple(shape), (stored(one, partial) for one in slices))
     write_table(snakemake.output.coverage, table)
     log.info("%d slices of %s, %s", len(table), structure, table["split"].value_counts().to_dict())

@@ -19,7 +19,10 @@ with job(snakemake) as log:
     for file in snakemake.input.labels:
         with LabelSlices(file) as given:
             for z in set(given.zs) & set(range(start, stop)):
-                cells[z - start] = given.read(z)  # what the user drew is final
+                known = given.known(z)  # what the user drew is final
+                cells[z - start] = (
+                    given.read(z) if known is None else np.where(known, given.read(z), cells[z - start])
+                )
     log.info("%d cells in slices %d to %d", len(np.unique(cells[cells > 0])), start, stop - 1)
     group = f"results/{wc.volume}/image.zarr/labels/{wc.structure}"
     write_pyramid(group, start, cells, levels_of(p.levels), reduce_labels)

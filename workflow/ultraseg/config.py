@@ -141,6 +141,17 @@ def _cross_checks(config: dict):
             for structure in volume[key]:
                 if structure not in structures and structure not in extra:
                     yield f"volumes.{name}.{key}: {_unknown(structure, [*structures, *extra])}"
+                yield from _source_checks(f"volumes.{name}.{key}.{structure}", volume[key][structure])
+
+
+def _source_checks(where: str, source: str | dict):
+    source = {} if isinstance(source, str) else source
+    region = source.get("region", {})
+    for axis, (start, stop) in region.items() if isinstance(region, dict) else ():
+        if start >= stop:
+            yield f"{where}.region.{axis}: [{start}, {stop}] is empty; give the first pixel and the one after the last"
+    if source.get("ignore_value") in source.get("values", []):
+        yield f"{where}: {source['ignore_value']!r} is among values and is ignore_value; it can be one of them"
 
 
 def _unknown(name: str, known) -> str:

@@ -52,3 +52,10 @@ class LabelSlices:
     def read(self, z: int, name: str = "labels") -> np.ndarray:
         """The array ``name`` (Y, X) of slice z. Raises KeyError for a slice that is not there."""
         return self.file[name][self.index[z]]
+
+    def known(self, z: int) -> np.ndarray | None:
+        """Where slice z is labelled, bool (Y, X); None where all of it is."""
+        if "known" not in self.file:
+            return None
+        known = self.read(z, "known") > 0
+        return None if known.all() else known

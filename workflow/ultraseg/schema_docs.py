@@ -44,6 +44,8 @@ be given.
 
 PLAIN = ("required", "see description", "none", "empty")  # what is no value in the column of defaults
 
+ITEMS = {"integer": "integers", "number": "numbers", "string": "names"}
+
 
 class Key(NamedTuple):
     """One key of the configuration as a row of the table; the parts are plain text."""
@@ -100,10 +102,15 @@ def _type(node: dict) -> str:
     if "enum" in node:
         return "choice"
     if node.get("type") == "array":
-        item = {"integer": "integers", "number": "numbers", "string": "names"}[node["items"]["type"]]
+        item = " or ".join(ITEMS[kind] for kind in _kinds(node["items"]))
         least, most = node.get("minItems"), node.get("maxItems")
         return f"list of {least} {item}" if least == most and least else f"list of {item}"
-    return {"string": "text", "object": "section", "boolean": "true or false"}.get(node["type"], node["type"])
+    words = {"string": "text", "object": "section", "boolean": "true or false"}
+    return " or ".join(words.get(kind, kind) for kind in _kinds(node))
+
+
+def _kinds(node: dict) -> list[str]:
+    return [node["type"]] if isinstance(node["type"], str) else node["type"]
 
 
 def _default(node: dict, required: bool) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.evaluate import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
+from ultraseg.label_sources import LabelSource
+from ultraseg.label_values import LabelReader
 from ultraseg.labels3d import upsample_labels
 from ultraseg.labelstore import LabelSlices
 from ultraseg.slabs import Gap
 from ultraseg.store import read_slices
-from ultraseg.tiff import SliceRef, read_slice
 
 
 def score_volume(
@@ -22,7 +23,7 @@ def score_volume(
     labelled: Mapping[str, Sequence[int]],
     splits: Mapping[str, Mapping[int, str]],
     holdouts: Mapping[int, Mapping],
-    truth: Mapping[str, Sequence[tuple]],
+    truth: Mapping[str, Mapping | Sequence[tuple]],
     cells: str | None,
     downsample: int,
     shape: tuple[int, int, int],
@@ -33,7 +34,7 @@ def score_volume(
     """All rows of metrics.csv of the volume in ``folder``.
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; holdouts: test slice -> gap carried
-    past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> slices (z, file, page); downsample: of
+    past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> ``LabelSource.as_params``; downsample: of
     the network of the cells; shape: of the volume; plane: size (y, x) of the slices of the truth, of which the
     volume is the part ``crop`` (start and stop in y and x).
     """
@@ -62,21 +63,28 @@ def _final(folder: str, structure: str, z: int) -> np.ndarray:
     return read_slices(f"{folder}/image.zarr/labels/{structure}/0", z, z + 1)[0]
 
 
-def _add_truth(score, folder, structure, refs, labelled, distance, plane, crop) -> None:
+def _add_truth(score, folder, structure, source, labelled, distance, plane, crop) -> None:
     """Add every slice that the user did not label: on the others the truth was given away."""
-    for ref in refs:
-        z, file, page = SliceRef(*ref)
+    source = LabelSource.of(source)
+    reader = LabelReader(source, plane, "truth", crop)
+    for ref in source.slices:
+        z = ref.z
         if z in labelled and not isinstance(score, CellScore):
             continue
-        true = read_slice(file, page, expect_shape=plane, kind="labels")
-        true = true[slice(*crop[0]), slice(*crop[1])]
+        true, known = reader.read(ref)
         if z in labelled:
             score.count(true)  # the size of a cell is that in the whole volume
         else:
+            found = _only_known(_final(folder, structure, z), known)
             if distance is None:
-                score.add(z, _final(folder, structure, z), true)
+                score.add(z, found, true)
             else:
-                score.add(z, _final(folder, structure, z), true, int(distance[z]))
+                score.add(z, found, true, int(distance[z]))
+
+
+def _only_known(labels: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """Labels (Y, X) with 0 where the truth does not say anything: pixels that are 0 in both count nowhere."""
+    return labels if known is None else np.where(known, labels, 0)
 
 
 def _given_slices(folder: str, structure: str, labelled: Sequence[int], split: Mapping[int, str]) -> list:
@@ -87,7 +95,8 @@ def _given_slices(folder: str, structure: str, labelled: Sequence[int], split: M
         for z in labelled:
             if split[z] == use:
                 with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
-                    score.add(z, _final(folder, structure, z), given.read(z))
+                    found = _only_known(_final(folder, structure, z), given.known(z))
+                    score.add(z, found, given.read(z))
         tables.append(score.rows())
     return tables
 
@@ -100,5 +109,6 @@ def _held_out_cells(folder: str, structure: str, holdouts: Mapping, downsample: 
             found = upsample_labels(carried.read(z), downsample, shape[1:])
         ends = [gap[end] for end in ("first", "last") if gap[f"{end}_given"]]
         with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+            found = _only_known(found, given.known(z))
             score.add(z, found, given.read(z), min(abs(z - end) for end in ends))
     return score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -12,12 +13,16 @@ from ultraseg.store import read_image
 from ultraseg.tiles import (
     Tiles,
     cell_targets,
+    cell_weights,
     cut_tiles,
     downsample_ids,
     downsample_image,
+    downsample_known,
     downsample_mask,
     tile_size,
 )
+
+log = logging.getLogger(__name__)
 
 
 def volume_tiles(
@@ -37,7 +42,7 @@ def volume_tiles(
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
-    A structure that is not labelled on a slice has weight 0 there.
+    A structure that is not labelled on a slice, or on a part of it, has weight 0 there.
     """
     for z, use in split.items():
         if use == "test":
@@ -50,21 +55,24 @@ def volume_tiles(
         )
         targets, weights = [], []
         for structure, kind in kinds.items():
-            known = z in labelled[structure]
-            channels = 2 if kind == "cells" else 1
-            weights += [known] * channels
-            if known:
+            if z in labelled[structure]:
                 with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
-                    targets += _targets(given.read(z), kind, downsample, boundary_width)
+                    target, weight = _targets(given.read(z), given.known(z), kind, downsample, boundary_width)
             else:
-                targets += [np.zeros(image.shape[1:], np.uint8)] * channels
+                target = [np.zeros(image.shape[1:], np.uint8)] * (2 if kind == "cells" else 1)
+                weight = [np.zeros(image.shape[1:], bool)] * len(target)
+            targets += target
+            weights += weight
+        if not any(weight.any() for weight in weights):
+            log.warning("%s: the labelled part of slice %d is too small to train on", volume, z)
+            continue
         yield (
             use,
             volume,
             cut_tiles(
                 image,
                 np.stack(targets),
-                np.array(weights),
+                np.stack(weights),
                 z=z,
                 tile=tile_size(image.shape[1:], tile),
                 tiles_per_slice=tiles_per_slice,
@@ -73,8 +81,17 @@ def volume_tiles(
         )
 
 
-def _targets(labels: np.ndarray, kind: str, downsample: int, boundary_width: int) -> list[np.ndarray]:
+def _targets(
+    labels: np.ndarray, known: np.ndarray | None, kind: str, downsample: int, boundary_width: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Targets (uint8) and where they hold (bool) of the channels of one structure, at the network's scale."""
+    small = None if known is None else downsample_known(known, downsample)
     if kind != "cells":
-        return [downsample_mask(labels, downsample)]
-    masks = cell_targets(downsample_ids(labels, downsample), boundary_width)
-    return [mask.astype(np.uint8) * 255 for mask in masks]
+        target = downsample_mask(labels, downsample)
+        if small is None:
+            return [target], [np.ones(target.shape, bool)]
+        # Turned and scaled crops mix each pixel with its neighbours: these must be known as well.
+        return [target], [cell_weights(np.zeros(target.shape, bool), small)]
+    masks = cell_targets(downsample_ids(labels, downsample), boundary_width, small)
+    holds = np.ones(masks[0].shape, bool) if small is None else cell_weights(masks[1], small, boundary_width)
+    return [mask.astype(np.uint8) * 255 for mask in masks], [holds, holds]

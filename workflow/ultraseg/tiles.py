@@ -45,19 +45,43 @@ def downsample_ids(ids: np.ndarray, d: int) -> np.ndarray:
     return ids if d == 1 else block_modes(ids, (d, d))
 
 
-def cell_targets(ids: np.ndarray, width: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def downsample_known(known: np.ndarray, d: int) -> np.ndarray:
+    """Blocks of d x d pixels all of which are known; bool (y, x) in and out."""
+    return downsample_mask(~known, d) == 0
+
+
+def cell_targets(
+    ids: np.ndarray, width: int = 1, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Masks (interior, boundary) of a slice (y, x) of cell ids, 0 = no cell.
 
     Boundary is every pixel within ``width`` pixels of another id, background included; interior is the rest of
-    the cells. The edge of the slice is no boundary.
+    the cells. The edge of the slice is no boundary, and neither is that of the part that is ``known`` (bool).
     """
     small, _ = fastremap.renumber(np.ascontiguousarray(ids), preserve_zero=True)
-    small = small.astype(
-        np.float32
-    )  # cv2's morphology takes no int32; exact up to 16 million cells in a slice
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
-    boundary = cv2.dilate(small, kernel) != cv2.erode(small, kernel)
+    # cv2's morphology takes no int32; exact up to 16 million cells in a slice
+    lowest = highest = small.astype(np.float32)
+    if known is not None:
+        # What is unknown is neither the highest nor the lowest id anywhere, so that it makes no edge.
+        lowest, highest = np.where(known, lowest, np.inf), np.where(known, highest, -np.inf)
+    kernel = _disk(width)
+    boundary = cv2.dilate(highest.astype(np.float32), kernel) != cv2.erode(lowest.astype(np.float32), kernel)
+    if known is not None:
+        boundary &= known
     return (small > 0) & ~boundary, boundary
+
+
+def cell_weights(boundary: np.ndarray, known: np.ndarray, width: int = 1) -> np.ndarray:
+    """Where the targets of ``cell_targets`` hold, bool (y, x): an unknown pixel nearby may be another cell's.
+
+    A boundary found in the known part is one whatever lies in the unknown part.
+    """
+    near = cv2.dilate((~known).astype(np.uint8), _disk(width)) > 0
+    return known & (boundary | ~near)
+
+
+def _disk(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
 
 def normalise_slice(image: np.ndarray) -> np.ndarray:
@@ -117,8 +141,9 @@ def cut_tiles(
     """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
 
     ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
-    area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. With more than
-    ``tiles_per_slice`` places, half are those richest in rare structures, the others are drawn evenly.
+    area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing is
+    known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
+    others are drawn evenly.
     """
     if image.shape[1:] != target.shape[1:]:
         raise ValueError(f"image {image.shape[1:]} and label {target.shape[1:]} of slice {z} differ in size")
@@ -128,6 +153,8 @@ def cut_tiles(
     # Image, target and weight are one array from here on: they cannot be cut apart.
     stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
     corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
+    anything = stack[..., len(image) + len(target) :].any(axis=-1)
+    corners = [(y, x) for y, x in corners if anything[y : y + tile, x : x + tile].any()]
     corners = _choose(
         corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z])
     )

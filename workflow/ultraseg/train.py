@@ -71,10 +71,12 @@ class TileCrops(keras.utils.PyDataset):
 
 
 def _tile_chances(tiles: Tiles) -> np.ndarray:
-    """Chance of each tile: half of it even, half in proportion to its share of the rare structures."""
-    area = ((tiles.target > 127) & (tiles.weight > 0)).mean((1, 2))  # (tiles, structures)
+    """Chance of each tile: half of it by its labelled area, half in proportion to its share of rare structures."""
+    known = tiles.weight > 0
+    area = ((tiles.target > 127) & known).mean((1, 2))  # (tiles, structures)
     share = (area / np.maximum(area.sum(0), 1e-9)).sum(1)
-    even = np.full(len(tiles), 1 / len(tiles))
+    labelled = known.any(-1).mean((1, 2))
+    even = labelled / labelled.sum() if labelled.any() else np.full(len(tiles), 1 / len(tiles))
     return even if share.sum() == 0 else 0.5 * even + 0.5 * share / share.sum()
 
 

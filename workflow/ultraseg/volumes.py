@@ -14,12 +14,13 @@ from functools import cached_property
 
 from ultraseg.errors import UserError
 from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
+from ultraseg.label_sources import LabelSource, resolve_labels
 from ultraseg.phantom import TRUTH, phantom_files
 from ultraseg.roi import Roi, crop_source, resolve_roi, shift_source
 from ultraseg.slabs import Level, pyramid_levels, slab_count, slab_range, slabs_of
 from ultraseg.sources import resolve_image
 from ultraseg.stepping import Stepping, bridge_weights
-from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers, resolve_slices
+from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class Volume:
     voxel_size_nm: tuple[float, float, float]
     slab_depth: int
     stack: SliceSource
-    labels: dict[str, SliceSource]
-    truth: dict[str, SliceSource]
+    labels: dict[str, LabelSource]
+    truth: dict[str, LabelSource]
     full_shape: tuple[int, int, int]
     roi: Roi
     sampled: list[SliceRef]
@@ -138,12 +139,12 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
     if "phantom" in settings:
         return _phantom_volume(name, settings, config)
     where = f"volumes.{name}"
-    image = _resolve(settings["image"], config, f"{where}.image", "image", settings["missing_slices"])
+    image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
     from ultraseg.tiff import read_header  # NumPy and tifffile: only where there is a file to open
 
     header = read_header(image.slices[0].file)
     labels, truth = (
-        {s: _resolve(source, config, f"{where}.{key}.{s}", "labels") for s, source in settings[key].items()}
+        {s: _labels(source, config, f"{where}.{key}.{s}") for s, source in settings[key].items()}
         for key in ("labels", "truth")
     )
     _point_out_numbering(where, settings, image, labels)
@@ -161,7 +162,7 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
 
 
 def _point_out_numbering(
-    where: str, settings: dict, image: SliceSource, labels: dict[str, SliceSource]
+    where: str, settings: dict, image: SliceSource, labels: dict[str, LabelSource]
 ) -> None:
     for structure, source in settings["labels"].items():
         unsaid = isinstance(source, str) or "first_slice_number" not in source
@@ -263,7 +264,7 @@ def _check_bad(where: str, image: SliceSource, declared: list[int]) -> None:
         raise UserError(f"{where}: all {n} slices are bad or missing", "Leave at least one good slice.")
 
 
-def _without_bad(where: str, image: SliceSource, declared: list[int], source: SliceSource) -> SliceSource:
+def _without_bad(where: str, image: SliceSource, declared: list[int], source: LabelSource) -> LabelSource:
     """The labels of a structure but for those on slices that are declared bad; UserError for missing slices."""
     lost = [ref for ref in source.slices if ref.z in image.missing]
     if lost:
@@ -288,18 +289,26 @@ def _without_bad(where: str, image: SliceSource, declared: list[int], source: Sl
     return replace(source, slices=kept)
 
 
-def _resolve(
-    source: str | dict, config: dict, where: str, kind: str, missing_slices: str = "error"
-) -> SliceSource:
-    source = {"path": source} if isinstance(source, str) else source
-    path = os.path.expanduser(source["path"])
-    path = os.path.normpath(os.path.join(os.path.expanduser(config["data_root"]), path))
+def _image(path: str, config: dict, where: str, missing_slices: str) -> SliceSource:
     try:
-        if kind == "image":
-            return resolve_image(path, missing_slices)
-        return resolve_slices(path, source.get("first_slice_number", 0), source.get("slices"), kind)
+        return resolve_image(_located(path, config), missing_slices)
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
+
+
+def _labels(source: str | dict, config: dict, where: str) -> LabelSource:
+    def locate(path: str) -> str:
+        return _located(path, config)
+
+    try:
+        return resolve_labels(source, locate)
+    except UserError as error:
+        raise UserError(f"{where}: {error.problem}", error.cure) from None
+
+
+def _located(path: str, config: dict) -> str:
+    path = os.path.join(os.path.expanduser(config["data_root"]), os.path.expanduser(path))
+    return os.path.normpath(path)
 
 
 def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
@@ -315,11 +324,11 @@ def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
                 f"volumes.{name}: a phantom has no '{structure}'", f"Choose among {', '.join(TRUTH[:-1])}."
             )
         refs = zip(labelled, files[f"labels/{structure}"], strict=True)
-        labels[structure] = SliceSource(tuple(SliceRef(z, file, None) for z, file in refs))
+        labels[structure] = LabelSource(tuple(SliceRef(z, file, None) for z, file in refs))
     truth = {}
     for structure, file in zip(TRUTH, files["truth"], strict=True):
         if structure in structures or structure == "protrusions":
-            truth[structure] = SliceSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
+            truth[structure] = LabelSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
     image = SliceSource(tuple(SliceRef(z, file, None) for z, file in enumerate(files["image"])))
     found = phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]}
     return _make(name, settings, config, shape, "uint8", image, labels, truth, found)
