@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from ultraseg.network import build_network, network_stride
+from ultraseg.network import build_network, in_precision, network_stride
 
 
 def test_paper_network_has_the_papers_size():
@@ -31,3 +31,26 @@ def test_no_strided_1x1_convolution():
 def test_unknown_architecture_names_the_known_ones():
     with pytest.raises(ValueError, match="resunet_paper"):
         build_network("unet", 1, 1)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_keeps_weights_and_probabilities_in_full(precision):
+    model = build_network("resunet", 1, 2, filters=(4, 8), precision=precision)
+    assert model.get_layer("stem_conv").compute_dtype == precision.removeprefix("mixed_")
+    assert {str(w.dtype) for w in model.weights} == {"float32"}
+    last = model.get_layer("probability")
+    assert last.compute_dtype == "float32" and np.asarray(model(np.ones((1, 8, 8, 1)))).dtype == np.float32
+    # The choice is that network's alone.
+    assert build_network("resunet", 1, 2, filters=(4, 8)).get_layer("stem_conv").compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("architecture", ["resunet", "resunet_paper"])
+def test_another_precision_is_the_same_network(architecture):
+    model = build_network(architecture, 1, 2, filters=(4, 6, 8))
+    rng = np.random.default_rng(0)
+    model.set_weights([w + rng.normal(0, 0.1, w.shape) if w.ndim == 4 else w for w in model.get_weights()])
+    image = rng.integers(0, 255, (2, 32, 32, 1)).astype(np.float32)
+    full = np.asarray(model.predict_on_batch(image))
+    half = np.asarray(in_precision(model, "mixed_float16").predict_on_batch(image))
+    difference = np.abs(half - full)
+    assert full.std() > 0.01 and 0 < difference.mean() < 0.002 and difference.max() < 0.1

@@ -10,7 +10,7 @@ from ultraseg.provenance import PACKAGE, code_version, imported_modules
 
 WORKFLOW = PACKAGE.parent
 # Around the numbers, not in them. The card only writes down what training found: not worth training anew.
-PLUMBING = {"job", "errors", "files", "threads", "store"}
+PLUMBING = {"job", "errors", "files", "devices", "store"}
 WORDS = {"train.py": {"card"}}
 
 BASE = '''"""Doc of the module."""

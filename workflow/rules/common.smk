@@ -17,8 +17,8 @@ except UserError as error:
 ASKS = Asks(PLAN)
 LEVELS = range(CONFIG["pyramid_levels"])
 DEVICE = CONFIG["device"]
-# Jobs on a GPU ask for one; SLURM gives no device to the others.
-GPUS = 1 if DEVICE == "gpu" else 0
+# Training asks for the GPUs of the configuration, a prediction for one; SLURM gives no device to the others.
+GPUS = CONFIG["gpus"] if DEVICE == "gpu" else 0
 
 
 wildcard_constraints:

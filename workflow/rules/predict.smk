@@ -5,7 +5,9 @@ rule predict:
         images=ASKS.predict,
         array="results/{volume}/work/probability/{network}/zarr.json",
     output:
-        "results/{volume}/work/probability/{network}/c/{slab}/0/0/0",
+        slab="results/{volume}/work/probability/{network}/c/{slab}/0/0/0",
+        # What it was computed on; nothing reads it.
+        device="results/{volume}/work/devices/{network}/{slab}.json",
     log:
         "logs/predict/{volume}/{network}/{slab}.log",
     benchmark:
@@ -14,7 +16,7 @@ rule predict:
         "../../envs/workflow.yaml"
     threads: 2
     resources:
-        gpu=GPUS,
+        gpu=min(GPUS, 1),
         mem_mb=lambda wc, attempt: attempt
         * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
         runtime=lambda wc, attempt: 120 * attempt,
@@ -23,6 +25,7 @@ rule predict:
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         device=DEVICE,
-        code=code_version("predict", "slices"),
+        mixed_precision=CONFIG["mixed_precision"] if DEVICE == "gpu" else False,
+        code=code_version("predict", "precision", "slices"),
     script:
         "../scripts/predict.py"

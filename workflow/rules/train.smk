@@ -16,6 +16,8 @@ rule train:
     threads: 8
     resources:
         gpu=GPUS,
+        # All its GPUs on one node.
+        nodes=1,
         mem_mb=lambda wc, attempt: 8000 * attempt,
         runtime=lambda wc, attempt: 480 * attempt,
     params:
@@ -30,6 +32,8 @@ rule train:
         about=lambda wc: PLAN.about_network(wc.network),
         checkpoint="results/models/checkpoints/{network}",
         device=DEVICE,
-        code=code_version("train"),
+        gpus=max(GPUS, 1),
+        mixed_precision=CONFIG["mixed_precision"],
+        code=code_version("train", "precision"),
     script:
         "../scripts/train.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +12,11 @@ from ultraseg.errors import UserError
 from ultraseg.files import write_table, write_text
 
 
-def write_card(file: str, history_file: str, result, about: dict, settings: dict, device: str) -> None:
-    """Write the card (JSON) and the history (CSV, one row per epoch) of a ``train.TrainResult``."""
+def write_card(file: str, history_file: str, result, about: dict, settings: dict, device: dict) -> None:
+    """Write the card (JSON) and the history (CSV, one row per epoch) of a ``train.TrainResult``.
+
+    ``device`` is the record of what it was trained on, see ``devices.Device``.
+    """
     card = about | {
         "channels": result.channels,
         "thresholds": {name: value / 255 for name, value in result.thresholds.items()},
@@ -25,7 +27,6 @@ def write_card(file: str, history_file: str, result, about: dict, settings: dict
         "parameters": result.parameters,
         "settings": settings,
         "device": device,
-        "processor": platform.processor() or platform.machine(),
         "versions": {name: version(name) for name in ("keras", "numpy", "h5py")},
     }
     write_text(file, json.dumps(card, indent=2, default=list))

@@ -122,6 +122,8 @@ def _cross_checks(config: dict):
                     yield f"networks.{name}.{key}: {_unknown(volume, volumes)}"
         if network["overlap"] >= network["predict_tile"]:
             yield f"networks.{name}.overlap: {network['overlap']} is not below predict_tile"
+        if config["device"] == "gpu" and network["batch"] % config["gpus"]:
+            yield f"networks.{name}.batch: {network['batch']} crops cannot be spread over {config['gpus']} GPUs evenly"
         if network["crop"] > network["tile"]:
             yield f"networks.{name}.crop: {network['crop']} is larger than tile {network['tile']}"
     for structure in structures:

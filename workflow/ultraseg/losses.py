@@ -19,16 +19,35 @@ def _unpack(truth, probability):
     return truth[..., :k], truth[..., k:], ops.cast(probability, "float32")
 
 
+def _replica():
+    """TensorFlow's context of one of several devices that share a batch; None where the batch is seen whole."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
+
+
+def _sum(values):
+    """Sum over the batch's pixels per channel, on all devices that share the batch."""
+    total, replica = ops.sum(values, axis=(0, 1, 2)), _replica()
+    return total if replica is None else replica.all_reduce("SUM", total)
+
+
 def _mean_of_known(per_channel, weight_sum):
-    """Mean over the channels that have any label in the batch; zero when none has."""
-    known = ops.cast(weight_sum > 0, "float32")
-    return ops.sum(per_channel * known) / ops.maximum(ops.sum(known), 1.0)
+    """Mean over the channels that have any label in the batch; zero when none has.
+
+    Each of several devices returns its share, as Keras adds their losses up.
+    """
+    known, replica = ops.cast(weight_sum > 0, "float32"), _replica()
+    mean = ops.sum(per_channel * known) / ops.maximum(ops.sum(known), 1.0)
+    return mean if replica is None else mean / replica.num_replicas_in_sync
 
 
 def _dice_per_channel(target, weight, probability, smooth: float):
-    axes = (0, 1, 2)
-    overlap = ops.sum(weight * target * probability, axis=axes)
-    total = ops.sum(weight * (target + probability), axis=axes)
+    overlap = _sum(weight * target * probability)
+    total = _sum(weight * (target + probability))
     return 1.0 - (2.0 * overlap + smooth) / (total + smooth)
 
 
@@ -36,16 +55,16 @@ def soft_dice(truth, probability):
     """The paper's loss: one minus soft Dice over the batch, mean over the labelled channels."""
     target, weight, probability = _unpack(truth, probability)
     dice = _dice_per_channel(target, weight, probability, 1.0)
-    return _mean_of_known(dice, ops.sum(weight, axis=(0, 1, 2)))
+    return _mean_of_known(dice, _sum(weight))
 
 
 def dice_cross_entropy(truth, probability):
     """Soft Dice plus cross-entropy, each a mean over labelled pixels, then over the labelled channels."""
     target, weight, probability = _unpack(truth, probability)
-    weight_sum = ops.sum(weight, axis=(0, 1, 2))
+    weight_sum = _sum(weight)
     p = ops.clip(probability, 1e-6, 1.0 - 1e-6)
     entropy = -(target * ops.log(p) + (1.0 - target) * ops.log(1.0 - p))
-    entropy = ops.sum(weight * entropy, axis=(0, 1, 2)) / ops.maximum(weight_sum, 1.0)
+    entropy = _sum(weight * entropy) / ops.maximum(weight_sum, 1.0)
     # Ten pixels: an empty batch with few false positives is not a Dice of zero.
     return _mean_of_known(entropy + _dice_per_channel(target, weight, probability, 10.0), weight_sum)
 

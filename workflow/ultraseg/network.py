@@ -21,20 +21,42 @@ def build_network(
     filters: Sequence[int] | None = None,
     size: int | None = None,
     batch: int | None = None,
+    precision: str = "float32",
 ) -> keras.Model:
     """Build a network by name: 'resunet' (slim, the default) or 'resunet_paper' (Machireddy et al. 2023).
 
     Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``network_stride``.
     Output: probabilities (batch, y, x, output_channels). ``size`` and ``batch`` fix the input's shape.
+    ``precision`` is Keras' dtype policy; weights and the probabilities are float32 in all of them.
     """
     if architecture not in FILTERS:
         raise ValueError(f"unknown architecture {architecture!r}; known are {sorted(FILTERS)}")
     filters = tuple(filters or FILTERS[architecture])
-    image = keras.Input((size, size, input_channels), batch_size=batch, name="image")
     body = _resunet if architecture == "resunet" else _resunet_paper
-    x = body(image, filters)
-    probability = layers.Conv2D(output_channels, 1, activation="sigmoid", name="probability")(x)
-    return keras.Model(image, probability, name=architecture)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        image = keras.Input((size, size, input_channels), batch_size=batch, name="image")
+        x = body(image, filters)
+        probability = layers.Conv2D(
+            output_channels, 1, activation="sigmoid", dtype="float32", name="probability"
+        )(x)
+        return keras.Model(image, probability, name=architecture)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def in_precision(model: keras.Model, precision: str) -> keras.Model:
+    """A copy of a network that computes in another precision; its last layer stays float32."""
+
+    def copy(layer):
+        settings = layer.get_config()
+        last = layer.name == model.layers[-1].name
+        return type(layer).from_config(settings | {"dtype": "float32" if last else precision})
+
+    changed = keras.models.clone_model(model, clone_function=copy)
+    changed.set_weights(model.get_weights())
+    return changed
 
 
 def network_stride(architecture: str, filters: Sequence[int] | None = None) -> int:

@@ -29,8 +29,13 @@ class Predictor:
     output_channels: int
 
 
-def load_predictor(path, threads: int = 1, device: str = "cpu", batch: int | None = None) -> Predictor:
-    """Load a ``.tflite`` file (LiteRT, CPU) or a ``.keras`` file (CPU or GPU); ``batch`` is for Keras only."""
+def load_predictor(
+    path, threads: int = 1, device: str = "cpu", batch: int | None = None, precision: str = "float32"
+) -> Predictor:
+    """Load a ``.tflite`` file (LiteRT, CPU) or a ``.keras`` file (CPU or GPU).
+
+    ``batch`` and ``precision`` (Keras' dtype policy) are for Keras only.
+    """
     path = Path(path)
     if device not in ("cpu", "gpu"):
         raise ValueError(f"device is 'cpu' or 'gpu', not {device!r}")
@@ -38,7 +43,7 @@ def load_predictor(path, threads: int = 1, device: str = "cpu", batch: int | Non
         if device == "gpu":
             raise UserError(f"{path.name} runs on the CPU only", cure="use the .keras file on a GPU")
         return _load_litert(path, threads)
-    return _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1))
+    return _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1), precision)
 
 
 def _load_litert(path: Path, threads: int) -> Predictor:
@@ -57,16 +62,25 @@ def _load_litert(path: Path, threads: int) -> Predictor:
     return Predictor(run, batch, tile, channels, int(result["shape"][-1]))
 
 
-def _load_keras(path: Path, threads: int, device: str, batch: int) -> Predictor:
+def _load_keras(path: Path, threads: int, device: str, batch: int, precision: str) -> Predictor:
     import keras
+
+    from ultraseg.network import in_precision
 
     if keras.backend.backend() == "tensorflow":
         _set_up_tensorflow(threads, device)
     model = keras.saving.load_model(path, compile=False)
+    model = model if precision == "float32" else in_precision(model, precision)
     model.compile(jit_compile=device == "gpu")
 
     def run(images: np.ndarray) -> np.ndarray:
-        return np.asarray(model.predict_on_batch(images))
+        probability = np.asarray(model.predict_on_batch(images))
+        if not np.isfinite(probability).all():
+            raise UserError(
+                f"{path.name} gives values that are no numbers in {precision}",
+                "set `mixed_precision: false` in the configuration",
+            )
+        return probability
 
     return Predictor(run, batch, model.input_shape[1], model.input_shape[-1], model.output_shape[-1])
 

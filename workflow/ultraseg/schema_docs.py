@@ -128,7 +128,7 @@ def _default(node: dict, required: bool) -> str:
 
 def _bounds(node: dict) -> str:
     if "enum" in node:
-        return ", ".join(map(str, node["enum"]))
+        return ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in node["enum"])
     if "propertyNames" in node:
         return f"names match {node['propertyNames']['pattern']}"
     if node.get("type") == "array":

@@ -8,7 +8,8 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -49,7 +50,9 @@ class TileCrops(keras.utils.PyDataset):
     """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
 
     def __init__(self, tiles: Tiles, settings: dict, epoch: int):
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
+        # Spread over several devices, Keras starts its workers twice and mixes the order of the batches.
+        workers = 2 if settings["devices"] == 1 else 1
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=6)
         self.tiles, self.settings, self.epoch = tiles, settings, epoch
         self.augmentation = Augmentation(**settings["augmentation"])
         self.chance = _tile_chances(tiles)
@@ -98,6 +101,9 @@ def train_network(
     validation_tiles: int = 24,
     max_minutes: float | None = None,
     seed: int = 0,
+    precision: str = "float32",
+    devices: int = 1,
+    scope: Callable[[], AbstractContextManager] = nullcontext,
     code: str = "",
 ) -> TrainResult:
     """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
@@ -105,7 +111,8 @@ def train_network(
     The learning rate falls along a cosine over ``epochs``, or over ``max_minutes`` of training when that is
     sooner. The weights of the epoch with the best mean validation Dice are kept (of the last one where
     nothing is labelled for validation). ``code`` is the version of the code: a checkpoint of another one is
-    not continued.
+    not continued. ``precision`` is that of a training that begins; with several ``devices`` ``scope`` spreads each
+    batch over them, and their batch norms share statistics, so that the batch means what it means on one device.
     """
     settings = dict(
         architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
@@ -117,14 +124,18 @@ def train_network(
     held, _ = read_tiles(tiles_file, "validation")
     _check(tiles, channels, settings)
     folder = Path(checkpoint_folder)
-    state, model = _load_state(folder, _fingerprint(tiles_file, settings | {"code": code}))
-    if model is None:
-        keras.utils.set_random_seed(seed)
-        model = build_network(architecture, tiles.image.shape[-1], len(channels), filters=filters)
-        model.compile(_optimizer(settings), loss_by_name(loss), jit_compile=False)
+    with scope():
+        state, model = _load_state(folder, _fingerprint(tiles_file, settings | {"code": code}))
+        if model is None:
+            keras.utils.set_random_seed(seed)
+            model = build_network(
+                architecture, tiles.image.shape[-1], len(channels), filters=filters, precision=precision
+            )
+            model.compile(_optimizer(settings), loss_by_name(loss), jit_compile=False)
+    _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
-        _run_epoch(model, tiles, held, channels, settings, state)
+        _run_epoch(model, tiles, held, channels, settings | {"devices": devices}, state)
         _save_state(folder, state, model)
     model.load_weights(folder / state["best_weights"])
     rows = state["best"]
@@ -134,6 +145,13 @@ def train_network(
     )  # fmt: skip
 
 
+def _share_statistics(model: keras.Model, devices: int) -> None:
+    # JAX shares them anyway, as it sees one batch.
+    for layer in model.layers if keras.backend.backend() == "tensorflow" else []:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = devices > 1
+
+
 def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, state: dict) -> None:
     start, epoch = time.monotonic(), state["epoch"]
     model.optimizer.learning_rate = s["learning_rate"] * _rate(_progress(state, s))
@@ -141,7 +159,9 @@ def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, s
     row = {"epoch": epoch + 1, "loss": float(fit.history["loss"][0])}
     if not math.isfinite(row["loss"]):
         raise UserError(f"the loss became {row['loss']} in epoch {epoch + 1}", cure="lower learning_rate")
-    thresholds, dice, row["val_loss"] = validate(model, held, channels, s["loss"], s["validation_tiles"])
+    thresholds, dice, row["val_loss"] = validate(
+        model, held, channels, s["loss"], s["validation_tiles"], s["devices"]
+    )
     row |= {f"dice_{name}": value for name, value in dice.items()}
     known = [value for value in dice.values() if value is not None]
     score = sum(known) / len(known) if known else None
@@ -197,7 +217,7 @@ def _check(tiles: Tiles, channels: list[str], s: dict) -> None:
 
 # ---------------------------------------------------------------- validation
 def validate(
-    model: keras.Model, tiles: Tiles, channels: list[str], loss: str, most: int = 24
+    model: keras.Model, tiles: Tiles, channels: list[str], loss: str, most: int = 24, devices: int = 1
 ) -> tuple[dict[str, int], dict[str, float | None], float | None]:
     """Best threshold (0-255) and Dice of each channel, and the loss, over up to ``most`` tiles spread evenly."""
     rows = np.unique(np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)) if len(tiles) else []
@@ -205,7 +225,8 @@ def validate(
     losses = []
     for i in rows:
         image, target, weight = (a[i : i + 1] for a in (tiles.image, tiles.target, tiles.weight))
-        p = np.asarray(model.predict_on_batch(image.astype(np.float32)))
+        # A network on several devices wants a tile for each of them, and returns as many or more.
+        p = np.asarray(model.predict_on_batch(np.repeat(image.astype(np.float32), devices, axis=0)))[:1]
         losses.append(float(loss_by_name(loss)(pack(target, weight), p)))
         for k in range(len(channels)):
             known = weight[..., k] > 0
