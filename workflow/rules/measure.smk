@@ -1,9 +1,10 @@
-# measure: final labels -> sums per slab -> tables of cells, organelles and protrusions in micrometres.
+# measure: final labels -> sums per slab -> tables of cells, contacts, organelles and protrusions in micrometres.
 rule measure_slab:
     input:
         ASKS.measure_slab,
     output:
         labels="results/{volume}/work/measures/{slab}.labels.parquet",
+        contacts="results/{volume}/work/measures/{slab}.contacts.parquet",
         joint="results/{volume}/work/measures/{slab}.joint.parquet",
     log:
         "logs/measure_slab/{volume}/{slab}.log",
@@ -17,6 +18,7 @@ rule measure_slab:
     params:
         structures=lambda wc: PLAN.structures_in(wc.volume),
         within=lambda wc: PLAN.containers_in(wc.volume),
+        touching=lambda wc: [s for s in PLAN.structures_in(wc.volume) if s == PLAN.cells],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         code=code_version("measure_slab"),
@@ -28,11 +30,12 @@ rule measure:
     input:
         unpack(ASKS.link_tables),
         labels=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.labels.parquet"),
+        contacts=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.contacts.parquet"),
         joint=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.joint.parquet"),
     output:
         expand(
             "results/{{volume}}/tables/{table}.{kind}",
-            table=["cells", "organelles", "protrusions"],
+            table=["cells", "contacts", "organelles", "protrusions"],
             kind=["csv", "parquet"],
         ),
     log:

@@ -5,11 +5,13 @@ from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.measure import merge_measures
 
+MEASURES = ("labels", "contacts", "joint")
+
 with job(snakemake) as log:
     p, given = snakemake.params, snakemake.input
+    parts = zip(*(given[name] for name in MEASURES), strict=True)
     partials = [
-        {"labels": pd.read_parquet(labels), "joint": pd.read_parquet(joint)}
-        for labels, joint in zip(given.labels, given.joint, strict=True)
+        {name: pd.read_parquet(file) for name, file in zip(MEASURES, files, strict=True)} for files in parts
     ]
     linked = "nodes" in given.keys()
     tables = merge_measures(

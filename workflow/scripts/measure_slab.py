@@ -2,7 +2,7 @@
 
 from ultraseg.files import write_table
 from ultraseg.job import job
-from ultraseg.measure_slab import add_joints, add_labels, measure_slab
+from ultraseg.measure_slab import add_partials, measure_slab
 from ultraseg.store import read_slices
 
 with job(snakemake) as log:
@@ -16,11 +16,13 @@ with job(snakemake) as log:
     for z in range(*p.slab):
         following = labels_at(z + 1)
         faces = {s: values[0] for s, values in following.items()} if following else None
-        partials.append(measure_slab(here, z, following=faces, within=[s for s in p.within.values() if s]))
+        partials.append(
+            measure_slab(
+                here, z, following=faces, within=[s for s in p.within.values() if s], touching=p.touching
+            )
+        )
         here = following
-    labels, joint = (
-        add([part[key] for part in partials]) for key, add in (("labels", add_labels), ("joint", add_joints))
-    )
-    write_table(snakemake.output.labels, labels)
-    write_table(snakemake.output.joint, joint)
-    log.info("%d objects", len(labels))
+    measures = add_partials(partials)
+    for name, table in measures.items():
+        write_table(snakemake.output[name], table)
+    log.info("%d objects", len(measures["labels"]))
