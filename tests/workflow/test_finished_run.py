@@ -102,6 +102,24 @@ def test_organelle_table_counts_the_voxels_of_the_labels(volume):
     assert table["voxels"].tolist() == counts.tolist()
 
 
+def test_cells_touch_where_their_voxels_do(volume, cells):
+    table = pd.read_csv(volume / "tables/contacts.csv")
+    pairs = set()
+    for axis in range(3):
+        a, b = np.moveaxis(cells, axis, 0)[:-1], np.moveaxis(cells, axis, 0)[1:]
+        meet = (a != b) & (a > 0) & (b > 0)
+        pairs |= {(min(p), max(p)) for p in zip(a[meet].tolist(), b[meet].tolist(), strict=True)}
+    assert len(pairs) > 3
+    assert set(zip(table["cell"], table["neighbour"], strict=True)) == pairs
+
+
+def test_organelles_lie_within_their_cells(volume):
+    table = pd.read_csv(volume / "tables/organelles.csv")
+    inside = table[table["cell"] > 0]
+    assert len(inside) and inside["membrane_distance_um"].between(0, 1).all()
+    assert table.loc[table["cell"] == 0, "membrane_distance_um"].isna().all()
+
+
 def test_csv_and_parquet_hold_the_same_tables(volume):
     for name in ("cells", "organelles", "protrusions", "links"):
         text, binary = (

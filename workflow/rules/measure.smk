@@ -29,6 +29,7 @@ rule measure_slab:
 rule measure:
     input:
         unpack(ASKS.link_tables),
+        unpack(ASKS.measured_level),
         labels=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.labels.parquet"),
         contacts=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.contacts.parquet"),
         joint=lambda wc: ASKS.all_slabs(wc, "work/measures/{slab}.joint.parquet"),
@@ -52,6 +53,8 @@ rule measure:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
-        code=code_version("measure"),
+        level=lambda wc: PLAN.volumes[wc.volume].measure_level,
+        factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
+        code=code_version("measure", "distances", "store"),
     script:
         "../scripts/measure.py"

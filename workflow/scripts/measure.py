@@ -1,11 +1,18 @@
 """Add the measures of all slabs up to tables."""
 
 import pandas as pd
+from ultraseg.distances import organelle_distances
 from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.measure import merge_measures
+from ultraseg.store import read_slices, shape_of
 
 MEASURES = ("labels", "contacts", "joint")
+
+
+def read_whole(array: str):
+    return read_slices(array, 0, shape_of(array)[0])
+
 
 with job(snakemake) as log:
     p, given = snakemake.params, snakemake.input
@@ -26,6 +33,14 @@ with job(snakemake) as log:
         pieces=pd.read_parquet(given.nodes) if linked else None,
         cell_downsample=p.cell_downsample,
     )
+    group = f"results/{snakemake.wildcards.volume}/image.zarr/labels"
+    coarse = {role: read_whole(f"{group}/{name}/{p.level}") for role, name in p.containers.items() if name}
+    spacing = [size * factor / 1000 for size, factor in zip(p.voxel_size_nm, p.factor, strict=True)]
+    objects = tables["organelles"]
+    distances = organelle_distances(
+        objects, coarse.get("cell"), coarse.get("nucleus"), spacing, p.containers["nucleus"]
+    )
+    tables["organelles"] = objects.join(distances)
     for file in snakemake.output:
         write_table(file, tables[file.rsplit("/", 1)[1].split(".")[0]])
     log.info("rows: %s", {name: len(table) for name, table in tables.items()})

@@ -150,6 +150,15 @@ class Asks:
         folder = f"{self.plan.volumes[wc.volume].folder}/work/link"
         return {"nodes": f"{folder}/nodes.parquet", "protrusions": f"{folder}/protrusions.parquet"}
 
+    def measured_level(self, wc) -> dict[str, list[str]]:
+        """Cells and nuclei at the pyramid level that distances are measured on, as far as there are any."""
+        v, found = self.plan.volumes[wc.volume], {}
+        for role, structure in self.plan.containers_in(wc.volume).items():
+            if structure:
+                array = f"image.zarr/labels/{structure}/{v.measure_level}"
+                found[f"coarse_{role}"] = self.array(wc.volume, array, v.slabs)
+        return found
+
     def given_labels(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
         return [f"{v.folder}/work/labels/{s}.h5" for s in self.plan.structures_in(wc.volume) if s in v.labels]

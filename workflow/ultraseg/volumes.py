@@ -7,6 +7,7 @@ multi-page files.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers
 log = logging.getLogger(__name__)
 
 RESULTS = "results"
+MEASURED_VOXELS = 2**26  # labels of this many voxels and their distances take about 1 GB
 
 
 @dataclass
@@ -106,6 +108,12 @@ class Volume:
     @cached_property
     def levels(self) -> list[Level]:
         return pyramid_levels(self.shape, self.voxel_size_nm, self.slab_depth, self.pyramid_levels)
+
+    @property
+    def measure_level(self) -> int:
+        """The finest pyramid level that is held in memory whole: what distances are measured on."""
+        fits = [i for i, level in enumerate(self.levels) if math.prod(level.shape) <= MEASURED_VOXELS]
+        return fits[0] if fits else len(self.levels) - 1
 
     @property
     def view_level(self) -> int:
