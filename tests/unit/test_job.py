@@ -107,10 +107,15 @@ def test_a_full_disk_is_a_message_and_not_a_traceback(snakemake, capsys):
         raise OSError(errno.ENOSPC, "No space left on device", "results/a/slab")
     assert caught.value.code == 1
     shown = capsys.readouterr().err
-    assert "results/a/slab: No space left on device" in shown and "MB free" in shown and "Cure:" in shown
+    assert f"{snakemake.output[0]}: the disk is full" in shown and "MB free" in shown and "Cure:" in shown
     assert "Traceback" not in shown
-    with pytest.raises(OSError), job(snakemake):
-        raise OSError(errno.EIO, "Input/output error", "results/a/slab")
+
+
+def test_a_job_whose_log_finds_no_room_still_runs_and_speaks(snakemake, tmp_path, capsys):
+    snakemake.log = [str(tmp_path / "missing/job.log")]
+    with pytest.raises(SystemExit), job(snakemake):
+        raise UserError("a.tif: is empty", "Copy it again.")
+    assert "a.tif: is empty" in capsys.readouterr().err
 
 
 def test_only_warnings_reach_the_screen(snakemake, capsys):

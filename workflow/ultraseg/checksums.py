@@ -24,7 +24,9 @@ def checksum(file: str | os.PathLike) -> str:
 
 def record_file(rule: str, wildcards: Mapping[str, str], folder: str = FOLDER) -> Path:
     """Where the record of a job lies: <folder>/<rule>/<value of each wildcard>.json."""
-    return Path(folder, rule, *[*map(str, wildcards.values())] or ["job"]).with_suffix(".json")
+    # Snakemake's wildcards have items() but no values().
+    *folders, name = [str(value) for _, value in wildcards.items()] or ["job"]
+    return Path(folder, rule, *folders, f"{name}.json")
 
 
 def drop_record(rule: str, wildcards: Mapping[str, str], folder: str = FOLDER) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
-import shutil
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 from ultraseg.checksums import drop_record, write_record
 from ultraseg.errors import UserError
 from ultraseg.files import remove_parts
+from ultraseg.system_errors import explain_system_error
 
 log = logging.getLogger("ultraseg")
 
@@ -21,9 +19,7 @@ log = logging.getLogger("ultraseg")
 @contextmanager
 def job(snakemake):
     """Run the body of a script as a job of Snakemake; a UserError ends it with its message alone."""
-    handlers = [logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler(sys.stderr)]
-    # Training takes longest: its epochs are progress to watch. The other jobs are short, and Snakemake counts them.
-    handlers[1].setLevel(logging.INFO if snakemake.rule == "train" else logging.WARNING)
+    handlers = _handlers(snakemake)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
     )
@@ -44,30 +40,28 @@ def job(snakemake):
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        explained = explain_system_error(error, snakemake.output)
+        if explained is None:
             log.exception("%s failed", snakemake.rule)
             raise
-        log.error("%s: %s", snakemake.rule, _disk_full(error, snakemake.output))
+        log.error("%s: %s", snakemake.rule, explained)
         sys.exit(1)
-    except Exception:
-        log.exception("%s failed", snakemake.rule)
-        raise
     written = sum(os.path.getsize(file) for file in snakemake.output if os.path.isfile(file))
     log.info("wrote %s: %.2f MB", _names(snakemake.output), written / 1e6)
     log.info("took %.1f s", time.monotonic() - start)
 
 
-def _disk_full(error: OSError, outputs) -> UserError:
-    file = error.filename or (outputs[0] if len(outputs) else ".")
-    folder = Path(file).absolute()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    return UserError(
-        f"{file}: {error.strerror} ({free / 1e6:.0f} MB free on this disk)",
-        "Make room or raise the quota, then run snakemake again: finished slabs stay, this one is made anew.",
-    )
+def _handlers(snakemake) -> list[logging.Handler]:
+    """The job's log file and the terminal; the terminal alone where a full disk leaves no room for a log."""
+    terminal = logging.StreamHandler(sys.stderr)
+    # Training takes longest: its epochs are progress to watch. The other jobs are short, and Snakemake counts them.
+    terminal.setLevel(logging.INFO if snakemake.rule == "train" else logging.WARNING)
+    logging.raiseExceptions = False  # a line that finds no room in the log is no traceback
+    try:
+        return [logging.FileHandler(snakemake.log[0], mode="w"), terminal]
+    except OSError:
+        return [terminal]
 
 
 def _names(files) -> str:
