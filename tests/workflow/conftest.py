@@ -62,13 +62,18 @@ class Run:
     def write_config(self, config: dict) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
 
-    def snakemake(self, *arguments: str, check: bool = True) -> str:
-        """Run Snakemake; returns all it printed. Training on one thread is repeatable."""
+    def call(self, *arguments: str, **how) -> subprocess.CompletedProcess:
+        """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         command += ["--configfile", str(self.folder / "config.yaml"), "--directory", str(self.folder)]
+        # Training on one thread is repeatable.
         command += ["--cores", "2", *arguments, "--set-threads", "train=1"]
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        return subprocess.run(command, capture_output=True, text=True, env=env, **how)
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake; returns all it printed."""
+        done = self.call(*arguments)
         text = done.stdout + done.stderr
         if check and done.returncode:
             raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{text[-6000:]}")
