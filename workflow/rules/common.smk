@@ -2,6 +2,7 @@
 import sys
 
 from ultraseg.asks import Asks
+from ultraseg.checkpoints import drop_finished
 from ultraseg.config import load_config
 from ultraseg.errors import UserError
 from ultraseg.plan import Plan

@@ -1,7 +1,6 @@
 """Train one network; write it with its history and its card."""
 
-import shutil
-
+from ultraseg.checkpoints import hold
 from ultraseg.devices import data_parallel, open_device
 from ultraseg.job import job
 
@@ -15,6 +14,7 @@ with job(snakemake) as log:
     p, out = snakemake.params, snakemake.output
     precision = policy(p.mixed_precision, device.compute, training=True)
     settings = dict(p.settings)
+    lock = hold(p.checkpoint)  # until this process ends
     augmentation = Augmentation(**settings.pop("augmentation"))
     result = train_network(
         snakemake.input[0],
@@ -36,5 +36,3 @@ with job(snakemake) as log:
         tile=p.predict_tile,
     )
     write_card(out.card, out.history, result, p.about, settings, device.record(precision))
-    # The checkpoint served this training; a later one, forced by hand, shall not find it finished.
-    shutil.rmtree(p.checkpoint)

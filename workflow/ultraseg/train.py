@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,8 +14,9 @@ import keras
 import numpy as np
 
 from ultraseg.augment import Augmentation, crop_and_augment
+from ultraseg.checkpoints import fingerprint, load_state, mark_finished, save_state
 from ultraseg.errors import UserError
-from ultraseg.files import whole_file, write_text
+from ultraseg.files import whole_file
 from ultraseg.losses import loss_by_name, pack
 from ultraseg.network import FILTERS, build_network, network_stride
 from ultraseg.tiles import Tiles, read_tiles
@@ -125,7 +123,7 @@ def train_network(
     _check(tiles, channels, settings)
     folder = Path(checkpoint_folder)
     with scope():
-        state, model = _load_state(folder, _fingerprint(tiles_file, settings | {"code": code}))
+        state, model = load_state(folder, fingerprint(tiles_file, settings | {"code": code}))
         if model is None:
             keras.utils.set_random_seed(seed)
             model = build_network(
@@ -136,7 +134,8 @@ def train_network(
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
         _run_epoch(model, tiles, held, channels, settings | {"devices": devices}, state)
-        _save_state(folder, state, model)
+        save_state(folder, state, model)
+    mark_finished(folder, state)
     model.load_weights(folder / state["best_weights"])
     rows = state["best"]
     return TrainResult(
@@ -247,43 +246,6 @@ def _best_threshold(outside: np.ndarray, inside: np.ndarray) -> tuple[int, float
     best = np.flatnonzero(dice[1:] >= dice[1:].max() - 0.005) + 1
     threshold = int(best[np.abs(best - 128).argmin()])
     return threshold, float(dice[threshold])
-
-
-# ---------------------------------------------------------------- checkpoints
-def _fingerprint(tiles_file, settings: dict) -> str:
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
-    with open(tiles_file, "rb") as file:
-        for block in iter(lambda: file.read(1 << 22), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _load_state(folder: Path, fingerprint: str) -> tuple[dict, keras.Model | None]:
-    file = folder / "state.json"
-    if file.exists():
-        state = json.loads(file.read_text())
-        if state["fingerprint"] == fingerprint:
-            log.info("resuming after epoch %d", state["epoch"])
-            loss_by_name("soft_dice"), loss_by_name("dice_cross_entropy")  # registers them for loading
-            return state, keras.saving.load_model(folder / state["model"])
-        log.info("settings or tiles changed: training starts anew")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return {"fingerprint": fingerprint, "epoch": 0, "seconds": 0.0, "history": [], "best": None}, None
-
-
-def _save_state(folder: Path, state: dict, model: keras.Model) -> None:
-    """Write the epoch's files under new names, then the state that names them, then drop the older ones."""
-    epoch = state["epoch"]
-    state["model"] = f"epoch_{epoch:05d}.keras"
-    model.save(folder / state["model"])
-    if state["best"]["epoch"] == epoch:
-        state["best_weights"] = f"best_{epoch:05d}.weights.h5"
-        model.save_weights(folder / state["best_weights"])
-    write_text(folder / "state.json", json.dumps(state, indent=1))
-    for file in folder.iterdir():
-        if file.name not in (state["model"], state["best_weights"], "state.json"):
-            file.unlink()
 
 
 # ---------------------------------------------------------------- export
