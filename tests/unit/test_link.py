@@ -44,7 +44,7 @@ class Scene:
                     (z, piece, len(y), y.mean(), x.mean(), cell, confidence, body, z in self.given, name)
                 )
         columns = ["z", "piece", "area", "y", "x", "cell", "confidence", "body", "given", "name"]
-        return pieces, pd.DataFrame(rows, columns=columns), slab_edges(pieces, 0, **settings)
+        return pieces, pd.DataFrame(rows, columns=columns), slab_edges(pieces, range(len(pieces)), **settings)
 
     def link(self, gap=0, **settings):
         self.pieces, nodes, edges = self.tables(max_gap=gap)
@@ -216,7 +216,7 @@ def test_edges_and_links_are_the_same_for_every_slab_depth(gap, with_flow):
     scene = random_scene()
     pieces, nodes, _ = scene.tables()
     flow = np.random.default_rng(0).normal(0, 1.5, (14, 4, *SHAPE)).astype(np.float16) if with_flow else None
-    whole = slab_edges(pieces, 0, flow=flow, max_gap=gap)
+    whole = slab_edges(pieces, range(14), flow=flow, max_gap=gap)
     assert gap == 0 or (whole["gap"] > 1).any()
     expected = link_pieces(nodes, whole, min_cell_voxels=300)
     for depth in (1, 3, 4):
@@ -224,7 +224,8 @@ def test_edges_and_links_are_the_same_for_every_slab_depth(gap, with_flow):
         for z in range(0, 14, depth):
             n = min(depth, 14 - z)
             stack = pieces[z : z + n + 1 + gap]
-            parts.append(slab_edges(stack, z, n=n, flow=None if flow is None else flow[z:], max_gap=gap))
+            zs = range(z, z + len(stack))
+            parts.append(slab_edges(stack, zs, n=n, flow=None if flow is None else flow[z:], max_gap=gap))
         edges = pd.concat(parts, ignore_index=True)
         pd.testing.assert_frame_equal(edges, whole)
         shuffled = link_pieces(
@@ -241,15 +242,15 @@ def test_edges_are_exact_and_flow_brings_displaced_pieces_together():
     pieces = np.zeros((2, 20, 40), np.int32)
     pieces[0, 5:10, 2:12] = 1
     pieces[1, 5:10, 8:18] = 1
-    row = slab_edges(pieces, 7).iloc[0]
+    row = slab_edges(pieces, [7, 8]).iloc[0]
     assert row["z"] == 7 and row["overlap"] == 20 and row["iou"] == 20 / 80 and row["containment"] == 0.4
     flow = np.zeros((1, 4, 20, 40), np.float16)
     flow[0, 3] = -6
-    assert slab_edges(pieces, 7, flow=flow).iloc[0]["iou"] == 1
-    empty = slab_edges(pieces[:1], 7)
-    assert len(empty) == 0 and list(empty) == list(slab_edges(pieces, 7))
+    assert slab_edges(pieces, [7, 8], flow=flow).iloc[0]["iou"] == 1
+    empty = slab_edges(pieces[:1], [7])
+    assert len(empty) == 0 and list(empty) == list(slab_edges(pieces, [7, 8]))
     with pytest.raises(ValueError, match="flow"):
-        slab_edges(pieces, 7, flow=flow[..., 1:])
+        slab_edges(pieces, [7, 8], flow=flow[..., 1:])
 
 
 def widest_paths(count, edges, seeds):
@@ -289,11 +290,11 @@ def test_flood_finds_the_widest_path_and_the_best_other_cell(seed):
 
 def test_relabelling_follows_the_tables():
     scene = two_cells().link()
-    labels = relabel_pieces(scene.pieces[3:7], piece_luts(scene.result.nodes, 3, 4))
+    labels = relabel_pieces(scene.pieces[3:7], piece_luts(scene.result.nodes, range(3, 7)))
     assert labels.dtype == np.uint32
     np.testing.assert_array_equal(labels, np.choose(scene.volume[3:7], [0, 11, 22]))
     with pytest.raises(ValueError, match="tables"):
-        relabel_pieces(scene.pieces[:2], piece_luts(scene.result.nodes, 0, 1))
+        relabel_pieces(scene.pieces[:2], piece_luts(scene.result.nodes, [0]))
 
 
 def test_empty_tables_and_unknown_pieces():

@@ -94,7 +94,7 @@ def test_the_window_of_grey_values_is_told_to_viewers(tmp_path):
     from ultraseg.ome import with_window
 
     plan = make_plan(tmp_path)
-    arrays = with_window(plan.image_arrays("a"), stored_as("int16", (-100, 400), 16))
+    arrays = with_window(plan.image_group("a") | plan.image_arrays("a"), stored_as("int16", (-100, 400), 16))
     for name, spec in arrays.items():
         make = create_array if "shape" in spec else create_group
         make(str(tmp_path / "results" / name), **spec)
@@ -104,3 +104,16 @@ def test_the_window_of_grey_values_is_told_to_viewers(tmp_path):
     assert (window.min, window.max, window.start, window.end) == (0, 65535, 32668, 33168)
     told = zarr.open_array(f"{path}/1", mode="r").attrs["ultraseg"]
     assert told == {"window": [-100, 400], "scale": 1, "offset": -32768}
+
+
+def test_interpolated_slices_are_marked_in_image_and_labels():
+    levels = pyramid_levels((9, 8, 8), (1, 1, 1), 4, 2)
+    image = image_attributes("n", levels, (1, 1, 1), missing=(3, 4), declared_bad=(1,))
+    assert image["ultraseg"] == {
+        "interpolated_slices": [1, 3, 4],
+        "missing_slices": [3, 4],
+        "bad_slices": [1],
+    }
+    assert label_attributes("n", levels, (1, 1, 1), (1, 3, 4))["ultraseg"] == {
+        "interpolated_slices": [1, 3, 4]
+    }

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from ultraseg.labelstore import write_slices
 from ultraseg.slabs import chunk_and_shard, gaps_between
-from ultraseg.slices import context_stack, image_stack, propagated_slices
-from ultraseg.store import write_slab
+from ultraseg.slices import image_stack, propagated_slices
+from ultraseg.stepping import Stepping
+from ultraseg.store import read_listed, write_slab
 from ultraseg.store_create import create_array
 from ultraseg.tiles import downsample_image
 
@@ -30,25 +31,39 @@ def stores(tmp_path_factory, whole):
     return paths
 
 
+BAD = ((), (0, 3, 4, 7), (4, 5, 6, 12), tuple(range(1, N)))
+
+
+@pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("depth", [1, 4, 7, 16])
 @pytest.mark.parametrize("z_context", [0, 1, 3])
-@pytest.mark.parametrize("downsample", [1, 4])
-def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_context, downsample):
-    small = np.stack([downsample_image(one, downsample) for one in whole])
+def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_context, bad):
+    """What a network sees for the slice that each z shows, against a window cut from the good slices alone."""
+    stack = Stepping(N, bad)
+    small = np.stack([downsample_image(whole[z], 4) for z in stack.good])
     padded = np.pad(small, ((z_context, z_context), (0, 0), (0, 0)), mode="edge")
     for start in range(0, N, depth):
         stop = min(start + depth, N)
-        found = context_stack(stores[depth], start, stop, N, z_context, downsample)
-        # The network sees slices i to i + 2 z_context for slice start + i.
-        assert np.array_equal(found, padded[start : stop + 2 * z_context])
+        read, shown = stack.window(start, stop, z_context)
+        found = image_stack(stores[depth], read, 4)
+        for z, i in zip(range(start, stop), shown, strict=True):
+            # The network sees slices i to i + 2 z_context for its prediction i.
+            place = stack.good.index(stack.stand_in(z))
+            assert np.array_equal(found[i : i + 2 * z_context + 1], padded[place : place + 2 * z_context + 1])
+
+
+@pytest.mark.parametrize("zs", [[3], [3, 4, 5], [0, 4, 5, 12], [2, 2, 3, 9, 9]])
+def test_listed_slices_come_in_their_order(stores, whole, zs):
+    for path in stores.values():
+        assert np.array_equal(read_listed(path, zs), whole[zs])
 
 
 def test_slices_at_a_scale_are_area_means(stores, whole):
-    found = image_stack(stores[4], 3, 9, 2)
+    found = image_stack(stores[4], range(3, 9), 2)
     assert found.shape == (6, 11, 15) and found.dtype == np.uint8
     means = whole[3:9, :20].reshape(6, 10, 2, 15, 2).mean((2, 4))
     assert np.abs(found[:, :10] - means).max() <= 0.5
-    assert np.array_equal(image_stack(stores[4], 3, 9, 1), whole[3:9])
+    assert np.array_equal(image_stack(stores[4], range(3, 9), 1), whole[3:9])
 
 
 @pytest.fixture
@@ -72,7 +87,7 @@ def test_propagated_slices_come_from_their_gap_whatever_the_slab(propagated, dep
     folder, gaps = propagated
     found = []
     for start in range(0, N, depth):
-        found += propagated_slices(folder, gaps, start, min(start + depth, N), PLANE)
+        found += propagated_slices(folder, gaps, range(start, min(start + depth, N)), PLANE)
     numbers = [np.unique(labels).tolist() for labels, _, _ in found]
     # A labelled slice ends one gap and begins the next; both hold the user's labels.
     assert numbers == [[100 * (1 + (z > 3) + (z > 8)) + z] for z in range(N)]
@@ -81,7 +96,7 @@ def test_propagated_slices_come_from_their_gap_whatever_the_slab(propagated, dep
 
 
 def test_without_labels_nothing_is_carried(tmp_path):
-    for labels, confidence, given in propagated_slices(str(tmp_path), [], 2, 5, PLANE):
+    for labels, confidence, given in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
         assert labels.shape == confidence.shape == PLANE
         assert labels.dtype == np.uint32 and not labels.any() and not confidence.any() and not given
 
@@ -90,4 +105,4 @@ def test_a_missing_gap_is_an_error_and_not_zeros(propagated, tmp_path):
     folder, gaps = propagated
     (tmp_path / "00003-00008.h5").unlink()
     with pytest.raises(OSError):
-        list(propagated_slices(folder, gaps, 4, 5, PLANE))
+        list(propagated_slices(folder, gaps, [4], PLANE))

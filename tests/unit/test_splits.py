@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ultraseg.errors import UserError
-from ultraseg.splits import context_slices, split_slices
+from ultraseg.splits import split_slices
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,3 @@ def test_no_test_slices_when_none_are_wanted():
 def test_impossible_splits_are_named(labelled, validation, test, words):
     with pytest.raises(UserError, match=words):
         split_slices(labelled, validation, test)
-
-
-def test_neighbours_are_repeated_at_the_ends():
-    assert context_slices(0, 2, 9) == [0, 0, 0, 1, 2]
-    assert context_slices(8, 1, 9) == [7, 8, 8]
-    assert context_slices(4, 0, 9) == [4]
-    assert context_slices(0, 3, 1) == [0] * 7

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ultraseg.labelstore import write_slices
 from ultraseg.slabs import chunk_and_shard
+from ultraseg.stepping import Stepping
 from ultraseg.store import write_slab
 from ultraseg.store_create import create_array
 from ultraseg.tile_sources import volume_tiles
@@ -11,7 +12,7 @@ from ultraseg.tiles import cell_targets, downsample_ids, downsample_image, norma
 
 N, PLANE = 8, (48, 64)
 KINDS = {"cells": "cells", "nuclei": "organelle"}
-SETTINGS = dict(downsample=2, z_context=1, boundary_width=1, tile=16, tiles_per_slice=16, seed=0)
+SETTINGS = dict(downsample=2, boundary_width=1, tile=16, tiles_per_slice=16, seed=0)
 
 
 def image():
@@ -51,10 +52,13 @@ SPLIT = {0: "train", 3: "test", 5: "validation", 7: "train"}
 LABELLED = {"cells": [0, 3, 5, 7], "nuclei": [0, 3, 7]}
 
 
-def all_tiles(folder, split=SPLIT, **changes):
+CONTEXTS = {z: Stepping(N).context(z, 1) for z in SPLIT}
+
+
+def all_tiles(folder, split=SPLIT, contexts=CONTEXTS, **changes):
     settings = SETTINGS | changes
     groups = volume_tiles(
-        str(folder), "v", split=split, labelled=LABELLED, kinds=KINDS, n_slices=N, **settings
+        str(folder), "v", split=split, labelled=LABELLED, kinds=KINDS, contexts=contexts, **settings
     )
     return list(groups)
 
@@ -65,12 +69,12 @@ def test_every_slice_but_the_test_slices_gives_tiles(folder):
 
 
 def test_the_images_around_a_test_slice_and_its_labels_are_not_opened(folder):
-    with_test = all_tiles(folder, z_context=0)
+    with_test = all_tiles(folder, contexts={z: [z] for z in SPLIT})
     (folder / "image.zarr/0/c/3/0/0").unlink()
     for name, make in (("cells", cells), ("nuclei", nuclei)):
         zs = [z for z in LABELLED[name] if z != 3]
         write_slices(str(folder / f"work/labels/{name}.h5"), PLANE, [(z, {"labels": make(z)}) for z in zs])
-    without = all_tiles(folder, z_context=0)
+    without = all_tiles(folder, contexts={z: [z] for z in SPLIT})
     for (_, _, a), (_, _, b) in zip(with_test, without, strict=True):
         assert np.array_equal(a.image, b.image) and np.array_equal(a.target, b.target)
 
@@ -106,7 +110,7 @@ def test_what_is_not_labelled_on_a_slice_has_no_weight(folder):
 def test_channels_are_in_the_order_of_the_structures(folder):
     kinds = {"nuclei": "organelle", "cells": "cells"}
     groups = volume_tiles(
-        str(folder), "v", split={0: "train"}, labelled=LABELLED, kinds=kinds, n_slices=N, **SETTINGS
+        str(folder), "v", split={0: "train"}, labelled=LABELLED, kinds=kinds, contexts=CONTEXTS, **SETTINGS
     )
     (_, _, turned), (_, _, tiles) = next(groups), all_tiles(folder, {0: "train"})[0]
     assert np.array_equal(turned.target[..., [1, 2, 0]], tiles.target)
@@ -114,7 +118,7 @@ def test_channels_are_in_the_order_of_the_structures(folder):
 
 def test_only_the_slices_asked_for_are_read_when_asked(folder):
     groups = volume_tiles(
-        str(folder), "v", split=SPLIT, labelled=LABELLED, kinds=KINDS, n_slices=N, **SETTINGS
+        str(folder), "v", split=SPLIT, labelled=LABELLED, kinds=KINDS, contexts=CONTEXTS, **SETTINGS
     )
     next(groups)
     (folder / "image.zarr/0/c/7/0/0").unlink()
@@ -177,3 +181,13 @@ def test_a_slice_with_too_small_a_part_is_passed_over(partial, caplog):
         write_slices(str(partial / f"work/labels/{name}.h5"), PLANE, [(0, arrays)])
     assert all_tiles(partial, {0: "train"}) == []
     assert "slice 0 is too small" in caplog.text
+
+
+def test_the_context_steps_over_bad_slices(folder):
+    """Slice 0 is seen with slice 2, because slice 1 is bad; the bad slice itself is not opened."""
+    (folder / "image.zarr/0/c/1/0/0").unlink()
+    context = Stepping(N, (1,)).context(0, 1)
+    _, _, tiles = all_tiles(folder, {0: "train"}, {0: context})[0]
+    whole, (y, x, h, w) = image(), (tiles.y[0], tiles.x[0], tiles.height[0], tiles.width[0])
+    expected = normalise_slice(downsample_image(whole[2], 2))[y : y + h, x : x + w]
+    assert context == [0, 0, 2] and np.array_equal(tiles.image[0, :h, :w, 2], expected)

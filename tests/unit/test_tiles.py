@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from ultraseg.errors import UserError
-from ultraseg.splits import context_slices, split_slices
+from ultraseg.splits import split_slices
 from ultraseg.tiles import (
     cell_targets,
     cut_tiles,
@@ -52,11 +52,6 @@ def test_split_lists_override():
 def test_split_errors(kwargs, match):
     with pytest.raises(UserError, match=match):
         split_slices([1, 2, 3], **kwargs)
-
-
-def test_context_slices_repeat_the_ends():
-    assert context_slices(0, 1, 5) == [0, 0, 1]
-    assert context_slices(4, 2, 5) == [2, 3, 4, 4, 4]
 
 
 def test_downsample_shapes_and_values():

@@ -5,7 +5,6 @@ rule arrays_image:
     input:
         ASKS.window,
     output:
-        "results/{volume}/image.zarr/zarr.json",
         expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
     log:
         "logs/arrays_image/{volume}.log",
@@ -24,27 +23,55 @@ rule arrays_image:
         "../scripts/arrays_image.py"
 
 
-rule arrays_labels:
-    # The list of label images in the image.
+rule group_image:
+    # What OME-Zarr says of the image. Apart from the arrays, because no slab needs it: a slice that is declared bad
+    # changes it, and the slabs stay.
+    input:
+        ASKS.window,
     output:
-        "results/{volume}/image.zarr/labels/zarr.json",
+        "results/{volume}/image.zarr/zarr.json",
     log:
-        "logs/arrays_labels/{volume}.log",
+        "logs/group_image/{volume}.log",
     conda:
         "../../envs/workflow.yaml"
     resources:
         mem_mb=700,
         runtime=10,
     params:
-        arrays=lambda wc: PLAN.labels_group(wc.volume),
-        code=code_version("store_create"),
+        arrays=lambda wc: PLAN.image_group(wc.volume),
+        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
+        window=lambda wc: PLAN.volumes[wc.volume].window,
+        bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
+        code=code_version("store_create", "ome"),
     script:
-        "../scripts/arrays.py"
+        "../scripts/arrays_image.py"
+
+
+for volume in PLAN.volumes:
+
+    rule:
+        # The list of label images, and what OME-Zarr says of each of them.
+        name:
+            f"groups_labels_{volume}"
+        output:
+            [f"results/{volume}/{group}/zarr.json" for group in PLAN.label_groups(volume)],
+        log:
+            f"logs/groups_labels/{volume}.log",
+        conda:
+            "../../envs/workflow.yaml"
+        resources:
+            mem_mb=700,
+            runtime=10,
+        params:
+            volume=volume,
+            arrays=PLAN.label_groups(volume),
+            code=code_version("store_create"),
+        script:
+            "../scripts/arrays.py"
 
 
 rule arrays_structure:
     output:
-        "results/{volume}/image.zarr/labels/{structure}/zarr.json",
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
     log:
         "logs/arrays_structure/{volume}/{structure}.log",

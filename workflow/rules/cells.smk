@@ -22,6 +22,7 @@ rule cells:
         foreground_threshold=CONFIG["propagate"]["foreground_threshold"],
         gaps=lambda wc: [vars(gap) for gap in PLAN.gaps(wc.volume)],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+        good=lambda wc: PLAN.volumes[wc.volume].stepping.good_in(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         code=code_version("cells", "slices"),
     script:

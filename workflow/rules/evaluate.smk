@@ -33,6 +33,7 @@ rule evaluate:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
+        bad=lambda wc: PLAN.volumes[wc.volume].bad,
         code=code_version("scoring", "summary"),
     script:
         "../scripts/evaluate.py"

@@ -1,4 +1,4 @@
-# flow: image slab and the first slice of the next -> optical flow in both directions between neighbouring slices.
+# flow: image slab and the next good slice -> optical flow in both directions between neighbouring good slices.
 rule flow:
     input:
         images=ASKS.flow,
@@ -19,7 +19,8 @@ rule flow:
         settings=CONFIG["flow"],
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plane=lambda wc: PLAN.volumes[wc.volume].plane(PLAN.network_of(PLAN.cells).downsample),
+        walk=ASKS.flow_walk,
         code=code_version("flow", "slices"),
     script:
         "../scripts/flow.py"

@@ -19,7 +19,7 @@ rule link_edges:
     params:
         max_gap=CONFIG["link"]["max_gap"],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
+        walk=ASKS.edges_walk,
         code=code_version("link_edges"),
     script:
         "../scripts/link_edges.py"
@@ -72,6 +72,7 @@ rule link_relabel:
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        stand_ins=ASKS.slab_stand_ins,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         code=code_version("link_nodes", "labelstore", "pyramid"),
     script:

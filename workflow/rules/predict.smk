@@ -23,7 +23,7 @@ rule predict:
     params:
         network=lambda wc: PLAN.predict_settings(wc.network),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        window=ASKS.predict_window,
         device=DEVICE,
         mixed_precision=CONFIG["mixed_precision"] if DEVICE == "gpu" else False,
         code=code_version("predict", "precision", "slices"),

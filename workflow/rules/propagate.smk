@@ -20,6 +20,8 @@ rule propagate:
     params:
         settings=CONFIG["propagate"],
         gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
+        walk=ASKS.gap_walk,
+        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.stand_ins(*ASKS.gap_range(wc)),
         network=lambda wc: PLAN.network_of(PLAN.cells).name,
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,

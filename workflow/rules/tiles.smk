@@ -27,7 +27,7 @@ rule tiles:
             v: {s: PLAN.volumes[v].labelled(s) for s in PLAN.networks[wc.network].structures}
             for v in PLAN.networks[wc.network].train_on
         },
-        shapes=lambda wc: {v: PLAN.volumes[v].shape for v in PLAN.networks[wc.network].train_on},
+        contexts=lambda wc: {v: PLAN.contexts(wc.network, v) for v in PLAN.networks[wc.network].train_on},
         code=code_version("tile_sources"),
     script:
         "../scripts/tiles.py"

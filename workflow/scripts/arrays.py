@@ -4,8 +4,9 @@ from ultraseg.job import job
 from ultraseg.store_create import create_array, create_group
 
 with job(snakemake) as log:
+    volume = snakemake.params.get("volume") or snakemake.wildcards.volume
     for name, spec in snakemake.params.arrays.items():
-        path = f"results/{snakemake.wildcards.volume}/{name}"
+        path = f"results/{volume}/{name}"
         if "shape" in spec:
             create_array(path, **spec)
         else:

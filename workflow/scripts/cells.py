@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.cells import slice_cells
+from ultraseg.cells import empty_table, slice_cells
 from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.slices import propagated_slices
@@ -15,9 +15,9 @@ with job(snakemake) as log:
     maps = read_slices(f"results/{wc.volume}/work/probability/{network}", start, stop)
     interior, boundary = (maps[:, channel] for channel in p.channels)
     pieces, tables = np.zeros(interior.shape, np.uint32), []
-    for i, (labels, confidence, given) in enumerate(
-        propagated_slices(f"results/{wc.volume}/work/propagated", p.gaps, start, stop, interior.shape[1:])
-    ):
+    carried = propagated_slices(f"results/{wc.volume}/work/propagated", p.gaps, p.good, interior.shape[1:])
+    for z, (labels, confidence, given) in zip(p.good, carried, strict=True):
+        i = z - start
         pieces[i], table = slice_cells(
             labels,
             confidence,
@@ -27,8 +27,9 @@ with job(snakemake) as log:
             foreground_threshold=p.foreground_threshold,
             **p.settings,
         )
-        tables.append(table.assign(z=start + i, given=given))
-    table = pd.concat(tables, ignore_index=True)
+        tables.append(table.assign(z=z, given=given))
+    # A slab of bad slices alone has no pieces, but a table all the same.
+    table = pd.concat(tables, ignore_index=True) if tables else empty_table()
     log.info(
         "%d pieces, %d of them bodies, %d without id",
         len(table),

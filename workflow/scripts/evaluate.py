@@ -20,6 +20,7 @@ with job(snakemake) as log:
         plane=tuple(p.plane),
         crop=p.crop,
         min_cell_voxels=p.settings["min_cell_voxels"],
+        bad=p.bad,
     )
     write_table(snakemake.output.metrics, metrics)
     summary = f"Accuracy of volume {snakemake.wildcards.volume}\n\n{format_summary(metrics)}\n"

@@ -31,6 +31,7 @@ with job(snakemake) as log:
         nucleus=p.containers["nucleus"],
         protrusions=pd.read_parquet(given.protrusions) if linked else None,
         pieces=pd.read_parquet(given.nodes) if linked else None,
+        stand_ins=p.stand_ins,
         cell_downsample=p.cell_downsample,
     )
     group = f"results/{snakemake.wildcards.volume}/image.zarr/labels"

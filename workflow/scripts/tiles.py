@@ -15,8 +15,8 @@ with job(snakemake) as log:
             split=split,
             labelled=p.labelled[volume],
             kinds=p.kinds,
-            n_slices=p.shapes[volume][0],
-            **p.network,
+            contexts=p.contexts[volume],
+            **{key: value for key, value in p.network.items() if key != "z_context"},
         )
     )
     write_tiles(snakemake.output[0], groups, channels=p.channels, **p.network)

@@ -19,6 +19,11 @@ class Asks:
         path = f"{self.plan.volumes[volume].folder}/{array}"
         return [f"{path}/zarr.json", *(shard_file(path, s, ndim) for s in slabs)]
 
+    def listed(self, volume: str, array: str, zs, ndim: int = 3) -> list[str]:
+        """Files with the slices ``zs`` of an array."""
+        depth = self.plan.volumes[volume].slab_depth
+        return self.array(volume, array, sorted({z // depth for z in zs}), ndim)
+
     def image(self, volume: str, start: int, stop: int) -> list[str]:
         """Files with the image slices start <= z < stop at full size."""
         return self.array(volume, "image.zarr/0", self.plan.volumes[volume].slabs_of(start, stop))
@@ -62,15 +67,17 @@ class Asks:
         net = self.plan.networks[wc.network]
         files: list[str] = []
         for v in net.train_on:
-            for z, use in self.plan.split(net.name, v).items():
-                if use != "test":
-                    files += self.image(v, z - net.z_context, z + net.z_context + 1)
+            for zs in self.plan.contexts(net.name, v).values():
+                files += self.listed(v, "image.zarr/0", zs)
         return list(dict.fromkeys(files))
 
+    def predict_window(self, wc) -> tuple[list[int], list[int]]:
+        """The slices that a slab's prediction reads, and which prediction each slice of the slab shows."""
+        v = self.plan.volumes[wc.volume]
+        return v.stepping.window(*v.slab(int(wc.slab)), self.plan.networks[wc.network].z_context)
+
     def predict(self, wc) -> list[str]:
-        start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))
-        c = self.plan.networks[wc.network].z_context
-        return self.image(wc.volume, start - c, stop + c)
+        return self.listed(wc.volume, "image.zarr/0", self.predict_window(wc)[0])
 
     def slab_probability(self, wc) -> list[str]:
         network = getattr(wc, "network", None) or self.plan.network_of(wc.structure).name
@@ -81,23 +88,33 @@ class Asks:
         v = self.plan.volumes[wc.volume]
         return [f"{v.folder}/{name.format(slab=s)}" for s in v.slabs]
 
+    def flow_walk(self, wc) -> list[int]:
+        """The good slices of a slab and the next one after it."""
+        v = self.plan.volumes[wc.volume]
+        return v.stepping.walk(*v.slab(int(wc.slab)), beyond=1)
+
     def flow(self, wc) -> list[str]:
-        start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))
-        return self.image(wc.volume, start, stop + 1)
+        return self.listed(wc.volume, "image.zarr/0", self.flow_walk(wc))
+
+    def gap_range(self, wc) -> tuple[int, int]:
+        """First slice of a gap and the one after its last."""
+        gap = self._gap(wc)
+        return gap.first, gap.last + 1
+
+    def gap_walk(self, wc) -> list[int]:
+        """The good slices of a gap."""
+        return self.plan.volumes[wc.volume].stepping.good_in(*self.gap_range(wc))
 
     def gap_images(self, wc) -> list[str]:
-        gap = self._gap(wc)
-        return self.image(wc.volume, gap.first, gap.last + 1)
+        return self.listed(wc.volume, "image.zarr/0", self.gap_walk(wc))
 
     def gap_probability(self, wc) -> list[str]:
-        gap = self._gap(wc)
         network = self.plan.network_of(self.plan.cells).name
-        return self.probability(wc.volume, network, gap.first, gap.last + 1)
+        return self.listed(wc.volume, f"work/probability/{network}", self.gap_walk(wc), 4)
 
     def gap_flow(self, wc) -> list[str]:
-        gap = self._gap(wc)
-        slabs = self.plan.volumes[wc.volume].slabs_of(gap.first, max(gap.last, gap.first + 1))
-        return self.array(wc.volume, "work/flow", slabs, 4)
+        walk = self.gap_walk(wc)
+        return self.listed(wc.volume, "work/flow", walk[:-1] or walk, 4)
 
     def _gap(self, wc) -> Gap:
         return self.plan.gap(wc.volume, wc.gap)
@@ -116,20 +133,25 @@ class Asks:
         v = self.plan.volumes[wc.volume]
         return [f"{v.folder}/work/labels/{self.plan.cells}.h5"] if self.plan.cells in v.labels else []
 
-    def edges(self, wc) -> list[str]:
+    def edges_walk(self, wc) -> list[int]:
+        """The good slices of a slab and those after it that its links reach."""
         v = self.plan.volumes[wc.volume]
-        start, stop = v.slab(int(wc.slab))
-        reach = 1 + self.plan.config["link"]["max_gap"]
-        return self.array(wc.volume, "work/pieces", v.slabs_of(start, stop + reach))
+        return v.stepping.walk(*v.slab(int(wc.slab)), beyond=1 + self.plan.config["link"]["max_gap"])
+
+    def edges(self, wc) -> list[str]:
+        return self.listed(wc.volume, "work/pieces", self.edges_walk(wc))
 
     def edges_flow(self, wc) -> list[str]:
+        walk = self.edges_walk(wc)
+        return self.listed(wc.volume, "work/flow", walk[:-1] or walk, 4)
+
+    def slab_stand_ins(self, wc) -> list[int]:
+        """For every slice of a slab the good slice whose cells it shows."""
         v = self.plan.volumes[wc.volume]
-        start, stop = v.slab(int(wc.slab))
-        reach = 1 + self.plan.config["link"]["max_gap"]
-        return self.array(wc.volume, "work/flow", v.slabs_of(start, stop + reach - 1), 4)
+        return v.stepping.stand_ins(*v.slab(int(wc.slab)))
 
     def slab_pieces(self, wc) -> list[str]:
-        return self.array(wc.volume, "work/pieces", [int(wc.slab)])
+        return self.listed(wc.volume, "work/pieces", self.slab_stand_ins(wc))
 
     def measure_slab(self, wc) -> list[str]:
         start, stop = self.plan.volumes[wc.volume].slab(int(wc.slab))

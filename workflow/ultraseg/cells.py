@@ -38,6 +38,14 @@ def newcomers(
     return watershed(boundary, seeds.astype(np.int32), mask=area).astype(np.int32)
 
 
+def empty_table() -> pd.DataFrame:
+    """The table of a slab without a good slice: no rows, and the columns and types of the others."""
+    zero = np.zeros((1, 1), np.int32)
+    return piece_table(zero, zero.astype(np.uint32), zero, min_body_area=1).assign(
+        z=np.zeros(0, np.int64), given=np.zeros(0, bool)
+    )
+
+
 def piece_table(
     pieces: np.ndarray, labels: np.ndarray, confidence: np.ndarray, *, min_body_area: int
 ) -> pd.DataFrame:

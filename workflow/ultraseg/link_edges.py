@@ -1,6 +1,8 @@
-"""Overlaps between the 2D pieces of neighbouring slices: the edges of the linking graph."""
+"""Overlaps between the 2D pieces of neighbouring good slices: the edges of the linking graph."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ EDGE_TYPES = {
     "z": np.int64,
     "piece_a": np.int64,
     "gap": np.int64,
+    "z_b": np.int64,
     "piece_b": np.int64,
     "overlap": np.int64,
     "iou": np.float64,
@@ -22,7 +25,7 @@ EDGE_KEY = ["z", "piece_a", "gap", "piece_b"]
 
 def slab_edges(
     pieces: np.ndarray,
-    z0: int,
+    zs: Sequence[int],
     *,
     n: int | None = None,
     flow: np.ndarray | None = None,
@@ -31,17 +34,20 @@ def slab_edges(
 ) -> pd.DataFrame:
     """Overlaps between the pieces of neighbouring slices, for all edges that start in one slab.
 
-    pieces: int32 (m, Y, X), slice-local numbers from 1, slices z0 .. z0 + m - 1; n: slices of the slab itself
-    (all m by default), to be followed by 1 + max_gap slices of the next slabs where the volume goes on. flow:
-    optional (>= m - 1, 4, Y, X), as from `flow.stack_flow`: slices are warped onto the next before they are
-    compared. max_gap: bad slices to bridge. An edge over a gap is kept only where its IoU reaches `gap_iou`
+    pieces: int32 (m, Y, X), slice-local numbers from 1, of the m good slices zs, which are neighbours of each other
+    whatever bad slices lie between; n: slices of the slab itself (all m by default), to be followed by 1 + max_gap
+    good slices of the next slabs where the volume goes on. flow: optional (>= m - 1, 4, Y, X), as from
+    `flow.stack_flow`: slices are warped onto the next before they are compared. max_gap: slices that an edge may
+    leave out, although they are good. An edge over a gap is kept only where its IoU reaches `gap_iou`
     and the IoU chain is broken on both sides (no direct edge of that IoU onward from a nor back from b).
 
-    Returns columns z, piece_a, gap (1 = next slice), piece_b (in slice z + gap), overlap (pixels), iou,
-    containment (overlap / smaller area), sorted by the first four. Raises ValueError when shapes do not fit.
+    Returns columns z, piece_a, gap (1 = next good slice), z_b, piece_b (in slice z_b), overlap (pixels), iou,
+    containment (overlap / smaller area), sorted by z, piece_a, gap, piece_b. Raises ValueError when shapes do not fit.
     """
     m = len(pieces)
     n = m if n is None else n
+    if len(zs) != m:
+        raise ValueError(f"{m} slices but {len(zs)} slice numbers")
     if not 0 < n <= m:
         raise ValueError(f"the slab has {n} slices but {m} were given")
     if flow is not None and (len(flow) < m - 1 or flow.shape[1:] != (4, *pieces.shape[1:])):
@@ -56,14 +62,14 @@ def slab_edges(
                 break
             if flow is not None:
                 carried[i] = warp_labels(carried[i], flow[i + gap - 1, 2:])
-            tables.append(_edges(carried[i], pieces[i + gap], z0 + i, gap))
+            tables.append(_edges(carried[i], pieces[i + gap], zs[i], zs[i + gap], gap))
     edges = pd.concat([pd.DataFrame(columns=list(EDGE_TYPES)).astype(EDGE_TYPES), *tables], ignore_index=True)
     if max_gap:
         edges = _drop_bridges(edges, gap_iou)
-    return edges[edges["z"] < z0 + n].sort_values(EDGE_KEY, ignore_index=True)
+    return edges[edges["z"] <= zs[n - 1]].sort_values(EDGE_KEY, ignore_index=True)
 
 
-def _edges(a: np.ndarray, b: np.ndarray, z: int, gap: int) -> pd.DataFrame:
+def _edges(a: np.ndarray, b: np.ndarray, z: int, z_b: int, gap: int) -> pd.DataFrame:
     """Edge table of two slices on one grid."""
     (value_a, value_b), _, lengths = label_runs(a, b)
     # Areas come from the same runs; float weights are exact far beyond the pixels of a slice.
@@ -77,6 +83,7 @@ def _edges(a: np.ndarray, b: np.ndarray, z: int, gap: int) -> pd.DataFrame:
             "z": np.full(len(i), z, np.int64),
             "piece_a": i,
             "gap": np.full(len(i), gap, np.int64),
+            "z_b": np.full(len(i), z_b, np.int64),
             "piece_b": j,
             "overlap": overlap,
             "iou": overlap / (area_i + area_j - overlap),
@@ -89,8 +96,8 @@ def _drop_bridges(edges: pd.DataFrame, gap_iou: float) -> pd.DataFrame:
     """Keep direct edges, and edges over a gap between pieces whose chain of good overlaps is broken."""
     good = edges[(edges["gap"] == 1) & (edges["iou"] >= gap_iou)]
     start = pd.MultiIndex.from_frame(edges[["z", "piece_a"]])
-    end = pd.MultiIndex.from_arrays([edges["z"] + edges["gap"], edges["piece_b"]])
+    end = pd.MultiIndex.from_frame(edges[["z_b", "piece_b"]])
     onward = start.isin(pd.MultiIndex.from_frame(good[["z", "piece_a"]]))
-    back = end.isin(pd.MultiIndex.from_arrays([good["z"] + 1, good["piece_b"]]))
+    back = end.isin(pd.MultiIndex.from_frame(good[["z_b", "piece_b"]]))
     bridge = (edges["iou"] >= gap_iou) & ~onward & ~back
     return edges[(edges["gap"] == 1) | bridge]

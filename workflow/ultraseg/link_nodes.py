@@ -30,7 +30,7 @@ def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray,
     edges = edges.astype(EDGE_TYPES).drop_duplicates(EDGE_KEY).sort_values(EDGE_KEY, ignore_index=True)
     index = pd.MultiIndex.from_frame(nodes[["z", "piece"]])
     a = index.get_indexer(pd.MultiIndex.from_frame(edges[["z", "piece_a"]]))
-    b = index.get_indexer(pd.MultiIndex.from_arrays([edges["z"] + edges["gap"], edges["piece_b"]]))
+    b = index.get_indexer(pd.MultiIndex.from_frame(edges[["z_b", "piece_b"]]))
     unknown = np.flatnonzero((a < 0) | (b < 0))
     if len(unknown):
         raise ValueError(
@@ -59,14 +59,14 @@ def initial_state(nodes: pd.DataFrame, min_confidence: float) -> dict[str, np.nd
     }
 
 
-def piece_luts(nodes: pd.DataFrame, z0: int, n: int, column: str = "final") -> list[np.ndarray]:
-    """Lookup tables piece -> id for the slices z0 .. z0 + n - 1, from the node table of `link_pieces`.
+def piece_luts(nodes: pd.DataFrame, zs: Sequence[int], column: str = "final") -> list[np.ndarray]:
+    """Lookup tables piece -> id for the slices ``zs``, from the node table of `link_pieces`.
 
     column: `final` for cells, `protrusion` or `fragment` for those. Returns uint32 arrays, entry 0 = 0.
     """
-    nodes = nodes[(nodes["z"] >= z0) & (nodes["z"] < z0 + n)]
+    nodes = nodes[nodes["z"].isin(list(zs))]
     luts = []
-    for z in range(z0, z0 + n):
+    for z in zs:
         here = nodes[nodes["z"] == z]
         lut = np.zeros(int(here["piece"].max()) + 1 if len(here) else 1, np.uint32)
         lut[here["piece"].to_numpy()] = here[column].to_numpy()

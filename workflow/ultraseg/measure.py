@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,7 @@ def merge_measures(
     nucleus: str | None = None,
     protrusions: pd.DataFrame | None = None,
     pieces: pd.DataFrame | None = None,
+    stand_ins: Mapping[int, int] | None = None,
     cell_downsample: int = 1,
 ) -> dict[str, pd.DataFrame]:
     """Add up all slabs and derive the tables `cells`, `contacts`, `organelles` and `protrusions` (merge).
@@ -77,7 +78,8 @@ def merge_measures(
     partials: from `measure_slab`, in any order; voxel_size_nm and shape of the measured volume in z, y, x.
     organelles, masks: structures with and without instances; cell, nucleus: names of the structures that
     contain others. protrusions, pieces: `LinkResult.protrusions` and `.nodes`, whose pixels are
-    `cell_downsample` times larger in y, x.
+    `cell_downsample` times larger in y, x. stand_ins: bad slice -> good slice whose labels it shows; protrusions
+    count there as the labels do.
 
     An organelle belongs to the cell with most of its voxels (the lowest id on a tie, 0 where no cell has
     any); cell_share is that cell's part of all its voxels, and `nucleus` is found likewise. Volumes and
@@ -105,6 +107,8 @@ def merge_measures(
     joint = sums["joint"]
     geometry = _geometry(sums["labels"], surfaces(sums["contacts"], size), size, shape)
     contacts = contact_areas(sums["contacts"], cell, size)
+    if pieces is not None and stand_ins:
+        pieces = _on_bad_slices(pieces, stand_ins)
     found = _protrusions(protrusions, pieces, size, cell_downsample)
     objects = _organelles(geometry, joint, organelles, cell, nucleus)
     cells = geometry[geometry["structure"] == cell].rename(columns={"id": "cell"}).set_index("cell")
@@ -191,6 +195,12 @@ def _owner(table: pd.DataFrame, joint: pd.DataFrame, within: str | None) -> tupl
     return label, voxels
 
 
+def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.DataFrame:
+    """The pieces, and copies of them on the bad slices that show them."""
+    copies = [pieces[pieces["z"] == good].assign(z=bad) for bad, good in stand_ins.items()]
+    return pd.concat([pieces, *copies], ignore_index=True)
+
+
 def _protrusions(
     protrusions: pd.DataFrame | None, pieces: pd.DataFrame | None, size: np.ndarray, downsample: int
 ) -> pd.DataFrame:
@@ -208,7 +218,12 @@ def _protrusions(
     stride = np.linalg.norm(np.diff(place, axis=0, prepend=place[:1]), axis=1)
     stride[(path["protrusion"].diff() != 0).to_numpy()] = 0
     length = pd.Series(stride).groupby(path["protrusion"].to_numpy()).sum()
+    extent = members.groupby("protrusion").agg(
+        z_first=("z", "min"), z_last=("z", "max"), voxels=("area", "sum")
+    )
     table = protrusions.copy()
+    for name in extent:
+        table[name] = extent[name].reindex(table["protrusion"]).to_numpy()
     table["volume_um3"] = table["voxels"] * step.prod()
     table["length_um"] = length.reindex(table["protrusion"]).to_numpy()
     table["mean_area_um2"] = table["volume_um3"] / ((table["z_last"] - table["z_first"] + 1) * step[0])

@@ -34,11 +34,23 @@ def multiscales(
 
 
 def image_attributes(
-    name: str, levels: Sequence[Level], voxel_size_nm: Sequence[float], origin_nm: Sequence[float] = (0, 0, 0)
+    name: str,
+    levels: Sequence[Level],
+    voxel_size_nm: Sequence[float],
+    origin_nm: Sequence[float] = (0, 0, 0),
+    missing: Sequence[int] = (),
+    declared_bad: Sequence[int] = (),
 ) -> dict:
-    """Attributes of the group of an image."""
+    """Attributes of the group of an image; under ``ultraseg`` the slices whose results are interpolated, and why."""
     scales = multiscales(name, levels, voxel_size_nm, "mean", origin_nm)
-    return {"ome": {"version": "0.5", "multiscales": [scales]}}
+    return {
+        "ome": {"version": "0.5", "multiscales": [scales]},
+        "ultraseg": {
+            "interpolated_slices": sorted({*missing, *declared_bad}),
+            "missing_slices": list(missing),
+            "bad_slices": list(declared_bad),
+        },
+    }
 
 
 def with_window(arrays: Mapping[str, dict], stored: Stored) -> dict[str, dict]:
@@ -64,16 +76,24 @@ def with_window(arrays: Mapping[str, dict], stored: Stored) -> dict[str, dict]:
 
 
 def label_attributes(
-    name: str, levels: Sequence[Level], voxel_size_nm: Sequence[float], origin_nm: Sequence[float] = (0, 0, 0)
+    name: str,
+    levels: Sequence[Level],
+    voxel_size_nm: Sequence[float],
+    origin_nm: Sequence[float] = (0, 0, 0),
+    interpolated: Sequence[int] = (),
 ) -> dict:
-    """Attributes of the group of one label image under an image's ``labels``."""
+    """Attributes of the group of one label image under an image's ``labels``.
+
+    ``interpolated``: slices that show a copy of the nearest good slice.
+    """
     scales = multiscales(name, levels, voxel_size_nm, "mode", origin_nm)
     return {
         "ome": {
             "version": "0.5",
             "multiscales": [scales],
             "image-label": {"source": {"image": "../../"}},
-        }
+        },
+        "ultraseg": {"interpolated_slices": list(interpolated)},
     }
 
 

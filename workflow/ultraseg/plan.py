@@ -105,6 +105,14 @@ class Plan:
         start = self.volumes[volume].roi[0][0]
         return split_slices(labelled, **shares, first_slice=start)
 
+    def contexts(self, network: str, volume: str) -> dict[int, list[int]]:
+        """For each labelled slice but the test slices what the network sees: good slices, itself in the middle."""
+        context = self.networks[network].z_context
+        split = self.split(network, volume)
+        return {
+            z: self.volumes[volume].stepping.context(z, context) for z, use in split.items() if use != "test"
+        }
+
     def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
         """Labelled slices of a structure that are used in one way."""
         use = self.split(self.network_of(structure).name, volume)
@@ -177,24 +185,33 @@ class Plan:
 
     # ---- arrays: by folder in a volume's results, what their zarr.json says
     def image_arrays(self, volume: str) -> dict[str, dict]:
-        """The image's group and the arrays of its pyramid."""
+        """The arrays of the image's pyramid."""
         v = self.volumes[volume]
-        group = {
-            "image.zarr": {"attributes": image_attributes(v.name, v.levels, v.voxel_size_nm, v.origin_nm)}
-        }
-        return group | {
+        return {
             f"image.zarr/{i}": _spec(level, f"uint{v.bit_depth}") for i, level in enumerate(v.levels)
         }
 
-    def labels_group(self, volume: str) -> dict[str, dict]:
-        """The group that lists the label images."""
-        return {"image.zarr/labels": {"attributes": labels_attributes(self.structures_in(volume))}}
+    def image_group(self, volume: str) -> dict[str, dict]:
+        """The group of the image."""
+        v = self.volumes[volume]
+        attributes = image_attributes(
+            v.name, v.levels, v.voxel_size_nm, v.origin_nm, v.missing, v.declared_bad
+        )
+        return {"image.zarr": {"attributes": attributes}}
+
+    def label_groups(self, volume: str) -> dict[str, dict]:
+        """The group that lists the label images, and the group of each."""
+        v = self.volumes[volume]
+        found = {"image.zarr/labels": {"attributes": labels_attributes(self.structures_in(volume))}}
+        for s in self.structures_in(volume):
+            attributes = label_attributes(s, v.levels, v.voxel_size_nm, v.origin_nm, v.bad)
+            found[f"image.zarr/labels/{s}"] = {"attributes": attributes}
+        return found
 
     def structure_arrays(self, volume: str, structure: str) -> dict[str, dict]:
-        """Group and pyramid of the final labels of a structure."""
+        """The arrays of the pyramid of a structure's final labels."""
         v, group = self.volumes[volume], f"image.zarr/labels/{structure}"
-        found = {group: {"attributes": label_attributes(structure, v.levels, v.voxel_size_nm, v.origin_nm)}}
-        return found | {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
+        return {f"{group}/{i}": _spec(level, "uint32") for i, level in enumerate(v.levels)}
 
     def network_arrays(self, volume: str, network: str) -> dict[str, dict]:
         """The probability maps of a network."""
@@ -213,7 +230,7 @@ class Plan:
 
     def arrays(self, volume: str) -> dict[str, dict]:
         """All arrays and groups of a volume's results."""
-        found = self.image_arrays(volume) | self.labels_group(volume)
+        found = self.image_group(volume) | self.image_arrays(volume) | self.label_groups(volume)
         for structure in self.structures_in(volume):
             found |= self.structure_arrays(volume, structure)
         for name, network in self.networks.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import cc3d
 import cv2
@@ -120,6 +121,23 @@ def to_trust(confidence: np.ndarray) -> np.ndarray:
     return ((np.arange(256) / 255) ** (1 / CONFIDENCE_ROOT)).astype(np.float32)[confidence]
 
 
+def fill_bad(
+    labels: np.ndarray, confidence: np.ndarray, zs: Sequence[int], first: int, stand_ins: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and confidence of all slices of a gap from those of its good slices.
+
+    labels, confidence: (len(zs), Y, X) of the good slices ``zs``; stand_ins: for each slice of the gap, from
+    ``first`` on, the good slice whose labels it shows (``Stepping.stand_ins``). Bad slices have confidence 0.
+    """
+    if len(zs) == len(stand_ins):
+        return labels, confidence
+    place = {z: i for i, z in enumerate(zs)}
+    index = [place[z] for z in stand_ins]
+    confidence = confidence[index]
+    confidence[[i for i, z in enumerate(stand_ins) if z != first + i]] = 0
+    return labels[index], confidence
+
+
 def _check(image, flow, interior, boundary, first, last) -> None:
     if first is None and last is None:
         raise ValueError("a gap needs labels on its first or its last slice")
@@ -143,6 +161,7 @@ def propagate_gap(
     first: np.ndarray | None,
     last: np.ndarray | None,
     *,
+    zs: Sequence[int] | None = None,
     core_distance: float = 2.0,
     core_fraction: float = 0.5,
     edge_weight: float = 20.0,
@@ -160,7 +179,8 @@ def propagate_gap(
     Ids are carried slice by slice from each labelled end (`carry`) and fused where both ends arrive
     (`fuse_slice`). image, interior, boundary: uint8 (n, Y, X), both labelled slices included; flow: (n or n -
     1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open end of the stack, 0 = not
-    a cell. Returns labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background or a
+    a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance, not by the step. Returns
+    labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background or a
     cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled slices and about the
     chance of being right times 255 elsewhere.
     Memory: two arrays of the gap's size besides the input. Raises ValueError for shapes that do not fit.
@@ -170,13 +190,13 @@ def propagate_gap(
         core_distance=core_distance,
         core_fraction=core_fraction,
         edge_weight=edge_weight,
-        decay=decay,
         consistency_scale=consistency_scale,
         change_doubt=change_doubt,
         membrane_doubt=membrane_doubt,
         foreground_threshold=foreground_threshold,
     )
     n = len(image)
+    place = range(n) if zs is None else zs
     given = {z: ids for z, ids in ((0, first), (n - 1, last)) if ids is not None}
     ids, small = np.unique(np.concatenate([[0], *(g.ravel() for g in given.values())]), return_inverse=True)
     small = dict(zip(given, small[1:].astype(np.int32).reshape(len(given), *image.shape[1:]), strict=True))
@@ -189,7 +209,9 @@ def propagate_gap(
         gap, up = min(z_from, z_to), z_to > z_from
         pair = flow[gap].astype(np.float32)
         there, back = (pair[:2], pair[2:]) if up else (pair[2:], pair[:2])
-        return carry(source, belief, back, there, image[z_to], interior[z_to], boundary[z_to], **step)
+        kept = decay ** abs(place[z_to] - place[z_from])
+        target = (image[z_to], interior[z_to], boundary[z_to])
+        return carry(source, belief, back, there, *target, decay=kept, **step)
 
     full = np.ones(image.shape[1:], np.float32)
     if first is not None:

@@ -30,13 +30,14 @@ def score_volume(
     plane: tuple[int, int],
     crop: Sequence[Sequence[int]],
     min_cell_voxels: int,
+    bad: Sequence[int] = (),
 ) -> pd.DataFrame:
     """All rows of metrics.csv of the volume in ``folder``.
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; holdouts: test slice -> gap carried
     past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> ``LabelSource.as_params``; downsample: of
     the network of the cells; shape: of the volume; plane: size (y, x) of the slices of the truth, of which the
-    volume is the part ``crop`` (start and stop in y and x).
+    volume is the part ``crop`` (start and stop in y and x); bad: slices whose labels are copies, which are not scored.
     """
     tables = []
     for structure, kind in structures.items():
@@ -49,12 +50,13 @@ def score_volume(
             score = (
                 CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
             )
-            refs = truth[structure]
-            _add_truth(score, folder, structure, refs, labelled[structure], distance, plane, crop)
+            _add_truth(
+                score, folder, structure, truth[structure], labelled[structure], distance, plane, crop, bad
+            )
             tables.append(score.rows())
     if cells in structures and "protrusions" in truth:
         score = ProtrusionScore(cells)
-        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, plane, crop)
+        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, plane, crop, bad)
         tables.append(score.rows())
     return combine(tables)
 
@@ -63,16 +65,17 @@ def _final(folder: str, structure: str, z: int) -> np.ndarray:
     return read_slices(f"{folder}/image.zarr/labels/{structure}/0", z, z + 1)[0]
 
 
-def _add_truth(score, folder, structure, source, labelled, distance, plane, crop) -> None:
-    """Add every slice that the user did not label: on the others the truth was given away."""
+def _add_truth(score, folder, structure, source, labelled, distance, plane, crop, bad) -> None:
+    """Add every good slice that the user did not label: on labelled ones the truth was given away."""
     source = LabelSource.of(source)
     reader = LabelReader(source, plane, "truth", crop)
+    left_out = {*labelled, *bad}
     for ref in source.slices:
         z = ref.z
-        if z in labelled and not isinstance(score, CellScore):
+        if z in left_out and not isinstance(score, CellScore):
             continue
         true, known = reader.read(ref)
-        if z in labelled:
+        if z in left_out:
             score.count(true)  # the size of a cell is that in the whole volume
         else:
             found = _only_known(_final(folder, structure, z), known)

@@ -55,8 +55,3 @@ def _split_by_share(free: list[int], total: int, shares: dict, split: dict[int, 
         name = max(count, key=lambda n: count[n])
         count[name] -= 1
         split[z] = name
-
-
-def context_slices(z: int, z_context: int, n_slices: int) -> list[int]:
-    """Indices of the slices that a network sees for slice z: 2 z_context + 1, repeated at the ends of the stack."""
-    return [min(max(i, 0), n_slices - 1) for i in range(z - z_context, z + z_context + 1)]

@@ -54,10 +54,32 @@ class Stepping:
         """``stand_in`` of every slice with start <= z < stop."""
         return [self.stand_in(z) for z in range(start, stop)]
 
+    @property
+    def replaced(self) -> dict[int, int]:
+        """``stand_in`` of every bad slice."""
+        return {z: self.stand_in(z) for z in sorted(self.bad)}
+
     def context(self, z: int, z_context: int) -> list[int]:
         """What a network sees for the good slice z: 2 z_context + 1 good slices, the end ones repeated."""
         place, last = bisect_left(self.good, z), len(self.good) - 1
         return [self.good[min(max(i, 0), last)] for i in range(place - z_context, place + z_context + 1)]
+
+    def window(self, start: int, stop: int, z_context: int) -> tuple[list[int], list[int]]:
+        """What a network reads for the slices start <= z < stop, and which of its predictions each of them shows.
+
+        The first list are consecutive good slices with ``z_context`` more at either end; the second has one position
+        per slice, counted from the first prediction: that of the slice itself or of its stand-in.
+        """
+        stand_ins = self.stand_ins(start, stop)
+        run = sorted(set(stand_ins))
+        first, last = self.context(run[0], z_context), self.context(run[-1], z_context)
+        return first[:z_context] + run + last[z_context + 1 :], [run.index(z) for z in stand_ins]
+
+    def walk(self, start: int, stop: int, beyond: int) -> list[int]:
+        """The good slices with start <= z < stop and up to ``beyond`` more after them; empty where there are none."""
+        inside = self.good_in(start, stop)
+        last = bisect_left(self.good, stop)
+        return inside + self.good[last : last + beyond] if inside else []
 
 
 def bridge_weights(missing: Iterable[int], good: Sequence[int]) -> dict[int, list[tuple[int, float]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import zarr
@@ -68,6 +69,20 @@ def read_image(path: str, start: int, stop: int) -> np.ndarray:
             "Delete this file and run snakemake again: it makes it anew.",
         )
     return to_shown(values, [(grey - about["offset"]) / about["scale"] for grey in about["window"]])
+
+
+def read_listed(path: str, zs: Sequence[int]) -> np.ndarray:
+    """The slices ``zs`` of the array at ``path``, in this order; (len(zs), ...). ``zs`` ascend and may repeat.
+
+    Slices that follow each other are read in one go.
+    """
+    wanted, parts, first = sorted(set(zs)), [], 0
+    for i in range(1, len(wanted) + 1):
+        if i == len(wanted) or wanted[i] != wanted[i - 1] + 1:
+            parts.append(read_slices(path, wanted[first], wanted[i - 1] + 1))
+            first = i
+    stack = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return stack if len(wanted) == len(zs) else stack[[wanted.index(z) for z in zs]]
 
 
 def _decode_alone(array: zarr.Array, start: int, stop: int, file: str) -> None:

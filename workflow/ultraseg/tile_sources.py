@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ultraseg.labelstore import LabelSlices
-from ultraseg.splits import context_slices
 from ultraseg.store import read_image
 from ultraseg.tiles import (
     Tiles,
@@ -32,9 +31,8 @@ def volume_tiles(
     split: Mapping[int, str],
     labelled: Mapping[str, list[int]],
     kinds: Mapping[str, str],
-    n_slices: int,
+    contexts: Mapping[int, list[int]],
     downsample: int,
-    z_context: int,
     boundary_width: int,
     tile: int,
     tiles_per_slice: int,
@@ -42,7 +40,8 @@ def volume_tiles(
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
-    A structure that is not labelled on a slice, or on a part of it, has weight 0 there.
+    contexts: for each of these slices those that the network sees, itself in the middle (``Stepping.context``). A
+    structure that is not labelled on a slice, or on a part of it, has weight 0 there.
     """
     for z, use in split.items():
         if use == "test":
@@ -50,7 +49,7 @@ def volume_tiles(
         image = np.stack(
             [
                 downsample_image(read_image(f"{folder}/image.zarr/0", i, i + 1)[0], downsample)
-                for i in context_slices(z, z_context, n_slices)
+                for i in contexts[z]
             ]
         )
         targets, weights = [], []
