@@ -1,0 +1,111 @@
+"""A destroyed and a missing slice: stepped over, marked, and of no effect on what lies around them."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+from conftest import TINY_NETWORK, Run, tiny_config
+from ultraseg.phantom import write_phantom
+
+LABELLED = [0, 5, 11]
+DESTROYED, MISSING = 3, 8  # the last slice of a slab of 4, and the first of one
+GOOD = [z for z in range(12) if z not in (DESTROYED, MISSING)]
+RESULTS = ("results/tiny/metrics.csv", "results/tiny/summary.txt", "results/tiny/tables/cells.csv")
+
+
+def config_of(data, depth=4, **volume):
+    network = {"structures": ["cells", "mitochondria"], "downsample": 2, **TINY_NETWORK}
+    config = tiny_config(data, slab_depth=depth, pyramid_levels=1, networks={"one": network})
+    config["volumes"]["tiny"] |= volume
+    return config
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The tissue as it is; with slice 3 destroyed and slice 8 lost, declared at two slab depths, and not declared."""
+    folder = tmp_path_factory.mktemp("bad")
+    write_phantom(str(folder / "whole"), (12, 96, 96), seed=3, label_slices=LABELLED, scale=0.35)
+    shutil.copytree(folder / "whole", folder / "broken")
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
+    tifffile.imwrite(folder / f"broken/image/z{DESTROYED:04d}.tif", noise)
+    os.remove(folder / f"broken/image/z{MISSING:04d}.tif")
+    bridged = {"missing_slices": "bridge"}
+    configs = {
+        "whole": config_of(folder / "whole"),
+        "declared": config_of(folder / "broken", bad_slices=[DESTROYED], **bridged),
+        "single": config_of(folder / "broken", 1, bad_slices=[DESTROYED], **bridged),
+        "undeclared": config_of(folder / "broken", **bridged),
+    }
+    found = {}
+    for name, config in configs.items():
+        found[name] = Run(folder / name, config)
+        groups = [f"results/tiny/image.zarr/{g}zarr.json" for g in ("", "labels/cells/")]
+        found[name].snakemake(*RESULTS, *groups)
+    found["truth"] = tifffile.imread(folder / "whole/truth/cells.tif")
+    found["noise"] = noise
+    return found
+
+
+def labels(run, structure="cells"):
+    return zarr.open_array(run.results / f"tiny/image.zarr/labels/{structure}/0", mode="r")[:]
+
+
+def right(runs, name, zs):
+    """Share of the pixels of true cells that have the right id."""
+    cells, truth = labels(runs[name]), runs["truth"]
+    return np.mean([(cells[z] == truth[z])[truth[z] > 0].mean() for z in zs])
+
+
+def test_the_image_keeps_its_places(runs):
+    image, whole = (
+        zarr.open_array(runs[n].results / "tiny/image.zarr/0", mode="r")[:] for n in ("declared", "whole")
+    )
+    assert image.shape == whole.shape
+    assert np.array_equal(image[GOOD], whole[GOOD])
+    assert np.array_equal(image[DESTROYED], runs["noise"])  # as it was recorded
+    mean = (whole[MISSING - 1].astype(float) + whole[MISSING + 1]) / 2
+    assert np.abs(image[MISSING] - mean).max() <= 0.5
+
+
+@pytest.mark.parametrize("structure", ["cells", "mitochondria"])
+def test_bad_slices_show_the_nearest_good_one(runs, structure):
+    found = labels(runs["declared"], structure)
+    assert found.any()
+    for z in (DESTROYED, MISSING):
+        assert np.array_equal(found[z], found[z - 1])  # of two as near the lower one
+
+
+@pytest.mark.parametrize("structure", ["cells", "mitochondria"])
+def test_results_do_not_depend_on_the_slab_depth(runs, structure):
+    assert np.array_equal(labels(runs["declared"], structure), labels(runs["single"], structure))
+    for name in ("tables/cells.csv", "tables/organelles.csv", "tables/protrusions.csv", "metrics.csv"):
+        a, b = (pd.read_csv(runs[n].results / "tiny" / name) for n in ("declared", "single"))
+        pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
+
+
+def test_a_declared_slice_does_little_harm_and_an_undeclared_one_much(runs):
+    rest = [z for z in range(12) if z not in LABELLED]
+    whole, declared, undeclared = (right(runs, n, rest) for n in ("whole", "declared", "undeclared"))
+    assert declared > whole - 0.03
+    there = {n: right(runs, n, [DESTROYED]) for n in ("whole", "declared", "undeclared")}
+    print(whole, declared, undeclared, there)
+    assert there["declared"] > there["undeclared"] + 0.1 and declared > undeclared
+
+
+def test_interpolated_slices_are_marked_and_not_scored(runs):
+    folder = runs["declared"].results / "tiny"
+    for group in ("image.zarr", "image.zarr/labels/cells"):
+        marks = json.loads((folder / group / "zarr.json").read_text())["attributes"]["ultraseg"]
+        assert marks["interpolated_slices"] == [DESTROYED, MISSING]
+    metrics = pd.read_csv(folder / "metrics.csv").set_index(["structure", "metric", "split"])["n_slices"]
+    assert metrics[("cells", "dice", "truth")] == len(GOOD) - len(LABELLED)
+    assert metrics[("mitochondria", "dice", "truth")] == len(GOOD) - len(LABELLED)
+
+
+def test_nothing_is_left_to_do(runs):
+    assert "Nothing to be done" in runs["declared"].snakemake("--dry-run", *RESULTS)
