@@ -114,6 +114,6 @@ def test_interpolated_slices_are_marked_in_image_and_labels():
         "missing_slices": [3, 4],
         "bad_slices": [1],
     }
-    assert label_attributes("n", levels, (1, 1, 1), (1, 3, 4))["ultraseg"] == {
+    assert label_attributes("n", levels, (1, 1, 1), interpolated=(1, 3, 4))["ultraseg"] == {
         "interpolated_slices": [1, 3, 4]
     }

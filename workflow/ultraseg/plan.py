@@ -187,9 +187,7 @@ class Plan:
     def image_arrays(self, volume: str) -> dict[str, dict]:
         """The arrays of the image's pyramid."""
         v = self.volumes[volume]
-        return {
-            f"image.zarr/{i}": _spec(level, f"uint{v.bit_depth}") for i, level in enumerate(v.levels)
-        }
+        return {f"image.zarr/{i}": _spec(level, f"uint{v.bit_depth}") for i, level in enumerate(v.levels)}
 
     def image_group(self, volume: str) -> dict[str, dict]:
         """The group of the image."""
