@@ -333,7 +333,7 @@ def test_a_roi_counts_from_its_corner(tmp_path):
     assert plan.split("context", "a") == {1: "train", 6: "validation", 11: "test"}
     (dataset, *_) = plan.image_group("a")["image.zarr"]["attributes"]["ome"]["multiscales"][0]["datasets"]
     assert dataset["coordinateTransformations"][1] == {"type": "translation", "translation": [16, 0, 40]}
-    label = plan.structure_arrays("a", "cells")["image.zarr/labels/cells"]["attributes"]["ome"]
+    label = plan.label_groups("a")["image.zarr/labels/cells"]["attributes"]["ome"]
     assert label["multiscales"][0]["datasets"][0] == dataset
 
 
