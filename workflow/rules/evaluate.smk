@@ -5,6 +5,7 @@ rule evaluate:
         labels=ASKS.given_labels,
         truth=ASKS.truth,
         held_out=ASKS.held_out,
+        slices="results/{volume}/tables/slices.parquet",
     output:
         metrics="results/{volume}/metrics.csv",
         summary="results/{volume}/summary.txt",
@@ -34,6 +35,7 @@ rule evaluate:
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         bad=lambda wc: PLAN.volumes[wc.volume].bad,
-        code=code_version("scoring", "summary"),
+        first=lambda wc: PLAN.volumes[wc.volume].roi[0][0],
+        code=code_version("scoring", "summary", "quality"),
     script:
         "../scripts/evaluate.py"

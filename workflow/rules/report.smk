@@ -3,6 +3,7 @@ rule report_figures:
     # Everything that the report shows.
     input:
         expand("results/{volume}/figures/overlay.png", volume=PLAN.applied),
+        expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
         expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
         expand("results/{volume}/tables/cells.csv", volume=PLAN.applied),
 

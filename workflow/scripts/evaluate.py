@@ -1,7 +1,9 @@
 """Score the final labels of a volume slice by slice."""
 
+import pandas as pd
 from ultraseg.files import write_table, write_text
 from ultraseg.job import job
+from ultraseg.quality import quality_note
 from ultraseg.scoring import score_volume
 from ultraseg.summary import format_summary
 
@@ -23,6 +25,8 @@ with job(snakemake) as log:
         bad=p.bad,
     )
     write_table(snakemake.output.metrics, metrics)
+    note = quality_note(pd.read_parquet(snakemake.input.slices), p.first)
     summary = f"Accuracy of volume {snakemake.wildcards.volume}\n\n{format_summary(metrics)}\n"
+    summary += f"\n{note}\n" if note else ""
     write_text(snakemake.output.summary, summary)
     log.info("%s", summary)

@@ -51,6 +51,18 @@ class Asks:
         v = self.plan.volumes[wc.volume]
         return [f"{v.folder}/work/window.json"] if v.sampled else []
 
+    def quality_references(self, wc) -> dict[int, int | None]:
+        """For every slice of a slab that is there the good slice before it, which it is compared with."""
+        v = self.plan.volumes[wc.volume]
+        zs = [z for z in range(*v.slab(int(wc.slab))) if z not in v.missing]
+        return {z: v.stepping.previous(z) for z in zs}
+
+    def quality_slab(self, wc) -> list[str]:
+        references = self.quality_references(wc)
+        return self.listed(
+            wc.volume, "image.zarr/0", [z for z in (*references, *references.values()) if z is not None]
+        )
+
     def labels(self, wc) -> list[str]:
         return self.plan.volumes[wc.volume].labels[wc.structure].files
 

@@ -183,6 +183,19 @@ class Plan:
         known = [*self.gaps(volume), *self.holdouts(volume).values()]
         return next(gap for gap in known if gap.name == name)
 
+    def slices(self, volume: str) -> dict[str, list]:
+        """Columns of the table of slices that are known without looking: number in the file name, file, state."""
+        v = self.volumes[volume]
+        zs, files = range(v.n_slices), {ref.z: ref.file for ref in v.image.slices}
+        return {
+            "z": list(zs),
+            "number": [v.image.first_number + z for z in zs],
+            "file": [files.get(z, "") for z in zs],
+            "bad": [z in v.declared_bad for z in zs],
+            "missing": [z in v.missing for z in zs],
+            "stand_in": v.stepping.stand_ins(0, v.n_slices),
+        }
+
     # ---- arrays: by folder in a volume's results, what their zarr.json says
     def image_arrays(self, volume: str) -> dict[str, dict]:
         """The arrays of the image's pyramid."""

@@ -1,0 +1,19 @@
+"""Compare every slice with those around it; table and figure of the slices of a volume."""
+
+import pandas as pd
+from ultraseg.figures_slices import slices_figure
+from ultraseg.files import write_table
+from ultraseg.job import job
+from ultraseg.quality import quality_note, slice_table, thresholds
+
+with job(snakemake) as log:
+    p, out = snakemake.params, snakemake.output
+    statistics = pd.concat([pd.read_parquet(file) for file in snakemake.input], ignore_index=True)
+    table = slice_table(statistics, pd.DataFrame(p.slices), **p.settings)
+    write_table(out.parquet, table)
+    write_table(out.csv, table)
+    slices_figure(table, thresholds(p.settings), out.figure)
+    log.info("%d of %d slices flagged", int(table["flagged"].sum()), len(table))
+    note = quality_note(table, p.first)
+    if note:
+        log.warning("%s: %s", snakemake.wildcards.volume, note)
