@@ -211,3 +211,52 @@ def test_memory_grows_with_the_slab_and_not_with_the_stack(tmp_path):
     assert asks.slab_mb("a", 8, downsample=4) == 700 + 4 * 1000 * 1500 * 8 // 10**6
     assert asks.slab_mb("a", 60, slices=1) == 700 + 1440
     assert asks.gap_mb(wc(gap="00005-00010"), 10) == 700 + 6 * 1000 * 1500 * 10 // 10**6
+
+
+# ---- bad slices: slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20
+@pytest.fixture
+def stepping(tmp_path):
+    """Slices 3, 4 and 7 to 12 are bad: slab 2 has no good slice."""
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["bad_slices"] = [3, 4, 7, 8, 9, 10, 11, 12]
+    config["networks"]["detail"]["z_context"] = 1
+    return Asks(Plan(load_config(config)))
+
+
+def test_prediction_reads_the_slabs_of_good_neighbours(stepping):
+    assert stepping.predict_window(wc(slab=0, network="detail")) == ([0, 0, 1, 2, 5], [0, 1, 2, 2])
+    assert slabs(stepping.predict(wc(slab=0, network="detail")), "image.zarr/0") == [0, 1]
+    # Slice 4 shows slice 5, which sees 2 and 6; 7 shows 6.
+    assert stepping.predict_window(wc(slab=1, network="detail")) == ([2, 5, 6, 13], [0, 0, 1, 1])
+    assert slabs(stepping.predict(wc(slab=1, network="detail")), "image.zarr/0") == [0, 1, 3]
+    # Of a slab without a good slice the near ones show the slice before, the others the one after.
+    assert stepping.predict_window(wc(slab=2, network="detail")) == ([5, 6, 13, 14], [0, 0, 1, 1])
+    assert slabs(stepping.predict(wc(slab=2, network="detail")), "image.zarr/0") == [1, 3]
+
+
+def test_flow_and_links_reach_the_next_good_slice(stepping):
+    assert [stepping.flow_walk(wc(slab=s)) for s in (0, 1, 2)] == [[0, 1, 2, 5], [5, 6, 13], []]
+    assert slabs(stepping.flow(wc(slab=1)), "image.zarr/0") == [1, 3]
+    assert stepping.flow(wc(slab=2)) == ["results/a/image.zarr/0/zarr.json"]
+    assert stepping.edges_walk(wc(slab=1)) == [5, 6, 13, 14]
+    assert slabs(stepping.edges(wc(slab=1)), "work/pieces") == [1, 3]
+    assert slabs(stepping.edges_flow(wc(slab=1)), "work/flow") == [1, 3]
+
+
+def test_a_gap_and_the_final_cells_read_good_slices_only(stepping):
+    # The label on slice 10 is not used.
+    assert stepping.gap_walk(wc(gap="00005-00015")) == [5, 6, 13, 14, 15]
+    assert slabs(stepping.gap_images(wc(gap="00005-00015")), "image.zarr/0") == [1, 3]
+    assert stepping.slab_stand_ins(wc(slab=2)) == [6, 6, 13, 13]
+    assert slabs(stepping.slab_pieces(wc(slab=2)), "work/pieces") == [1, 3]
+
+
+def test_training_sees_good_slices_only(stepping):
+    contexts = stepping.plan.contexts("context", "a")
+    assert 10 not in contexts and contexts[5] == [2, 5, 6]
+
+
+def test_slices_are_compared_with_the_good_one_before(stepping):
+    assert stepping.quality_references(wc(slab=1)) == {4: 2, 5: 2, 6: 5, 7: 6}
+    assert slabs(stepping.quality_slab(wc(slab=1)), "image.zarr/0") == [0, 1]
+    assert slabs(stepping.quality_slab(wc(slab=0)), "image.zarr/0") == [0]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ultraseg.cells import COLUMNS, newcomers, piece_table, slice_cells
+from ultraseg.cells import COLUMNS, empty_table, newcomers, piece_table, slice_cells
 from ultraseg.propagate import label_edges
 
 SHAPE = (60, 80)
@@ -117,3 +117,12 @@ def test_errors():
     void = np.zeros(SHAPE, np.uint8)
     with pytest.raises(ValueError, match="equal 2D"):
         slice_cells(void[:3], void, void, void, given=True)
+
+
+def test_a_slab_of_bad_slices_has_an_empty_table_of_the_same_types():
+    zeros = np.zeros((4, 4), np.uint8)
+    labels = np.ones((4, 4), np.uint32)
+    _, table = slice_cells(labels, zeros, zeros, zeros, given=True)
+    table = table.assign(z=3, given=True)
+    empty = empty_table()
+    assert len(empty) == 0 and empty.dtypes.to_dict() == table.dtypes.to_dict()

@@ -307,3 +307,41 @@ def test_empty_tables_and_unknown_pieces():
         link_pieces(nodes[nodes["z"] != 3], edges)
     with pytest.raises(ValueError, match="confidence"):
         link_pieces(nodes.drop(columns="confidence"), edges)
+
+
+# ---------------------------------------------------------------- bad slices are stepped over
+def test_good_slices_are_neighbours_across_bad_ones():
+    """A tube through slices 0 to 5 of which 2 and 3 are bad: its edges are those of a stack without them."""
+    pieces = np.zeros((4, *SHAPE), np.int32)
+    pieces[:, 10:20, 10:20] = 1
+    zs = [0, 1, 4, 5]
+    edges = slab_edges(pieces, zs, max_gap=1)
+    plain = slab_edges(pieces, range(4), max_gap=1)
+    assert edges[["z", "gap", "z_b"]].values.tolist() == [[0, 1, 1], [1, 1, 4], [4, 1, 5]]
+    assert edges["iou"].tolist() == plain["iou"].tolist() == [1, 1, 1]
+    nodes = pd.DataFrame(
+        {
+            "z": zs, "piece": 1, "area": 100, "y": 14.5, "x": 14.5, "cell": [7, 0, 0, 0], "confidence": 0.0,
+            "body": False, "given": [True, False, False, False],
+        }
+    )  # fmt: skip
+    result = link_pieces(nodes, edges)
+    assert result.nodes["final"].tolist() == [7, 7, 7, 7]
+    assert result.nodes["strength"].tolist() == [1, 1, 1, 1]  # no penalty for the bad slices
+    assert result.protrusions[["z_first", "z_last", "pieces"]].values.tolist() == [[0, 5, 4]]
+
+
+def test_edges_over_bad_slices_are_the_same_for_every_slab_depth():
+    scene = random_scene()
+    pieces, _, _ = scene.tables()
+    zs = [0, 1, 2, 5, 6, 7, 11, 12, 13, 14, 20, 21, 22, 23]
+    whole = slab_edges(pieces, zs, max_gap=1)
+    for depth in (1, 3, 4):
+        parts = []
+        for start in range(0, 24, depth):
+            inside = [i for i, z in enumerate(zs) if start <= z < start + depth]
+            if inside:
+                i, n = inside[0], len(inside)
+                stop = i + n + 2
+                parts.append(slab_edges(pieces[i:stop], zs[i:stop], n=n, max_gap=1))
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)

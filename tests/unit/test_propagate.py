@@ -5,7 +5,15 @@ import pytest
 from scipy import ndimage
 from ultraseg.flow import stack_flow
 from ultraseg.fusion import boundary_basins, contacts, fuse_slice, split_regions
-from ultraseg.propagate import carry, label_edges, propagate_gap, reconcile, to_confidence, to_trust
+from ultraseg.propagate import (
+    carry,
+    fill_bad,
+    label_edges,
+    propagate_gap,
+    reconcile,
+    to_confidence,
+    to_trust,
+)
 
 SHAPE = (96, 112)
 YX = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(float)
@@ -252,3 +260,38 @@ def test_errors():
         propagate_gap(image[:1], flow, image[:1], image[:1], ids, ids)
     with pytest.raises(ValueError, match="labels"):
         propagate_gap(image, flow, image, image, ids[:4], None)
+
+
+# ---------------------------------------------------------------- bad slices are stepped over
+def test_a_destroyed_slice_is_stepped_over():
+    """Cells move through a gap whose slice 4 is noise: only good slices are walked, and the last of them is right."""
+    truth = volume(9, lambda t: ellipse(12, 98, 8, 8), MOTIONS["shift"])
+    image, interior, boundary = maps(truth)
+    image[4] = np.random.default_rng(3).integers(0, 256, SHAPE)
+    interior[4], boundary[4] = 0, 255
+    zs = [z for z in range(9) if z != 4]
+    flow = stack_flow(image[zs])
+    labels, confidence = propagate_gap(
+        image[zs], flow, interior[zs], boundary[zs], truth[0], truth[-1], zs=zs
+    )
+    assert min(dice(labels[i], truth[z]) for i, z in enumerate(zs)) > 0.9
+    labels, confidence = fill_bad(labels, confidence, zs, 0, [0, 1, 2, 3, 3, 5, 6, 7, 8])
+    assert labels.shape == truth.shape and np.array_equal(labels[4], labels[3])
+    assert not confidence[4].any() and (confidence[[0, 8]] == 255).all() and confidence[5].any()
+
+
+def test_trust_falls_by_the_distance_not_by_the_step():
+    truth = volume(5, lambda t: ellipse(48, 56, 20, 20))
+    image, interior, boundary = maps(truth)
+    zs = [0, 1, 4]
+    flow = np.zeros((2, 4, *SHAPE), np.float32)
+    settings = dict(decay=0.9, change_doubt=0.0, membrane_doubt=0.0)
+    _, far = propagate_gap(image[zs], flow, interior[zs], boundary[zs], truth[0], None, zs=zs, **settings)
+    centre = far[:, 48, 56]
+    assert np.array_equal(centre, [255, *to_confidence(np.array([0.9, 0.9**4]))])
+
+
+def test_a_gap_without_bad_slices_is_left_as_it_is():
+    labels, confidence = np.ones((2, 3, 3)), np.ones((2, 3, 3))
+    filled = fill_bad(labels, confidence, [4, 5], 4, [4, 5])
+    assert filled[0] is labels and filled[1] is confidence

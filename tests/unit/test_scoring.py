@@ -179,3 +179,16 @@ def test_an_unlabelled_volume_is_scored_on_all_slices(folder):
     assert table.loc[("mito", "dice", "truth"), "n_slices"] == N
     # 3 slices with 50 of 100 found, 3 with 50 wrong ones.
     assert table.loc[("mito", "dice", "truth"), "value"] == pytest.approx(2 * 150 / (600 + 300))
+
+
+def test_bad_slices_are_not_scored(folder):
+    """Slice 4 shows a copy of another: it enters no score, but its true voxels still make a cell large enough."""
+    fill(folder)
+    truth = {
+        "cells": write_truth(folder, "cells", [TRUE_CELL] * N),
+        "mito": write_truth(folder, "mito", [TRUE_MITO] * N),
+    }
+    table = score(folder, truth=truth, bad=[4], min_cell_voxels=600)
+    assert table.loc[("cells", "dice", "truth"), "n_slices"] == 2  # of slices 1, 2 and 4
+    assert table.loc[("cells", "dice_pairs", "truth"), "value"] == 2
+    assert table.loc[("mito", "dice", "truth"), "n_slices"] == 2
