@@ -107,5 +107,23 @@ def test_interpolated_slices_are_marked_and_not_scored(runs):
     assert metrics[("mitochondria", "dice", "truth")] == len(GOOD) - len(LABELLED)
 
 
+def test_bad_slices_are_listed_with_the_cure(runs):
+    tables = {
+        n: pd.read_csv(runs[n].results / "tiny/tables/slices.csv")
+        for n in ("whole", "declared", "undeclared")
+    }
+    assert not tables["whole"]["flagged"].any()
+    for name in ("declared", "undeclared"):
+        assert tables[name].loc[tables[name]["flagged"], "z"].tolist() == [DESTROYED]
+    table = tables["declared"]
+    assert table["interpolated"].tolist() == [z not in GOOD for z in range(12)]
+    assert table.loc[MISSING, ["missing", "bad", "stand_in"]].tolist() == [True, False, MISSING - 1]
+    notes = {n: (runs[n].results / "tiny/summary.txt").read_text() for n in tables}
+    assert f"bad_slices: [{DESTROYED}]" in notes["undeclared"] and "bad_slices" not in notes["whole"]
+    assert f"Slices {DESTROYED}, {MISSING} are bad or missing" in notes["declared"]
+    log = (runs["undeclared"].folder / "logs/quality/tiny.log").read_text()
+    assert f"bad_slices: [{DESTROYED}]" in log
+
+
 def test_nothing_is_left_to_do(runs):
     assert "Nothing to be done" in runs["declared"].snakemake("--dry-run", *RESULTS)
