@@ -28,13 +28,17 @@ def slices_figure(table: pd.DataFrame, thresholds: Mapping[str, float], path: st
         limit = table["shift_limit"] if defect == "shifted" else np.full(len(z), thresholds[defect])
         axes.plot(z, limit, "--", color=FAINT, linewidth=1)
         chosen = table[defect].to_numpy()
-        axes.plot(z[chosen], values[chosen], "D", color=PALETTE[5], markersize=7, label=defect)
-        tidy(axes, title, "slice (z)" if defect == "shifted" else "", unit)
+        axes.plot(z[chosen], values[chosen], "D", color=PALETTE[5], markersize=7, clip_on=False)
+        found = f" ({int(chosen.sum())} {defect})" if chosen.any() else ""
+        tidy(axes, title + found, "slice (z)" if defect == "shifted" else "", unit)
         axes.set_ylim(bottom=0)
-        if chosen.any():
-            axes.legend(frameon=False, loc="upper right")
     figure.text(
-        0.99, 0.005, "dashed: threshold; grey: missing or declared bad", ha="right", color=INK, fontsize=9
+        0.99,
+        0.005,
+        "dashed: threshold; diamonds: flagged; grey: missing or declared bad",
+        ha="right",
+        color=INK,
+        fontsize=9,
     )
     figure.tight_layout()
     save(figure, path)
