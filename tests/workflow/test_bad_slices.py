@@ -13,8 +13,10 @@ from conftest import TINY_NETWORK, Run, tiny_config
 from ultraseg.phantom import write_phantom
 
 LABELLED = [0, 5, 11]
-DESTROYED, MISSING = 3, 8  # the last slice of a slab of 4, and the first of one
-GOOD = [z for z in range(12) if z not in (DESTROYED, MISSING)]
+N = 13
+# The last slice of a slab of 4, the first of one, and one that is a slab of its own.
+DESTROYED, MISSING, LAST = BAD = (3, 8, 12)
+GOOD = [z for z in range(N) if z not in BAD]
 RESULTS = ("results/tiny/metrics.csv", "results/tiny/summary.txt", "results/tiny/tables/cells.csv")
 
 
@@ -29,7 +31,7 @@ def config_of(data, depth=4, **volume):
 def runs(tmp_path_factory):
     """The tissue as it is; with slice 3 destroyed and slice 8 lost, declared at two slab depths, and not declared."""
     folder = tmp_path_factory.mktemp("bad")
-    write_phantom(str(folder / "whole"), (12, 96, 96), seed=3, label_slices=LABELLED, scale=0.35)
+    write_phantom(str(folder / "whole"), (N, 96, 96), seed=3, label_slices=LABELLED, scale=0.35)
     shutil.copytree(folder / "whole", folder / "broken")
     noise = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
     tifffile.imwrite(folder / f"broken/image/z{DESTROYED:04d}.tif", noise)
@@ -37,8 +39,8 @@ def runs(tmp_path_factory):
     bridged = {"missing_slices": "bridge"}
     configs = {
         "whole": config_of(folder / "whole"),
-        "declared": config_of(folder / "broken", bad_slices=[DESTROYED], **bridged),
-        "single": config_of(folder / "broken", 1, bad_slices=[DESTROYED], **bridged),
+        "declared": config_of(folder / "broken", bad_slices=[DESTROYED, LAST], **bridged),
+        "deeper": config_of(folder / "broken", 5, bad_slices=[DESTROYED, LAST], **bridged),
         "undeclared": config_of(folder / "broken", **bridged),
     }
     found = {}
@@ -66,7 +68,7 @@ def test_the_image_keeps_its_places(runs):
         zarr.open_array(runs[n].results / "tiny/image.zarr/0", mode="r")[:] for n in ("declared", "whole")
     )
     assert image.shape == whole.shape
-    assert np.array_equal(image[GOOD], whole[GOOD])
+    assert np.array_equal(image[[*GOOD, LAST]], whole[[*GOOD, LAST]])
     assert np.array_equal(image[DESTROYED], runs["noise"])  # as it was recorded
     mean = (whole[MISSING - 1].astype(float) + whole[MISSING + 1]) / 2
     assert np.abs(image[MISSING] - mean).max() <= 0.5
@@ -76,24 +78,23 @@ def test_the_image_keeps_its_places(runs):
 def test_bad_slices_show_the_nearest_good_one(runs, structure):
     found = labels(runs["declared"], structure)
     assert found.any()
-    for z in (DESTROYED, MISSING):
+    for z in BAD:
         assert np.array_equal(found[z], found[z - 1])  # of two as near the lower one
 
 
 @pytest.mark.parametrize("structure", ["cells", "mitochondria"])
 def test_results_do_not_depend_on_the_slab_depth(runs, structure):
-    assert np.array_equal(labels(runs["declared"], structure), labels(runs["single"], structure))
+    assert np.array_equal(labels(runs["declared"], structure), labels(runs["deeper"], structure))
     for name in ("tables/cells.csv", "tables/organelles.csv", "tables/protrusions.csv", "metrics.csv"):
-        a, b = (pd.read_csv(runs[n].results / "tiny" / name) for n in ("declared", "single"))
+        a, b = (pd.read_csv(runs[n].results / "tiny" / name) for n in ("declared", "deeper"))
         pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
 
 
 def test_a_declared_slice_does_little_harm_and_an_undeclared_one_much(runs):
-    rest = [z for z in range(12) if z not in LABELLED]
+    rest = [z for z in range(N) if z not in LABELLED]
     whole, declared, undeclared = (right(runs, n, rest) for n in ("whole", "declared", "undeclared"))
     assert declared > whole - 0.03
     there = {n: right(runs, n, [DESTROYED]) for n in ("whole", "declared", "undeclared")}
-    print(whole, declared, undeclared, there)
     assert there["declared"] > there["undeclared"] + 0.1 and declared > undeclared
 
 
@@ -101,7 +102,7 @@ def test_interpolated_slices_are_marked_and_not_scored(runs):
     folder = runs["declared"].results / "tiny"
     for group in ("image.zarr", "image.zarr/labels/cells"):
         marks = json.loads((folder / group / "zarr.json").read_text())["attributes"]["ultraseg"]
-        assert marks["interpolated_slices"] == [DESTROYED, MISSING]
+        assert marks["interpolated_slices"] == list(BAD)
     metrics = pd.read_csv(folder / "metrics.csv").set_index(["structure", "metric", "split"])["n_slices"]
     assert metrics[("cells", "dice", "truth")] == len(GOOD) - len(LABELLED)
     assert metrics[("mitochondria", "dice", "truth")] == len(GOOD) - len(LABELLED)
@@ -116,11 +117,11 @@ def test_bad_slices_are_listed_with_the_cure(runs):
     for name in ("declared", "undeclared"):
         assert tables[name].loc[tables[name]["flagged"], "z"].tolist() == [DESTROYED]
     table = tables["declared"]
-    assert table["interpolated"].tolist() == [z not in GOOD for z in range(12)]
+    assert table["interpolated"].tolist() == [z not in GOOD for z in range(N)]
     assert table.loc[MISSING, ["missing", "bad", "stand_in"]].tolist() == [True, False, MISSING - 1]
     notes = {n: (runs[n].results / "tiny/summary.txt").read_text() for n in tables}
     assert f"bad_slices: [{DESTROYED}]" in notes["undeclared"] and "bad_slices" not in notes["whole"]
-    assert f"Slices {DESTROYED}, {MISSING} are bad or missing" in notes["declared"]
+    assert f"Slices {DESTROYED}, {MISSING}, {LAST} are bad or missing" in notes["declared"]
     log = (runs["undeclared"].folder / "logs/quality/tiny.log").read_text()
     assert f"bad_slices: [{DESTROYED}]" in log
 
