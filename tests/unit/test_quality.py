@@ -130,6 +130,15 @@ def test_statistics_leave_the_image_as_it_is(tissue):
     assert np.array_equal(a, tissue[0]) and np.array_equal(b, tissue[1])
 
 
+@pytest.mark.parametrize(
+    "shape", [(160, 200), (135, 75), (81, 160)]
+)  # odd ones are fast to transform as they are
+def test_no_shift_is_none_whatever_the_size(tissue, shape):
+    a, b = (one[: shape[0], : shape[1]] for one in tissue[:2])
+    found = slice_statistics(a, b)
+    assert np.hypot(found["shift_y"], found["shift_x"]) < 0.3
+
+
 def test_large_slices_are_averaged_and_their_shift_is_in_pixels_of_the_image():
     rng = np.random.default_rng(0)
     large = cv2.resize(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-OVERVIEW = 1024  # pixels: larger slices are averaged down for all but sharpness
+OVERVIEW = 768  # pixels: larger slices are averaged down for all but sharpness
 TILE, TILES = 512, 3  # sharpness of large slices is measured in TILES x TILES places of this size
 COLUMNS = ["z", "contrast", "sharpness", "reference", "change", "shift_y", "shift_x", "match"]
 
@@ -96,14 +96,29 @@ def _tiles(image: np.ndarray) -> Iterator[np.ndarray]:
 def _step(before: np.ndarray, after: np.ndarray, factor: int) -> dict[str, float]:
     if before.std() == 0 or after.std() == 0:
         return {}
-    window = cv2.createHanningWindow(after.shape[::-1], cv2.CV_32F)
-    # OpenCV multiplies its input by the window in place, where no padding is needed: the blurred copies are lost.
-    (dx, dy), _ = cv2.phaseCorrelate(_blur(before, 1), _blur(after, 1), window)
+    (dx, dy), _ = cv2.phaseCorrelate(_framed(before), _framed(after))
     before, after = _blur(before, 2), _blur(after, 2)
     moved = _correlation(before, after, round(dy), round(dx))
     match = max(moved, _correlation(before, after, 0, 0))
     change = float(np.sqrt(max(0.0, 2 * (1 - match))))
     return {"change": change, "shift_y": dy * factor, "shift_x": dx * factor, "match": moved}
+
+
+def _framed(image: np.ndarray) -> np.ndarray:
+    """The slice, blurred a little, faded towards its edges, in a frame of even size that is fast to transform.
+
+    In a frame of odd size, which OpenCV may choose by itself, it finds all shifts half a pixel too large.
+    """
+    faded = _blur(image, 1)
+    faded = (faded - faded.mean()) * cv2.createHanningWindow(image.shape[::-1], cv2.CV_32F)
+    bottom, right = (_even_size(n) - n for n in image.shape)
+    return cv2.copyMakeBorder(faded, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=0)
+
+
+def _even_size(n: int) -> int:
+    while (size := cv2.getOptimalDFTSize(n)) % 2:
+        n = size + 1
+    return size
 
 
 def _correlation(before: np.ndarray, after: np.ndarray, dy: int, dx: int) -> float:
