@@ -227,6 +227,20 @@ def test_protrusions_get_length_and_volume_in_micrometres(boxes):
     assert cells.loc[7, "protrusion_volume_um3"] == row["volume_um3"]
 
 
+def test_protrusions_count_the_copies_on_bad_slices(boxes):
+    """A straight tube in slices 2 to 6, of which 3, 4 and 6 are bad, measures as the labels show it."""
+    pieces = pd.DataFrame({"z": [2, 5], "area": 10, "y": 4.0, "x": 4.0, "protrusion": 1})
+    table = pd.DataFrame(
+        {"protrusion": [1], "cell": [7], "z_first": [2], "z_last": [5], "pieces": [2], "voxels": [20]}
+    )
+    table = table.assign(strength=0.7)
+    given = dict(protrusions=table, pieces=pieces, stand_ins={3: 2, 4: 5, 6: 5})
+    row = measured(boxes, 6, **given)["protrusions"].iloc[0]
+    assert (row["z_first"], row["z_last"], row["pieces"]) == (2, 6, 2)
+    assert row["volume_um3"] == pytest.approx(50 * 0.04 * 0.01 * 0.005)
+    assert row["length_um"] == pytest.approx(4 * 0.04)
+
+
 def test_empty_tables_keep_their_columns(boxes):
     nothing = {name: np.zeros_like(stack) for name, stack in boxes.items()}
     empty, full = measured(nothing, 5, **SETTINGS), measured(boxes, 5, **SETTINGS)
