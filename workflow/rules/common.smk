@@ -6,6 +6,7 @@ from ultraseg.checkpoints import drop_finished
 from ultraseg.config import load_config
 from ultraseg.errors import UserError
 from ultraseg.plan import Plan
+from ultraseg.progress_record import record_progress
 from ultraseg.provenance import code_version
 
 try:
@@ -15,6 +16,7 @@ except UserError as error:
     # A message for people, not a traceback through Snakemake's parser.
     sys.exit(f"\nultraseg cannot start.\n{error}\n")
 
+record_progress(workflow, {name: net.settings["epochs"] for name, net in PLAN.networks.items()})
 ASKS = Asks(PLAN)
 LEVELS = range(CONFIG["pyramid_levels"])
 DEVICE = CONFIG["device"]

@@ -1,0 +1,26 @@
+"""Commands beside Snakemake: ``python workflow status``, from any folder."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "status": ("ultraseg.progress", "tells how far a run is"),
+}
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        width = max(map(len, COMMANDS))
+        listing = "\n".join(f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items())
+        sys.exit(f"Usage: python workflow COMMAND [options]; COMMAND --help lists its options.\n{listing}")
+    from ultraseg.errors import UserError
+
+    try:
+        import_module(COMMANDS[name][0]).main(sys.argv[2:])
+    except UserError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
