@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo test lint format lock clean-demo
+.PHONY: env demo view status test lint format lock clean-demo
 
 env: $(STAMP)
 
@@ -20,9 +20,17 @@ $(STAMP): envs/$(ENV).lock
 	rm -f .venv/installed-*; touch $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --directory runs/demo --quiet rules
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml --directory runs/demo --quiet all
 	@cat runs/demo/results/demo/summary.txt
-	@echo "Results: runs/demo/results (report.zip opens in a browser; demo/image.zarr in napari, Fiji or Neuroglancer)"
+	@echo "Results: runs/demo/results (report.zip opens in a browser; make view DIRECTORY=runs/demo shows the volume)"
+
+# make view DIRECTORY=runs/demo VOLUME=demo: a volume in the browser.  make status DIRECTORY=runs/demo: how far a run is.
+DIRECTORY ?= .
+view: $(STAMP)
+	@$(BIN)/python workflow view --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)") $(if $(PORT),--port $(PORT)) $(VIEW)
+
+status: $(STAMP)
+	@$(BIN)/python workflow status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile

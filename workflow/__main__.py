@@ -1,9 +1,10 @@
-"""Commands beside Snakemake: ``python workflow status``, from any folder."""
+"""Commands beside Snakemake: ``python workflow view`` and ``python workflow status``, from any folder."""
 
 import sys
 from importlib import import_module
 
 COMMANDS = {
+    "view": ("ultraseg.view", "shows a volume in the browser"),
     "status": ("ultraseg.progress", "tells how far a run is"),
 }
 

@@ -20,6 +20,8 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
 from ome_zarr_models.v05.image_label import ImageLabel
+from ultraseg.progress import last_run, summary
+from ultraseg.progress_state import read_run
 
 LABELLED = [0, 4, 8, 12, 17]
 
@@ -183,6 +185,31 @@ def test_report_holds_all_figures(finished_run):
     for figure in ("overlay", "raw", "rendering", "links", "metrics", "context.learning_curves"):
         assert any(name.endswith(f"{figure}.png") for name in names), figure
     assert any(name.endswith("report.html") for name in names)
+
+
+def test_viewer_is_made_as_plain_files(finished_run, volume, cells):
+    finished_run.snakemake("viewer")
+    state = json.loads((volume / "viewer/v/state.json").read_text())
+    names = [layer["name"] for layer in state["layers"]]
+    assert names == ["image", "cells", "mitochondria"]
+    colours = state["layers"][1]["segmentColors"]
+    assert {*map(int, colours)} == {*np.unique(cells)} - {0}
+    assert "segmentColors" not in state["layers"][2]
+    largest = state["layers"][1]["segments"][0]
+    assert (volume / f"viewer/mesh/cells/{largest}.mesh").stat().st_size > 1000
+    assert "view.html" in (volume / "viewer/index.html").read_text()
+    scripts = re.findall(r'src="([^"]+)"', (volume / "viewer/v/view.html").read_text())
+    assert len(scripts) > 4 and all((volume / "viewer/v" / script).stat().st_size for script in scripts)
+
+
+def test_status_tells_that_the_run_has_finished(finished_run):
+    files = sorted((finished_run.folder / "logs/runs").glob("*.jsonl"))
+    state = read_run(files[0])
+    assert state.done == state.jobs > 40
+    assert list(dict.fromkeys(state.stages.values()))[:4] == ["arrays", "ingest", "labels", "tiles"]
+    assert state.total["ingest"] == 3 and state.epochs == {"context": 8, "detail": 8}
+    text = summary(last_run(finished_run.folder), time.time())
+    assert text.startswith("Finished.") and "(100 %)" in text
 
 
 def test_every_job_says_what_it_read_wrote_and_how_long_it_took(finished_run):

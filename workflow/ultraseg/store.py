@@ -96,6 +96,19 @@ def _damaged(file: str, what: str) -> UserError:
     return UserError(f"{file}: the slab file is damaged, {what}", f"Delete {file} and run snakemake again.")
 
 
+def look_at(path: str, box: Sequence[slice] = ()) -> np.ndarray:
+    """A box (z, y, x) of an array, or all of it, just to look at: slabs that are not made yet are zeros.
+
+    No step may compute with it. Raises UserError for an array that does not decode.
+    """
+    try:
+        return _open(path)[tuple(box) or ...]
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: does not decode ({error})", "Run snakemake verify: it names the file."
+        ) from error
+
+
 def shape_of(path: str) -> tuple[int, ...]:
     """Shape of an array."""
     return _open(path).shape

@@ -1,0 +1,212 @@
+"""The viewer in a browser: layers load, a known voxel shows the known id in the report's colour, surfaces are drawn."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import Chromium, find_chromium
+from RangeHTTPServer import RangeRequestHandler
+from ultraseg.figure_style import id_colours, structure_colours
+from ultraseg.ome import image_attributes, label_attributes, labels_attributes
+from ultraseg.pyramid import reduce_image, reduce_labels, write_pyramid
+from ultraseg.slabs import pyramid_levels
+from ultraseg.store_create import create_array, create_group
+from ultraseg.view_page import write_viewer
+from ultraseg.view_state import OPACITY
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+SHAPE, VOXEL_NM, DEPTH = (24, 96, 128), (20, 16, 16), 8
+ORIGIN_NM = (40, 32, 0)  # the volume is a part of a larger stack: 2 slices and 2 rows in
+IN_CELL, IN_MITO, OUTSIDE = (10, 30, 70), (12, 50, 64), (10, 4, 4)  # voxels z, y, x
+CELL, MITO = 70001, 3  # an id that takes more than 16 bits
+
+
+def ball(centre, radius) -> np.ndarray:
+    grid = np.ogrid[tuple(slice(n) for n in SHAPE)]
+    nm = [(g - c) * size for g, c, size in zip(grid, centre, VOXEL_NM, strict=True)]
+    return nm[0] ** 2 + nm[1] ** 2 + nm[2] ** 2 < radius**2
+
+
+def write_group(group: Path, attributes: dict, stack: np.ndarray, reduce) -> None:
+    levels = pyramid_levels(SHAPE, VOXEL_NM, DEPTH, 3)
+    create_group(str(group), attributes(levels))
+    for number, level in enumerate(levels):
+        create_array(str(group / str(number)), level.shape, level.chunk, level.shard, stack.dtype.name, "zyx")
+    for start in range(0, SHAPE[0], DEPTH):
+        write_pyramid(str(group), start, stack[start : start + DEPTH], levels, reduce)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A page of Chromium without a window, where the computer has one."""
+    if not find_chromium():
+        pytest.skip("no Chromium on this computer (Debian's package: chromium)")
+    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """The folder of a run with one volume: a ball of a cell with a mitochondrion in it, and a second cell."""
+    folder = tmp_path_factory.mktemp("run")
+    image = folder / "results/tiny/image.zarr"
+    cells = np.where(ball((12, 46, 64), 500), CELL, 0).astype(np.uint32)
+    cells[:, 60:90, 2:20] = 5
+    grey = np.broadcast_to(np.linspace(60, 180, SHAPE[2]).astype(np.uint8), SHAPE)
+    write_group(image, lambda n: image_attributes("tiny", n, VOXEL_NM, ORIGIN_NM), grey, reduce_image)
+    create_group(str(image / "labels"), labels_attributes(["cells", "mitochondria"]))
+    for name, labels in (("cells", cells), ("mitochondria", ball(IN_MITO, 90).astype(np.uint32) * MITO)):
+        attributes = partial(lambda name, n: label_attributes(name, n, VOXEL_NM, ORIGIN_NM), name)
+        write_group(image / "labels" / name, attributes, labels, reduce_labels)
+    (folder / "results/models").mkdir()
+    card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
+    (folder / "results/models/net.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(run):
+    """Address of the viewer that the command serves."""
+    command = [sys.executable, str(WORKFLOW), "view", "--directory", str(run), "--no-browser"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    first = server.stdout.readline()
+    yield re.fullmatch(r"Viewer: (http://127\.0\.0\.1:\d+/[\w-]{20,}/tiny/viewer/)\n", first)[1]
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def static(run):
+    """Address of the same as plain files behind a plain web server."""
+    folder = run / "results/tiny"
+    assert write_viewer(folder, folder / "viewer") == {"cells": 2, "mitochondria": 1}
+    with web_server(run / "results", RangeRequestHandler) as address:
+        yield f"{address}/tiny/viewer/"
+
+
+@contextmanager
+def web_server(folder: Path, handler):
+    class Quiet(handler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def open_at(browser, address: str, voxel) -> None:
+    z, y, x = (v + round(o / nm) for v, o, nm in zip(voxel, ORIGIN_NM, VOXEL_NM, strict=True))
+    browser.open(f"{address}?position={x},{y},{z}")
+
+
+def panel(browser, number: int) -> dict:
+    """Where a panel lies on the page; 0 shows x and y, 2 is the 3D one."""
+    script = f"""(() => {{
+        const panels = document.querySelectorAll(".neuroglancer-rendered-data-panel");
+        if (panels.length < 4) return null;
+        const {{left, top, width, height}} = panels[{number}].getBoundingClientRect();
+        return {{left, top, width, height}};
+    }})()"""
+    return browser.wait_for(lambda: browser.evaluate(script), "the panels")
+
+
+def shown(browser) -> dict[str, str]:
+    """What the bar above the panels says: the value of each layer under the mouse."""
+    script = """Object.fromEntries([...document.querySelectorAll(".neuroglancer-layer-item")].map(item => [
+        item.querySelector(".neuroglancer-layer-item-label").textContent.trim(),
+        item.querySelector(".neuroglancer-layer-item-value")?.textContent.trim() ?? ""]))"""
+    return browser.evaluate(script)
+
+
+def values_at_centre(browser, ready) -> dict[str, str]:
+    """The values of the layers in the middle of the first panel, once ``ready`` says that they are all there."""
+    where = panel(browser, 0)
+
+    def probe():
+        browser.hover(where["left"] + where["width"] / 2, where["top"] + where["height"] / 2)
+        found = shown(browser)
+        return found if ready(found) else None
+
+    return browser.wait_for(probe, "the values of the layers")
+
+
+@pytest.mark.parametrize("kind", ["served", "static"])
+def test_a_known_voxel_shows_the_known_id(browser, request, kind):
+    address = request.getfixturevalue(kind)
+    open_at(browser, address, IN_MITO)
+    found = values_at_centre(browser, lambda v: v.get("cells") and v.get("mitochondria") and v.get("image"))
+    assert list(found) == ["image", "cells", "mitochondria"]
+    assert found["cells"].split()[0] == str(CELL)
+    assert found["mitochondria"].split()[0] == str(MITO)
+    assert int(found["image"].split()[0]) == int(np.linspace(60, 180, SHAPE[2])[IN_MITO[2]])
+    assert not browser.errors
+    open_at(browser, address, OUTSIDE)
+    found = values_at_centre(browser, lambda v: v.get("image"))
+    assert found["cells"].split()[:1] in ([], ["0"])
+
+
+@pytest.mark.parametrize("kind", ["served", "static"])
+def test_cells_have_the_reports_colours_and_surfaces(browser, request, kind):
+    open_at(browser, request.getfixturevalue(kind), IN_CELL)
+    section, solid = panel(browser, 0), panel(browser, 2)
+    colour = id_colours(np.array([CELL]))[0].astype(float)
+    grey = np.linspace(60, 180, SHAPE[2])[IN_CELL[2]]
+    # A little aside: the cross in the middle marks the position.
+    y, x = int(section["top"] + section["height"] / 2 - 9), int(section["left"] + section["width"] / 2 - 9)
+
+    def painted():
+        picture = browser.screenshot()
+        return picture if np.ptp(picture[y, x].astype(int)) > 20 else None
+
+    picture = browser.wait_for(painted, "the colours of the slice")
+    assert np.abs(picture[y, x] - ((1 - OPACITY) * grey + OPACITY * colour)).max() < 8
+
+    def drawn():
+        """Pixels of the 3D panel in the hue of the colour, in light and shadow."""
+        top, left = int(solid["top"]), int(solid["left"])
+        bottom, right = top + int(solid["height"]), left + int(solid["width"])
+        part = browser.screenshot()[top:bottom, left:right].astype(float)
+        length = np.linalg.norm(part, axis=2)
+        alike = part @ colour / (np.linalg.norm(colour) * np.maximum(length, 1))
+        return ((alike > 0.99) & (length > 40)).sum() > 1000
+
+    browser.wait_for(drawn, "the surface of the cell")
+    assert not browser.errors
+
+
+def test_organelles_have_the_colour_of_their_structure(browser, served):
+    open_at(browser, served, IN_MITO)
+    values_at_centre(browser, lambda v: v.get("mitochondria"))
+    state = browser.evaluate("viewer.state.toJSON()")
+    mitochondria = next(layer for layer in state["layers"] if layer["name"] == "mitochondria")
+    wanted = structure_colours(["mitochondria"])["mitochondria"].lower()
+    assert mitochondria["segmentDefaultColor"] == wanted
+    assert state["dimensions"] == {"x": [1.6e-08, "m"], "y": [1.6e-08, "m"], "z": [2e-08, "m"]}
+
+
+@pytest.mark.usefixtures("static")
+def test_a_web_server_without_ranges_is_named(browser, run):
+    with web_server(run / "results", SimpleHTTPRequestHandler) as address:
+        browser.open(f"{address}/tiny/viewer/")
+        script = 'document.getElementById("ultraseg-problem")?.textContent'
+        note = browser.wait_for(lambda: browser.evaluate(script), "the message")
+    assert "range requests" in note
+
+
+def test_nothing_is_fetched_from_elsewhere(browser, served):
+    open_at(browser, served, IN_CELL)
+    values_at_centre(browser, lambda v: v.get("cells"))
+    hosts = {url.split("/")[2] for url in browser.requests if url.startswith("http")}
+    assert hosts == {served.split("/")[2]}
