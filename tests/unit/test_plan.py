@@ -373,3 +373,17 @@ def test_8_bit_images_are_not_kept_as_16_bit(tmp_path):
     config["volumes"]["a"]["bit_depth"] = 16
     with pytest.raises(UserError, match=r"bit_depth is 16, but .*z0000\.tif has 8 bits"):
         Plan(load_config(config))
+
+
+def test_a_voxel_size_that_the_file_contradicts_is_an_error_with_both(tmp_path):
+    config = make_config(tmp_path)
+    about = {"unit": "nm", "spacing": 8, "axes": "ZYX"}
+    stack = np.zeros((21, 24, 40), np.uint8)
+    tifffile.imwrite(tmp_path / "ij.tif", stack, imagej=True, resolution=(0.25, 0.25), metadata=about)
+    config["volumes"]["a"]["image"] = "ij.tif"
+    with pytest.raises(
+        UserError, match=r"volumes\.a\.voxel_size_nm is z 4, y 4, x 4, but ImageJ .*say z 8, y 4, x 4"
+    ):
+        Plan(load_config(config))
+    config["volumes"]["a"]["check_pixel_size"] = False
+    assert Plan(load_config(config)).volumes["a"].n_slices == 21

@@ -263,3 +263,21 @@ def test_names_are_resolved_without_numpy(tmp_path):
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
+
+
+def test_a_list_names_the_files_in_any_order(tmp_path):
+    (tmp_path / "raw").mkdir()
+    write_folder(tmp_path / "raw", range(8, 12), "s{}.tif")
+    listed = tmp_path / "good.txt"
+    listed.write_text("\ufeff# the good ones\nraw/s10.tif\n\nraw/s9.tif\n  raw/s11.tif \n", encoding="utf-8")
+    source = resolve_slices(str(listed))
+    assert [ref.file for ref in source.slices] == [str(tmp_path / f"raw/s{i}.tif") for i in (9, 10, 11)]
+    assert resolve_slices(str(listed), 8, kind="labels").zs == [1, 2, 3]
+    listed.write_text("raw/s9.tif\nraw/s99.tif\ns10.tif\n")
+    with pytest.raises(
+        UserError, match=r"good\.txt: 2 of 3 listed files do not exist: line 2: .*s99\.tif; line 3"
+    ):
+        resolve_slices(str(listed))
+    listed.write_text("# nothing\n")
+    with pytest.raises(UserError, match="lists no file"):
+        resolve_slices(str(listed))

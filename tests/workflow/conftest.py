@@ -81,7 +81,11 @@ class Run:
 
     def planned(self) -> dict[str, int]:
         """Rules that a dry run would execute, with the number of jobs."""
-        text = self.snakemake("--dry-run", "--quiet", "rules")
+        return self.planned_for()
+
+    def planned_for(self, *targets: str) -> dict[str, int]:
+        """The same for some files alone."""
+        text = self.snakemake(*targets, "--dry-run", "--quiet", "rules")
         table = re.findall(r"^(\w+) +(\d+)$", text, re.M)
         return {rule: int(count) for rule, count in table if rule not in ("total", "ultraseg")}
 

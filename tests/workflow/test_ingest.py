@@ -1,10 +1,15 @@
 """Images of every kind end in the same voxels: only the ingest of small volumes is run."""
 
+import shutil
+
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
 import zarr
 from conftest import Run, tiny_config
+from ome_zarr.format import FormatV04, FormatV05
+from ome_zarr.writer import write_multiscale
 
 SHAPE = (12, 40, 50)
 ROI = {"z": [3, 11], "y": [4, 36], "x": [10, 50]}
@@ -19,6 +24,19 @@ def write_slices(folder, stack):
     return str(folder)
 
 
+def write_zarr(path, version):
+    """An OME-Zarr with two levels, as ome-zarr writes it."""
+    formats = {"0.4": FormatV04, "0.5": FormatV05}
+    group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
+    scale = [{"type": "scale", "scale": [0.02, 0.016 * f, 0.016 * f]} for f in (1, 2)]
+    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
+    write_multiscale(
+        [GREY, GREY[:, ::2, ::2]], group, fmt=formats[version](), axes=axes,
+        coordinate_transformations=[[one] for one in scale], storage_options={"chunks": (4, 16, 16)},
+    )  # fmt: skip
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One run that ingests the same voxels from several kinds of files, as volumes of one configuration."""
@@ -28,14 +46,23 @@ def run(tmp_path_factory):
     volumes = {
         "tiff16": {"image": write_slices(folder / "tiff16", GREY)},
     }
+    with mrcfile.new(str(folder / "a.mrc")) as out:
+        out.set_data(GREY)
+        out.set_volume()
+        out.voxel_size = (160, 160, 200)
+    volumes["mrc"] = {"image": str(folder / "a.mrc")}
+    for version in ("0.4", "0.5"):
+        path = write_zarr(folder / f"v{version}.zarr", version)
+        volumes[f"zarr{version[-1]}"] = {"image": path}
+    volumes["zarrpart"] = volumes["zarr5"] | {"roi": ROI}
     volumes["part"] = volumes["tiff16"] | {"roi": ROI}
     volumes["kept"] = volumes["tiff16"] | {"roi": ROI, "bit_depth": 16, "intensity_window": [1000, 2500]}
-    config = tiny_config(folder, slab_depth=5)
+    config = tiny_config(folder, slab_depth=6)
     config["volumes"] = {n: v | {"voxel_size_nm": size, "labels": labels} for n, v in volumes.items()}
     config["structures"] = {"mitochondria": {"kind": "organelle"}}
     config["networks"] = {"detail": config["networks"]["detail"]}
     run = Run(folder / "run", config)
-    slabs = {name: range(-(-(8 if "roi" in v else 12) // 5)) for name, v in volumes.items()}
+    slabs = {name: range(-(-(8 if "roi" in v else 12) // 6)) for name, v in volumes.items()}
     run.snakemake(*[f"results/{n}/image.zarr/0/c/{s}/0/0" for n, found in slabs.items() for s in found])
     return run
 
@@ -71,3 +98,24 @@ def test_16_bits_are_kept_on_request_and_shown_through_the_window(run):
     assert np.array_equal(shown, np.clip(np.rint((GREY[PART] - 1000.0) / (1500 / 255)), 0, 255))
     omero = zarr.open_group(run.results / "kept/image.zarr", mode="r").attrs["ome"]["omero"]
     assert omero["channels"][0]["window"] == {"min": 0, "max": 65535, "start": 1000, "end": 2500}
+
+
+@pytest.mark.parametrize("name", ["mrc", "zarr4", "zarr5"])
+def test_other_files_give_the_same_voxels(run, name):
+    assert np.array_equal(image(run, name)[:], image(run, "tiff16")[:])
+    assert image(run, name).attrs["ultraseg"] == image(run, "tiff16").attrs["ultraseg"]
+
+
+def test_a_part_of_a_zarr_is_the_part_of_the_whole(run):
+    assert np.array_equal(image(run, "zarrpart")[:], image(run, "tiff16")[PART])
+
+
+def test_a_chunk_that_is_lost_later_is_noticed_and_pointed_out(run):
+    """Last of this file: it changes the data."""
+    assert not run.planned_for("results/zarr5/image.zarr/0/c/0/0/0")
+    (chunk, *_) = sorted((run.folder.parent / "v0.5.zarr").rglob("c/0/0/0"), key=str)
+    shutil.move(chunk, run.folder / "lost")
+    assert "ingest" in run.planned_for("results/zarr5/image.zarr/0/c/0/0/0")
+    text = run.snakemake("results/zarr5/image.zarr/0/c/0/0/0")
+    # slices 0 to 5 lie in two rows of 3 x 4 chunks
+    assert "1 of 24 chunk files of slices 0 to 5 do not exist" in text

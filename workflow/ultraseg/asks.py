@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
-from ultraseg.sources import image_files
+from ultraseg.sources import file_kind, image_files
 
 
 class Asks:
@@ -40,7 +42,7 @@ class Asks:
     # ---- one per rule
     def ingest(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
-        return image_files(v.recorded(*v.slab(int(wc.slab))))
+        return image_files(v.recorded(*v.slab(int(wc.slab))), v.plane_crop)
 
     def sampled(self, wc) -> list[str]:
         """Files of the slices that the grey-value window is taken from."""
@@ -255,9 +257,15 @@ class Asks:
         return 1000 + int(v.full_shape[1] * v.full_shape[2] * 24 / 1e6)
 
     def ingest_mb(self, volume: str) -> int:
-        """Memory of a job in MB that stores a slab of the image, with two slices of the source in work."""
+        """Memory of a job in MB that stores a slab of the image, with two slices of the source in work.
+
+        Of a Zarr a row of chunks is decoded at a time, which may be as deep as the slab.
+        """
         v = self.plan.volumes[volume]
-        return self.slab_mb(volume, 5 * v.bit_depth / 8) + int(v.full_shape[1] * v.full_shape[2] * 24 / 1e6)
+        bits = int(re.sub(r"\D", "", v.dtype))
+        deep = bits / 8 if file_kind(v.stack.slices[0].file) == "zarr" else 0
+        slice_mb = v.full_shape[1] * v.full_shape[2] * 24 / 1e6
+        return self.slab_mb(volume, 5 * v.bit_depth / 8 + deep) + int(slice_mb)
 
     def slab_mb(
         self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None

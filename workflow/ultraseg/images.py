@@ -8,9 +8,10 @@ from itertools import groupby
 
 import numpy as np
 
-from ultraseg import tiff
+from ultraseg import mrc, tiff
 from ultraseg.errors import UserError, raise_together
 from ultraseg.intensity import Stored, to_stored
+from ultraseg.sources import file_kind
 from ultraseg.tiff_names import SliceRef
 
 Crop = Sequence[Sequence[int]]
@@ -62,15 +63,23 @@ def read_stack(
 
 
 def runs(refs: Sequence[SliceRef], threads: int) -> list[list[SliceRef]]:
-    """Neighbouring slices of one file, which are read with the file open, cut into at most ``threads`` parts."""
+    """Neighbouring slices of one file, which are read with the file open, cut into at most ``threads`` parts.
+
+    Those of a Zarr stay together: its chunks hold several slices, and Zarr has threads of its own.
+    """
     found = []
-    for _, group in groupby(refs, key=lambda ref: ref.file):
+    for file, group in groupby(refs, key=lambda ref: ref.file):
         run = list(group)
-        size = -(-len(run) // threads)
+        size = -(-len(run) // (1 if file_kind(file) == "zarr" else threads))
         found += [run[i : i + size] for i in range(0, len(run), size)]
     return found
 
 
 def _reader(file: str):
     """Function (refs of one file, plane, dtype, crop) -> iterator of slices."""
-    return tiff.read_pages
+    kind = file_kind(file)
+    if kind == "zarr":
+        from ultraseg.zarr_input import read_blocks  # slow to import
+
+        return read_blocks
+    return mrc.read_sections if kind == "mrc" else tiff.read_pages

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
 
-from ultraseg.tiff_names import SliceRef, SliceSource, resolve_slices
+from ultraseg import mrc, zarr_layout
+from ultraseg.pixel_size import PixelSize
+from ultraseg.tiff import check_image_type, read_image_header
+from ultraseg.tiff_names import SUFFIXES, SliceRef, SliceSource, resolve_slices
+
+
+class ImageHeader(NamedTuple):
+    """What the metadata of an image say of every slice: shape (Y, X), type, voxel size."""
+
+    shape: tuple[int, int]
+    dtype: str
+    pixel_size: PixelSize
+
+
+def file_kind(file: str) -> str:
+    """'zarr', 'mrc' or 'tiff', by the file (or folder) that holds a slice."""
+    if file.lower().endswith(mrc.SUFFIXES):
+        return "mrc"
+    if file.lower().endswith(SUFFIXES):
+        return "tiff"
+    return "zarr" if os.path.isdir(file) else "tiff"
 
 
 def resolve_image(path: str, missing_slices: str = "error") -> SliceSource:
     """The slices of the image that ``path`` names. Raises UserError where it names none, or for gaps ("error")."""
+    if zarr_layout.is_zarr(path):
+        return zarr_layout.resolve(path)
+    if path.lower().endswith(mrc.SUFFIXES) and not os.path.isdir(path):
+        return mrc.resolve(path)
     return resolve_slices(path, kind="image", missing_slices=missing_slices)
 
 
-def image_files(refs: Sequence[SliceRef]) -> list[str]:
-    """The files that hold some slices, each once: what a job that reads them depends on."""
-    return list(dict.fromkeys(ref.file for ref in refs))
+def image_header(source: SliceSource) -> ImageHeader:
+    """Size, type and voxel size of the slices, from the metadata of the first one. Raises UserError."""
+    file = source.slices[0].file
+    kind = file_kind(file)
+    if kind == "zarr":
+        found = zarr_layout.layout(file)
+        header = ImageHeader(found.shape[-2:], found.dtype, found.pixel_size)
+    elif kind == "mrc":
+        about = mrc.layout(file)
+        header = ImageHeader(about.shape[1:], about.dtype.name, about.pixel_size)
+    else:
+        header = ImageHeader(*read_image_header(file))
+    check_image_type(header.dtype, file)
+    return header
+
+
+def image_files(refs: Sequence[SliceRef], crop: Sequence[Sequence[int]] | None = None) -> list[str]:
+    """The files that hold some slices (of a Zarr the part ``crop``), each once: what their reader depends on."""
+    files = []
+    for file, group in groupby(refs, key=lambda ref: ref.file):
+        if file_kind(file) == "zarr":
+            files += zarr_layout.files_of(file, [ref.page for ref in group], crop)
+        else:
+            files.append(file)
+    return list(dict.fromkeys(files))

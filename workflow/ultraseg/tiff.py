@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ultraseg.errors import UserError
+from ultraseg.pixel_size import PixelSize, of_tiff, refuse_channels
 from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers, resolve_slices, slice_number
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ __all__ = [
     "Header",
     "SliceRef",
     "SliceSource",
+    "check_expected",
     "check_image_type",
     "format_numbers",
     "read_header",
+    "read_image_header",
     "read_pages",
     "read_slice",
     "resolve_slices",
@@ -51,6 +54,17 @@ def read_header(file: str) -> Header:
         return Header(number_of_slices(tif), (page.imagelength, page.imagewidth), dtype)
 
 
+def read_image_header(file: str) -> tuple[tuple[int, int], str, PixelSize]:
+    """Shape (Y, X), type and voxel size of an image's slices. Raises UserError for a hyperstack of several channels."""
+    from ultraseg.tiff_decode import open_tiff
+
+    with open_tiff(file) as tif:
+        page = tif.pages[0]
+        refuse_channels(tif, file)
+        dtype = "uint8" if page.dtype is None or page.dtype == bool else page.dtype.name
+        return (page.imagelength, page.imagewidth), dtype, of_tiff(tif)
+
+
 def read_slice(
     file: str,
     page: int | None = None,
@@ -70,7 +84,7 @@ def read_slice(
 
     with open_tiff(file) as tif:
         values = _page(tif, file, page, kind)
-    _check_expected(values, file, expect_shape, expect_dtype)
+    check_expected(values.shape, values.dtype, file, expect_shape, expect_dtype)
     return np.ascontiguousarray(values)
 
 
@@ -84,7 +98,7 @@ def read_pages(
     with open_tiff(file) as tif:
         for ref in refs:
             values = _page(tif, file, ref.page, "image")
-            _check_expected(values, file, plane, dtype)
+            check_expected(values.shape, values.dtype, file, plane, dtype)
             yield values[slice(*crop[0]), slice(*crop[1])]
 
 
@@ -111,35 +125,40 @@ def _page(tif, file: str, page: int | None, kind: str) -> np.ndarray:
     if values.dtype == bool:
         values = values.astype(np.uint8) * (255 if kind == "image" else 1)
     if kind == "image":
-        check_image_type(values.dtype, file)
+        check_image_type(values.dtype.name, file)
         if tags.photometric == 0:
             # ~ maps the lowest to the highest number of any integer type and back
             values = ~values if values.dtype.kind in "iu" else -values
     return values
 
 
-def check_image_type(dtype: np.dtype, file: str) -> None:
+def check_image_type(dtype: str, file: str) -> None:
     """Raise UserError for a type of numbers that no grey value has."""
-    if dtype.name not in IMAGE_TYPES:
+    if dtype not in IMAGE_TYPES:
         raise UserError(
-            f"{file}: pixel type is {dtype.name}, not one of {', '.join(IMAGE_TYPES)}",
+            f"{file}: pixel type is {dtype}, not one of {', '.join(IMAGE_TYPES)}",
             "Convert the stack to 8 or 16 bit integers or 32 bit float (Fiji: Image > Type).",
         )
 
 
-def _check_expected(
-    values: np.ndarray, file: str, shape: tuple[int, int] | None, dtype: str | np.dtype | None
+def check_expected(
+    found_shape: Sequence[int],
+    found_dtype: np.dtype,
+    file: str,
+    shape: Sequence[int] | None,
+    dtype: str | np.dtype | None,
 ) -> None:
+    """Raise UserError with both values where a slice has another size or type than the other slices of its volume."""
     import numpy as np
 
-    if shape is not None and values.shape != tuple(shape):
+    if shape is not None and tuple(found_shape) != tuple(shape):
         raise UserError(
-            f"{file}: slice is {values.shape[0]} x {values.shape[1]} pixels (height x width), "
-            f"expected {shape[0]} x {shape[1]}",
+            f"{file}: slice is {found_shape[0]} x {found_shape[1]} pixels (height x width), "
+            f"expected {shape[0]} x {shape[1]} as in the first slice of the image",
             "All slices and labels of a volume must have one size: export it again from the aligned stack.",
         )
-    if dtype is not None and values.dtype != np.dtype(dtype):
+    if dtype is not None and found_dtype.name != np.dtype(dtype).name:
         raise UserError(
-            f"{file}: pixel type is {values.dtype.name}, expected {np.dtype(dtype).name}",
+            f"{file}: pixel type is {found_dtype.name}, expected {np.dtype(dtype).name} as in the first slice",
             "All slices of a volume must have one pixel type: convert this file like the others.",
         )

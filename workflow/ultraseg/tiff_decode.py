@@ -26,7 +26,7 @@ class Tags(NamedTuple):
 @contextmanager
 def open_tiff(file: str) -> Iterator[tifffile.TiffFile]:
     """Open a TIFF; whatever a damaged file makes tifffile raise or log becomes a UserError."""
-    _check_readable(file)
+    check_readable(file)
     damage = _DamageLog()
     logger = logging.getLogger("tifffile")
     logger.addHandler(damage)
@@ -53,7 +53,8 @@ def open_tiff(file: str) -> Iterator[tifffile.TiffFile]:
         )
 
 
-def _check_readable(file: str) -> None:
+def check_readable(file: str) -> None:
+    """Raise UserError for a file that is not there, cannot be read or is empty."""
     if not os.path.isfile(file):
         raise UserError(f"{file}: no such file", "Put the file back or correct the path.")
     if not os.access(file, os.R_OK):

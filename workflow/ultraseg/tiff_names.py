@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ultraseg.errors import UserError
 
 SUFFIXES = (".tif", ".tiff")
+LIST_SUFFIX = ".txt"
 
 
 class SliceRef(NamedTuple):
@@ -67,7 +68,7 @@ def resolve_slices(
     kind: str = "image",
     missing_slices: str = "error",
 ) -> SliceSource:
-    """Find the slices that ``path`` names: a folder of one-slice TIFFs, a pattern, or a multi-page TIFF.
+    """Find the slices that ``path`` names: a folder of one-slice TIFFs, a pattern, a .txt list, or a multi-page TIFF.
 
     ``kind="image"``: files are ordered by the last number in their names, which must run without duplicates from
     any start, and without gaps unless ``missing_slices`` is "bridge": then each file keeps the place that its number
@@ -124,6 +125,8 @@ def _find_files(path: str, kind: str) -> list[str]:
                 f"{path}: no TIFF file in this folder ({len(names)} other files)",
                 f"Name the folder that holds the {kind} slices as .tif or .tiff files.",
             )
+    elif os.path.isfile(path) and path.lower().endswith(LIST_SUFFIX):
+        found = _listed_files(path)
     elif os.path.exists(path):
         found = [path]
     elif glob.has_magic(path):
@@ -139,6 +142,32 @@ def _find_files(path: str, kind: str) -> list[str]:
             f"Correct the path of the {kind}; relative paths start at the folder where the workflow runs.",
         )
     return sorted(found)
+
+
+def _listed_files(path: str) -> list[str]:
+    """The files that a text file names, one per line, relative to it; empty lines and lines with # are left out."""
+    try:
+        with open(path, encoding="utf-8-sig") as text:
+            lines = [(number, line.strip()) for number, line in enumerate(text, 1)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read as a list of files ({error})", "Give a plain text file."
+        ) from error
+    named = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if not named:
+        raise UserError(f"{path}: lists no file", "Write one path per line, relative to the list.")
+    folder = os.path.dirname(path)
+    found = [
+        (number, os.path.normpath(os.path.join(folder, os.path.expanduser(line)))) for number, line in named
+    ]
+    lost = [f"line {number}: {file}" for number, file in found if not os.path.isfile(file)]
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        raise UserError(
+            f"{path}: {len(lost)} of {len(found)} listed files do not exist: {'; '.join(lost[:5])}{more}",
+            "Correct these lines; paths are relative to the folder of the list.",
+        )
+    return [file for _, file in found]
 
 
 def _is_tiff_name(name: str) -> bool:

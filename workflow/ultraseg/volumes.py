@@ -17,9 +17,10 @@ from ultraseg.errors import UserError
 from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
 from ultraseg.label_sources import LabelSource, resolve_labels
 from ultraseg.phantom import TRUTH, phantom_files
+from ultraseg.pixel_size import check_pixel_size
 from ultraseg.roi import Roi, crop_source, resolve_roi, shift_source
 from ultraseg.slabs import Level, pyramid_levels, slab_count, slab_range, slabs_of
-from ultraseg.sources import resolve_image
+from ultraseg.sources import ImageHeader, image_header, resolve_image
 from ultraseg.stepping import Stepping, bridge_weights
 from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers
 
@@ -148,9 +149,7 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
         return _phantom_volume(name, settings, config)
     where = f"volumes.{name}"
     image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
-    from ultraseg.tiff import read_header  # NumPy and tifffile: only where there is a file to open
-
-    header = read_header(image.slices[0].file)
+    header = _header(settings, image, where)
     labels, truth = (
         {s: _labels(source, config, f"{where}.{key}.{s}") for s, source in settings[key].items()}
         for key in ("labels", "truth")
@@ -166,7 +165,18 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
                     "Set first_slice_number to the number of the first image slice, or remove the file.",
                 )
     full = (image.n_slices, *header.shape)
-    return _make(name, settings, config, full, str(header.dtype), image, labels, truth)
+    return _make(name, settings, config, full, header.dtype, image, labels, truth)
+
+
+def _header(settings: dict, image: SliceSource, where: str) -> ImageHeader:
+    """Size and type of the image's slices; UserError where its metadata tell another voxel size."""
+    try:
+        header = image_header(image)
+    except UserError as error:
+        raise UserError(f"{where}.image: {error.problem}", error.cure) from None
+    if settings["check_pixel_size"]:
+        check_pixel_size(header.pixel_size, settings["voxel_size_nm"], image.slices[0].file, where)
+    return header
 
 
 def _point_out_numbering(
