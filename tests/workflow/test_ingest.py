@@ -63,7 +63,8 @@ def run(tmp_path_factory):
     config["networks"] = {"detail": config["networks"]["detail"]}
     run = Run(folder / "run", config)
     slabs = {name: range(-(-(8 if "roi" in v else 12) // 6)) for name, v in volumes.items()}
-    run.snakemake(*[f"results/{n}/image.zarr/0/c/{s}/0/0" for n, found in slabs.items() for s in found])
+    targets = [f"results/{n}/image.zarr/0/c/{s}/0/0" for n, found in slabs.items() for s in found]
+    run.snakemake(*targets, *[f"results/{n}/image.zarr/zarr.json" for n in ("part", "kept")])
     return run
 
 
