@@ -90,7 +90,9 @@ def test_defaults_are_those_of_the_schema():
     assert (network["z_context"], network["tile"], network["validation"]) == (1, 320, 0.15)
     assert network["augmentation"]["flips"] is True
     assert "filters" not in network and "max_minutes" not in network
-    assert config["structures"]["nuclei"] == {"kind": "organelle", "min_voxels": 200, "max_hole_pixels": 100}
+    assert config["structures"]["nuclei"] == {
+        "kind": "organelle", "min_voxels": 200, "max_hole_pixels": 100, "ids_consistent": True
+    }  # fmt: skip
 
 
 def test_defaults_of_a_phantom():

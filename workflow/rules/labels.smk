@@ -15,10 +15,34 @@ rule labels:
     params:
         source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
+        ids_consistent=lambda wc: PLAN.structures[wc.structure]["ids_consistent"],
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         split=lambda wc: PLAN.split(PLAN.network_of(wc.structure).name, wc.volume),
-        code=code_version("labels", "labelstore"),
+        code=code_version("labels", "labelstore", "cell_ids"),
     script:
         "../scripts/labels.py"
+
+
+rule labels_fit:
+    # Labels that fit the image of a neighbouring slice better than their own are numbered wrongly: a warning.
+    input:
+        labels="results/{volume}/work/labels/{structure}.h5",
+        images=ASKS.label_images,
+    output:
+        "results/{volume}/work/labels/{structure}.fit.csv",
+    log:
+        "logs/labels_fit/{volume}/{structure}.log",
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
+        runtime=20,
+    params:
+        slices=ASKS.fitted_slices,
+        n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
+        first_slice_number=lambda wc: PLAN.volumes[wc.volume].first_label_number(wc.structure),
+        code=code_version("label_fit", "labelstore"),
+    script:
+        "../scripts/labels_fit.py"

@@ -8,6 +8,8 @@ from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
 from ultraseg.sources import file_kind, image_files
 
+MOST_FITTED = 12  # labelled slices of a structure whose numbering is checked against the image
+
 
 class Asks:
     """Input functions over one plan; each takes Snakemake's wildcards and returns files."""
@@ -67,6 +69,25 @@ class Asks:
 
     def labels(self, wc) -> list[str]:
         return self.plan.volumes[wc.volume].labels[wc.structure].files
+
+    def fitted_slices(self, wc) -> list[int]:
+        """The labelled slices that are compared with the image: some, spread evenly."""
+        labelled = self.plan.volumes[wc.volume].labelled(wc.structure)
+        step = max(1, -(-len(labelled) // MOST_FITTED))
+        return labelled[::step]
+
+    def label_images(self, wc) -> list[str]:
+        """Image slabs with these slices and both neighbours of each."""
+        files = [f for z in self.fitted_slices(wc) for f in self.image(wc.volume, z - 1, z + 2)]
+        return list(dict.fromkeys(files))
+
+    def fits(self, volume: str) -> list[str]:
+        """How well the labels of every structure fit the image."""
+        v = self.plan.volumes[volume]
+        return [f"{v.folder}/work/labels/{s}.fit.csv" for s in self.plan.structures if s in v.labels]
+
+    def tile_fits(self, wc) -> list[str]:
+        return [file for v in self.plan.networks[wc.network].train_on for file in self.fits(v)]
 
     def tile_labels(self, wc) -> list[str]:
         net = self.plan.networks[wc.network]
@@ -235,7 +256,7 @@ class Asks:
 
     def whole_work(self, volume: str) -> list[str]:
         """Every intermediate slab and gap: Snakemake makes a deleted one again only where something asks for it."""
-        v, files = self.plan.volumes[volume], []
+        v, files = self.plan.volumes[volume], self.fits(volume)
         for name, network in self.plan.networks.items():
             if volume in network.apply_to:
                 files += self.probability(volume, name, 0, v.n_slices)

@@ -106,6 +106,9 @@ def _cross_checks(config: dict):
     cells = [name for name, s in structures.items() if s["kind"] == "cells"]
     if len(cells) > 1:
         yield f"structures: {', '.join(cells)} are all of kind cells; only one may be"
+    for name, structure in structures.items():
+        if structure["kind"] != "cells" and not structure["ids_consistent"]:
+            yield f"structures.{name}.ids_consistent: only cells have ids that go through the slices; remove it"
     if "protrusions" in structures:
         yield "structures.protrusions: protrusions are found by linking cells; choose another name"
     owner: dict[str, str] = {}

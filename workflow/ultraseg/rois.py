@@ -146,7 +146,7 @@ def _ids_by_name(file: str, names: list[str]) -> dict[str, int]:
             f"{file}: {len(automatic)} ROI(s) have names that Fiji made and that tell no cell: "
             f"{', '.join(automatic[:5])}",
             "Rename them to the number of their cell (ROI Manager, Rename), give each cell a group, or set "
-            "roi_ids: order, where each cell is traced on one slice only.",
+            "roi_ids: order with structures.<cells>.ids_consistent: false.",
         )
     # 'cell 7-1' is the second ROI called 'cell 7'; '12-1' the second one called '12'.
     base = {name: REPEATED.sub("", name) for name in names}

@@ -138,6 +138,10 @@ class Volume:
         """Labelled slices of a structure."""
         return self.labels[structure].zs if structure in self.labels else []
 
+    def first_label_number(self, structure: str) -> int:
+        """The number in the user's label files that stands for the first slice of the stack."""
+        return self.labels[structure].first_number - self.roi[0][0]
+
     def plane(self, downsample: int) -> tuple[int, int]:
         """Height and width of a slice at a network's scale."""
         return tuple(-(-n // downsample) for n in self.shape[1:])

@@ -1,0 +1,21 @@
+"""Compare the labels of one structure with the image of their own slices and of the neighbours."""
+
+from ultraseg.files import write_table
+from ultraseg.job import job
+from ultraseg.label_fit import fit_table, warning
+from ultraseg.labelstore import LabelSlices
+from ultraseg.store import read_image
+
+with job(snakemake) as log:
+    p, wc = snakemake.params, snakemake.wildcards
+    path = f"results/{wc.volume}/image.zarr/0"
+    with LabelSlices(snakemake.input.labels) as given:
+        slices = ((z, given.read(z), given.known(z)) for z in p.slices)
+        table = fit_table(slices, lambda z: read_image(path, z, z + 1)[0], p.n_slices)
+    write_table(snakemake.output[0], table)
+    log.info(
+        "mean fit to the slice before, the own one and the one after: %s", table.mean().round(3).to_dict()
+    )
+    said = warning(wc.structure, f"volumes.{wc.volume}.labels.{wc.structure}", table, p.first_slice_number)
+    if said:
+        log.warning(said)
