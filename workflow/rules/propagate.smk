@@ -6,6 +6,8 @@ rule propagate:
         flow=ASKS.gap_flow,
         probability=ASKS.gap_probability,
         labels=lambda wc: f"results/{wc.volume}/work/labels/{PLAN.cells}.h5",
+        up=ASKS.carried_up,
+        down=ASKS.carried_down,
     output:
         "results/{volume}/work/propagated/{gap}.h5",
     log:
@@ -22,9 +24,35 @@ rule propagate:
         gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
         walk=ASKS.gap_walk,
         stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.stand_ins(*ASKS.gap_range(wc)),
+        direction="",
+        partial=lambda wc: PLAN.volumes[wc.volume].labels[PLAN.cells].partial,
         network=lambda wc: PLAN.network_of(PLAN.cells).name,
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         code=code_version("propagate", "slices"),
     script:
         "../scripts/propagate.py"
+
+
+use rule propagate as propagate_ends with:
+    # Where labelled slices are labelled only in part: ids that pass through a gap to the labelled slice at its far end,
+    # for the next gap.
+    output:
+        "results/{volume}/work/carried/{gap}.{direction}.h5",
+    log:
+        "logs/propagate_ends/{volume}/{gap}.{direction}.log",
+    benchmark:
+        "logs/propagate_ends/{volume}/{gap}.{direction}.tsv"
+    wildcard_constraints:
+        direction="up|down",
+    params:
+        settings=CONFIG["propagate"],
+        gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
+        walk=ASKS.gap_walk,
+        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.stand_ins(*ASKS.gap_range(wc)),
+        direction=lambda wc: wc.direction,
+        partial=False,
+        network=lambda wc: PLAN.network_of(PLAN.cells).name,
+        channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+        code=code_version("propagate", "slices"),

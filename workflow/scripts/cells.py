@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.cells import empty_table, slice_cells
+from ultraseg.cells import empty_table, given_pieces, slice_cells
 from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.slices import propagated_slices
@@ -27,7 +27,7 @@ with job(snakemake) as log:
             foreground_threshold=p.foreground_threshold,
             **p.settings,
         )
-        tables.append(table.assign(z=z, given=given))
+        tables.append(table.assign(z=z, given=given_pieces(pieces[i], given)))
     # A slab of bad slices alone has no pieces, but a table all the same.
     table = pd.concat(tables, ignore_index=True) if tables else empty_table()
     log.info(

@@ -1,20 +1,24 @@
 """Carry cell ids through one gap between labelled slices."""
 
+from ultraseg.gap_ends import known_slices, read_end
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices, write_slices
 from ultraseg.propagate import fill_bad, propagate_gap
 from ultraseg.slices import image_stack
 from ultraseg.store import read_listed
-from ultraseg.tiles import downsample_ids
 
 with job(snakemake) as log:
     p, gap = snakemake.params, snakemake.params.gap
     folder = f"results/{snakemake.wildcards.volume}"
     first, last = gap["first"], gap["last"]
+    lent = [next(iter(files), None) for files in (snakemake.input.up, snakemake.input.down)]
     with LabelSlices(snakemake.input.labels) as given:
         ends = [
-            downsample_ids(given.read(z), p.downsample) if is_given else None
-            for z, is_given in ((first, gap["first_given"]), (last, gap["last_given"] and last > first))
+            read_end(given, z, p.downsample, file) if is_given else None
+            for z, is_given, file in (
+                (first, gap["first_given"] and p.direction != "down", lent[0]),
+                (last, gap["last_given"] and last > first and p.direction != "up", lent[1]),
+            )
         ]
     maps = read_listed(f"{folder}/work/probability/{p.network}", p.walk)
     interior, boundary = (maps[:, channel] for channel in p.channels)
@@ -23,5 +27,10 @@ with job(snakemake) as log:
     # Only good slices are walked over; the others show the labels of the nearest one.
     labels, confidence = propagate_gap(image, flow, interior, boundary, *ends, zs=p.walk, **p.settings)
     labels, confidence = fill_bad(labels, confidence, p.walk, first, p.stand_ins)
-    slices = ((first + i, {"labels": labels[i], "confidence": confidence[i]}) for i in range(len(labels)))
+    arrays = {"labels": labels, "confidence": confidence}
+    if p.partial:
+        arrays["known"] = known_slices(ends, labels.shape)
+    # Of ids for the next gap only what arrives at the far end is asked for.
+    wanted = {"": range(len(labels)), "up": [len(labels) - 1], "down": [0]}[p.direction]
+    slices = ((first + i, {name: values[i] for name, values in arrays.items()}) for i in wanted)
     write_slices(snakemake.output[0], labels.shape[1:], slices)

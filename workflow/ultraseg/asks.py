@@ -151,6 +151,30 @@ class Asks:
         walk = self.gap_walk(wc)
         return self.listed(wc.volume, "work/flow", walk[:-1] or walk, 4)
 
+    def carried_ends(self, wc) -> dict[str, list[str]]:
+        """What neighbouring gaps carried to the ends of a gap that may be labelled in part: 'up' and 'down'.
+
+        With a wildcard ``direction``, only what is carried on in this direction.
+        """
+        v, gap = self.plan.volumes[wc.volume], self._gap(wc)
+        found: dict[str, list[str]] = {"up": [], "down": []}
+        if not v.labels[self.plan.cells].partial:
+            return found
+        wanted = getattr(wc, "direction", None)
+        for other in self.plan.gaps(wc.volume):
+            reaches_first = gap.first_given and other.first_given and other.last == gap.first
+            reaches_last = gap.last_given and other.last_given and other.first == gap.last
+            for direction, reaches in (("up", reaches_first), ("down", reaches_last)):
+                if reaches and wanted in (None, direction):
+                    found[direction].append(f"{v.folder}/work/carried/{other.name}.{direction}.h5")
+        return found
+
+    def carried_up(self, wc) -> list[str]:
+        return self.carried_ends(wc)["up"]
+
+    def carried_down(self, wc) -> list[str]:
+        return self.carried_ends(wc)["down"]
+
     def _gap(self, wc) -> Gap:
         return self.plan.gap(wc.volume, wc.gap)
 

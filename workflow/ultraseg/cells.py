@@ -82,7 +82,7 @@ def slice_cells(
     interior: np.ndarray,
     boundary: np.ndarray,
     *,
-    given: bool,
+    given: bool | np.ndarray,
     min_body_area: int = 200,
     min_fragment_area: int = 4,
     foreground_threshold: float = 0.5,
@@ -90,8 +90,9 @@ def slice_cells(
     """Cut the cells of one slice into connected 2D pieces and describe them.
 
     Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
-    along membranes (`newcomers`). On a slice the user labelled (`given`), ids stay untouched and nothing is
-    added. labels: ids (Y, X) of `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
+    along membranes (`newcomers`). On a slice the user labelled (`given`: all of it, none, or bool (Y, X)), ids
+    stay untouched and nothing is added. labels: ids (Y, X) of `propagate_gap`; confidence, interior, boundary:
+    uint8 (Y, X).
     min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
     (never on a given slice). Connectivity is 4, so that cells that touch at a corner stay apart.
     Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
@@ -101,11 +102,22 @@ def slice_cells(
     if len(shapes) != 1 or labels.ndim != 2:
         raise ValueError(f"labels, confidence and maps must be equal 2D shapes, got {sorted(shapes)}")
     pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
-    if not given:
-        fresh = newcomers(labels, interior, boundary, foreground_threshold=foreground_threshold)
+    given = np.broadcast_to(given, labels.shape)
+    if not given.all():
+        # What the user shows as no cell is taken: nothing new grows there.
+        taken = np.where(given & (labels == 0), np.uint32(1), labels)
+        fresh = newcomers(taken, interior, boundary, foreground_threshold=foreground_threshold)
         fresh = cc3d.connected_components(fresh.astype(np.uint32), connectivity=4).astype(np.int32)
         pieces = np.where(fresh > 0, fresh + pieces.max(), pieces)
         keep = np.bincount(pieces.ravel()) >= min_fragment_area
+        keep[np.unique(pieces[given])] = True
         keep[0] = False
         pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
     return pieces, piece_table(pieces, labels, confidence, min_body_area=min_body_area)
+
+
+def given_pieces(pieces: np.ndarray, given: bool | np.ndarray) -> np.ndarray:
+    """Whether the user labelled any pixel of each piece 1..n; pieces: int32 (Y, X), given as in `slice_cells`."""
+    seen = np.zeros(int(pieces.max(initial=0)) + 1, bool)
+    seen[pieces[np.broadcast_to(given, pieces.shape)]] = True
+    return seen[1:]

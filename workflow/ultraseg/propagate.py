@@ -13,6 +13,7 @@ from skimage.segmentation import watershed
 
 from ultraseg.flow import consistency_error, sample, warp_labels
 from ultraseg.fusion import fuse_slice
+from ultraseg.gap_ends import GapEnd, as_end
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def carry(
     change_doubt: float = 0.5,
     membrane_doubt: float = 0.9,
     foreground_threshold: float = 0.5,
+    void: int | None = None,
     **core,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry labels and the trust in them to a neighbouring slice and reconcile them with its maps.
@@ -98,16 +100,20 @@ def carry(
     further where the two flows do not undo each other (e-fold per `consistency_scale` pixels), by the share
     `change_doubt` where the membranes moved a border over a pixel, and by up to `membrane_doubt` on a
     membrane: a cell carried across a membrane leads on with little trust. A slice that shows nothing takes
-    the carried labels as they are. Returns labels and trust in the target slice.
+    the carried labels as they are. `void` is the label of what nobody labelled: it keeps its place, without trust.
+    Returns labels and trust in the target slice.
     """
     carried = warp_labels(labels, back)
     trust = sample(trust, back) * (decay * np.exp(-consistency_error(back, there) / consistency_scale))
     seen = foreground(interior, boundary, threshold=foreground_threshold)
-    if not readable(image, seen, carried):
+    nothing = np.zeros(carried.shape, bool) if void is None else carried == void
+    if not readable(image, seen, np.where(nothing, 0, carried)):
         return carried, trust
-    found = reconcile(np.where(seen, carried, 0), boundary, **core)
-    found = np.where(seen, found, 0)
-    trust = trust * np.where(found == carried, 1, 1 - change_doubt)
+    found = reconcile(np.where(seen | nothing, carried, 0), boundary, **core)
+    if void is not None:
+        nothing = found == void
+    found = np.where(seen | nothing, found, 0)
+    trust = trust * np.where(found == carried, 1, 1 - change_doubt) * ~nothing
     return found, (trust * (1 - membrane_doubt / 255 * boundary)).astype(np.float32)
 
 
@@ -138,6 +144,15 @@ def fill_bad(
     return labels[index], confidence
 
 
+def _fuse(below, above, below_trust, above_trust, boundary, void: int | None, **weights):
+    """`fuse_slice`, where a side that knows nothing (void) takes the other one's labels."""
+    if void is not None:
+        no_below, no_above = below == void, above == void
+        below, above = np.where(no_below, above, below), np.where(no_above, below, above)
+        below_trust, above_trust = np.where(no_below, 0, below_trust), np.where(no_above, 0, above_trust)
+    return fuse_slice(below, above, below_trust, above_trust, boundary, **weights)
+
+
 def _check(image, flow, interior, boundary, first, last) -> None:
     if first is None and last is None:
         raise ValueError("a gap needs labels on its first or its last slice")
@@ -158,8 +173,8 @@ def propagate_gap(
     flow: np.ndarray,
     interior: np.ndarray,
     boundary: np.ndarray,
-    first: np.ndarray | None,
-    last: np.ndarray | None,
+    first: np.ndarray | GapEnd | None,
+    last: np.ndarray | GapEnd | None,
     *,
     zs: Sequence[int] | None = None,
     core_distance: float = 2.0,
@@ -185,7 +200,8 @@ def propagate_gap(
     chance of being right times 255 elsewhere.
     Memory: two arrays of the gap's size besides the input. Raises ValueError for shapes that do not fit.
     """
-    _check(image, flow, interior, boundary, first, last)
+    first, last = as_end(first), as_end(last)
+    _check(image, flow, interior, boundary, *(None if end is None else end.ids for end in (first, last)))
     step = dict(
         core_distance=core_distance,
         core_fraction=core_fraction,
@@ -197,13 +213,23 @@ def propagate_gap(
     )
     n = len(image)
     place = range(n) if zs is None else zs
-    given = {z: ids for z, ids in ((0, first), (n - 1, last)) if ids is not None}
-    ids, small = np.unique(np.concatenate([[0], *(g.ravel() for g in given.values())]), return_inverse=True)
-    small = dict(zip(given, small[1:].astype(np.int32).reshape(len(given), *image.shape[1:]), strict=True))
+    ends = {z: end for z, end in ((0, first), (n - 1, last)) if end is not None}
+    proposals = {z: end.proposal() for z, end in ends.items()}
+    ids, codes = np.unique(
+        np.concatenate([[0], *(found.ravel() for found, _, _ in proposals.values())]), return_inverse=True
+    )
+    codes = codes[1:].astype(np.int32).reshape(len(ends), *image.shape[1:])
+    void = len(ids)  # what nobody labelled and nothing reached
+    ids = np.append(ids, 0)
     labels = np.zeros(image.shape, np.int32)
     confidence = np.zeros(image.shape, np.uint8)
-    for z, codes in small.items():
-        labels[z], confidence[z] = codes, 255
+    start = {}
+    for (z, (_, certain, reached)), code in zip(proposals.items(), codes, strict=True):
+        start[z] = np.where(reached, code, void), to_trust(certain)
+        labels[z], confidence[z] = start[z][0], certain
+    step["void"] = void if any(end.known is not None for end in ends.values()) else None
+    # A slice that is labelled in part is filled from the other side as well.
+    low, high = (end is not None and end.known is None for end in (first, last))
 
     def walk(z_from: int, z_to: int, source: np.ndarray, belief: np.ndarray):
         gap, up = min(z_from, z_to), z_to > z_from
@@ -213,28 +239,35 @@ def propagate_gap(
         target = (image[z_to], interior[z_to], boundary[z_to])
         return carry(source, belief, back, there, *target, decay=kept, **step)
 
-    full = np.ones(image.shape[1:], np.float32)
     if first is not None:
-        source, belief = small[0], full
-        for z in range(1, n - (last is not None)):
+        source, belief = start[0]
+        for z in range(1, n - high):
             source, belief = walk(z - 1, z, source, belief)
             labels[z], confidence[z] = source, to_confidence(belief)
     if last is not None:
-        source, belief = small[n - 1], full
-        for z in range(n - 2, -1 + (first is not None), -1):
-            source, belief = walk(z + 1, z, source, belief)
+        source, belief = start[n - 1]
+        for z in range(n - 1 - high, -1 + low, -1):
+            if z < n - 1:
+                source, belief = walk(z + 1, z, source, belief)
             fused, certain = source, belief
             if first is not None:
-                fused, certain = fuse_slice(
+                fused, certain = _fuse(
                     labels[z],
                     source,
                     to_trust(confidence[z]),
                     belief,
                     boundary[z],
+                    step["void"],
                     contact_weight=contact_weight,
                     boundary_contrast=boundary_contrast,
                     size_exponent=size_exponent,
                 )
             labels[z], confidence[z] = fused, to_confidence(certain)
-    log.info("gap of %d slices: %d ids, mean confidence %.2f", n, len(ids) - 1, confidence.mean() / 255)
+    for z, code in zip(ends, codes, strict=True):
+        if ends[z].known is not None:  # what the user drew is final
+            labels[z][ends[z].known] = code[ends[z].known]
+            confidence[z][ends[z].known] = 255
+    if step["void"] is not None:
+        confidence[labels == void] = 0
+    log.info("gap of %d slices: %d ids, mean confidence %.2f", n, len(ids) - 2, confidence.mean() / 255)
     return ids.astype(np.uint32)[labels], confidence

@@ -23,8 +23,8 @@ def image_stack(path: str, zs: Sequence[int], downsample: int) -> np.ndarray:
 
 def propagated_slices(
     folder: str, gaps: Sequence[dict], zs: Iterable[int], shape: tuple[int, int]
-) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-    """Labels, confidence and whether the user labelled the slice, for each of the slices ``zs``.
+) -> Iterator[tuple[np.ndarray, np.ndarray, bool | np.ndarray]]:
+    """Labels, confidence and whether (or where, bool (Y, X)) the user labelled the slice, for each of ``zs``.
 
     ``gaps`` as ``vars`` of ``slabs.Gap``, all of the volume; their files lie in ``folder``. A volume without cell
     labels has no gaps: its labels are zero everywhere.
@@ -36,4 +36,7 @@ def propagated_slices(
             yield np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), False
             continue
         with LabelSlices(f"{folder}/{Gap(**gap).name}.h5") as slices:
-            yield slices.read(z, "labels"), slices.read(z, "confidence"), z in given
+            labelled = z in given
+            if labelled and "known" in slices.file:
+                labelled = slices.read(z, "known") > 0
+            yield slices.read(z, "labels"), slices.read(z, "confidence"), labelled
