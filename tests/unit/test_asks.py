@@ -260,3 +260,37 @@ def test_slices_are_compared_with_the_good_one_before(stepping):
     assert stepping.quality_references(wc(slab=1)) == {4: 2, 5: 2, 6: 5, 7: 6}
     assert slabs(stepping.quality_slab(wc(slab=1)), "image.zarr/0") == [0, 1]
     assert slabs(stepping.quality_slab(wc(slab=0)), "image.zarr/0") == [0]
+
+
+def test_ids_of_partly_labelled_slices_come_from_the_neighbouring_gaps(tmp_path):
+    config = make_config(tmp_path)  # labelled on 0, 5, 10, 15, 20
+    config["networks"]["context"]["test"] = [10]
+    config["volumes"]["a"]["labels"]["cells"] = {"path": "cells", "region": {"y": [0, 8]}}
+    partial = Asks(Plan(load_config(config)))
+    whole = asks_with(tmp_path)
+    carried = "results/a/work/carried/{}.h5".format
+    gap = wc(gap="00005-00010")
+    assert whole.carried_up(gap) == whole.carried_down(gap) == []
+    assert partial.carried_up(gap) == [carried("00000-00005.up")]
+    assert partial.carried_down(gap) == [carried("00010-00015.down")]
+    # The held-out slice 10 lends nothing to the gap that leaves it out.
+    held_out = wc(gap="00005-00015")
+    assert partial.carried_up(held_out) == [carried("00000-00005.up")]
+    assert partial.carried_down(held_out) == [carried("00015-00020.down")]
+    upwards = wc(gap="00005-00010", direction="up")
+    assert partial.carried_up(upwards) == [carried("00000-00005.up")] and partial.carried_down(upwards) == []
+    assert partial.carried_up(wc(gap="00000-00005")) == []
+
+
+def test_numbering_is_checked_on_some_slices_with_both_neighbours(asks):
+    cells = wc(structure="cells")
+    assert asks.fitted_slices(cells) == [0, 5, 10, 15, 20]
+    assert slabs(asks.label_images(cells), "image.zarr/0") == [0, 1, 2, 3, 4, 5]
+    assert asks.tile_fits(wc(network="detail")) == asks.fits("a")
+    assert "results/a/work/labels/membrane.fit.csv" in asks.fits("a")
+
+
+def test_of_many_labelled_slices_only_a_dozen_is_compared_with_the_image(tmp_path):
+    asks = Asks(Plan(load_config(make_config(tmp_path, n_slices=60, labelled=range(50)))))
+    chosen = asks.fitted_slices(wc(structure="cells"))
+    assert len(chosen) <= 12 and chosen[0] == 0 and chosen[-1] >= 40

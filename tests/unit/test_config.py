@@ -214,6 +214,15 @@ def test_a_bare_number_as_a_name_is_refused(section):
         ({"volumes__biopsy1__labels__nucleus": "x"}, ["biopsy1.labels: 'nucleus'", "did you mean 'nuclei'?"]),
         ({"volumes__biopsy1__truth__mitochondrion": "x"}, ["truth:", "did you mean 'mitochondria'?"]),
         ({"volumes__biopsy1__labels__protrusions": "x"}, ["labels: 'protrusions' is not known"]),
+        (
+            {"volumes__biopsy1__labels__nuclei": {"path": "x", "region": {"y": [5, 5]}}},
+            ["biopsy1.labels.nuclei.region.y: [5, 5] is empty"],
+        ),
+        (
+            {"volumes__biopsy1__labels__nuclei": {"path": "x", "values": [1, 2], "ignore_value": 2}},
+            ["biopsy1.labels.nuclei: 2 is among values and is ignore_value"],
+        ),
+        ({"structures__nuclei__ids_consistent": False}, ["structures.nuclei.ids_consistent: only cells"]),
         ({"volumes__biopsy1__image": DELETE}, ["volumes.biopsy1: give either image or phantom"]),
         ({"volumes__biopsy1__phantom": {}}, ["give either image or phantom", "brings its own labels"]),
         ({"structures__protrusions": {"kind": "organelle"}}, ["structures.protrusions: protrusions are found"]),

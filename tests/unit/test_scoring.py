@@ -192,3 +192,21 @@ def test_bad_slices_are_not_scored(folder):
     assert table.loc[("cells", "dice", "truth"), "n_slices"] == 2  # of slices 1, 2 and 4
     assert table.loc[("cells", "dice_pairs", "truth"), "value"] == 2
     assert table.loc[("mito", "dice", "truth"), "n_slices"] == 2
+
+
+def test_only_what_is_known_is_scored(folder):
+    """On the right half nothing is known: what is found there is neither right nor wrong."""
+    known = np.zeros(PLANE, np.uint8)
+    known[:, :15] = 1
+    found = TRUE_MITO | box(10, 20, 15, 30)
+    for structure in ("cells", "mito"):
+        write_final(folder, structure, [found] * N)
+        slices = [(z, {"labels": TRUE_MITO.astype(np.uint8), "known": known}) for z in LABELLED]
+        write_slices(str(folder / f"work/labels/{structure}.h5"), PLANE, slices)
+    file = folder / "truth.tif"
+    tifffile.imwrite(
+        file, np.stack([np.where(known, TRUE_MITO, 9)] * N).astype(np.uint8), photometric="minisblack"
+    )
+    truth = {"slices": [(z, str(file), z) for z in range(N)], "ignore_value": 9}
+    dice = score(folder, holdouts={}, truth={"mito": truth})["value"]["mito", "dice"]
+    assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}

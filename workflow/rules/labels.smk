@@ -10,7 +10,7 @@ rule labels:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
         runtime=30,
     params:
         source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
@@ -37,7 +37,7 @@ rule labels_fit:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20, slices=1),
+        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
         runtime=20,
     params:
         slices=ASKS.fitted_slices,
