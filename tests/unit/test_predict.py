@@ -92,6 +92,17 @@ def test_litert_equals_keras(tmp_path):
     assert a.std() > 0.5 and np.abs(a.astype(int) - b).max() <= 1
 
 
+def test_another_backend_leaves_the_export_to_tensorflow(tmp_path, monkeypatch):
+    model = build_network("resunet", 1, 1, filters=(4, 8))
+    settings = dict(architecture="resunet", filters=(4, 8), tile=32)
+    export_network(model, tmp_path / "a.keras", tmp_path / "a.tflite", **settings)
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    export_network(model, tmp_path / "b.keras", tmp_path / "b.tflite", **settings)
+    image = _stack(1, 32, 32)
+    a, b = (predict_slices(load_predictor(tmp_path / f"{n}.tflite"), image, overlap=0) for n in "ab")
+    assert a.std() > 0.5 and np.array_equal(a, b)
+
+
 def test_wrong_use_is_named(tmp_path):
     with pytest.raises(ValueError, match="sees 1 slices, z_context is 1"):
         predict_slices(_local(), _stack(3, 64, 64), z_context=1)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -252,7 +256,7 @@ def _best_threshold(outside: np.ndarray, inside: np.ndarray) -> tuple[int, float
 def export_network(
     model: keras.Model, keras_file, tflite_file=None, *, architecture: str, filters=None, tile: int = 512
 ) -> None:
-    """Save the network as ``.keras`` (any size and batch) and, on TensorFlow, as float32 ``.tflite``.
+    """Save the network as ``.keras`` (any size and batch) and as float32 ``.tflite``.
 
     The ``.tflite`` has the fixed input (1, tile, tile, C): all its shapes are known, which LiteRT runs fastest.
     """
@@ -263,13 +267,26 @@ def export_network(
     if tflite_file is None:
         return
     if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"LiteRT files need the TensorFlow backend, not {keras.backend.backend()}",
-            cure="set KERAS_BACKEND=tensorflow, or leave the .tflite file out and predict with the .keras file",
-        )
+        _export_in_tensorflow(keras_file, tflite_file, architecture=architecture, filters=filters, tile=tile)
+        return
     fixed = build_network(
         architecture, model.input_shape[-1], model.output_shape[-1], filters=filters, size=tile, batch=1
     )
     fixed.set_weights(model.get_weights())
     with whole_file(tflite_file) as part:
         fixed.export(part, format="litert", verbose=False)
+
+
+def _export_in_tensorflow(keras_file, tflite_file, **settings) -> None:
+    """Write the ``.tflite`` in a process of its own: only TensorFlow can, and another backend trained the network."""
+    code = (
+        "import json, sys, keras; from ultraseg.train import export_network; a = json.loads(sys.argv[1]); "
+        "export_network(keras.saving.load_model(a['keras_file'], compile=False), **a)"
+    )
+    arguments = {"keras_file": str(keras_file), "tflite_file": str(tflite_file), **settings}
+    env = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), env.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", code, json.dumps(arguments)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the export to {tflite_file} failed:\n{done.stderr[-2000:]}")
