@@ -312,5 +312,6 @@ def test_only_train_and_predict_ask_for_the_gpu_and_fail_at_once_with_the_cure(
         assert job["rule"] == rule and job["JobState"] == "FAILED"
         assert job["TresPerJob"] == "gres:gpu:1" and job["NodeList"] == GPU_NODE
         assert seconds(job) < 30
-        log = next((run.folder / f"logs/{rule}").rglob("*.log")).read_text()
-        assert "'device: gpu', but tensorflow-cpu" in log and "make env ENV=gpu" in log
+        logs = "".join(file.read_text() for file in (run.folder / f"logs/{rule}").rglob("*.log"))
+        assert f"{rule}: the configuration says 'device: gpu', but tensorflow-cpu" in logs
+        assert "make env ENV=gpu" in logs
