@@ -95,7 +95,8 @@ def test_a_declared_slice_does_little_harm_and_an_undeclared_one_much(runs):
     whole, declared, undeclared = (right(runs, n, rest) for n in ("whole", "declared", "undeclared"))
     assert declared > whole - 0.03
     there = {n: right(runs, n, [DESTROYED]) for n in ("whole", "declared", "undeclared")}
-    assert there["declared"] > there["undeclared"] + 0.1 and declared > undeclared
+    # Both labelled slices are near, so that most of the destroyed slice is right anyway; its errors are far more.
+    assert 1 - there["undeclared"] > 1.3 * (1 - there["declared"]) and declared > undeclared
 
 
 def test_interpolated_slices_are_marked_and_not_scored(runs):
