@@ -203,16 +203,6 @@ def test_the_whole_image_is_every_file_of_its_arrays(asks):
     assert len(files) == len(set(files)) and set(files) == expected
 
 
-# ---- memory
-def test_memory_grows_with_the_slab_and_not_with_the_stack(tmp_path):
-    asks = Asks(Plan(load_config(make_config(tmp_path))))
-    asks.plan.volumes["a"].shape = (2000, 4000, 6000)
-    assert asks.slab_mb("a", 2) == 700 + 4 * 4000 * 6000 * 2 // 10**6
-    assert asks.slab_mb("a", 8, downsample=4) == 700 + 4 * 1000 * 1500 * 8 // 10**6
-    assert asks.slab_mb("a", 60, slices=1) == 700 + 1440
-    assert asks.gap_mb(wc(gap="00005-00010"), 10) == 700 + 6 * 1000 * 1500 * 10 // 10**6
-
-
 # ---- bad slices: slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20
 @pytest.fixture
 def stepping(tmp_path):

@@ -1,10 +1,13 @@
 """A file appears under its name only when it is whole."""
 
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from ultraseg import files
 from ultraseg.files import is_part, remove_parts, whole_file, write_arrays, write_table, write_text
 
 
@@ -57,3 +60,22 @@ def test_only_the_unfinished_files_of_one_name_are_removed(tmp_path):
     assert sorted(os.path.basename(f) for f in remove_parts(tmp_path / "0")) == sorted(names[:2])
     assert sorted(os.listdir(tmp_path)) == sorted(names[2:])
     assert remove_parts(tmp_path / "nowhere/file") == []
+
+
+def test_no_module_or_script_writes_under_the_final_name():
+    direct = re.compile(
+        r"\.to_csv\(|\.to_parquet\(|savez|imwrite\(|\.savefig\(|h5py\.File\([^)]*\"w\"|\.write_(text|bytes)\("
+    )
+    workflow = Path(files.__file__).parents[1]
+    found = [
+        f"{file.name}:{number}: {line.strip()}"
+        for file in [*workflow.glob("ultraseg/*.py"), *workflow.glob("scripts/*.py")]
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if direct.search(line) and "part" not in line and file.name != "files.py"
+    ]
+    allowed = {
+        "reporting.py": "configfile.write_text",  # in a temporary folder
+        "view_page.py": ".write_bytes(",  # into a folder that is an output as a whole, and made anew as a whole
+    }
+    found = [line for line in found if allowed.get(line.split(":")[0], "\n") not in line]
+    assert found == []

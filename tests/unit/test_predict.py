@@ -112,3 +112,16 @@ def test_wrong_use_is_named(tmp_path):
         predict_slices(_local(), _stack(1, 64, 64), overlap=64)
     with pytest.raises(UserError, match="CPU only"):
         load_predictor(tmp_path / "m.tflite", device="gpu")
+
+
+def test_a_network_that_brings_code_of_its_own_is_refused_and_the_code_not_run(tmp_path):
+    import keras
+
+    pwned = str(tmp_path / "pwned")
+    image = keras.Input((64, 64, 3))
+    code = keras.layers.Lambda(lambda x: (open(pwned, "w").close(), x)[1], output_shape=(64, 64, 3))
+    keras.Model(image, code(image)).save(tmp_path / "m.keras")
+    (tmp_path / "pwned").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"m\.keras: this network cannot be loaded.*") as caught:
+        load_predictor(tmp_path / "m.keras")
+    assert "refused" in caught.value.cure and not (tmp_path / "pwned").exists()

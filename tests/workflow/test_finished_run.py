@@ -336,3 +336,21 @@ def test_deleted_slab_is_made_again_and_is_the_same(finished_run):
 def test_views_of_the_plan_work(finished_run, view):
     text = finished_run.snakemake(view)
     assert re.search("digraph" if view != "--summary" else "results/report.zip", text)
+
+
+def test_verify_finds_damage_and_its_command_repairs_it(finished_run):
+    run = finished_run
+    assert "every file is as its job wrote it" in run.snakemake("verify")
+    slab, table = run.results / "tiny/work/pieces/c/1/0/0", run.results / "tiny/work/edges/0.parquet"
+    content = bytearray(slab.read_bytes())
+    content[len(content) // 2] ^= 1
+    slab.write_bytes(content)
+    table.unlink()
+    text = run.snakemake("verify", check=False)
+    assert "2 file(s) are damaged" in text
+    assert "work/pieces/c/1/0/0: its content is not what was written" in text
+    command = re.search(r"^ +(snakemake .*--forcerun.*)$", text, re.M)[1]
+    files = command.split("--forcerun ")[1].split()
+    assert files == [str(file.relative_to(run.folder)) for file in sorted((slab, table))]
+    run.snakemake("--forcerun", *files)
+    assert "every file is as its job wrote it" in run.snakemake("verify")

@@ -46,7 +46,11 @@ def test_truncated_tiff_stops_its_slab_and_the_cure_completes_it(run):
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     slab = "results/tiny/image.zarr/0/c/1/0/0"
-    fails_with(run, "z0009.tif", "Cure:", arguments=(slab,))
+    fails_with(run, "z0009.tif: truncated", "Cure:", arguments=(slab,))
+    assert not (
+        run.folder / "logs/ingest"
+    ).exists()  # the check at the start stops the run before its first job
+    fails_with(run, "z0009.tif", "Cure:", arguments=(slab, "--no-hooks"))
     assert not (run.folder / slab).exists()
     assert "z0009.tif" in (run.folder / "logs/ingest/tiny/1.log").read_text()
     file.write_bytes(whole)

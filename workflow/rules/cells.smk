@@ -14,9 +14,8 @@ rule cells:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 30, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("cells", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("cells", wc, attempt),
     params:
         settings=CONFIG["cells"],
         foreground_threshold=CONFIG["propagate"]["foreground_threshold"],

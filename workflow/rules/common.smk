@@ -1,23 +1,43 @@
 # The plan of the run, and what all rules share.
+import os
+import shlex
 import sys
 
 from ultraseg.asks import Asks
 from ultraseg.checkpoints import drop_finished
+from ultraseg.check import check_config, print_findings, start_check
 from ultraseg.config import load_config
+from ultraseg.costs import Costs
 from ultraseg.errors import UserError
 from ultraseg.plan import Plan
 from ultraseg.progress_record import record_progress
 from ultraseg.provenance import code_version
 
+# What the user typed, for the command that verify prints; jobs inherit it.
+os.environ.setdefault(
+    "ULTRASEG_COMMAND", shlex.join(["snakemake", *(a for a in sys.argv[1:] if a != "verify")])
+)
+
 try:
     CONFIG = load_config(config)
     PLAN = Plan(CONFIG)
 except UserError as error:
-    # A message for people, not a traceback through Snakemake's parser.
-    sys.exit(f"\nultraseg cannot start.\n{error}\n")
+    # A message for people, not a traceback through Snakemake's parser; with all else that is wrong.
+    if workflow.is_main_process:
+        print_findings(check_config(config), tables="check" in sys.argv)
+        sys.exit("ultraseg cannot start: see the problems above.\n")
+    sys.exit(f"\n{error}\n")
 
 record_progress(workflow, {name: net.settings["epochs"] for name, net in PLAN.networks.items()})
+PLANNED = [f"volumes.{name}" for name, volume in PLAN.volumes.items() if volume.planned]
+if PLANNED and workflow.is_main_process and "check" not in sys.argv:
+    sys.exit(
+        f"\n{', '.join(PLANNED)}: only planned, there is nothing to run\n  Cure: Ask what it would cost with "
+        "snakemake check, or give its image.\n"
+    )
+
 ASKS = Asks(PLAN)
+COSTS = Costs(PLAN)
 LEVELS = range(CONFIG["pyramid_levels"])
 DEVICE = CONFIG["device"]
 # Training asks for the GPUs of the configuration, a prediction for one; SLURM gives no device to the others.

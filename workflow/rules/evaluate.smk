@@ -14,8 +14,8 @@ rule evaluate:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 60, slices=1),
-        runtime=lambda wc, attempt: 120 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("evaluate", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("evaluate", wc, attempt),
     params:
         settings=CONFIG["evaluate"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},

@@ -70,8 +70,8 @@ rule figures:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * (2000 + ASKS.slab_mb(wc.volume, 30, slices=8)),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("figures", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("figures", wc, attempt),
     params:
         slices=CONFIG["report"]["montage_slices"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},

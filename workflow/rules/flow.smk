@@ -12,9 +12,8 @@ rule flow:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("flow", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("flow", wc, attempt),
     params:
         settings=CONFIG["flow"],
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,

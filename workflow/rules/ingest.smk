@@ -10,8 +10,8 @@ rule window:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.source_mb(wc.volume),
-        runtime=20,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("window", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("window", wc, attempt),
     params:
         slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].sampled],
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
@@ -38,8 +38,8 @@ rule ingest:
         "../../envs/workflow.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.ingest_mb(wc.volume),
-        runtime=lambda wc, attempt: 30 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("ingest", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("ingest", wc, attempt),
     params:
         slices=lambda wc: [
             tuple(ref)

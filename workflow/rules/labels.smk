@@ -10,8 +10,8 @@ rule labels:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
-        runtime=30,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("labels", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("labels", wc, attempt),
     params:
         source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
@@ -37,8 +37,8 @@ rule labels_fit:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
-        runtime=20,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("labels_fit", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("labels_fit", wc, attempt),
     params:
         slices=ASKS.fitted_slices,
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,

@@ -13,9 +13,8 @@ rule link_edges:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt
-        * ASKS.slab_mb(wc.volume, 40, PLAN.network_of(PLAN.cells).downsample),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("link_edges", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("link_edges", wc, attempt),
     params:
         max_gap=CONFIG["link"]["max_gap"],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
@@ -42,8 +41,8 @@ rule link:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: 4000 * attempt,
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("link", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("link", wc, attempt),
     params:
         settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
         code=code_version("link", "labelstore"),
@@ -66,8 +65,8 @@ rule link_relabel:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("link_relabel", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("link_relabel", wc, attempt),
     params:
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),

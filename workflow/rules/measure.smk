@@ -13,8 +13,8 @@ rule measure_slab:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 80, slices=1),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("measure_slab", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("measure_slab", wc, attempt),
     params:
         structures=lambda wc: PLAN.structures_in(wc.volume),
         within=lambda wc: PLAN.containers_in(wc.volume),
@@ -44,8 +44,8 @@ rule measure:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: 4000 * attempt,
-        runtime=30,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("measure", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("measure", wc, attempt),
     params:
         organelles=lambda wc: PLAN.organelles_in(wc.volume),
         masks=lambda wc: PLAN.masks_in(wc.volume),

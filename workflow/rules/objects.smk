@@ -10,8 +10,8 @@ rule objects_label:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 12),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects_label", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("objects_label", wc, attempt),
     params:
         settings=lambda wc: PLAN.object_settings(wc.structure),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
@@ -31,8 +31,8 @@ rule objects_merge:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 40, slices=1),
-        runtime=60,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects_merge", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("objects_merge", wc, attempt),
     params:
         min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
         code=code_version("objects"),
@@ -61,8 +61,8 @@ rule objects:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 20),
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("objects", wc, attempt),
     params:
         settings=lambda wc: PLAN.object_settings(wc.structure),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),

@@ -17,9 +17,8 @@ rule predict:
     threads: 2
     resources:
         gpu=min(GPUS, 1),
-        mem_mb=lambda wc, attempt: attempt
-        * (1500 + ASKS.slab_mb(wc.volume, 16, PLAN.networks[wc.network].downsample)),
-        runtime=lambda wc, attempt: 120 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("predict", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("predict", wc, attempt),
     params:
         network=lambda wc: PLAN.predict_settings(wc.network),
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),

@@ -17,8 +17,8 @@ rule propagate:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.gap_mb(wc, 60),
-        runtime=lambda wc, attempt: 120 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("propagate", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("propagate", wc, attempt),
     params:
         settings=CONFIG["propagate"],
         gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),

@@ -11,8 +11,8 @@ rule quality_slab:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt * ASKS.slab_mb(wc.volume, 30, slices=1),
-        runtime=lambda wc, attempt: 30 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("quality_slab", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("quality_slab", wc, attempt),
     params:
         references=ASKS.quality_references,
         code=code_version("quality_stats", "store"),

@@ -14,9 +14,8 @@ rule tiles:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: attempt
-        * max(ASKS.slab_mb(v, 30, slices=1) for v in PLAN.networks[wc.network].train_on),
-        runtime=60,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("tiles", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("tiles", wc, attempt),
     params:
         network=lambda wc: {
             key: PLAN.networks[wc.network].settings[key]

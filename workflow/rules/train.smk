@@ -18,8 +18,8 @@ rule train:
         gpu=GPUS,
         # All its GPUs on one node.
         nodes=1,
-        mem_mb=lambda wc, attempt: 8000 * attempt,
-        runtime=lambda wc, attempt: 480 * attempt,
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("train", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("train", wc, attempt),
     params:
         settings=lambda wc: {
             key: PLAN.networks[wc.network].settings.get(key)

@@ -1,12 +1,10 @@
-"""What each rule reads: input functions of wildcards for the Snakefile, and the memory that jobs ask for."""
+"""What each rule reads: input functions of wildcards for the Snakefile."""
 
 from __future__ import annotations
 
-import re
-
 from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
-from ultraseg.sources import file_kind, image_files
+from ultraseg.sources import image_files
 
 MOST_FITTED = 12  # labelled slices of a structure whose numbering is checked against the image
 
@@ -288,34 +286,3 @@ class Asks:
             files += self.array(volume, "work/flow", v.slabs, 4) + self.array(volume, "work/pieces", v.slabs)
             files += [f"{v.folder}/work/propagated/{gap.name}.h5" for gap in self.plan.gaps(volume)]
         return files
-
-    # ---- resources
-    def gap_mb(self, wc, bytes_per_voxel: float) -> int:
-        """Memory of a job that holds a gap at the scale of the cells."""
-        gap = self._gap(wc)
-        downsample = self.plan.network_of(self.plan.cells).downsample
-        return self.slab_mb(wc.volume, bytes_per_voxel, downsample, gap.last - gap.first + 1)
-
-    def source_mb(self, volume: str) -> int:
-        """Memory of a job in MB that holds a slice of the source and the numbers it is counted with."""
-        v = self.plan.volumes[volume]
-        return 1000 + int(v.full_shape[1] * v.full_shape[2] * 24 / 1e6)
-
-    def ingest_mb(self, volume: str) -> int:
-        """Memory of a job in MB that stores a slab of the image, with two slices of the source in work.
-
-        Of a Zarr a row of chunks is decoded at a time, which may be as deep as the slab.
-        """
-        v = self.plan.volumes[volume]
-        bits = int(re.sub(r"\D", "", v.dtype))
-        deep = bits / 8 if file_kind(v.stack.slices[0].file) == "zarr" else 0
-        slice_mb = v.full_shape[1] * v.full_shape[2] * 24 / 1e6
-        return self.slab_mb(volume, 5 * v.bit_depth / 8 + deep) + int(slice_mb)
-
-    def slab_mb(
-        self, volume: str, bytes_per_voxel: float, downsample: int = 1, slices: int | None = None
-    ) -> int:
-        """Memory of a job in MB that holds some bytes per voxel of a slab, beside the 700 that Python takes."""
-        v = self.plan.volumes[volume]
-        y, x = v.plane(downsample)
-        return 700 + int((slices or v.slab_depth) * y * x * bytes_per_voxel / 1e6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import yaml
 
 from ultraseg.errors import UserError
 
+RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
+MAX_PHANTOM = 10**11
 SCHEMA_FILE = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 
 
@@ -43,6 +46,32 @@ def load_config(given: dict) -> dict:
             "Correct the keys named above; config/README.md describes every key.",
         )
     return config
+
+
+def valid_parts(given: dict) -> dict:
+    """What of a faulty configuration still names files that can be checked: its valid volumes and structures.
+
+    With all defaults, without networks and unknown keys.
+    """
+    config: dict = {"volumes": {}, "structures": {}, "networks": {}}
+    for key, node in schema()["properties"].items():
+        value = given.get(key)
+        if key in ("volumes", "structures"):
+            known = node["additionalProperties"]["properties"]
+            for name, entry in value.items() if isinstance(value, dict) else ():
+                entry = {k: v for k, v in entry.items() if k in known} if isinstance(entry, dict) else entry
+                if isinstance(name, str) and _is_valid({name: entry}, node):
+                    config[key][name] = entry
+        elif key in given and key != "networks" and _is_valid(value, node):
+            config[key] = value
+    config = _fill(copy.deepcopy(config), schema())
+    whole = {name: v for name, v in config["volumes"].items() if ("image" in v) + ("phantom" in v) == 1}
+    return config | {"volumes": whole}
+
+
+def _is_valid(value, node: dict) -> bool:
+    part = jsonschema.Draft202012Validator(node | {"$defs": schema()["$defs"]})
+    return not any(part.iter_errors(value))
 
 
 def _unquoted_names(config: dict):
@@ -133,10 +162,17 @@ def _cross_checks(config: dict):
         if structure not in owner:
             yield f"structures.{structure}: no network predicts it"
     for name, volume in volumes.items():
-        if ("image" in volume) == ("phantom" in volume):
-            yield f"volumes.{name}: give either image or phantom"
-        if "phantom" in volume and (volume["labels"] or volume["truth"]):
-            yield f"volumes.{name}: a phantom brings its own labels and truth"
+        if name in RESERVED:
+            yield f"volumes.{name}: results/{name} is taken by the run itself; choose another name"
+        if "phantom" in volume and math.prod(volume["phantom"]["shape"]) > MAX_PHANTOM:
+            shape = " x ".join(map(str, volume["phantom"]["shape"]))
+            yield f"volumes.{name}.phantom.shape: {shape} voxels are too many to make (at most {MAX_PHANTOM:g})"
+        made = [key for key in ("image", "phantom", "planned") if key in volume]
+        if len(made) != 1:
+            yield f"volumes.{name}: give one of image, phantom and planned"
+        for key in {"phantom", "planned"} & {*made}:
+            if volume["labels"] or volume["truth"]:
+                yield f"volumes.{name}: a {key} volume brings its own labels and truth"
         if "intensity_window" in volume and "window_percentiles" in volume:
             yield f"volumes.{name}: give either intensity_window or window_percentiles"
         for key in ("intensity_window", "window_percentiles"):

@@ -36,7 +36,8 @@ def job(snakemake):
     log.info("reads %s", _names(snakemake.input))
     try:
         yield log
-        write_record(snakemake.rule, wildcards, snakemake.output)
+        if len(snakemake.output):
+            write_record(snakemake.rule, wildcards, snakemake.output)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ultraseg.errors import UserError
+from ultraseg.errors import Problems, UserError
 from ultraseg.label_sources import LabelSource
 from ultraseg.label_values import LabelReader
 from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers
@@ -83,15 +83,9 @@ def stored(slice_: LabelSlice, partial: bool) -> tuple[int, dict[str, np.ndarray
 
 def raise_problems(problems: Sequence[UserError]) -> None:
     """Raise one UserError that lists all problems and their cures; return where there are none."""
-    if not problems:
-        return
-    if len(problems) == 1:
-        raise problems[0]
-    by_cure: dict[str, list[str]] = {}
-    for error in problems:
-        by_cure.setdefault(error.cure, []).append(error.problem)
-    listed = "".join(f"\n  - {text}" for texts in by_cure.values() for text in texts)
-    raise UserError(f"{len(problems)} problems in the label files:{listed}", "\n        ".join(by_cure))
+    found = Problems()
+    found.errors += problems
+    found.raise_all()
 
 
 def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> dict:
@@ -122,14 +116,15 @@ def coverage_table(
     n_slices: int,
     splits: Mapping[str, Mapping[int, str]] | Mapping[int, str] | None = None,
     crop: Sequence[Sequence[int]] | None = None,
+    problems: list[UserError] | None = None,
 ) -> pd.DataFrame:
     """Check the label files of all structures and tabulate what they cover.
 
     ``sources`` and ``kinds`` by structure; ``splits`` maps z to 'train', 'validation' or 'test', for all
     structures or by structure; a slice in none is 'train'; ``crop`` as in ``iterate_labels``. One row per slice, see
-    ``coverage_row``. Raises one UserError with every problem of every file.
+    ``coverage_row``. Raises one UserError with every problem of every file, or appends them to ``problems``.
     """
-    rows, problems = [], []
+    rows, raised, problems = [], problems is None, [] if problems is None else problems
     for structure, source in sources.items():
         kind, source, before = kinds[structure], LabelSource.of(source), len(problems)
         for slice_ in iterate_labels(source, shape, n_slices, kind, problems, crop):
@@ -140,7 +135,8 @@ def coverage_table(
             problems += _whole_problems(structure, source, found)
         if kind == "cells" and len(found) > 1 and all(row["n_instances"] <= 1 for row in found):
             log.warning("%s: at most one cell id on every slice; was a mask given as cell ids?", structure)
-    raise_problems(problems)
+    if raised:
+        raise_problems(problems)
     table = pd.DataFrame(rows, columns=COVERAGE_COLUMNS)
     return table.sort_values(["structure", "z"], kind="stable", ignore_index=True)
 

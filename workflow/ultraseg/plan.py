@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultraseg.errors import UserError
+from ultraseg.errors import Problems, UserError
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes
 from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between
 from ultraseg.splits import split_slices
@@ -36,15 +36,31 @@ class Network:
         return [i for i, name in enumerate(self.channels) if name.split("/")[0] == structure]
 
 
+def open_volumes(config: dict, problems: Problems) -> dict[str, Volume]:
+    """The volumes of a configuration that can be opened; the problems of the others are added to ``problems``."""
+    volumes = {}
+    for name, settings in config["volumes"].items():
+        with problems.caught():
+            volumes[name] = open_volume(name, settings, config)
+    return volumes
+
+
 class Plan:
     """Everything the rules ask: volumes, networks, splits, gaps, array shapes."""
 
-    def __init__(self, config: dict):
+    def __init__(self, config: dict, volumes: dict[str, Volume] | None = None):
+        """Open the volumes, unless they are given. Raises one UserError for the problems of all of them."""
         self.config = config
-        self.volumes = {name: open_volume(name, v, config) for name, v in config["volumes"].items()}
+        problems = Problems()
+        self.volumes = open_volumes(config, problems) if volumes is None else volumes
+        problems.raise_all()
         self.structures = config["structures"]
-        self.networks = {name: self._network(name, n) for name, n in config["networks"].items()}
         self.cells = next((n for n, s in self.structures.items() if s["kind"] == "cells"), None)
+        self.networks: dict[str, Network] = {}
+        for name, network in config["networks"].items():
+            with problems.caught():
+                self.networks[name] = self._network(name, network)
+        problems.raise_all()
 
     def _network(self, name: str, settings: dict) -> Network:
         structures = tuple(settings["structures"])

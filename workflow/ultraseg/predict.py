@@ -69,7 +69,14 @@ def _load_keras(path: Path, threads: int, device: str, batch: int, precision: st
 
     if keras.backend.backend() == "tensorflow":
         _set_up_tensorflow(threads, device)
-    model = keras.saving.load_model(path, compile=False)
+    try:
+        # Code within the file, such as a Lambda layer, is never run: it may come from elsewhere.
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: this network cannot be loaded ({str(error).splitlines()[0]})",
+            "Take a network that this workflow has trained: files with code of their own are refused.",
+        ) from error
     model = model if precision == "float32" else in_precision(model, precision)
     model.compile(jit_compile=device == "gpu")
 

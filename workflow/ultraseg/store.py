@@ -109,6 +109,12 @@ def look_at(path: str, box: Sequence[slice] = ()) -> np.ndarray:
         ) from error
 
 
+def describe(path: str) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
+    """Shape, type and shape of a slab of an array."""
+    array = _open(path)
+    return tuple(array.shape), str(array.dtype), tuple(array.shards or ())
+
+
 def shape_of(path: str) -> tuple[int, ...]:
     """Shape of an array."""
     return _open(path).shape

@@ -99,10 +99,22 @@ def _hidden_slices(tif: tifffile.TiffFile) -> int:
     return max(1, int(series.size // tif.pages[0].size)) if series.dataoffset is not None else 1
 
 
-def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[np.ndarray, Tags]:
-    """Stored numbers of one slice and how they are to be read; UserError where the file is too short."""
+def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int, int], np.dtype]:
+    """Shape (Y, X) and type of one slice from its header; UserError where data or decoder are missing."""
+    page, _ = _locate(tif, file, index)
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        raise UserError(
+            f"{file}: compression {page.compression!r} is not known",
+            "Save it again uncompressed, or with LZW, deflate or zstd compression.",
+        )
+    dtype = np.dtype("uint8") if page.dtype == bool else np.dtype(page.dtype)
+    return (page.imagelength, page.imagewidth), dtype
+
+
+def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
+    """The page that describes a slice, and where its data lies if that is hidden behind the page."""
     hidden = len(tif.pages) == 1 and number_of_slices(tif) > 1
-    page = tif.pages[0 if hidden else index].aspage()
+    page, offset = tif.pages[0 if hidden else index].aspage(), None
     if hidden:
         nbytes = page.size * page.dtype.itemsize
         offset = tif.series[0].dataoffset + index * nbytes
@@ -115,7 +127,13 @@ def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[np.ndarray, T
             f"{file}: truncated: page {index} needs {needed} bytes, the file has {size}",
             "Copy the file again from the source.",
         )
-    if hidden:
+    return page, offset
+
+
+def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[np.ndarray, Tags]:
+    """Stored numbers of one slice and how they are to be read; UserError where the file is too short."""
+    page, offset = _locate(tif, file, index)
+    if offset is not None:
         dtype = np.dtype(tif.byteorder + page.dtype.char)
         values = np.fromfile(file, dtype, page.size, offset=offset).reshape(page.shape).astype(page.dtype)
     else:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ultraseg.errors import UserError
+from ultraseg.errors import Problems, UserError
 from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
 from ultraseg.label_sources import LabelSource, resolve_labels
 from ultraseg.phantom import TRUTH, phantom_files
@@ -55,6 +56,7 @@ class Volume:
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES
     phantom: dict | None = None
+    planned: bool = False
     pyramid_levels: int = 5
     missing: tuple[int, ...] = ()
     declared_bad: tuple[int, ...] = ()
@@ -151,23 +153,20 @@ def open_volume(name: str, settings: dict, config: dict) -> Volume:
     """The volume of one entry of ``volumes:``; finds its slices and reads one header. Raises UserError."""
     if "phantom" in settings:
         return _phantom_volume(name, settings, config)
+    if "planned" in settings:
+        return _planned_volume(name, settings, config)
     where = f"volumes.{name}"
-    image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
-    header = _header(settings, image, where)
-    labels, truth = (
-        {s: _labels(source, config, f"{where}.{key}.{s}") for s, source in settings[key].items()}
-        for key in ("labels", "truth")
-    )
-    _point_out_numbering(where, settings, image, labels)
+    problems, image, labels, truth = Problems(), None, {}, {}
+    with problems.caught():
+        image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
+        header = _header(settings, image, where)
     for key, sources in (("labels", labels), ("truth", truth)):
-        for structure, source in sources.items():
-            beyond = [ref for ref in source.slices if not 0 <= ref.z < image.n_slices]
-            if beyond:
-                raise UserError(
-                    f"{where}.{key}.{structure}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
-                    f"the image has slices 0 to {image.n_slices - 1}",
-                    "Set first_slice_number to the number of the first image slice, or remove the file.",
-                )
+        for structure, source in settings[key].items():
+            with problems.caught():
+                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}")
+                _check_inside(f"{where}.{key}.{structure}", sources[structure], image)
+    problems.raise_all()
+    _point_out_numbering(where, settings, image, labels)
     full = (image.n_slices, *header.shape)
     return _make(name, settings, config, full, header.dtype, image, labels, truth)
 
@@ -181,6 +180,16 @@ def _header(settings: dict, image: SliceSource, where: str) -> ImageHeader:
     if settings["check_pixel_size"]:
         check_pixel_size(header.pixel_size, settings["voxel_size_nm"], image.slices[0].file, where)
     return header
+
+
+def _check_inside(where: str, source: SliceSource, image: SliceSource | None) -> None:
+    beyond = [ref for ref in source.slices if image and not 0 <= ref.z < image.n_slices]
+    if beyond:
+        raise UserError(
+            f"{where}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
+            f"the image has slices 0 to {image.n_slices - 1}",
+            "Set first_slice_number to the number of the first image slice, or remove the file.",
+        )
 
 
 def _point_out_numbering(
@@ -313,7 +322,7 @@ def _without_bad(where: str, image: SliceSource, declared: list[int], source: La
 
 def _image(path: str, config: dict, where: str, missing_slices: str) -> SliceSource:
     try:
-        return resolve_image(_located(path, config), missing_slices)
+        return _nameable(resolve_image(_located(path, config), missing_slices))
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
@@ -323,14 +332,35 @@ def _labels(source: str | dict, config: dict, where: str) -> LabelSource:
         return _located(path, config)
 
     try:
-        return resolve_labels(source, locate)
+        return _nameable(resolve_labels(source, locate))
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
+
+
+def _nameable(source: SliceSource) -> SliceSource:
+    """The source itself; UserError for names that Snakemake would take for its wildcards, such as z{slab}.tif."""
+    taken = [file for file in source.files if re.search(r"\{\s*\w", file) or "\n" in file]
+    if taken:
+        raise UserError(
+            f"{taken[0]}: {len(taken)} file name(s) with a brace and a word behind it, or a line break",
+            "Rename the files or folders: {name} stands for a wildcard of Snakemake.",
+        )
+    return source
 
 
 def _located(path: str, config: dict) -> str:
     path = os.path.join(os.path.expanduser(config["data_root"]), os.path.expanduser(path))
     return os.path.normpath(path)
+
+
+def _planned_volume(name: str, settings: dict, config: dict) -> Volume:
+    """A volume without any file, for ``check`` to count what it would cost."""
+    shape = tuple(settings["planned"]["shape"])
+    labelled = sorted({*range(0, shape[0], settings["planned"]["label_every"]), shape[0] - 1})
+    refs = [SliceRef(z, f"planned volume {name}, slice {z}", None) for z in range(shape[0])]
+    labels = {s: LabelSource(tuple(refs[z] for z in labelled)) for s in config["structures"]}
+    volume = _make(name, settings, config, shape, "uint8", SliceSource(tuple(refs)), labels, {})
+    return replace(volume, planned=True)
 
 
 def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:

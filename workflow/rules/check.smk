@@ -1,0 +1,24 @@
+# check: reads headers and labels only; prints what is there, what the run costs, and every problem with its cure.
+onstart:
+    # Before the first job of every run, in the process that the user started: no job waits for it or reruns for it.
+    jobs = list(workflow.dag.needrun_jobs())
+    start_check(
+        config, {job.rule.name for job in jobs}, {str(file) for job in jobs for file in job.input}
+    )
+
+
+rule check:
+    log:
+        "logs/check.log",
+    # Everything is done by onstart; the job is what there is to start.
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        config=config,
+        code=code_version("check"),
+    script:
+        "../scripts/check.py"

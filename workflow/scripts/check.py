@@ -1,0 +1,11 @@
+"""Print what ``snakemake check`` prints, unless it has been printed when Snakemake started."""
+
+import os
+import sys
+
+from ultraseg.check import CHECKED, check_config, print_findings
+
+if CHECKED not in os.environ:  # Snakemake was called with --no-hooks
+    checked = check_config(snakemake.params.config)
+    print_findings(checked)
+    sys.exit(1 if checked.problems else 0)
