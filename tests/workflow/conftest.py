@@ -62,14 +62,17 @@ class Run:
     def write_config(self, config: dict) -> None:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
 
-    def call(self, *arguments: str, **how) -> subprocess.CompletedProcess:
-        """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``."""
+    def command(self, *arguments: str) -> list[str]:
+        """The command of a run with these arguments."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         command += ["--configfile", str(self.folder / "config.yaml"), "--directory", str(self.folder)]
         # Training on one thread is repeatable.
-        command += ["--cores", "2", *arguments, "--set-threads", "train=1"]
+        return [*command, "--cores", "2", *arguments, "--set-threads", "train=1"]
+
+    def call(self, *arguments: str, **how) -> subprocess.CompletedProcess:
+        """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``."""
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(command, capture_output=True, text=True, env=env, **how)
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, env=env, **how)
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run Snakemake; returns all it printed."""

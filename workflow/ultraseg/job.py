@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from ultraseg.checksums import drop_record, write_record
 from ultraseg.errors import UserError
@@ -60,7 +61,9 @@ def _handlers(snakemake) -> list[logging.Handler]:
     terminal.setLevel(logging.INFO if snakemake.rule == "train" else logging.WARNING)
     logging.raiseExceptions = False  # a line that finds no room in the log is no traceback
     try:
-        return [logging.FileHandler(snakemake.log[0], mode="w"), terminal]
+        # Not the old file emptied: a job that outlived its Snakemake may still write there.
+        Path(snakemake.log[0]).unlink(missing_ok=True)
+        return [logging.FileHandler(snakemake.log[0]), terminal]
     except OSError:
         return [terminal]
 
