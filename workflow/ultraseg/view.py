@@ -17,6 +17,8 @@ import webbrowser
 from functools import cache
 from pathlib import Path
 
+import tornado.httpserver
+import tornado.netutil
 import tornado.web
 
 from ultraseg.errors import UserError
