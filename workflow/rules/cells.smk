@@ -19,7 +19,7 @@ rule cells:
     params:
         settings=CONFIG["cells"],
         foreground_threshold=CONFIG["propagate"]["foreground_threshold"],
-        gaps=lambda wc: [vars(gap) for gap in PLAN.gaps(wc.volume)],
+        gaps=lambda wc: [vars(gap) for gap in ASKS.gaps_of_slab(wc)],
         slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
         good=lambda wc: PLAN.volumes[wc.volume].stepping.good_in(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),

@@ -176,10 +176,13 @@ class Asks:
     def _gap(self, wc) -> Gap:
         return self.plan.gap(wc.volume, wc.gap)
 
+    def gaps_of_slab(self, wc) -> list[Gap]:
+        """The gaps that hold the slices of a slab; two of them share a labelled slice."""
+        return gaps_of(self.plan.gaps(wc.volume), *self.plan.volumes[wc.volume].slab(int(wc.slab)))
+
     def slab_gaps(self, wc) -> list[str]:
-        v = self.plan.volumes[wc.volume]
-        gaps = gaps_of(self.plan.gaps(wc.volume), *v.slab(int(wc.slab)))
-        return [f"{v.folder}/work/propagated/{gap.name}.h5" for gap in gaps]
+        folder = self.plan.volumes[wc.volume].folder
+        return [f"{folder}/work/propagated/{gap.name}.h5" for gap in self.gaps_of_slab(wc)]
 
     def cells_probability(self, wc) -> list[str]:
         network = self.plan.network_of(self.plan.cells).name

@@ -56,6 +56,9 @@ class Plan:
         problems.raise_all()
         self.structures = config["structures"]
         self.cells = next((n for n, s in self.structures.items() if s["kind"] == "cells"), None)
+        # Asked by every slab: searched anew each time, the plan of many slabs would be quadratic in their number.
+        self._gaps: dict[str, list[Gap]] = {}
+        self._gaps_by_name: dict[str, dict[str, Gap]] = {}
         self.networks: dict[str, Network] = {}
         for name, network in config["networks"].items():
             with problems.caught():
@@ -181,8 +184,10 @@ class Plan:
     # ---- cells
     def gaps(self, volume: str) -> list[Gap]:
         """Gaps between the labelled slices of the cells."""
-        v = self.volumes[volume]
-        return gaps_between(v.labelled(self.cells), v.n_slices)
+        if volume not in self._gaps:
+            v = self.volumes[volume]
+            self._gaps[volume] = gaps_between(v.labelled(self.cells), v.n_slices)
+        return self._gaps[volume]
 
     def holdouts(self, volume: str) -> dict[int, Gap]:
         """Per labelled slice that no network saw: the gap around it if it were not labelled."""
@@ -196,8 +201,10 @@ class Plan:
 
     def gap(self, volume: str, name: str) -> Gap:
         """A gap, or the one around a held-out slice, by its name."""
-        known = [*self.gaps(volume), *self.holdouts(volume).values()]
-        return next(gap for gap in known if gap.name == name)
+        if volume not in self._gaps_by_name:
+            known = [*self.gaps(volume), *self.holdouts(volume).values()]
+            self._gaps_by_name[volume] = {gap.name: gap for gap in known}
+        return self._gaps_by_name[volume][name]
 
     def slices(self, volume: str) -> dict[str, list]:
         """Columns of the table of slices that are known without looking: number in the file name, file, state."""

@@ -52,6 +52,7 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text())
 
 
+@lru_cache
 def _code(file: Path) -> str:
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):

@@ -26,8 +26,8 @@ def propagated_slices(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, bool | np.ndarray]]:
     """Labels, confidence and whether (or where, bool (Y, X)) the user labelled the slice, for each of ``zs``.
 
-    ``gaps`` as ``vars`` of ``slabs.Gap``, all of the volume; their files lie in ``folder``. A volume without cell
-    labels has no gaps: its labels are zero everywhere.
+    ``gaps`` as ``vars`` of ``slabs.Gap``, all that hold any of these slices; their files lie in ``folder``. A volume
+    without cell labels has no gaps: its labels are zero everywhere.
     """
     given = {g["first"] for g in gaps if g["first_given"]} | {g["last"] for g in gaps if g["last_given"]}
     for z in zs:

@@ -6,6 +6,7 @@ Imports neither NumPy nor tifffile, because the Snakefile calls it each time it 
 import glob
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -58,7 +59,8 @@ class SliceSource:
 
     def range(self, start: int, stop: int) -> list[SliceRef]:
         """The slices with start <= z < stop."""
-        return [ref for ref in self.slices if start <= ref.z < stop]
+        # Every slab asks: none must look through all slices.
+        return list(self.slices[bisect_left(self.slices, (start,)) : bisect_left(self.slices, (stop,))])
 
 
 def resolve_slices(

@@ -102,7 +102,8 @@ class Volume:
     def recorded(self, start: int, stop: int) -> list[SliceRef]:
         """Where the image of start <= z < stop is read from: its own slices and those that bridge missing ones."""
         wanted = {z for sources in self.bridges(start, stop).values() for z, _ in sources}
-        return [ref for ref in self.stack.slices if start <= ref.z < stop or ref.z in wanted]
+        beside = [ref for z in wanted if not start <= z < stop for ref in self.stack.range(z, z + 1)]
+        return sorted([*self.stack.range(start, stop), *beside])
 
     @property
     def folder(self) -> str:
