@@ -8,6 +8,8 @@ rule arrays_image:
         expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
     log:
         "logs/arrays_image/{volume}.log",
+    benchmark:
+        "logs/arrays_image/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -32,6 +34,8 @@ rule group_image:
         "results/{volume}/image.zarr/zarr.json",
     log:
         "logs/group_image/{volume}.log",
+    benchmark:
+        "logs/group_image/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -75,6 +79,8 @@ rule arrays_structure:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
     log:
         "logs/arrays_structure/{volume}/{structure}.log",
+    benchmark:
+        "logs/arrays_structure/{volume}/{structure}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -92,6 +98,8 @@ rule arrays_network:
         "results/{volume}/work/probability/{network}/zarr.json",
     log:
         "logs/arrays_network/{volume}/{network}.log",
+    benchmark:
+        "logs/arrays_network/{volume}/{network}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -110,6 +118,8 @@ rule arrays_cells:
         "results/{volume}/work/pieces/zarr.json",
     log:
         "logs/arrays_cells/{volume}.log",
+    benchmark:
+        "logs/arrays_cells/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -11,6 +11,8 @@ rule evaluate:
         summary="results/{volume}/summary.txt",
     log:
         "logs/evaluate/{volume}.log",
+    benchmark:
+        "logs/evaluate/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

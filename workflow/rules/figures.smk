@@ -67,6 +67,8 @@ rule figures:
         ),
     log:
         "logs/figures/{volume}.log",
+    benchmark:
+        "logs/figures/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -96,6 +98,8 @@ rule learning_curves:
         ),
     log:
         "logs/learning_curves/{network}.log",
+    benchmark:
+        "logs/learning_curves/{network}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -7,6 +7,8 @@ rule window:
         "results/{volume}/work/window.json",
     log:
         "logs/window/{volume}.log",
+    benchmark:
+        "logs/window/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

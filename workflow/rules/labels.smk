@@ -7,6 +7,8 @@ rule labels:
         coverage="results/{volume}/work/labels/{structure}.csv",
     log:
         "logs/labels/{volume}/{structure}.log",
+    benchmark:
+        "logs/labels/{volume}/{structure}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -60,6 +60,8 @@ rule link_relabel:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
     log:
         "logs/link_relabel/{volume}/{structure}/{slab}.log",
+    benchmark:
+        "logs/link_relabel/{volume}/{structure}/{slab}.tsv"
     wildcard_constraints:
         structure=PLAN.cells or "none",
     conda:

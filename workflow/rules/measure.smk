@@ -41,6 +41,8 @@ rule measure:
         ),
     log:
         "logs/measure/{volume}.log",
+    benchmark:
+        "logs/measure/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

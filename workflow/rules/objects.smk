@@ -7,6 +7,8 @@ rule objects_label:
         "results/{volume}/work/objects/{structure}/{slab}.npz",
     log:
         "logs/objects_label/{volume}/{structure}/{slab}.log",
+    benchmark:
+        "logs/objects_label/{volume}/{structure}/{slab}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:
@@ -28,6 +30,8 @@ rule objects_merge:
         "results/{volume}/work/objects/{structure}.npz",
     log:
         "logs/objects_merge/{volume}/{structure}.log",
+    benchmark:
+        "logs/objects_merge/{volume}/{structure}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -35,6 +35,8 @@ rule quality:
         ),
     log:
         "logs/quality/{volume}.log",
+    benchmark:
+        "logs/quality/{volume}.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -15,6 +15,8 @@ rule report:
         "results/report.zip",
     log:
         "logs/report.log",
+    benchmark:
+        "logs/report.tsv"
     conda:
         "../../envs/workflow.yaml"
     resources:

@@ -9,20 +9,25 @@ import numpy as np
 import zarr
 
 from ultraseg.errors import UserError
+from ultraseg.files import whole_file
 from ultraseg.intensity import to_shown
+from ultraseg.shards import write_shard
 from ultraseg.slabs import shard_file
 
 
 def write_slab(path: str, start: int, values: np.ndarray) -> None:
-    """Write the slices from ``start`` on as one assignment, so that the shard's file appears whole or not at all.
+    """Write the slices from ``start`` on as the file of one slab, which appears whole or not at all.
 
     Raises ValueError when the slices are not exactly one slab.
     """
-    array = _open(path).with_config({"write_empty_chunks": True})
+    array = _open(path)
     depth, stop = array.shards[0], start + len(values)
     if start % depth or start >= array.shape[0] or stop != min(start + depth, array.shape[0]):
         raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
-    array[start:stop] = values
+    if values.shape[1:] != array.shape[1:]:
+        raise ValueError(f"slices of {values.shape[1:]} do not fit {path}, which has {array.shape[1:]}")
+    with whole_file(shard_file(path, start // depth, array.ndim)) as part, open(part, "wb") as out:
+        write_shard(out, array, values)
 
 
 def read_slices(path: str, start: int, stop: int) -> np.ndarray:

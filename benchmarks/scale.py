@@ -1,0 +1,170 @@
+"""Run every stage on full-size synthetic slices and print, per stage, seconds per slice, peak memory, files and bytes.
+
+    .venv/bin/python benchmarks/scale.py [--shape 4000 6000] [--slices 16 64 128] [--folder runs/scale] [--cores 2]
+
+The tissue is a small phantom, repeated over the slice (every copy with its own cells) and back and forth in z. The
+networks are tiny, so that prediction does not hide the other stages. A call that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+SEED_SHAPE = (16, 500, 500)
+LABEL_EVERY = 16
+STRUCTURES = ("cells", "mitochondria")
+NETWORK = {
+    "epochs": 6, "steps_per_epoch": 20, "batch": 4, "crop": 96, "tile": 96, "filters": [8, 16, 24],
+    "tiles_per_slice": 16,
+}  # fmt: skip
+
+
+def write_volume(folder: Path, shape: tuple[int, int], slices: int) -> None:
+    """TIFF slices and labels; slices that repeat are links."""
+    from ultraseg.phantom import write_phantom
+
+    seed = folder.parent / "seed"
+    if not (seed / "done").exists():
+        shutil.rmtree(seed, ignore_errors=True)
+        write_phantom(str(seed), SEED_SHAPE, seed=5, label_slices=[0], scale=0.8)
+        (seed / "done").touch()
+    for name in ("image", *STRUCTURES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    depth = SEED_SHAPE[0]
+    cells = tifffile.imread(seed / "truth/cells.tif").astype(np.uint32)
+    mitochondria = tifffile.imread(seed / "truth/mitochondria.tif") > 0
+    top = int(cells.max())
+    for z in range(slices):
+        place = z % (2 * depth - 2)
+        place = min(place, 2 * depth - 2 - place)  # back and forth
+        file, first = folder / f"image/z{z:04d}.tif", folder / f"image/z{place:04d}.tif"
+        if not file.exists():
+            if place < z:
+                os.link(first, file)
+            else:
+                tifffile.imwrite(file, spread(tifffile.imread(seed / f"image/z{place:04d}.tif"), shape))
+        if (z % LABEL_EVERY and z != slices - 1) or (folder / f"mitochondria/z{z:04d}.tif").exists():
+            continue
+        copies = [-(-n // m) for n, m in zip(shape, SEED_SHAPE[1:], strict=True)]
+        offset = np.arange(copies[0] * copies[1], dtype=np.uint32).reshape(copies) * top
+        offset = np.kron(offset, np.ones(SEED_SHAPE[1:], np.uint32))[: shape[0], : shape[1]]
+        ids = spread(cells[place], shape)
+        tifffile.imwrite(
+            folder / f"cells/z{z:04d}.tif", np.where(ids > 0, ids + offset, 0), compression="zlib"
+        )
+        mask = spread(mitochondria[place], shape).astype(np.uint8)
+        tifffile.imwrite(folder / f"mitochondria/z{z:04d}.tif", mask, compression="zlib")
+
+
+def spread(one: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A small slice repeated over a large one."""
+    copies = [-(-n // m) for n, m in zip(shape, one.shape, strict=True)]
+    return np.tile(one, copies)[: shape[0], : shape[1]]
+
+
+def configuration(folder: Path) -> dict:
+    """The configuration of a run over the volume in ``folder``."""
+    volume = {
+        "image": str(folder / "image"),
+        "voxel_size_nm": [4, 4, 4],
+        "labels": {s: str(folder / s) for s in STRUCTURES},
+    }
+    return {
+        "volumes": {"big": volume},
+        "structures": {"cells": {"kind": "cells"}, "mitochondria": {"kind": "organelle"}},
+        "networks": {
+            "context": {"structures": ["cells"], "downsample": 4, **NETWORK},
+            "detail": {"structures": ["mitochondria"], "downsample": 2, **NETWORK},
+        },
+    }
+
+
+def run(folder: Path, cores: int, until: str | None) -> None:
+    """Run the workflow, or go on with it."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--directory",
+        str(folder),
+    ]
+    command += [
+        "--configfile",
+        str(folder / "config.yaml"),
+        "--cores",
+        str(cores),
+        "--resources",
+        "mem_mb=20000",
+    ]
+    command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all"]
+    command += ["--until", until] if until else []
+    subprocess.run([*command[:3], *command[3:], "--unlock"], capture_output=True, check=False)
+    subprocess.run(command, check=True)
+
+
+def stages(folder: Path, slices: int) -> pd.DataFrame:
+    """Per rule: jobs, seconds per slice, the longest job, peak memory, files and bytes."""
+    rows = []
+    for file in sorted((folder / "logs").rglob("*.tsv")):
+        table = pd.read_csv(file, sep="\t", na_values="-")
+        rule = file.relative_to(folder / "logs").parts[0]
+        rows.append({"stage": rule, "jobs": 1, "s": table["s"].iloc[-1], "longest_s": table["s"].iloc[-1],
+                     "peak_MB": table["max_rss"].iloc[-1]})  # fmt: skip
+    how = {"jobs": "sum", "s": "sum", "longest_s": "max", "peak_MB": "max"}
+    found = pd.DataFrame(rows).groupby("stage").agg(how)
+    written: dict[str, list[int]] = {}
+    for file in (folder / "results/checksums").rglob("*.json"):
+        record = json.loads(file.read_text())
+        sizes = [one["bytes"] for one in record["files"].values()]
+        count, total = written.get(record["rule"], (0, 0))
+        written[record["rule"]] = [count + len(sizes), total + sum(sizes)]
+    found["files"] = [written.get(rule, (0, 0))[0] for rule in found.index]
+    found["MB_per_slice"] = [round(written.get(rule, (0, 0))[1] / slices / 1e6, 2) for rule in found.index]
+    found.insert(1, "s_per_slice", (found.pop("s") / slices).round(2))
+    return found.round(1 if slices > 1 else 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", type=int, nargs=2, default=[4000, 6000])
+    parser.add_argument("--slices", type=int, nargs="+", default=[16, 64, 128])
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs/scale")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--until")
+    given = parser.parse_args()
+    base, found = given.folder.absolute(), {}
+    for slices in given.slices:
+        folder = base / f"{given.shape[0]}x{given.shape[1]}x{slices}"
+        write_volume(folder, tuple(given.shape), slices)
+        (folder / "config.yaml").write_text(yaml.safe_dump(configuration(folder)))
+        run(folder, given.cores, given.until)
+        found[slices] = stages(folder, slices)
+        print(
+            f"\n{slices} slices of {given.shape[0]} x {given.shape[1]}\n\n{found[slices].to_string()}",
+            flush=True,
+        )
+    few, many = found[min(found)], found[max(found)]
+    if len(found) > 1:
+        ratio = pd.DataFrame({c: many[c] / few[c] for c in ("s_per_slice", "peak_MB", "MB_per_slice")}).round(
+            2
+        )
+        print(f"\n{max(found)} slices against {min(found)}, ratio\n\n{ratio.to_string()}")
+
+
+if __name__ == "__main__":
+    main()
