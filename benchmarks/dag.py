@@ -88,8 +88,9 @@ def dry_run(folder: Path, cprofile: str | None = None) -> dict:
     return {"jobs": jobs, "dry_run_s": round(seconds, 1), "dry_run_MB": round(memory)}
 
 
-def simulation(folder: Path) -> dict:
-    """A whole run with touched files: time to the first job, jobs per second after it, memory and files."""
+def simulation(folder: Path, most: int) -> dict:
+    """A run of at most ``most`` jobs that touch their files: time to the first, jobs per second after it, memory."""
+    os.environ["SIMULATION_JOBS"] = str(most)
     began = time.time()
     arguments = ("--executor", "touchfiles", "--cores", "500", "--scheduler", "greedy", "--quiet", "all")
     _, _, memory = measured(snakemake(folder, *arguments), folder)
@@ -98,6 +99,7 @@ def simulation(folder: Path) -> dict:
     return {
         "first_job_s": round(found["first"] - began, 1),
         "jobs_per_s": round(found["jobs"] / (found["last"] - found["first"])),
+        "jobs_run": found["jobs"],
         "run_s": round(found["last"] - began),
         "run_MB": round(memory),
         "files": found["files"],
@@ -112,6 +114,9 @@ def main() -> None:
     parser.add_argument(
         "--simulate", action="store_true", help="also run all jobs, which only touch their files"
     )
+    parser.add_argument(
+        "--most-jobs", type=int, default=10**9, help="cut the simulated run off after so many jobs"
+    )
     parser.add_argument("--cprofile", help="write a profile of the last dry run to this file")
     settings = parser.parse_args()
     heading = None
@@ -123,7 +128,7 @@ def main() -> None:
             )
             row = {"slabs": slabs, "slices": slabs * settings.slab_depth}
             row |= dry_run(folder, settings.cprofile)
-            row |= simulation(folder) if settings.simulate else {}
+            row |= simulation(folder, settings.most_jobs) if settings.simulate else {}
         if heading is None:
             heading = " ".join(f"{name:>11}" for name in row)
             print(heading)

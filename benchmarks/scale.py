@@ -92,7 +92,7 @@ def configuration(folder: Path) -> dict:
     }
 
 
-def run(folder: Path, cores: int, until: str | None) -> None:
+def run(folder: Path, cores: int, memory_mb: int, until: str | None) -> None:
     """Run the workflow, or go on with it."""
     command = [
         sys.executable,
@@ -109,7 +109,7 @@ def run(folder: Path, cores: int, until: str | None) -> None:
         "--cores",
         str(cores),
         "--resources",
-        "mem_mb=20000",
+        f"mem_mb={memory_mb}",
     ]
     command += ["--rerun-incomplete", "--rerun-triggers", "mtime", "--quiet", "all"]
     command += ["--until", until] if until else []
@@ -122,7 +122,7 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
     rows = []
     for file in sorted((folder / "logs").rglob("*.tsv")):
         table = pd.read_csv(file, sep="\t", na_values="-")
-        rule = file.relative_to(folder / "logs").parts[0]
+        rule = file.relative_to(folder / "logs").with_suffix("").parts[0]
         rows.append({"stage": rule, "jobs": 1, "s": table["s"].iloc[-1], "longest_s": table["s"].iloc[-1],
                      "peak_MB": table["max_rss"].iloc[-1]})  # fmt: skip
     how = {"jobs": "sum", "s": "sum", "longest_s": "max", "peak_MB": "max"}
@@ -136,7 +136,7 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
     found["files"] = [written.get(rule, (0, 0))[0] for rule in found.index]
     found["MB_per_slice"] = [round(written.get(rule, (0, 0))[1] / slices / 1e6, 2) for rule in found.index]
     found.insert(1, "s_per_slice", (found.pop("s") / slices).round(2))
-    return found.round(1 if slices > 1 else 2)
+    return found.round({"longest_s": 1, "peak_MB": 0})
 
 
 def main() -> None:
@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, nargs="+", default=[16, 64, 128])
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/scale")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--memory-mb", type=int, default=16000, help="that jobs may ask for together")
     parser.add_argument("--until")
     given = parser.parse_args()
     base, found = given.folder.absolute(), {}
@@ -152,7 +153,7 @@ def main() -> None:
         folder = base / f"{given.shape[0]}x{given.shape[1]}x{slices}"
         write_volume(folder, tuple(given.shape), slices)
         (folder / "config.yaml").write_text(yaml.safe_dump(configuration(folder)))
-        run(folder, given.cores, given.until)
+        run(folder, given.cores, given.memory_mb, given.until)
         found[slices] = stages(folder, slices)
         print(
             f"\n{slices} slices of {given.shape[0]} x {given.shape[1]}\n\n{found[slices].to_string()}",

@@ -1,7 +1,14 @@
 import cc3d
 import numpy as np
 import pytest
-from ultraseg.labels3d import label_sizes, overlap_counts, relabel, upsample_labels
+from ultraseg.labels3d import (
+    count_ids,
+    label_sizes,
+    overlap_counts,
+    relabel,
+    relabel_in_place,
+    upsample_labels,
+)
 from ultraseg.objects import face_pairs, fill_holes, label_slab, mask_slab, merge_slabs
 
 
@@ -144,3 +151,14 @@ def test_label_upsampling_is_smooth_and_exact_at_scale_one():
     assert (large != disc).sum() < 0.9 * (blocky != disc).sum()
     with pytest.raises(ValueError, match="enlarged"):
         upsample_labels(small, 4, (161, 160))
+
+
+def test_relabelling_in_place_and_counting_ids_agree_with_whole_arrays():
+    labels = np.random.default_rng(4).integers(0, 30, (3, 40, 50)).astype(np.uint32)
+    labels[labels == 7] = 8
+    lut = np.arange(30, dtype=np.uint32)[::-1].copy()
+    lut[0] = 0
+    expected = lut[labels]
+    assert count_ids(labels) == len(np.unique(labels[labels > 0])) == 28
+    relabel_in_place(labels, lut)
+    assert np.array_equal(labels, expected)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 from ultraseg.job import job
-from ultraseg.labels3d import upsample_labels
+from ultraseg.labels3d import count_ids, upsample_labels
 from ultraseg.labelstore import LabelSlices
 from ultraseg.link_nodes import piece_luts, relabel_pieces
 from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
@@ -12,11 +12,15 @@ from ultraseg.store import read_listed
 with job(snakemake) as log:
     p, wc = snakemake.params, snakemake.wildcards
     start, stop = p.slab
-    nodes = pd.read_parquet(snakemake.input.nodes)
     zs = sorted(set(p.stand_ins))  # the good slices of the slab, and those that bad ones show
+    # Of the table of the whole volume only the rows of these slices.
+    here = [("z", "in", zs)]
+    nodes = pd.read_parquet(snakemake.input.nodes, columns=["z", "piece", "final"], filters=here)
     pieces = read_listed(f"results/{wc.volume}/work/pieces", zs)
     small = relabel_pieces(pieces, piece_luts(nodes, zs))
-    cells = np.stack([upsample_labels(one, p.downsample, tuple(p.shape[1:])) for one in small])
+    cells = np.empty((len(zs), *p.shape[1:]), np.uint32)
+    for one, large in zip(small, cells, strict=True):
+        large[:] = upsample_labels(one, p.downsample, large.shape)
     for file in snakemake.input.labels:
         with LabelSlices(file) as given:
             for z in set(given.zs) & set(zs):
@@ -24,6 +28,6 @@ with job(snakemake) as log:
                 cells[i] = given.read(z) if known is None else np.where(known, given.read(z), cells[i])
     if p.stand_ins != list(range(start, stop)):
         cells = cells[[zs.index(z) for z in p.stand_ins]]
-    log.info("%d cells in slices %d to %d", len(np.unique(cells[cells > 0])), start, stop - 1)
+    log.info("%d cells in slices %d to %d", count_ids(cells), start, stop - 1)
     group = f"results/{wc.volume}/image.zarr/labels/{wc.structure}"
     write_pyramid(group, start, cells, levels_of(p.levels), reduce_labels)

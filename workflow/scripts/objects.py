@@ -3,7 +3,7 @@
 import numpy as np
 from ultraseg.card import threshold_of
 from ultraseg.job import job
-from ultraseg.labels3d import relabel
+from ultraseg.labels3d import count_ids, relabel_in_place
 from ultraseg.objects import label_slab, mask_slab
 from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
 from ultraseg.store import read_slices
@@ -18,9 +18,9 @@ with job(snakemake) as log:
         # Labelling again costs less than storing the labels of every slab twice.
         labels, _ = label_slab(maps, tuple(p.shape[1:]), **settings)
         with np.load(str(snakemake.input.merged)) as tables:
-            labels = relabel(labels, tables[str(p.slab_number)])
+            relabel_in_place(labels, tables[str(p.slab_number)])
     else:
         labels = mask_slab(maps, tuple(p.shape[1:]), **settings).astype(np.uint32)
-    log.info("%d ids in slices %d to %d", len(np.unique(labels[labels > 0])), *p.slab)
+    log.info("%d ids in slices %d to %d", count_ids(labels), *p.slab)
     group = f"results/{wc.volume}/image.zarr/labels/{wc.structure}"
     write_pyramid(group, p.slab[0], labels, levels_of(p.levels), reduce_labels)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PART = ".part-"  # of our own unfinished files
+ROWS = 100_000  # of a group in a parquet file: what a reader of few rows has to read
 ZARR_PART = ".partial"  # of those that Zarr writes
 
 
@@ -48,7 +49,7 @@ def write_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is a .csv or a .parquet file")
     with whole_file(path) as part:
-        table.to_csv(part, index=False) if suffix == ".csv" else table.to_parquet(part)
+        table.to_csv(part, index=False) if suffix == ".csv" else table.to_parquet(part, row_group_size=ROWS)
 
 
 def write_arrays(path: str | os.PathLike, **arrays: np.ndarray) -> None:

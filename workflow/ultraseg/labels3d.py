@@ -72,6 +72,20 @@ def relabel(labels: np.ndarray, lut: np.ndarray) -> np.ndarray:
     return np.take(lut.astype(np.uint32, copy=False), labels)
 
 
+def relabel_in_place(labels: np.ndarray, lut: np.ndarray) -> None:
+    """The same for uint32 labels (n, Y, X), overwritten slice by slice, so that they are in memory once."""
+    for one in labels:
+        one[:] = relabel(one, lut)
+
+
+def count_ids(labels: np.ndarray) -> int:
+    """Number of different labels above 0 in a stack (n, Y, X), slice by slice."""
+    found: set[int] = set()
+    for one in labels:
+        found.update(np.unique(label_runs(one)[0][0]).tolist())
+    return len(found - {0})
+
+
 def upsample_labels(labels: np.ndarray, downsample: int, shape: tuple[int, int]) -> np.ndarray:
     """Enlarge a label slice with smooth outlines: the four nearest small pixels vote with bilinear weights.
 

@@ -19,7 +19,10 @@ common_settings = CommonSettings(
 
 
 class Executor(RealExecutor):
-    """Counts jobs and files; $SIMULATION_LOG gets the time of the first and of the last job."""
+    """Counts jobs and files; $SIMULATION_LOG gets the time of the first and of the last job.
+
+    After $SIMULATION_JOBS jobs the run is cut off.
+    """
 
     def __post_init__(self):
         self.first, self.jobs, self.files = None, 0, 0
@@ -35,6 +38,9 @@ class Executor(RealExecutor):
         self.jobs += 1
         self.files += len(made)
         self.report_job_success(info)
+        if self.jobs >= int(os.environ["SIMULATION_JOBS"]):
+            self.shutdown()
+            os._exit(0)
 
     def shutdown(self):
         found = {"first": self.first, "last": time.time(), "jobs": self.jobs, "files": self.files}
