@@ -139,6 +139,26 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
     return found.round({"longest_s": 1, "peak_MB": 0})
 
 
+PER_SLAB = (
+    "ingest", "predict", "flow", "propagate", "cells", "link_edges", "link_relabel", "objects_label", "objects",
+    "measure_slab",
+)  # fmt: skip
+ONCE = ("train", "figures", "learning_curves", "report")  # whatever the number of slices
+
+
+def forecast(found: pd.DataFrame, measured: int, slices: int, nodes: int, at_a_time: int) -> float:
+    """Hours for a volume of ``slices`` such slices, stage after stage, with so many jobs at a time on each node.
+
+    Jobs of slabs and gaps run in parallel, those of the volume alone; a stage takes as many rounds as its jobs need.
+    """
+    seconds = 0.0
+    for stage, row in found.iterrows():
+        work = row["s_per_slice"] * (measured if stage in ONCE else slices)
+        jobs = max(1, round(row["jobs"] * slices / measured)) if stage in PER_SLAB else 1
+        seconds += -(-jobs // (nodes * at_a_time)) * work / jobs
+    return seconds / 3600
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, nargs=2, default=[4000, 6000])
@@ -146,6 +166,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/scale")
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--memory-mb", type=int, default=16000, help="that jobs may ask for together")
+    parser.add_argument("--jobs-per-node", type=int, default=8, help="for the forecast")
     parser.add_argument("--until")
     given = parser.parse_args()
     base, found = given.folder.absolute(), {}
@@ -158,6 +179,12 @@ def main() -> None:
         print(
             f"\n{slices} slices of {given.shape[0]} x {given.shape[1]}\n\n{found[slices].to_string()}",
             flush=True,
+        )
+        hours = {
+            n: round(forecast(found[slices], slices, 1000, n, given.jobs_per_node), 2) for n in (1, 8, 64)
+        }
+        print(
+            f"\n1000 such slices with {given.jobs_per_node} jobs at a time on a node, hours by nodes: {hours}"
         )
     few, many = found[min(found)], found[max(found)]
     if len(found) > 1:
