@@ -36,10 +36,11 @@ def write_stack(folder: Path, slabs: int, depth: int) -> dict:
             source = folder / f"slice{z}.tif"
             tifffile.imwrite(source, np.zeros((64, 64), np.uint8))
         os.link(source, folder / f"image/z{z:06d}.tif")
+    tifffile.imwrite(folder / "labels.tif", np.kron([[1, 2], [3, 0]], np.ones((32, 32))).astype(np.uint8))
     for structure in STRUCTURES:
         (folder / structure).mkdir()
         for z in range(0, n_slices, LABEL_EVERY):
-            os.link(source, folder / f"{structure}/z{z:06d}.tif")
+            os.link(folder / "labels.tif", folder / f"{structure}/z{z:06d}.tif")
     volume = {
         "image": str(folder / "image"),
         "voxel_size_nm": [4, 4, 4],

@@ -42,6 +42,7 @@ def version(package, *modules) -> str:
     """The hash as a new process would find it."""
     code_version.cache_clear()
     provenance._tree.cache_clear()
+    provenance._code.cache_clear()
     return code_version(*modules, package=package)
 
 
