@@ -119,10 +119,16 @@ def directions(url: str, host: str, port: int, user: str) -> str:
         lines.append(
             "On another computer, for example your laptop, first open a tunnel, then the address above there:"
         )
-        lines.append(f"  ssh -N -L {port}:127.0.0.1:{port} {user}@{socket.getfqdn()}")
+        lines.append(f"  ssh -N -L {port}:127.0.0.1:{port} {user}@{_this_computer()}")
     else:
         lines.append(f"Everyone who reaches {host}:{port} and knows this address can see the data.")
     return "\n".join([*lines, "Stop with Ctrl-C."])
+
+
+def _this_computer() -> str:
+    """The name by which others know this computer, as far as it knows that itself."""
+    name = socket.getfqdn()
+    return socket.gethostname() if name.startswith("localhost") else name
 
 
 async def serve(directory: str, volume: str, bind: str, port: int, token: str, browse: bool) -> None:
@@ -136,7 +142,7 @@ async def serve(directory: str, volume: str, bind: str, port: int, token: str, b
         ) from error
     server.add_sockets(sockets)
     port = sockets[0].getsockname()[1]
-    host = socket.getfqdn() if bind in ("", "0.0.0.0", "::") else bind
+    host = _this_computer() if bind in ("", "0.0.0.0", "::") else bind
     url = f"http://{host}:{port}/{token}/{volume}/viewer/"
     print(directions(url, host, port, getpass.getuser()), flush=True)
     if browse:
