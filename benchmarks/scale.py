@@ -143,7 +143,11 @@ PER_SLAB = (
     "ingest", "predict", "flow", "propagate", "cells", "link_edges", "link_relabel", "objects_label", "objects",
     "measure_slab",
 )  # fmt: skip
-ONCE = ("train", "figures", "learning_curves", "report")  # whatever the number of slices
+# Whatever the number of slices:
+ONCE = (
+    "train", "figures", "learning_curves", "report", "arrays_image", "arrays_labels", "arrays_structure",
+    "arrays_network", "arrays_cells", "group_image",
+)  # fmt: skip
 
 
 def forecast(found: pd.DataFrame, measured: int, slices: int, nodes: int, at_a_time: int) -> float:
@@ -181,7 +185,8 @@ def main() -> None:
             flush=True,
         )
         hours = {
-            n: round(forecast(found[slices], slices, 1000, n, given.jobs_per_node), 2) for n in (1, 8, 64)
+            n: round(float(forecast(found[slices], slices, 1000, n, given.jobs_per_node)), 2)
+            for n in (1, 8, 64)
         }
         print(
             f"\n1000 such slices with {given.jobs_per_node} jobs at a time on a node, hours by nodes: {hours}"
