@@ -9,7 +9,8 @@ from ultraseg.errors import Problems, UserError
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes
 from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between
 from ultraseg.splits import split_slices
-from ultraseg.volumes import Volume, open_volume
+from ultraseg.volume_files import open_volume
+from ultraseg.volumes import Volume
 
 
 @dataclass(frozen=True)
