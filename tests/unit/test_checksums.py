@@ -1,6 +1,5 @@
 """Records of what finished jobs wrote."""
 
-import hashlib
 import json
 
 import pytest
@@ -14,9 +13,18 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_checksum_is_blake2b_of_the_content(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc" * 1_000_000)
-    assert checksum("x") == hashlib.blake2b(b"abc" * 1_000_000, digest_size=16).hexdigest()
+def test_checksum_is_crc32c_of_the_content(tmp_path):
+    (tmp_path / "x").write_bytes(b"123456789")
+    assert checksum("x") == "e3069283"  # the check value that RFC 3720 and others give for CRC-32C
+
+
+def test_checksum_of_a_large_file_sees_every_byte(tmp_path):
+    content = bytearray(b"abc" * 1_000_000)
+    (tmp_path / "x").write_bytes(content)
+    first = checksum("x")
+    content[-1] ^= 1
+    (tmp_path / "x").write_bytes(content)
+    assert checksum("x") != first
 
 
 def test_records_come_back_and_go(tmp_path):
@@ -27,7 +35,7 @@ def test_records_come_back_and_go(tmp_path):
     assert propagate == {
         "rule": "propagate",
         "wildcards": WILDCARDS,
-        "files": {"x": {"bytes": 4, "blake2b": checksum("x")}},
+        "files": {"x": {"bytes": 4, "crc32c": checksum("x")}},
     }
     assert report["wildcards"] == {}
     drop_record("propagate", WILDCARDS)

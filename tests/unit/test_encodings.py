@@ -7,7 +7,7 @@ import numpy as np
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ultraseg.images import read_stack
+from ultraseg.images import read_stored
 from ultraseg.intensity import stored_as
 from ultraseg.sources import image_header, resolve_image
 
@@ -94,7 +94,10 @@ def test_all_encodings_give_the_same_voxels(way):
         header = image_header(source)
         assert (header.shape, header.dtype, len(source)) == ((37, 53), way["dtype"], 3)
         stored = stored_as(header.dtype, WINDOW, 8)
-        found = read_stack(source.slices, header.shape, header.dtype, stored, threads=way["threads"])
+        slices = read_stored(source.slices, header.shape, header.dtype, stored, threads=way["threads"])
+        found = np.stack(list(slices))
         assert np.array_equal(found, EXPECTED)
-        part = read_stack(source.slices[1:], header.shape, header.dtype, stored, [(3, 30), (20, 53)])
+        part = np.stack(
+            list(read_stored(source.slices[1:], header.shape, header.dtype, stored, [(3, 30), (20, 53)]))
+        )
         assert np.array_equal(part, found[1:, 3:30, 20:])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from ultraseg import mrc
 from ultraseg.errors import UserError
-from ultraseg.images import read_slices, read_stack
+from ultraseg.images import read_slices, read_stored
 from ultraseg.intensity import stored_as
 from ultraseg.sources import image_header, resolve_image
 
@@ -71,7 +71,7 @@ def test_bytes_of_imod_are_unsigned_unless_a_flag_says_so(tmp_path, flags, dtype
     assert image_header(source).dtype == dtype
     stored = stored_as(dtype, (0, 255) if dtype == "uint8" else (-128, 127), 8)
     expected = stack if dtype == "uint8" else stack.view(np.int8).astype(int) + 128
-    assert np.array_equal(read_stack(source.slices, (6, 7), dtype, stored, threads=2), expected)
+    assert np.array_equal(list(read_stored(source.slices, (6, 7), dtype, stored, threads=2)), expected)
 
 
 def test_files_of_old_programs_without_stamp_are_read(tmp_path):

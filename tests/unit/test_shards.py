@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import zarr
-from ultraseg.shards import write_shard
+from ultraseg.shards import ShardWriter
 from ultraseg.slabs import chunk_and_shard
 from ultraseg.store import read_slices, write_slab
 from ultraseg.store_create import create_array
@@ -41,7 +41,10 @@ def test_bytes_of_a_full_shard_are_those_of_zarr(tmp_path):
     array = zarr.open_array(tmp_path / "a", mode="r+").with_config({"write_empty_chunks": True})
     array[:] = values
     out = io.BytesIO()
-    write_shard(out, array, values)
+    shard = ShardWriter(out, array)
+    for one in values:
+        shard.add(one)
+    shard.close()
     assert out.getvalue() == (tmp_path / "a/c/0/0/0").read_bytes()
 
 
@@ -50,4 +53,4 @@ def test_array_with_other_codecs_is_refused(tmp_path):
         tmp_path / "a", shape=(4, 8, 8), chunks=(1, 8, 8), shards=(4, 8, 8), dtype="uint8"
     )
     with pytest.raises(ValueError, match="not written here"):
-        write_shard(io.BytesIO(), array, np.zeros((4, 8, 8), np.uint8))
+        ShardWriter(io.BytesIO(), array)

@@ -9,7 +9,7 @@ import pytest
 import zarr
 from ultraseg import zarr_layout
 from ultraseg.errors import UserError
-from ultraseg.images import read_slices, read_stack
+from ultraseg.images import read_slices, read_stored
 from ultraseg.intensity import stored_as
 from ultraseg.sources import image_files, image_header, resolve_image
 
@@ -152,7 +152,7 @@ def test_each_chunk_is_decoded_once(tmp_path, monkeypatch):
     monkeypatch.setattr(zarr.storage.LocalStore, "get", counted)
     source = resolve_image(path)
     stored = stored_as("uint16", (0, 4000), 16)
-    found = read_stack(source.slices[1:10], (20, 30), "uint16", stored, threads=2)
+    found = np.stack(list(read_stored(source.slices[1:10], (20, 30), "uint16", stored, threads=2)))
     assert np.array_equal(found, STACK[1:10])
     chunks = [key for key in read if key.startswith("c/")]
     assert len(chunks) == len(set(chunks)) == 12

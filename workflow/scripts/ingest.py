@@ -1,7 +1,8 @@
 """Read the image slices of one slab and write them at all pyramid levels."""
 
+import numpy as np
 from ultraseg.bridge import fill_missing
-from ultraseg.images import read_stack
+from ultraseg.images import read_stored
 from ultraseg.intensity import known_window, stored_as
 from ultraseg.job import job
 from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
@@ -12,11 +13,11 @@ with job(snakemake) as log:
     refs = [SliceRef(*ref) for ref in p.slices]
     stored = stored_as(p.dtype, known_window(p.window, snakemake.input.window), p.bit_depth)
     log.info("%s stored with %d bits, window %s", p.dtype, p.bit_depth, list(stored.window))
-    stack = read_stack(refs, p.plane, p.dtype, stored, p.crop, snakemake.threads)
+    slices = read_stored(refs, p.plane, p.dtype, stored, p.crop, snakemake.threads)
     start, stop = p.slab
-    stack = fill_missing(stack, [ref.z for ref in refs], start, stop, p.bridges)
-    log.info("slices %d to %d, mean grey value %.1f", start, stop - 1, stack.mean())
-    if p.bridges:
+    if p.bridges:  # missing slices are mixed from others, which must all be at hand
+        slices = iter(fill_missing(np.stack(list(slices)), [ref.z for ref in refs], start, stop, p.bridges))
         log.info("missing slices bridged: %s", dict(p.bridges))
     group = f"results/{snakemake.wildcards.volume}/image.zarr"
-    write_pyramid(group, start, stack, levels_of(p.levels), reduce_image)
+    write_pyramid(group, start, slices, levels_of(p.levels), reduce_image, stop - start)
+    log.info("slices %d to %d", start, stop - 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, groupby
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ultraseg.sources import file_kind
 from ultraseg.tiff_names import SliceRef
 
 Crop = Sequence[Sequence[int]]
+PAGES = 4  # of a multi-page file that are decoded together: finding a page far inside takes time
 
 
 def read_slices(
@@ -25,54 +27,66 @@ def read_slices(
     Raises UserError for a slice of another size or type.
     """
     crop = crop or [(0, size) for size in plane]
-    for run in runs(refs, 1):
-        yield from _reader(run[0].file)(run, tuple(plane), dtype, crop)
+    for file, run in groupby(refs, key=lambda ref: ref.file):
+        yield from _reader(file)(list(run), tuple(plane), dtype, crop)
 
 
-def read_stack(
+def read_stored(
     refs: Sequence[SliceRef],
     plane: Sequence[int],
     dtype: str,
     stored: Stored,
     crop: Crop | None = None,
     threads: int = 1,
-) -> np.ndarray:
-    """Slices as they are stored, uint8 or uint16 (n, Y, X); ``threads`` of them are decoded at a time.
+) -> Iterator[np.ndarray]:
+    """Slices as they are stored, uint8 or uint16 (Y, X), in order; ``threads`` of them are decoded at a time.
 
-    Only the result and the slices in work are in memory. Raises one UserError that names all bad slices.
+    Few of them are in memory, however many there are. Raises one UserError that names all bad slices: after the
+    first bad one the others are still decoded, but none is given out.
     """
-    crop = crop or [(0, size) for size in plane]
-    shape = (len(refs), *(stop - start for start, stop in crop))
-    out = np.empty(shape, np.uint8 if stored.bit_depth == 8 else np.uint16)
-    parts = runs(refs, threads)
-    starts = np.cumsum([0, *map(len, parts)])
+    problems: list[UserError] = []
+    for found in _decoded(_batches(refs), plane, dtype, stored, crop, threads):
+        if isinstance(found, UserError):
+            problems.append(found)
+        elif not problems:
+            yield found
+    raise_together(problems, "slices")
 
-    def fill(start: int, run: Sequence[SliceRef]) -> UserError | None:
+
+def _decoded(
+    batches: Sequence[Sequence[SliceRef]], plane, dtype: str, stored: Stored, crop: Crop | None, threads: int
+) -> Iterator[np.ndarray | UserError]:
+    """The slices of all batches in order, in place of those of a bad batch what is wrong with it."""
+
+    def decode(batch: Sequence[SliceRef]) -> Iterator[np.ndarray | UserError]:
         try:
-            for i, values in enumerate(read_slices(run, plane, dtype, crop), start):
-                out[i] = to_stored(values, stored)
+            for values in read_slices(batch, plane, dtype, crop):
+                yield to_stored(values, stored)
         except UserError as error:
-            return error
-        return None
+            yield error
 
-    # Decoders release Python's lock, so threads help.
+    if file_kind(batches[0][0].file) == "zarr":  # it decodes with threads of its own
+        yield from chain.from_iterable(map(decode, batches))
+        return
+    # Decoders release Python's lock, so threads help; the one more is decoded while the caller works.
     with ThreadPoolExecutor(threads) as pool:
-        problems = list(pool.map(fill, starts[:-1], parts))
-    raise_together([problem for problem in problems if problem], "slices")
-    return out
+        ahead: deque[Future] = deque()
+        for batch in batches:
+            ahead.append(pool.submit(lambda batch=batch: list(decode(batch))))
+            if len(ahead) > threads:
+                yield from ahead.popleft().result()
+        for waiting in ahead:
+            yield from waiting.result()
 
 
-def runs(refs: Sequence[SliceRef], threads: int) -> list[list[SliceRef]]:
-    """Neighbouring slices of one file, which are read with the file open, cut into at most ``threads`` parts.
-
-    Those of a Zarr stay together: its chunks hold several slices, and Zarr has threads of its own.
-    """
-    found = []
+def _batches(refs: Sequence[SliceRef]) -> list[list[SliceRef]]:
+    """Neighbouring slices of one file, which are read with the file open: few at a time, of a Zarr all."""
+    batches = []
     for file, group in groupby(refs, key=lambda ref: ref.file):
         run = list(group)
-        size = -(-len(run) // (1 if file_kind(file) == "zarr" else threads))
-        found += [run[i : i + size] for i in range(0, len(run), size)]
-    return found
+        size = len(run) if file_kind(file) == "zarr" else PAGES
+        batches += [run[i : i + size] for i in range(0, len(run), size)]
+    return batches
 
 
 def _reader(file: str):

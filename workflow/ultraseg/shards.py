@@ -17,29 +17,42 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 ABSENT = 2**64 - 1  # offset and length of a chunk that is not there, as Zarr marks it
 
 
-def write_shard(out: BinaryIO, array: zarr.Array, values: np.ndarray) -> None:
-    """Write one shard of an array: the slices ``values`` (n, ..., Y, X) from its first one on, n at most its depth.
+class ShardWriter:
+    """Writes one shard of an array slice by slice, from its first slice on.
 
     Only one chunk at a time is encoded in memory. Raises ValueError for an array that ``store_create`` did not make.
     """
-    codec, dtype = _codec(array), array.dtype.newbyteorder("<")
-    chunk, shard = array.chunks, array.shards
-    grid = [s // c for s, c in zip(shard, chunk, strict=True)]
-    index = np.full((*grid, 2), ABSENT, "<u8")
-    offset = 0
-    for place in np.ndindex(*grid):
-        corner = [i * c for i, c in zip(place, chunk, strict=True)]
-        block = values[tuple(slice(at, at + c) for at, c in zip(corner, chunk, strict=True))]
-        if not block.size:
-            continue
-        if block.shape != chunk:  # at the far edges of the slice
-            whole = np.zeros(chunk, array.dtype)
-            whole[tuple(map(slice, block.shape))] = block
-            block = whole
-        length = _write_checked(out, codec.encode(np.ascontiguousarray(block, dtype)))
-        index[place] = offset, length
-        offset += length
-    _write_checked(out, index.tobytes())
+
+    def __init__(self, out: BinaryIO, array: zarr.Array):
+        self._out, self._codec = out, _codec(array)
+        self._dtype, self._shape, self._chunk = array.dtype, array.shape[1:], array.chunks
+        grid = [s // c for s, c in zip(array.shards, array.chunks, strict=True)]
+        self._index = np.full((*grid, 2), ABSENT, "<u8")
+        self._offset = self.slices = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Write the next slice (..., Y, X). Raises ValueError for another shape than the array's slices have."""
+        if values.shape != self._shape:
+            raise ValueError(f"a slice of {values.shape} does not fit one of {self._shape}")
+        chunk = self._chunk[1:]
+        for place in np.ndindex(self._index.shape[1:-1]):
+            corner = [i * c for i, c in zip(place, chunk, strict=True)]
+            block = values[tuple(slice(at, at + c) for at, c in zip(corner, chunk, strict=True))]
+            if not block.size:
+                continue
+            if block.shape != chunk:  # at the far edges of the slice
+                whole = np.zeros(chunk, self._dtype)
+                whole[tuple(map(slice, block.shape))] = block
+                block = whole
+            encoded = self._codec.encode(np.ascontiguousarray(block, self._dtype.newbyteorder("<")))
+            length = _write_checked(self._out, encoded)
+            self._index[(self.slices, *place)] = self._offset, length
+            self._offset += length
+        self.slices += 1
+
+    def close(self) -> None:
+        """Write the index; without it the shard cannot be read."""
+        _write_checked(self._out, self._index.tobytes())
 
 
 def _codec(array: zarr.Array) -> Blosc:

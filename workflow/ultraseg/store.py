@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import zarr
@@ -11,7 +12,7 @@ import zarr
 from ultraseg.errors import UserError
 from ultraseg.files import whole_file
 from ultraseg.intensity import to_shown
-from ultraseg.shards import write_shard
+from ultraseg.shards import ShardWriter
 from ultraseg.slabs import shard_file
 
 
@@ -20,14 +21,27 @@ def write_slab(path: str, start: int, values: np.ndarray) -> None:
 
     Raises ValueError when the slices are not exactly one slab.
     """
+    with slab_writer(path, start, len(values)) as add:
+        for one in values:
+            add(one)
+
+
+@contextmanager
+def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """Give a function that takes the ``count`` slices from ``start`` on, one after another, into the file of one slab.
+
+    The file appears when the block ends well. Raises ValueError when the slices are not exactly one slab.
+    """
     array = _open(path)
-    depth, stop = array.shards[0], start + len(values)
+    depth, stop = array.shards[0], start + count
     if start % depth or start >= array.shape[0] or stop != min(start + depth, array.shape[0]):
         raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
-    if values.shape[1:] != array.shape[1:]:
-        raise ValueError(f"slices of {values.shape[1:]} do not fit {path}, which has {array.shape[1:]}")
     with whole_file(shard_file(path, start // depth, array.ndim)) as part, open(part, "wb") as out:
-        write_shard(out, array, values)
+        shard = ShardWriter(out, array)
+        yield shard.add
+        if shard.slices != count:
+            raise ValueError(f"{shard.slices} slices were written to {path}, not {count}")
+        shard.close()
 
 
 def read_slices(path: str, start: int, stop: int) -> np.ndarray:

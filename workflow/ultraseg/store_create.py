@@ -24,7 +24,8 @@ def create_array(
 
     Every chunk ends in a checksum that each read compares: Blosc alone decodes flipped bits to wrong voxels.
     """
-    # Measured on EM images: bits in another order make 8-bit images larger and take twice the time, labels as well.
+    # Measured: bits in another order make 8-bit images and labels larger and take twice the time; level 3 of zstd takes
+    # two to six times as long as level 2 on most EM images and makes them no smaller.
     shuffle = "noshuffle" if dtype in ("uint8", "uint32") else "shuffle"
     zarr.create_array(
         zarr.storage.LocalStore(path),
@@ -33,7 +34,7 @@ def create_array(
         shards=tuple(shard),
         dtype=dtype,
         fill_value=0,
-        compressors=[BloscCodec(cname="zstd", clevel=3, shuffle=shuffle), Crc32cCodec()],
+        compressors=[BloscCodec(cname="zstd", clevel=2, shuffle=shuffle), Crc32cCodec()],
         dimension_names=list(axes),
         attributes=attributes,
         overwrite=False,

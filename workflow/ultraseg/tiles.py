@@ -24,6 +24,8 @@ STRIDE = 16  # tile sizes are multiples of it, so that networks with up to four 
 # ---------------------------------------------------------------- scale and targets
 def _pad_to_multiple(array: np.ndarray, d: int) -> np.ndarray:
     bottom, right = -array.shape[0] % d, -array.shape[1] % d
+    if not bottom and not right:
+        return array
     return cv2.copyMakeBorder(array, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
 
 

@@ -105,7 +105,7 @@ def _verify(file: str, about: Mapping, slab: tuple[str, int, int] | None) -> str
     if (size := path.stat().st_size) != about["bytes"]:
         return f"has {size} bytes, {about['bytes']} were written"
     try:
-        if checksum(path) != about["blake2b"]:
+        if checksum(path) != about["crc32c"]:
             return "its content is not what was written (checksum)"
         if slab:
             array, start, stop = slab
