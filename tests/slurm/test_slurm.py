@@ -251,7 +251,9 @@ def test_what_happened_to_the_jobs_did_happen(disturbed):
     assert disturbed.left, "no job was left when Snakemake was killed"
     states = {job["JobId"]: job["JobState"] for job in disturbed.after}
     found = {rule: states[number] for rule, number in disturbed.saboteur.done.items()}
-    assert found == {"predict": "CANCELLED", "propagate": "TIMEOUT", "cells": "NODE_FAIL"}
+    # SLURM calls a job that ends by the signal of its time limit before it is killed a failed one.
+    assert found.pop("propagate") in ("TIMEOUT", "FAILED")
+    assert found == {"predict": "CANCELLED", "cells": "NODE_FAIL"}
     flow = [(job["JobState"], _megabytes(job)) for job in disturbed.after if job["rule"] == "flow"]
     assert {mb for state, mb in flow if state in ("FAILED", "OUT_OF_MEMORY")} == {180}
     assert {mb for state, mb in flow if state == "COMPLETED"} == {2000}

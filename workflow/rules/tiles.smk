@@ -3,8 +3,6 @@ rule tiles:
     input:
         labels=ASKS.tile_labels,
         images=ASKS.tile_images,
-        # Only so that a warning on their numbering comes before hours of training.
-        fits=ancient(ASKS.tile_fits),
     output:
         "results/models/{network}.tiles.h5",
     log:

@@ -84,9 +84,6 @@ class Asks:
         v = self.plan.volumes[volume]
         return [f"{v.folder}/work/labels/{s}.fit.csv" for s in self.plan.structures if s in v.labels]
 
-    def tile_fits(self, wc) -> list[str]:
-        return [file for v in self.plan.networks[wc.network].train_on for file in self.fits(v)]
-
     def tile_labels(self, wc) -> list[str]:
         net = self.plan.networks[wc.network]
         return [
