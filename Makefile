@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view status test lint format lock clean-demo
+.PHONY: env demo view status test lint format docs lock clean-demo
 
 env: $(STAMP)
 
@@ -45,6 +45,13 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
+
+# The parts of the documentation that are written from the code.
+docs: $(STAMP)
+	PYTHONPATH=workflow $(BIN)/python -m ultraseg.schema_docs > config/README.md
+	PYTHONPATH=workflow $(BIN)/python -m ultraseg.error_docs > docs/errors.md
+	$(BIN)/snakemake --rulegraph mermaid-js --quiet all --configfile config/demo.yaml | \
+		PYTHONPATH=workflow $(BIN)/python -m ultraseg.rule_graph docs/design.md
 
 lock:
 	envs/lock.sh

@@ -158,13 +158,19 @@ class LabelReader:
         wanted = [v.lower() if isinstance(v, str) else v for v in source.values]
         lacking = [str(v) for v in wanted if v not in self.met]
         if lacking:
-            cure = "Correct 'values': it lists the stored numbers that are this structure."
             found.append(
-                UserError(f"{name}: value {', '.join(lacking)} does not occur; stored are {seen}", cure)
+                UserError(
+                    f"{name}: value {', '.join(lacking)} does not occur; stored are {seen}",
+                    "Correct 'values': it lists the stored numbers that are this structure.",
+                )
             )
         if self.kind in ("organelle", "mask") and self.met and not self.background_met:
-            cure = "Say with 'values' which stored number is the structure; the others are background then."
-            found.append(UserError(f"{name}: all labelled pixels are the structure; stored are {seen}", cure))
+            found.append(
+                UserError(
+                    f"{name}: all labelled pixels are the structure; stored are {seen}",
+                    "Say with 'values' which stored number is the structure; the others are background then.",
+                )
+            )
         return found
 
 

@@ -14,8 +14,7 @@ SCHEMA_FILE = Path(__file__).parent.parent / "schemas" / "config.schema.yaml"
 INTRODUCTION = """\
 # Configuration
 
-<!-- Written by `PYTHONPATH=workflow python -m ultraseg.schema_docs > config/README.md` from
-     workflow/schemas/config.schema.yaml: change the schema, not this file. -->
+<!-- Written by `make docs` from workflow/schemas/config.schema.yaml: change the schema, not this file. -->
 
 One YAML file says what a run of the workflow does. Plain `snakemake` reads `config/config.yaml`; another
 file is named with `--configfile FILE` and then stands alone: nothing of `config/config.yaml` is taken over.
