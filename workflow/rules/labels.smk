@@ -34,11 +34,11 @@ rule labels_fit:
         images=ASKS.label_images,
     output:
         "results/{volume}/work/labels/{structure}.fit.csv",
+    log:
+        "logs/labels_fit/{volume}/{structure}.log",
     # The warning comes before hours of training. As an ancient() input of tiles it would hide from Snakemake, whenever
     # this rule runs, that parameters of the rules after training have changed.
     priority: 10
-    log:
-        "logs/labels_fit/{volume}/{structure}.log",
     conda:
         "../../envs/workflow.yaml"
     resources:
