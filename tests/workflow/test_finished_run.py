@@ -15,11 +15,15 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+from chromium import Chromium, find_chromium
 from conftest import tiny_config
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
 from ome_zarr_models.v05.image_label import ImageLabel
+from report_page import ReportPage
+from ultraseg.evaluate import DEFINITIONS
+from ultraseg.figure_style import id_colours
 from ultraseg.progress import last_run, summary
 from ultraseg.progress_state import read_run
 
@@ -179,12 +183,98 @@ def test_models_come_with_history_and_card(finished_run):
         assert all(0 < value < 1 for value in card["thresholds"].values())
 
 
-def test_report_holds_all_figures(finished_run):
-    with zipfile.ZipFile(finished_run.results / "report.zip") as report:
-        names = report.namelist()
-    for figure in ("overlay", "raw", "rendering", "links", "metrics", "context.learning_curves"):
-        assert any(name.endswith(f"{figure}.png") for name in names), figure
-    assert any(name.endswith("report.html") for name in names)
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A page of Chromium without a window, where the computer has one."""
+    if not find_chromium():
+        pytest.skip("no Chromium on this computer (Debian's package: chromium)")
+    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def report(finished_run, tmp_path_factory):
+    """The folder of the unpacked report."""
+    folder = tmp_path_factory.mktemp("report")
+    with zipfile.ZipFile(finished_run.results / "report.zip") as packed:
+        packed.extractall(folder)
+    return folder / "report"
+
+
+def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
+    assert (finished_run.results / "report.zip").stat().st_size < 20_000_000
+    names = {file.name for file in report.rglob("*") if file.is_file()}
+    figures = {
+        "overlay.jpg",
+        "raw.jpg",
+        "rendering.png",
+        "cell.png",
+        "volumes.png",
+        "links.png",
+        "slices.png",
+    }
+    figures |= {"metrics.png", "distance.png", "labelled_slices.png"}
+    figures |= {f"{network}.learning_curves.png" for network in ("context", "detail")}
+    pages = {"cells", "contacts", "organelles", "protrusions", "slices", "links", "accuracy", "run", "report"}
+    assert names == figures | {f"{page}.html" for page in pages}
+
+
+def test_all_of_the_report_can_be_clicked_offline(report, browser):
+    page = ReportPage(browser, report)
+    parts = page.categories()
+    assert {*parts} == {"Networks", "Overview", "Volume tiny"}
+    assert {*parts["Volume tiny"]} == {"Input", "Slices", "Cells", "Links", "Accuracy", "Tables"}
+    seen = []
+    for category, subcategories in parts.items():
+        for subcategory in subcategories:
+            page.home()
+            page.click(category)
+            if len(subcategories) > 1:
+                page.click(subcategory)
+            seen += [page.show(row) for row in page.rows()]
+            if subcategory == "Slices":
+                assert seen[-1].endswith("overlay.jpg")
+                page.click("no")  # the toggle of the labels
+                raw = browser.wait_for(lambda: (page.shown() or "").endswith("raw.jpg"), "raw slices")
+                seen += [page.shown()] * raw
+    shown = {file.rsplit("/", 1)[1] for file in seen}
+    assert shown == {file.name for file in report.rglob("data/raw/*/*")}
+    page.home()
+    for name, content in (("Workflow", "#rulegraph"), ("Statistics", "#runtimes")):
+        page.click(name)
+        script = f'!!document.querySelector("{content} canvas, {content} svg")'
+        browser.wait_for(lambda script=script: browser.evaluate(script), name)
+    assert not browser.errors
+    assert {url.split(":")[0] for url in browser.requests} <= {"file", "data"}
+
+
+def test_tables_of_the_report_sort_and_have_the_colours_of_the_cells(report, browser, volume):
+    browser.open(next(report.rglob("cells.html")).as_uri())
+    browser.wait_for(lambda: browser.evaluate("document.readyState") == "complete", "the page")
+    table = pd.read_csv(volume / "tables/cells.csv")
+    cell = table["cell"].iloc[0]
+    colour = browser.evaluate('getComputedStyle(document.querySelector("tbody i")).backgroundColor')
+    assert colour == "rgb({}, {}, {})".format(*id_colours(np.array(cell)))
+    read = "[...document.querySelectorAll('tbody tr')].map(row => +row.cells[0].dataset.value)"
+    assert browser.evaluate(read) == table["cell"].tolist()
+    head = "[...document.querySelectorAll('th')].find(head => head.textContent === 'volume um3').click()"
+    for ascending in (True, False):
+        browser.evaluate(head)
+        wanted = table.sort_values("volume_um3", ascending=ascending, kind="stable")["volume_um3"].round(6)
+        by_id = table.set_index("cell")["volume_um3"].round(6)
+        assert by_id[browser.evaluate(read)].tolist() == wanted.tolist()
+    assert not browser.errors
+
+
+def test_report_tells_what_the_run_took_and_how_good_it_is(report, volume):
+    run = next(report.rglob("run.html")).read_text()
+    for words in ("link_relabel", "peak memory mb", "ai-edge-litert", "18 x 96 x 96 voxels", "epochs: 8"):
+        assert words in run, words
+    accuracy = next(report.rglob("accuracy.html")).read_text()
+    metrics = pd.read_csv(volume / "metrics.csv")
+    score = metrics.query("structure == 'cells' and metric == 'dice' and split == 'test'")["value"].item()
+    assert f"{score:.4g}" in accuracy and DEFINITIONS["dice"] in accuracy
 
 
 def test_viewer_is_made_as_plain_files(finished_run, volume, cells):
@@ -224,7 +314,8 @@ def test_every_job_says_what_it_read_wrote_and_how_long_it_took(finished_run):
 
 # ---------------------------------------------------------------- what a second run would do
 # What reads the final cells, directly or not.
-AFTER_CELLS = {"measure_slab", "measure", "evaluate", "figures", "report"}
+AFTER_CELLS = {"measure_slab", "measure", "evaluate", "figures", "figure_cell"}
+AFTER_CELLS |= {"report_tables", "report_run", "report"}
 
 
 @contextmanager

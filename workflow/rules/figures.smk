@@ -10,60 +10,60 @@ rule figures:
         links=lambda wc: (f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []),
     output:
         raw=report(
-            "results/{volume}/figures/raw.png",
+            "results/{volume}/figures/raw.jpg",
             caption="../report/montage.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Slices",
-            labels={"figure": "slices", "overlay": "none"},
+            labels={"figure": "slices", "labels": "no"},
         ),
         overlay=report(
-            "results/{volume}/figures/overlay.png",
+            "results/{volume}/figures/overlay.jpg",
             caption="../report/montage.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Slices",
-            labels={"figure": "slices", "overlay": "labels"},
+            labels={"figure": "slices", "labels": "yes"},
         ),
         rendering=report(
             "results/{volume}/figures/rendering.png",
             caption="../report/rendering.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Cells",
-            labels={"figure": "cells in 3D", "overlay": "labels"},
+            labels={"figure": "cells in 3D"},
         ),
         volumes=report(
             "results/{volume}/figures/volumes.png",
             caption="../report/volumes.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Cells",
-            labels={"figure": "cell volumes", "overlay": "none"},
+            labels={"figure": "cell volumes"},
         ),
         links=report(
             "results/{volume}/figures/links.png",
             caption="../report/links.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Links",
-            labels={"figure": "outcomes of linking", "overlay": "none"},
+            labels={"figure": "outcomes of linking"},
         ),
         coverage=report(
             "results/{volume}/figures/labelled_slices.png",
             caption="../report/labelled_slices.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Input",
-            labels={"figure": "labelled slices", "overlay": "none"},
+            labels={"figure": "labelled slices"},
         ),
         metrics=report(
             "results/{volume}/figures/metrics.png",
             caption="../report/metrics.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Accuracy",
-            labels={"figure": "accuracy", "overlay": "none"},
+            labels={"figure": "accuracy"},
         ),
         distance=report(
             "results/{volume}/figures/distance.png",
             caption="../report/distance.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Accuracy",
-            labels={"figure": "accuracy by distance", "overlay": "none"},
+            labels={"figure": "accuracy by distance"},
         ),
     log:
         "logs/figures/{volume}.log",
@@ -86,6 +86,40 @@ rule figures:
         "../scripts/figures.py"
 
 
+rule figure_cell:
+    # One cell in 3D, with its protrusions and organelles.
+    input:
+        unpack(ASKS.cell_in_3d),
+        cells="results/{volume}/tables/cells.parquet",
+    output:
+        report(
+            "results/{volume}/figures/cell.png",
+            caption="../report/cell.rst",
+            category="Volume {volume}",
+            subcategory="Cells",
+            labels={"figure": "one cell in 3D"},
+        ),
+    log:
+        "logs/figure_cell/{volume}.log",
+    benchmark:
+        "logs/figure_cell/{volume}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("figures", wc, attempt),
+        runtime=lambda wc, attempt: COSTS.minutes("figures", wc, attempt),
+    params:
+        structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
+        level=lambda wc: PLAN.volumes[wc.volume].measure_level,
+        factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
+        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
+        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.replaced,
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
+        code=code_version("figures_cell", "montage"),
+    script:
+        "../scripts/figure_cell.py"
+
+
 rule learning_curves:
     input:
         "results/models/{network}.history.csv",
@@ -94,7 +128,7 @@ rule learning_curves:
             "results/models/{network}.learning_curves.png",
             caption="../report/learning_curves.rst",
             category="Networks",
-            labels={"figure": "learning curves of {network}", "overlay": "none"},
+            labels={"figure": "learning curves of {network}"},
         ),
     log:
         "logs/learning_curves/{network}.log",

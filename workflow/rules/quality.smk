@@ -29,9 +29,9 @@ rule quality:
         figure=report(
             "results/{volume}/figures/slices.png",
             caption="../report/slices.rst",
-            category="{volume}",
+            category="Volume {volume}",
             subcategory="Input",
-            labels={"figure": "quality of the slices", "overlay": "none"},
+            labels={"figure": "quality of the slices"},
         ),
     log:
         "logs/quality/{volume}.log",

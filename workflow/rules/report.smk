@@ -1,16 +1,98 @@
-# report: Snakemake's own report of figures, tables, run times and provenance, zipped; it opens offline.
+# report: pages of tables and of facts about the run, then Snakemake's own report of all of it, zipped; it opens offline.
+TABLES = ["cells", "contacts", "organelles", "protrusions", "slices"]
+
+
+# Files of volumes and networks that the report shows, beside the facts about the run itself.
+SHOWN = [
+    *expand("results/{volume}/figures/{figure}", volume=PLAN.applied, figure=["overlay.jpg", "cell.png"]),
+    *expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
+    *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
+    *expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
+]
+
+
+rule report_tables:
+    # Tables and scores as pages; whoever wants more takes the files of the tables.
+    input:
+        tables=expand("results/{{volume}}/tables/{table}.parquet", table=TABLES),
+        links=lambda wc: (f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []),
+        metrics="results/{volume}/metrics.csv",
+    output:
+        **{
+            table: report(
+                f"results/{{volume}}/pages/{table}.html",
+                caption="../report/table.rst",
+                category="Volume {volume}",
+                subcategory="Tables",
+                labels={"table": table},
+            )
+            for table in [*TABLES, "links"]
+        },
+        accuracy=report(
+            "results/{volume}/pages/accuracy.html",
+            caption="../report/accuracy.rst",
+            category="Volume {volume}",
+            subcategory="Accuracy",
+            labels={"figure": "all scores with definitions"},
+        ),
+    log:
+        "logs/report_tables/{volume}.log",
+    benchmark:
+        "logs/report_tables/{volume}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=lambda wc, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        code=code_version("report_pages"),
+    script:
+        "../scripts/report_tables.py"
+
+
+rule report_run:
+    # The last job but one: it tells of all others.
+    input:
+        SHOWN,
+        cards=expand("results/models/{network}.json", network=PLAN.networks),
+        devices=[file for volume in PLAN.applied for file in ASKS.device_records(volume)],
+    output:
+        report(
+            "results/run.html",
+            caption="../report/run.rst",
+            category="Overview",
+            labels={"page": "facts about the run"},
+        ),
+    log:
+        "logs/report_run.log",
+    benchmark:
+        "logs/report_run.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        config=CONFIG,
+        facts={f"volume {name}": volume.description for name, volume in PLAN.volumes.items()},
+        n_slabs={name: len(volume.slabs) for name, volume in PLAN.volumes.items()},
+        rules=[rule.name for rule in workflow.rules],
+        code=code_version("run_facts", "report_pages"),
+    script:
+        "../scripts/report_run.py"
+
+
 rule report_figures:
     # Everything that the report shows.
     input:
-        expand("results/{volume}/figures/overlay.png", volume=PLAN.applied),
-        expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
-        expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
-        expand("results/{volume}/tables/cells.csv", volume=PLAN.applied),
+        SHOWN,
+        "results/run.html",
 
 
 rule report:
     input:
         rules.report_figures.input,
+        stylesheet=workflow.source_path("../report/style.css"),
     output:
         "results/report.zip",
     log:

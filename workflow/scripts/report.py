@@ -4,4 +4,5 @@ from ultraseg.job import job
 from ultraseg.reporting import write_report
 
 with job(snakemake):
-    write_report(snakemake.output[0], snakemake.params.snakefile, snakemake.params.config)
+    p = snakemake.params
+    write_report(snakemake.output[0], p.snakefile, p.config, snakemake.input.stylesheet)

@@ -238,6 +238,25 @@ class Asks:
                 found[f"coarse_{role}"] = self.array(wc.volume, array, v.slabs)
         return found
 
+    def cell_in_3d(self, wc) -> dict[str, str | list[str]]:
+        """What the view of one cell reads: all structures at one level, pieces and nodes; nothing without cells."""
+        if not self.plan.has_cells(wc.volume):
+            return {}
+        v = self.plan.volumes[wc.volume]
+        labels = [
+            file
+            for s in self.plan.structures_in(wc.volume)
+            for file in self.array(wc.volume, f"image.zarr/labels/{s}/{v.measure_level}", v.slabs)
+        ]
+        pieces = self.array(wc.volume, "work/pieces", v.slabs)
+        return {"labels": labels, "pieces": pieces, "nodes": f"{v.folder}/work/link/nodes.parquet"}
+
+    def device_records(self, volume: str) -> list[str]:
+        """What each slab of a volume was predicted on, by each network that is applied to it."""
+        v = self.plan.volumes[volume]
+        networks = [name for name, network in self.plan.networks.items() if volume in network.apply_to]
+        return [f"{v.folder}/work/devices/{name}/{slab}.json" for name in networks for slab in v.slabs]
+
     def given_labels(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
         return [f"{v.folder}/work/labels/{s}.h5" for s in self.plan.structures_in(wc.volume) if s in v.labels]

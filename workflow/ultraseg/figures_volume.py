@@ -1,5 +1,7 @@
 """A simple 3D view of labels: surfaces along z, y, x and from a corner, shaded by their slope and depth."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
 
@@ -30,13 +32,13 @@ def cells_3d(
         empty_figure(path, "No cells to show.", width)
         return []
     cubes, edge_nm = _cubic_grid(labels, voxel_size_nm, grid)
-    points, ids = _surface(np.where(np.isin(cubes, shown), cubes, 0))
-    views = {title: points @ rotation.T for title, rotation in _views().items()}
-    span = max(float(np.ptp(view[:, 1:], axis=0).max(initial=0)) for view in views.values()) * 1.06 + 4
+    points, ids = surface_points(np.where(np.isin(cubes, shown), cubes, 0))
+    seen = {title: points @ rotation.T for title, rotation in views_of_a_cube().items()}
+    span = max(float(np.ptp(view[:, 1:], axis=0).max(initial=0)) for view in seen.values()) * 1.06 + 4
     panel = (width - GAP) // 2
     height = 2 * (panel + HEAD)
     figure = new_figure(width, height)
-    for index, (title, view) in enumerate(views.items()):
+    for index, (title, view) in enumerate(seen.items()):
         picture = render(view, ids, panel, span)
         left, top = (index % 2) * (panel + GAP), (index // 2) * (panel + HEAD) + HEAD
         if index == 0:
@@ -68,13 +70,22 @@ def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
     return sorted(chosen) or [int(ids[voxels.argmin()])]
 
 
-def render(points: np.ndarray, ids: np.ndarray, size: int, span: float) -> np.ndarray:
+def render(
+    points: np.ndarray,
+    ids: np.ndarray,
+    size: int,
+    span: float,
+    colours: Callable[[np.ndarray], np.ndarray] = id_colours,
+    around: np.ndarray | None = None,
+) -> np.ndarray:
     """Orthographic picture (size, size, 3) of points (n, 3): depth, down, right, in steps of a cubic grid.
 
-    ``span`` steps fill the picture, whose middle is that of the points. The background is white.
+    ``span`` steps fill the picture, whose middle is that of the points ``around``, or else of these. ``colours`` gives
+    RGB for ids. The background is white.
     """
     steps = int(np.ceil(span))  # one pixel per grid step, enlarged afterwards
-    low, high = points.min(axis=0), points.max(axis=0)
+    framed = points if around is None else around
+    low, high = framed.min(axis=0), framed.max(axis=0)
     depth = np.round((points[:, 0] - low[0]) * 16).astype(np.int64)  # sixteenths of a step
     offset = (steps - low - high) / 2
     y, x = (np.clip((points[:, axis] + offset[axis]).astype(np.int64), 0, steps - 1) for axis in (1, 2))
@@ -86,10 +97,13 @@ def render(points: np.ndarray, ids: np.ndarray, size: int, span: float) -> np.nd
     nearest = nearest[np.ix_(index, index)]
     visible = nearest != FAR
     cell = np.where(visible, nearest & ((1 << ID_BITS) - 1), 0)
-    return _shade(cell, np.where(visible, (nearest >> ID_BITS) / 16.0, 0.0), visible, size / steps)
+    depth_seen = np.where(visible, (nearest >> ID_BITS) / 16.0, 0.0)
+    return _shade(cell, depth_seen, visible, size / steps, colours(cell))
 
 
-def _shade(cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: float) -> np.ndarray:
+def _shade(
+    cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: float, colours: np.ndarray
+) -> np.ndarray:
     sigma = 1.5 * max(enlarged, 1)
     weight = ndimage.gaussian_filter(visible.astype(float), sigma)
     smooth = ndimage.gaussian_filter(depth, sigma) / np.maximum(weight, 1e-6)  # of visible surfaces only
@@ -102,7 +116,7 @@ def _shade(cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: f
     edge = np.zeros(cell.shape, bool)
     edge[1:] |= cell[1:] != cell[:-1]
     edge[:, 1:] |= cell[:, 1:] != cell[:, :-1]
-    picture = np.clip(np.round(id_colours(cell) * light[..., None]), 0, 255).astype(np.uint8)
+    picture = np.clip(np.round(colours * light[..., None]), 0, 255).astype(np.uint8)
     picture[~visible] = 255
     picture[edge] //= 3
     return picture
@@ -117,7 +131,7 @@ def _cubic_grid(labels: np.ndarray, voxel_size_nm: tuple[float, ...], grid: int)
     return np.pad(labels[np.ix_(*index)], 1), edge_nm
 
 
-def _surface(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def surface_points(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (n, 3) and ids of the labelled voxels that have a neighbour of another id."""
     border = np.zeros(cubes.shape, bool)
     for axis in range(3):
@@ -131,7 +145,7 @@ def _surface(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points + 0.5, cubes[tuple(points.T)]
 
 
-def _views() -> dict[str, np.ndarray]:
+def views_of_a_cube() -> dict[str, np.ndarray]:
     """Rotations whose first row looks into the picture; the rows below point down and right in it."""
     along_z = np.eye(3)
     along_y = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])

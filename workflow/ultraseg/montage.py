@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from ultraseg.figures import overlay_montage
 from ultraseg.store import read_image, read_slices, shape_of
@@ -49,3 +50,49 @@ def small_cells(
     labels = np.concatenate([read_slices(path, z, z + 1) for z in range(0, depth, stride)])
     size = [v * f for v, f in zip(voxel_size_nm, factor, strict=True)]
     return labels, (size[0] * stride, size[1], size[2])
+
+
+def cut_out(
+    folder: str,
+    cell: pd.Series,
+    structures: Mapping[str, str],
+    level: int,
+    factor: Sequence[int],
+    voxel_size_nm: Sequence[float],
+    nodes: pd.DataFrame,
+    downsample: int,
+    stand_ins: Mapping[int, int],
+    grid: int = 320,
+) -> tuple[dict[str, np.ndarray], float]:
+    """One cell on a cubic grid, ``grid`` steps along its longest side, and the step in nm.
+
+    ``cell``: its row of the table of cells. ``level`` and ``factor``: a pyramid level. ``nodes``: the pieces of
+    linking, which are ``downsample`` times larger in y and x; a bad slice shows those of its stand-in. Masks by
+    name: ``cell``, ``protrusions`` and each organelle.
+    """
+    first = np.array([cell[f"{axis}_min"] for axis in "zyx"])
+    size = np.array([cell[f"{axis}_max"] for axis in "zyx"]) + 1 - first
+    step = float((size * voxel_size_nm).max() / grid)
+    steps = np.maximum(1, np.round(size * voxel_size_nm / step)).astype(int)
+    # The voxel at full size in the middle of each step.
+    places = [
+        start + (np.arange(n) * 2 + 1) * extent // (2 * n)
+        for start, extent, n in zip(first, size, steps, strict=True)
+    ]
+    names = {kind if kind == "cells" else name: name for name, kind in structures.items()}
+    labels = {name: f"{folder}/image.zarr/labels/{names[name]}/{level}" for name in names}
+    shape = shape_of(labels["cells"])
+    at = [np.minimum(place // f, n - 1) for place, f, n in zip(places, factor, shape, strict=True)]
+    small = [places[1] // downsample, places[2] // downsample]
+    protruding = nodes[nodes["protrusion"] > 0].groupby("z")["piece"].apply(np.asarray).to_dict()
+    planes: dict[str, list[np.ndarray]] = {name: [] for name in ("protrusions", *labels)}
+    for z, coarse in zip(places[0].tolist(), at[0].tolist(), strict=True):
+        good = stand_ins.get(z, z)
+        pieces = read_slices(f"{folder}/work/pieces", good, good + 1)[0][np.ix_(*small)]
+        planes["protrusions"].append(np.isin(pieces, protruding.get(good, ())))
+        for name, path in labels.items():
+            found = read_slices(path, coarse, coarse + 1)[0][np.ix_(at[1], at[2])]
+            planes[name].append(found == cell["cell"] if name == "cells" else found != 0)
+    cubes = {name: np.stack(stack) for name, stack in planes.items()}
+    cubes["cell"] = cubes.pop("cells")
+    return cubes, step

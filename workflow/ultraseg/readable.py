@@ -40,7 +40,7 @@ def _npz(path: Path) -> None:
             arrays[name]
 
 
-def _png(path: Path) -> None:
+def _picture(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as image:
@@ -71,7 +71,9 @@ READERS = {
     ".h5": _hdf5,
     ".parquet": _parquet,
     ".npz": _npz,
-    ".png": _png,
+    ".png": _picture,
+    ".jpg": _picture,
+    ".html": Path.read_text,
     ".zip": _zip,
     ".keras": _zip,
     ".tflite": _tflite,

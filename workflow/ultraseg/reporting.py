@@ -15,8 +15,10 @@ from ultraseg.files import whole_file
 TARGET = "report_figures"
 
 
-def write_report(file: str, snakefile: str, config: dict) -> None:
+def write_report(file: str, snakefile: str, config: dict, stylesheet: str | None = None) -> None:
     """Write the report (zip) of all that ``report_figures`` needs; it must be there already.
+
+    ``stylesheet``: a CSS file that is laid over Snakemake's own.
 
     Raises RuntimeError with Snakemake's last words when it fails.
     """
@@ -26,6 +28,7 @@ def write_report(file: str, snakefile: str, config: dict) -> None:
         part = Path(folder) / Path(file).name
         command = [sys.executable, "-m", "snakemake", TARGET, "--snakefile", str(snakefile)]
         command += ["--configfile", str(configfile), "--report", str(part), "--nolock", "--cores", "1"]
+        command += ["--report-stylesheet", str(stylesheet)] if stylesheet else []
         # Variables of the outer Snakemake's job would point the inner one to the wrong profile.
         env = {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}
         done = subprocess.run(command, capture_output=True, text=True, env=env)

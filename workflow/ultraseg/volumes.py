@@ -112,6 +112,15 @@ class Volume:
         return fits[0] if fits else len(self.levels) - 1
 
     @property
+    def description(self) -> str:
+        """Size and labels in a line, for people."""
+        voxels, nm = (" x ".join(f"{n:g}" for n in numbers) for numbers in (self.shape, self.voxel_size_nm))
+        sizes = zip(self.shape, self.voxel_size_nm, strict=True)
+        um = " x ".join(f"{n * size / 1000:.3g}" for n, size in sizes)
+        labelled = ", ".join(f"{s} on {len(self.labelled(s))}" for s in self.labels)
+        return f"{voxels} voxels of {nm} nm, {um} µm (z, y, x); labelled slices: {labelled or 'none'}"
+
+    @property
     def slabs(self) -> range:
         return range(slab_count(self.n_slices, self.slab_depth))
 

@@ -1,0 +1,30 @@
+"""Draw one cell in 3D, with its protrusions and organelles."""
+
+import pandas as pd
+from ultraseg.figure_style import empty_figure
+from ultraseg.figures_cell import cell_figure, choose_cell, describe_cell
+from ultraseg.job import job
+from ultraseg.montage import cut_out
+
+with job(snakemake) as log:
+    p, given = snakemake.params, snakemake.input
+    cells = pd.read_parquet(given.cells)
+    cell = choose_cell(cells)
+    if cell is None or "nodes" not in given.keys():
+        empty_figure(snakemake.output[0], "No cells to show.")
+    else:
+        row = cells[cells["cell"] == cell].iloc[0]
+        parts, step_nm = cut_out(
+            f"results/{snakemake.wildcards.volume}",
+            row,
+            p.structures,
+            p.level,
+            p.factor,
+            p.voxel_size_nm,
+            pd.read_parquet(given.nodes),
+            p.downsample,
+            p.stand_ins,
+        )
+        title = describe_cell(row, [name for name, kind in p.structures.items() if kind == "organelle"])
+        cell_figure(cell, parts, step_nm, title, snakemake.output[0])
+        log.info("%s", title)

@@ -1,0 +1,16 @@
+"""Write the tables and scores of a volume as pages."""
+
+from pathlib import Path
+
+import pandas as pd
+from ultraseg.files import write_text
+from ultraseg.job import job
+from ultraseg.report_pages import accuracy_page, table_page
+
+with job(snakemake):
+    volume, given, out = snakemake.wildcards.volume, snakemake.input, snakemake.output
+    files = {Path(file).stem: file for file in [*given.tables, given.links] if file}
+    for name in [name for name in out.keys() if name != "accuracy"]:
+        table = pd.read_parquet(files[name]) if name in files else pd.DataFrame()
+        write_text(out[name], table_page(volume, name, table, f"results/{volume}/tables/{name}.csv"))
+    write_text(out.accuracy, accuracy_page(volume, pd.read_csv(given.metrics)))
