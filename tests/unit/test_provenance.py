@@ -41,8 +41,7 @@ def package(tmp_path):
 def version(package, *modules) -> str:
     """The hash as a new process would find it."""
     code_version.cache_clear()
-    provenance._tree.cache_clear()
-    provenance._code.cache_clear()
+    provenance._read.cache_clear()
     return code_version(*modules, package=package)
 
 

@@ -18,7 +18,7 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
     """
     digest = hashlib.blake2b(digest_size=8)
     for name in sorted(imported_modules(modules, package)):
-        digest.update(name.encode() + _code(package / f"{name}.py").encode())
+        digest.update(name.encode() + _read(package / f"{name}.py")[1])
     return digest.hexdigest()
 
 
@@ -27,12 +27,23 @@ def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[s
     found, waiting = set(), list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        for node in ast.walk(_tree(package / f"{name}.py")):
-            waiting += _names(node, package)
+        if name not in found:
+            found.add(name)
+            waiting += _read(package / f"{name}.py")[0]
     return found - {"errors", "files"}  # neither alters a number
+
+
+@lru_cache  # each job of a cluster pays for it, so each file is parsed once
+def _read(file: Path) -> tuple[list[str], bytes]:
+    """The modules of its package that a file imports, and its code without comments, docstrings and layout."""
+    tree, imports = ast.parse(file.read_text()), []
+    for node in ast.walk(tree):
+        imports += _names(node, file.parent)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                node.body = body[1:] or [ast.Pass()]
+    return imports, ast.dump(tree).encode()
 
 
 def _names(node: ast.AST, package: Path) -> list[str]:
@@ -45,19 +56,3 @@ def _names(node: ast.AST, package: Path) -> list[str]:
     elif isinstance(node, ast.Import):
         names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("ultraseg.")]
     return [name for name in names if (package / f"{name}.py").exists()]
-
-
-@lru_cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text())
-
-
-@lru_cache
-def _code(file: Path) -> str:
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                node.body = body[1:] or [ast.Pass()]
-    return ast.dump(tree)
