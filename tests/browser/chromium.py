@@ -33,6 +33,10 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
+class Navigated(Exception):
+    """The page that a script was sent to gave way to another one, as pages do that lead on to the next."""
+
+
 class Chromium:
     """One page of a browser; ``errors`` collects what it writes to the console as errors, and what failed to load."""
 
@@ -69,6 +73,8 @@ class Chromium:
         while True:
             message = json.loads(await self._socket.read_message())
             if message.get("id") == number:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise Navigated(message["error"]["message"])
                 assert "error" not in message, message
                 return message["result"]
             self._note(message)
@@ -106,7 +112,10 @@ class Chromium:
         """Call ``probe`` until its answer is neither None nor False; returns it. AssertionError if it never comes."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = probe()
+            try:
+                found = probe()
+            except Navigated:
+                continue
             if found is not None and found is not False:
                 return found
             time.sleep(0.1)

@@ -72,12 +72,21 @@ def local(tmp_path_factory, config):
     return run
 
 
+# Snakemake as it is, but for its patience: it looks at jobs each second, not after 10, 20 ... 180 seconds in vain.
+IMPATIENT = """
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm import Executor
+Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
+main()
+"""
+
+
 class SlurmRun(tiny_runs.Run):
     """A run through the shipped profile; on the command line is what a user of a small cluster would set."""
 
     def command(self, *arguments: str) -> list[str]:
         threads = PROFILE["set-threads"] | {"train": 1}  # training on one thread is repeatable
-        command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "--jobs", "4"]
+        command = [sys.executable, "-c", IMPATIENT, "--profile", "profiles/slurm", "--jobs", "4"]
         command += ["--slurm-init-seconds-before-status-checks", "1"]
         command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(self.folder / "config.yaml")]
         command += ["--directory", str(self.folder), *arguments]
@@ -91,7 +100,7 @@ class SlurmRun(tiny_runs.Run):
 
     def snakemake(self, *arguments: str, check: bool = True, environment: dict | None = None) -> str:
         process = self.start(*arguments, environment=environment)
-        text, _ = process.communicate(timeout=540)
+        text, _ = process.communicate(timeout=1500)
         assert not check or process.returncode == 0, text[-6000:]
         assert check or process.returncode != 0, f"this should fail:\n{text[-3000:]}"
         return text

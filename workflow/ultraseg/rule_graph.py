@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from ultraseg.files import write_text
+
 BEGIN, END = "<!-- rule graph: written by `make docs` -->\n", "<!-- end of the rule graph -->\n"
 # They only lay out empty arrays, or collect files: an arrow from or to each would hide the others.
 LEFT_OUT = r"ultraseg|all|arrays_\w+|groups?_\w+"
@@ -60,4 +62,4 @@ def replaced(page: str, mermaid: str) -> str:
 
 if __name__ == "__main__":
     file = Path(sys.argv[1])
-    file.write_text(replaced(file.read_text(), sys.stdin.read()))
+    write_text(file, replaced(file.read_text(), sys.stdin.read()))
