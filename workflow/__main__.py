@@ -1,10 +1,11 @@
-"""Commands beside Snakemake: ``python workflow view`` and ``python workflow status``, from any folder."""
+"""Commands beside Snakemake, such as ``python workflow view``, from any folder."""
 
 import sys
 from importlib import import_module
 
 COMMANDS = {
     "view": ("ultraseg.view", "shows a volume in the browser"),
+    "proofread": ("ultraseg.proofread", "exports slices to correct by hand, and imports them again"),
     "status": ("ultraseg.progress", "tells how far a run is"),
 }
 

@@ -58,6 +58,7 @@ def score(folder, **changes):
         structures={"cells": "cells", "mito": "organelle"},
         labelled={"cells": LABELLED, "mito": LABELLED},
         splits={s: {0: "train", 3: "test", 5: "validation"} for s in ("cells", "mito")},
+        files={s: f"{folder}/work/labels/{s}.h5" for s in ("cells", "mito")},
         holdouts={3: {"first": 0, "last": 5, "first_given": True, "last_given": True}},
         truth={},
         cells="cells",

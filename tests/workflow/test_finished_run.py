@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from contextlib import contextmanager
@@ -348,6 +350,37 @@ def test_propagation_parameter_leaves_networks_alone(finished_run):
         planned = finished_run.planned()
     assert {"propagate", "cells", "link_edges", "link", "link_relabel"} <= set(planned)
     assert not {"ingest", "labels", "tiles", "train", "predict", "flow", "objects"} & set(planned)
+
+
+def test_proofread_cells_rerun_propagation_and_what_follows(finished_run, volume):
+    """Also when a slice of them was labelled before, and for training."""
+    config = tiny_config(finished_run.data)
+    config["volumes"]["tiny"]["corrections"] = "corrections"
+    with restored(finished_run.folder / "config.yaml"):
+        finished_run.write_config(config)
+        assert set(finished_run.planned()) <= {"report_run", "report"}  # which tell the configuration
+        proofread = [sys.executable, str(finished_run.code / "workflow"), "proofread"]
+        common = ["--configfile", "config.yaml", "--directory", "."]
+        export = [*proofread, "export", *common, "--slices", "8-9"]
+        subprocess.run(export, cwd=finished_run.folder, check=True, capture_output=True)
+        file = finished_run.folder / "proofread/tiny/cells.tif"
+        labels = tifffile.imread(file).astype(np.uint16)
+        labels[:, 10:20, 10:20] = 500
+        tifffile.imwrite(file, labels, photometric="minisblack")
+        done = subprocess.run(
+            [*proofread, "import", *common],
+            cwd=finished_run.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert "cells: slice(s) 8-9" in done.stdout
+        planned = finished_run.planned()
+        shutil.rmtree(finished_run.folder / "corrections")
+    assert (
+        set(planned)
+        == {"labels_corrected", "propagate", "cells", "link_edges", "link", "link_relabel"} | AFTER_CELLS
+    )
 
 
 def test_deleted_slab_of_maps_remakes_it_and_what_depends_on_it(finished_run):

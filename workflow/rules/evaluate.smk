@@ -22,9 +22,8 @@ rule evaluate:
         settings=CONFIG["evaluate"],
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
         labelled=lambda wc: {s: PLAN.volumes[wc.volume].labelled(s) for s in PLAN.structures_in(wc.volume)},
-        splits=lambda wc: {
-            s: PLAN.split(PLAN.network_of(s).name, wc.volume) for s in PLAN.structures_in(wc.volume)
-        },
+        splits=lambda wc: {s: PLAN.uses(s, wc.volume) for s in PLAN.structures_in(wc.volume)},
+        files=lambda wc: {s: PLAN.volumes[wc.volume].label_file(s) for s in PLAN.structures_in(wc.volume)},
         holdouts=lambda wc: (
             {z: vars(gap) for z, gap in PLAN.holdouts(wc.volume).items()}
             if PLAN.has_cells(wc.volume)

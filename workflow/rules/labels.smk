@@ -15,16 +15,38 @@ rule labels:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("labels", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("labels", wc, attempt),
     params:
+        source=lambda wc: ASKS.label_source(wc).as_params(),
+        kind=lambda wc: PLAN.structures[wc.structure]["kind"],
+        ids_consistent=lambda wc: PLAN.structures[wc.structure]["ids_consistent"],
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
+        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
+        split=ASKS.label_uses,
+        code=code_version("labels", "labelstore", "cell_ids"),
+    script:
+        "../scripts/labels.py"
+
+
+use rule labels as labels_corrected with:
+    # Cells that were proofread, together with the labels that were not: results are made from these, networks are not.
+    input:
+        lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].files,
+    output:
+        labels="results/{volume}/work/labels/{structure}.corrected.h5",
+        coverage="results/{volume}/work/labels/{structure}.corrected.csv",
+    log:
+        "logs/labels_corrected/{volume}/{structure}.log",
+    benchmark:
+        "logs/labels_corrected/{volume}/{structure}.tsv"
+    params:
         source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
         kind=lambda wc: PLAN.structures[wc.structure]["kind"],
         ids_consistent=lambda wc: PLAN.structures[wc.structure]["ids_consistent"],
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
-        split=lambda wc: PLAN.split(PLAN.network_of(wc.structure).name, wc.volume),
+        split=lambda wc: PLAN.uses(wc.structure, wc.volume),
         code=code_version("labels", "labelstore", "cell_ids"),
-    script:
-        "../scripts/labels.py"
 
 
 rule labels_fit:

@@ -5,7 +5,7 @@ rule propagate:
         images=ASKS.gap_images,
         flow=ASKS.gap_flow,
         probability=ASKS.gap_probability,
-        labels=lambda wc: f"results/{wc.volume}/work/labels/{PLAN.cells}.h5",
+        labels=lambda wc: PLAN.volumes[wc.volume].label_file(PLAN.cells),
         up=ASKS.carried_up,
         down=ASKS.carried_down,
     output:

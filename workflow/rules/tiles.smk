@@ -23,7 +23,7 @@ rule tiles:
         kinds=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.networks[wc.network].structures},
         split=lambda wc: {v: PLAN.split(wc.network, v) for v in PLAN.networks[wc.network].train_on},
         labelled=lambda wc: {
-            v: {s: PLAN.volumes[v].labelled(s) for s in PLAN.networks[wc.network].structures}
+            v: {s: PLAN.volumes[v].taught(s) for s in PLAN.networks[wc.network].structures}
             for v in PLAN.networks[wc.network].train_on
         },
         contexts=lambda wc: {v: PLAN.contexts(wc.network, v) for v in PLAN.networks[wc.network].train_on},

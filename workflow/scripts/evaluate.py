@@ -14,6 +14,7 @@ with job(snakemake) as log:
         structures=p.structures,
         labelled=p.labelled,
         splits=p.splits,
+        files=p.files,
         holdouts=p.holdouts,
         truth=p.truth,
         cells=p.cells,

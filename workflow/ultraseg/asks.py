@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ultraseg.label_sources import LabelSource
 from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
 from ultraseg.sources import image_files
@@ -65,12 +66,22 @@ class Asks:
             wc.volume, "image.zarr/0", [z for z in (*references, *references.values()) if z is not None]
         )
 
+    def label_source(self, wc) -> LabelSource:
+        """The labels of a structure, but for corrections that networks must not learn from."""
+        v = self.plan.volumes[wc.volume]
+        return v.labels_for_training.get(wc.structure, v.labels[wc.structure])
+
     def labels(self, wc) -> list[str]:
-        return self.plan.volumes[wc.volume].labels[wc.structure].files
+        return self.label_source(wc).files
+
+    def label_uses(self, wc) -> dict[int, str]:
+        """What each of these slices serves for."""
+        uses = self.plan.uses(wc.structure, wc.volume)
+        return {z: uses[z] for z in self.label_source(wc).zs}
 
     def fitted_slices(self, wc) -> list[int]:
         """The labelled slices that are compared with the image: some, spread evenly."""
-        labelled = self.plan.volumes[wc.volume].labelled(wc.structure)
+        labelled = self.label_source(wc).zs
         step = max(1, -(-len(labelled) // MOST_FITTED))
         return labelled[::step]
 
@@ -82,7 +93,7 @@ class Asks:
     def fits(self, volume: str) -> list[str]:
         """How well the labels of every structure fit the image."""
         v = self.plan.volumes[volume]
-        return [f"{v.folder}/work/labels/{s}.fit.csv" for s in self.plan.structures if s in v.labels]
+        return [f"{v.folder}/work/labels/{s}.fit.csv" for s in self.plan.structures if v.taught(s)]
 
     def tile_labels(self, wc) -> list[str]:
         net = self.plan.networks[wc.network]
@@ -90,7 +101,7 @@ class Asks:
             f"{self.plan.volumes[v].folder}/work/labels/{s}.h5"
             for v in net.train_on
             for s in net.structures
-            if s in self.plan.volumes[v].labels
+            if self.plan.volumes[v].taught(s)
         ]
 
     def tile_images(self, wc) -> list[str]:
@@ -188,7 +199,7 @@ class Asks:
     def cell_labels(self, wc) -> list[str]:
         """The checked cell labels of a volume that has any."""
         v = self.plan.volumes[wc.volume]
-        return [f"{v.folder}/work/labels/{self.plan.cells}.h5"] if self.plan.cells in v.labels else []
+        return [v.label_file(self.plan.cells)] if self.plan.cells in v.labels else []
 
     def edges_walk(self, wc) -> list[int]:
         """The good slices of a slab and those after it that its links reach."""
@@ -259,7 +270,7 @@ class Asks:
 
     def given_labels(self, wc) -> list[str]:
         v = self.plan.volumes[wc.volume]
-        return [f"{v.folder}/work/labels/{s}.h5" for s in self.plan.structures_in(wc.volume) if s in v.labels]
+        return [v.label_file(s) for s in self.plan.structures_in(wc.volume) if s in v.labels]
 
     def coverage(self, wc) -> list[str]:
         return [file.replace(".h5", ".csv") for file in self.given_labels(wc)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ultraseg.errors import UserError
 from ultraseg.tiff_names import SliceRef, SliceSource, format_numbers, resolve_slices, slice_number
@@ -21,7 +21,8 @@ class LabelSource(SliceSource):
     for 'not labelled'. rectangle: ((y0, y1), (x0, x1)) in pixels of the full stack, None at an open end. region:
     (number, file, page) of mask slices, number as in the file names, None for a mask of all slices. Outside
     rectangle or region nothing is known. roi_ids: what gives ROIs their ids. empty_slices: what a slice of zeros
-    says, 'labelled', 'unlabelled', or 'ask' where that must not be guessed.
+    says, 'labelled', 'unlabelled', or 'ask' where that must not be guessed. corrected: files of slices that were
+    proofread, plain numbers on all of the slice, whatever the rest of the source says.
     """
 
     values: tuple[int | str, ...] = ()
@@ -30,6 +31,7 @@ class LabelSource(SliceSource):
     region: tuple[tuple[int | None, str, int | None], ...] = ()
     roi_ids: str | None = None
     empty_slices: str = "labelled"
+    corrected: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[str]:
@@ -82,6 +84,30 @@ def resolve_labels(settings: str | Mapping, locate: Callable[[str], str]) -> Lab
     )
     _check_region(path, source)
     return _without_empty(path, source) if source.empty_slices == "unlabelled" else source
+
+
+def with_corrections(
+    labels: Mapping[str, LabelSource], folder: str, structures: Mapping[str, Mapping]
+) -> dict[str, LabelSource]:
+    """The labels with the proofread slices in ``folder``, which hold instead of the user's first ones.
+
+    The folder has one folder for each structure that was corrected, with one TIFF per slice, its number in the stack,
+    from 0, last in the name. A folder that is not there yet has none. Raises UserError for unknown structures.
+    """
+    merged = dict(labels)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for name in [name for name in names if not name.startswith(".")]:
+        if name not in structures:
+            raise UserError(
+                f"{os.path.join(folder, name)}: corrections of '{name}', which is no structure of the configuration",
+                f"Keep one folder for each of {', '.join(structures)}; remove others.",
+            )
+        found = resolve_slices(os.path.join(folder, name), 0, None, "labels")
+        before = merged.get(name, LabelSource(()))
+        kept = [ref for ref in before.slices if ref.z not in found.zs]
+        slices = sorted([*kept, *found.slices], key=lambda ref: ref.z)
+        merged[name] = replace(before, slices=tuple(slices), corrected=tuple(SliceSource.files.fget(found)))
+    return merged
 
 
 def is_roi(file: str) -> bool:
@@ -148,8 +174,6 @@ def _check_region(path: str, source: LabelSource) -> None:
 
 
 def _without_empty(path: str, source: LabelSource) -> LabelSource:
-    from dataclasses import replace
-
     from ultraseg.label_pages import constant_pages  # opens files
 
     nothing = {0, source.ignore_value}

@@ -37,6 +37,9 @@ class LabelReader:
         Labels are uint32 ids for cells and truth, uint8 0/1 for the others, and 0 where nothing is known. Raises
         UserError for what cannot be labels of this kind.
         """
+        if ref.file in self.source.corrected:
+            crop = [(side.start, side.stop) for side in self.crop]
+            return LabelReader(LabelSource((ref,)), self.shape, self.kind, crop).read(ref)
         pixels = self._pixels(ref)
         known = self._known(ref, pixels)
         numbers = pixels.numbers

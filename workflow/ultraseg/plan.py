@@ -111,9 +111,25 @@ class Plan:
         return self.cells is not None and self.cells in self.structures_in(volume)
 
     def split(self, network: str, volume: str) -> dict[int, str]:
-        """Which labelled slices of a volume train, validate and test a network."""
-        net = self.networks[network]
-        labelled = sorted({z for s in net.structures for z in self.volumes[volume].labelled(s)})
+        """Which labelled slices of a volume train, validate and test a network.
+
+        Slices that proofreading added train it where it may learn from them, and else are not in it.
+        """
+        net, v = self.networks[network], self.volumes[volume]
+        split = self._split_at_first(network, volume)
+        added = {z for s in net.structures for z in v.taught(s)} - {*split}
+        trains = "train" in split.values()
+        return dict(sorted({**split, **dict.fromkeys(added if trains else (), "train")}.items()))
+
+    def uses(self, structure: str, volume: str) -> dict[int, str]:
+        """What each labelled slice of a structure serves for: as ``split``, or 'corrected'."""
+        split = self.split(self.network_of(structure).name, volume)
+        return {z: split.get(z, "corrected") for z in self.volumes[volume].labelled(structure)}
+
+    def _split_at_first(self, network: str, volume: str) -> dict[int, str]:
+        """The split without any correction, which alters the use of no other slice."""
+        net, v = self.networks[network], self.volumes[volume]
+        labelled = sorted({z for s in net.structures for z in v.labelled_at_first(s)})
         if not labelled or volume not in net.train_on:
             return dict.fromkeys(labelled, "test")
         shares = {key: net.settings[key] for key in ("validation", "test")}
@@ -135,8 +151,7 @@ class Plan:
 
     def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
         """Labelled slices of a structure that are used in one way."""
-        use = self.split(self.network_of(structure).name, volume)
-        return [z for z in self.volumes[volume].labelled(structure) if use[z] == split]
+        return [z for z, use in self.uses(structure, volume).items() if use == split]
 
     def predict_tile(self, network: str) -> int:
         """Side of the tiles in prediction: no larger than the largest slice needs."""

@@ -22,6 +22,7 @@ def score_volume(
     structures: Mapping[str, str],
     labelled: Mapping[str, Sequence[int]],
     splits: Mapping[str, Mapping[int, str]],
+    files: Mapping[str, str],
     holdouts: Mapping[int, Mapping],
     truth: Mapping[str, Mapping | Sequence[tuple]],
     cells: str | None,
@@ -34,18 +35,23 @@ def score_volume(
 ) -> pd.DataFrame:
     """All rows of metrics.csv of the volume in ``folder``.
 
-    structures: name -> kind; labelled: slices with labels; splits: use of each; holdouts: test slice -> gap carried
-    past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' -> ``LabelSource.as_params``; downsample: of
-    the network of the cells; shape: of the volume; plane: size (y, x) of the slices of the truth, of which the
-    volume is the part ``crop`` (start and stop in y and x); bad: slices whose labels are copies, which are not scored.
+    structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; holdouts:
+    test slice -> gap carried past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' ->
+    ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; plane: size (y, x) of the
+    slices of the truth, of which the volume is the part ``crop`` (start and stop in y and x); bad: slices whose
+    labels are copies, which are not scored.
     """
     tables = []
     for structure, kind in structures.items():
         distance = distance_to_labelled(shape[0], labelled[structure])
         if structure == cells:
-            tables.append(_held_out_cells(folder, structure, holdouts, downsample, shape).rows())
+            tables.append(
+                _held_out_cells(folder, structure, files[structure], holdouts, downsample, shape).rows()
+            )
         else:
-            tables += _given_slices(folder, structure, labelled[structure], splits[structure])
+            tables += _given_slices(
+                folder, structure, files[structure], labelled[structure], splits[structure]
+            )
         if structure in truth:
             score = (
                 CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
@@ -90,28 +96,32 @@ def _only_known(labels: np.ndarray, known: np.ndarray | None) -> np.ndarray:
     return labels if known is None else np.where(known, labels, 0)
 
 
-def _given_slices(folder: str, structure: str, labelled: Sequence[int], split: Mapping[int, str]) -> list:
+def _given_slices(
+    folder: str, structure: str, file: str, labelled: Sequence[int], split: Mapping[int, str]
+) -> list:
     """Scores on the validation and on the test slices of a structure that a network predicts alone."""
     tables = []
     for use in ("validation", "test"):
         score = MaskScore(structure, use)
         for z in labelled:
             if split[z] == use:
-                with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+                with LabelSlices(file) as given:
                     found = _only_known(_final(folder, structure, z), given.known(z))
                     score.add(z, found, given.read(z))
         tables.append(score.rows())
     return tables
 
 
-def _held_out_cells(folder: str, structure: str, holdouts: Mapping, downsample: int, shape) -> CellScore:
+def _held_out_cells(
+    folder: str, structure: str, file: str, holdouts: Mapping, downsample: int, shape
+) -> CellScore:
     """Cells on test slices, carried there from their neighbours as if the slice were not labelled."""
     score = CellScore(structure, "test", min_voxels=1)
     for z, gap in holdouts.items():
         with LabelSlices(f"{folder}/work/propagated/{Gap(**gap).name}.h5") as carried:
             found = upsample_labels(carried.read(z), downsample, shape[1:])
         ends = [gap[end] for end in ("first", "last") if gap[f"{end}_given"]]
-        with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+        with LabelSlices(file) as given:
             found = _only_known(found, given.known(z))
             score.add(z, found, given.read(z), min(abs(z - end) for end in ends))
     return score

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ultraseg.errors import Problems, UserError
 from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
-from ultraseg.label_sources import LabelSource, resolve_labels
+from ultraseg.label_sources import LabelSource, resolve_labels, with_corrections
 from ultraseg.phantom import TRUTH, phantom_files
 from ultraseg.pixel_size import check_pixel_size
 from ultraseg.roi import Roi, crop_source, resolve_roi, shift_source
@@ -105,6 +105,7 @@ def _make(
         )
     if given is not None:
         stored_as(dtype, given, settings["bit_depth"])  # refuses an empty window
+    first, taught, labels = _corrected(where, settings, config, image, labels)
     labels = _good_labels(where, settings, image, labels)
     good = [z for z in image.zs if z not in settings["bad_slices"]]
     start, stop = roi[0]
@@ -124,6 +125,8 @@ def _make(
         stack=shift_source(image, start),
         sampled=[] if given else _sampled(image, good),
         labels=_inside(where, roi, labels),
+        labels_for_training={s: crop_source(source, roi) for s, source in taught.items()},
+        labels_at_first={s: crop_source(source, roi) for s, source in first.items()},
         truth={s: crop_source(source, roi) for s, source in truth.items()},
         dtype=dtype,
         bit_depth=settings["bit_depth"],
@@ -134,6 +137,33 @@ def _make(
         declared_bad=tuple(sorted(bad_inside)),
         good_of_stack=tuple(z - start for z in good),
     )
+
+
+def _corrected(
+    where: str, settings: dict, config: dict, image: SliceSource, labels: dict[str, LabelSource]
+) -> tuple[dict[str, LabelSource], dict[str, LabelSource], dict[str, LabelSource]]:
+    """Labels as they were given, those that networks learn from, and those with all corrections.
+
+    The two first ones only for structures with corrections. Networks do not learn from corrected cells unless told so.
+    """
+    if "corrections" not in settings:
+        return {}, {}, labels
+    structures = config["structures"]
+    try:
+        merged = with_corrections(labels, _located(settings["corrections"], config), structures)
+    except UserError as error:
+        raise UserError(f"{where}.corrections: {error.problem}", error.cure) from None
+    changed = [s for s, source in merged.items() if source.corrected]
+    for structure in changed:
+        _check_inside(f"{where}.corrections.{structure}", merged[structure], image)
+    first = {s: _unless_bad(labels.get(s, LabelSource(())), settings) for s in changed}
+    wanted = settings["train_on_corrections"]
+    teaching = {s: wanted or structures[s]["kind"] != "cells" for s in changed}
+    return first, {s: _unless_bad(merged[s], settings) if teaching[s] else first[s] for s in changed}, merged
+
+
+def _unless_bad(source: LabelSource, settings: dict) -> LabelSource:
+    return replace(source, slices=tuple(ref for ref in source.slices if ref.z not in settings["bad_slices"]))
 
 
 def _sampled(image: SliceSource, good: Sequence[int]) -> list[SliceRef]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ultraseg.intensity import PERCENTILES
@@ -23,6 +23,8 @@ class Volume:
 
     Slices, labels and truth count from the roi's corner; their files hold slices of the whole stack, ``full_shape``.
     stack: all slices of the whole stack, counted from there as well, so that those before the roi are negative.
+    labels: with corrections, which labels_at_first lacks; labels_for_training: what networks learn from; both only have
+    structures that were corrected.
     dtype: of the source; window: grey values that become 0 and 255, None where they are taken at ``percentiles`` of the
     slices ``sampled``.
     """
@@ -47,6 +49,8 @@ class Volume:
     missing: tuple[int, ...] = ()
     declared_bad: tuple[int, ...] = ()
     good_of_stack: tuple[int, ...] = ()
+    labels_for_training: dict[str, LabelSource] = field(default_factory=dict)
+    labels_at_first: dict[str, LabelSource] = field(default_factory=dict)
 
     @property
     def n_slices(self) -> int:
@@ -131,6 +135,22 @@ class Volume:
     def slabs_of(self, start: int, stop: int) -> list[int]:
         """Slabs that hold the slices start <= z < stop, as far as they exist."""
         return slabs_of(start, stop, self.n_slices, self.slab_depth)
+
+    def taught(self, structure: str) -> list[int]:
+        """Labelled slices of a structure that a network may learn from."""
+        source = self.labels_for_training.get(structure, self.labels.get(structure))
+        return source.zs if source else []
+
+    def labelled_at_first(self, structure: str) -> list[int]:
+        """Labelled slices of a structure but for those that only corrections label."""
+        source = self.labels_at_first.get(structure, self.labels.get(structure))
+        return source.zs if source else []
+
+    def label_file(self, structure: str) -> str:
+        """The file with the checked labels of a structure that results are made from."""
+        taught = self.labels_for_training.get(structure)
+        differs = taught is not None and taught != self.labels[structure]
+        return f"{self.folder}/work/labels/{structure}{'.corrected' if differs else ''}.h5"
 
     def labelled(self, structure: str) -> list[int]:
         """Labelled slices of a structure."""
