@@ -294,6 +294,14 @@ def test_viewer_is_made_as_plain_files(finished_run, volume, cells):
     assert len(scripts) > 4 and all((volume / "viewer/v" / script).stat().st_size for script in scripts)
 
 
+def test_meshes_are_closed_surfaces_of_every_cell(finished_run, volume):
+    finished_run.snakemake("meshes")
+    cells = pd.read_csv(volume / "tables/cells.csv")
+    files = sorted(int(file.stem) for file in (volume / "meshes/cells").glob("*.ply"))
+    assert files == cells["cell"].tolist()
+    assert (volume / "meshes/cells/precomputed/info").exists()
+
+
 def test_status_tells_that_the_run_has_finished(finished_run):
     files = sorted((finished_run.folder / "logs/runs").glob("*.jsonl"))
     state = read_run(files[0])

@@ -140,6 +140,11 @@ def _cross_checks(config: dict):
             yield f"structures.{name}.ids_consistent: only cells have ids that go through the slices; remove it"
     if "protrusions" in structures:
         yield "structures.protrusions: protrusions are found by linking cells; choose another name"
+    for name in config["meshes"]["structures"]:
+        if name not in structures:
+            yield f"meshes.structures: {_unknown(name, structures)}"
+        elif structures[name]["kind"] == "mask":
+            yield f"meshes.structures: '{name}' is a mask, whose objects are not told apart; remove it"
     owner: dict[str, str] = {}
     for name, network in networks.items():
         for structure in network["structures"]:
