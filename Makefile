@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view status test lint format docs lock clean-demo
+.PHONY: env demo view napari status test lint format docs lock clean-demo
 
 env: $(STAMP)
 
@@ -28,6 +28,15 @@ demo: $(STAMP)
 DIRECTORY ?= .
 view: $(STAMP)
 	@$(BIN)/python workflow view --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)") $(if $(PORT),--port $(PORT)) $(VIEW)
+
+# make napari DIRECTORY=runs/demo: the same in napari, which gets an environment of its own (0.5 GB, once).
+napari: $(STAMP) .venv-napari/installed
+	@$(BIN)/python workflow napari --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)")
+
+.venv-napari/installed:
+	$(PYTHON) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check "napari[pyqt6]>=0.6" "zarr>=3" "dask[array]"
+	touch $@
 
 status: $(STAMP)
 	@$(BIN)/python workflow status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)

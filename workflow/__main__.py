@@ -5,6 +5,8 @@ from importlib import import_module
 
 COMMANDS = {
     "view": ("ultraseg.view", "shows a volume in the browser"),
+    "export": ("ultraseg.export", "writes labels as TIFF slices or stacks, or as OME-Zarr 0.4"),
+    "napari": ("ultraseg.view_napari", "shows a volume in napari"),
     "proofread": ("ultraseg.proofread", "exports slices to correct by hand, and imports them again"),
     "status": ("ultraseg.progress", "tells how far a run is"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,19 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike) -> Iterator[str]:
+    """The same for a folder that is not there yet: it takes the name ``path`` when the block ends well."""
+    path = Path(path)
+    part = path.with_name(f"{PART}{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield str(part)
+        os.replace(part, path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
         raise
 
 

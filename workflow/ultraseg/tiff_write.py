@@ -14,6 +14,7 @@ IMAGEJ_LARGEST = (
     65535  # ImageJ has no 32-bit integers: beyond, ids are stored as float, which is exact to 2^24
 )
 FLOAT_LARGEST = 2**24
+IMAGEJ_BYTES = 4_000_000_000  # of a stack that ImageJ's own TIFF can hold
 
 
 def label_type(highest: int) -> str:
@@ -45,6 +46,29 @@ def imagej_stack(
         how = {"compression": "zlib", "photometric": "minisblack", "metadata": {"axes": "ZYX"}}
     with whole_file(path) as part:
         tifffile.imwrite(part, stack, **how)
+
+
+def streamed_stack(
+    path: str | os.PathLike,
+    planes: Iterable[np.ndarray],
+    shape: Sequence[int],
+    dtype: str,
+    voxel_size_nm: Sequence[float],
+) -> None:
+    """Write planes, one in memory at a time, as one stack: for ImageJ, or beyond 4 GB or 2^24 ids as OME-TIFF.
+
+    ``shape`` (z, y, x) and ``dtype`` are those of the whole stack.
+    """
+    z, y, x = (nm / 1000 for nm in voxel_size_nm)
+    how: dict = {"imagej": True, "resolution": (1 / x, 1 / y)}
+    about: dict = {"axes": "ZYX", "spacing": z, "unit": "um"}
+    if dtype == "uint32" or np.prod(shape) * np.dtype(dtype).itemsize > IMAGEJ_BYTES:
+        how = {"ome": True, "bigtiff": True, "photometric": "minisblack"}
+        sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", (z, y, x), strict=True)}
+        about = {"axes": "ZYX", **sizes, **{f"{name}Unit": "µm" for name in sizes}}
+    converted = (plane.astype(dtype) for plane in planes)
+    with whole_file(path) as part:
+        tifffile.imwrite(part, converted, shape=tuple(shape), dtype=dtype, metadata=about, **how)
 
 
 def label_slices(

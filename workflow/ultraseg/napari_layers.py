@@ -1,0 +1,42 @@
+"""Opens napari with the layers that a JSON file describes; in napari's own environment, without ultraseg."""
+
+import json
+import sys
+
+import dask.array as da
+import zarr
+
+
+def add_layers(viewer, described, colormap) -> None:
+    """Add image and labels, multi-scale and at their true size in µm.
+
+    ``colormap``: napari's ``DirectLabelColormap``.
+    """
+    for layer in described:
+        # One chunk is a piece of one slice: many are read at a time, and only what is looked at.
+        levels = [da.from_zarr(zarr.open_array(path, mode="r")) for path in layer["levels"]]
+        place = {"name": layer["name"], "scale": layer["scale"], "translate": layer["translate"]}
+        if layer["kind"] == "image":
+            viewer.add_image(levels, multiscale=True, contrast_limits=layer["window"], **place)
+            continue
+        colours = {int(i): colour for i, colour in layer["colours"].items() if i}
+        rest = layer["colours"].get("", "#888888")
+        paint = colormap(color_dict={None: rest, 0: "transparent", **colours})
+        viewer.add_labels(levels, multiscale=True, colormap=paint, opacity=0.35, **place)
+    viewer.scale_bar.visible = True
+    viewer.scale_bar.unit = "um"
+
+
+def main() -> None:
+    import napari
+    from napari.utils.colormaps import DirectLabelColormap
+
+    with open(sys.argv[1]) as file:
+        described = json.load(file)
+    viewer = napari.Viewer(title=sys.argv[2])
+    add_layers(viewer, described, DirectLabelColormap)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()
