@@ -35,7 +35,7 @@ napari: $(STAMP) .venv-napari/installed
 
 .venv-napari/installed:
 	$(PYTHON) -m venv .venv-napari
-	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check "napari[pyqt6]>=0.6" "zarr>=3" "dask[array]"
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check "napari[pyqt6]>=0.9,<0.10" "zarr>=3" "dask[array]"
 	touch $@
 
 status: $(STAMP)

@@ -58,7 +58,7 @@ class Viewer:
     """Takes what napari's viewer takes."""
 
     class scale_bar:
-        visible, unit = False, ""
+        visible = False
 
     def __init__(self):
         self.layers = []

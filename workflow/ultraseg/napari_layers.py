@@ -15,7 +15,12 @@ def add_layers(viewer, described, colormap) -> None:
     for layer in described:
         # One chunk is a piece of one slice: many are read at a time, and only what is looked at.
         levels = [da.from_zarr(zarr.open_array(path, mode="r")) for path in layer["levels"]]
-        place = {"name": layer["name"], "scale": layer["scale"], "translate": layer["translate"]}
+        place = {
+            "name": layer["name"],
+            "units": ("um",) * 3,
+            "scale": layer["scale"],
+            "translate": layer["translate"],
+        }
         if layer["kind"] == "image":
             viewer.add_image(levels, multiscale=True, contrast_limits=layer["window"], **place)
             continue
@@ -24,7 +29,6 @@ def add_layers(viewer, described, colormap) -> None:
         paint = colormap(color_dict={None: rest, 0: "transparent", **colours})
         viewer.add_labels(levels, multiscale=True, colormap=paint, opacity=0.35, **place)
     viewer.scale_bar.visible = True
-    viewer.scale_bar.unit = "um"
 
 
 def main() -> None:
