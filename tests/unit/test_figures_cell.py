@@ -70,15 +70,14 @@ def test_a_cell_is_cut_out_with_its_parts(volume):
     assert step == 10  # nm: 32 steps of the longest side, 32 voxels of 10 nm
     assert {name: mask.shape for name, mask in parts.items()} == dict.fromkeys(parts, (16, 16, 32))
     assert parts["cell"].sum() == 16 * (16 * 16 + 4 * 16)
-    assert parts["protrusions"].sum() == 16 * 4 * 16
-    assert (parts["protrusions"] & parts["cell"]).sum() == parts["protrusions"].sum()
+    assert (parts["protrusions"] & parts["cell"]).sum() == 16 * 4 * 16
     assert parts["nuclei"].sum() == 8 * 4 * 4
     # A bad slice shows the pieces of another one.
     alone = nodes[nodes["z"] == 0]
     parts, _ = cut_out(
         str(volume), row, kinds, 0, (1, 1, 1), (20, 10, 10), alone, 2, dict.fromkeys(range(1, 8), 0), grid=32
     )
-    assert parts["protrusions"].sum() == 16 * 4 * 16
+    assert (parts["protrusions"] & parts["cell"]).sum() == 16 * 4 * 16
 
 
 def alike(picture: np.ndarray, colour) -> int:
@@ -103,6 +102,16 @@ def test_cell_protrusions_and_organelles_are_drawn(tmp_path):
     assert alike(picture[middle:], (0x56, 0xB4, 0xE9)) > 5_000  # the nucleus, behind the cell's surface
     assert alike(picture[:middle], (0x56, 0xB4, 0xE9)) < 200
     assert alike(picture, (0x00, 0x9E, 0x73)) < 200
+
+
+def test_nucleoli_are_seen_through_the_nucleus(tmp_path):
+    parts = {name: np.zeros((20, 20, 20), bool) for name in ("cell", "protrusions", "nuclei", "nucleoli")}
+    parts["cell"][:] = True
+    parts["nuclei"][3:17, 3:17, 3:17] = True
+    parts["nucleoli"][7:13, 7:13, 7:13] = True
+    cell_figure(9, parts, 10.0, "", str(tmp_path / "cell.png"))
+    picture = np.asarray(Image.open(tmp_path / "cell.png").convert("RGB"))[:-34]
+    assert alike(picture, (0xCC, 0x79, 0xA7)) > 5_000
 
 
 def test_a_cell_that_is_not_seen_says_so(tmp_path):

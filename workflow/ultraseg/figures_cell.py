@@ -22,7 +22,10 @@ from ultraseg.figures_volume import render, surface_points, views_of_a_cube
 PROTRUSION = (70, 70, 70)  # darker than every colour of a cell
 SHOWN = ("seen along z", "from a corner")
 PANEL, TOP, HEAD, GAP, FOOT = 690, 30, 30, 10, 34
-GLASS = 0.22  # how much of the cell is seen where one looks through it
+GLASS, VEIL = (
+    0.22,
+    0.45,
+)  # how much of the cell, and of a nucleus with nucleoli, is seen where one looks through it
 
 
 def choose_cell(cells: pd.DataFrame) -> int | None:
@@ -59,16 +62,17 @@ def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, titl
     table, colours = _colour_table(cell, organelles)
     outside = np.pad(inside.astype(np.uint32), 1)
     outside[1:-1, 1:-1, 1:-1][parts["protrusions"] & inside] = 2
-    filled = np.zeros(outside.shape, np.uint32)
-    for number, mask in enumerate(organelles.values(), start=3):
-        filled[1:-1, 1:-1, 1:-1][mask] = number
+    veiled, filled = np.zeros((2, *outside.shape), np.uint32)
+    for number, (name, mask) in enumerate(organelles.items(), start=3):
+        cube = veiled if name == "nuclei" and "nucleoli" in organelles else filled
+        cube[1:-1, 1:-1, 1:-1][mask] = number
     seen = {name: views_of_a_cube()[name] for name in SHOWN}
     points, ids = surface_points(outside)
     span = max(float(np.ptp((points @ turn.T)[:, 1:], axis=0).max()) for turn in seen.values()) * 1.06 + 4
     figure = new_figure(2 * PANEL + GAP, TOP + 2 * (PANEL + HEAD) + FOOT)
     for column, (name, turn) in enumerate(seen.items()):
         whole = render(points @ turn.T, ids, PANEL, span, lambda i: table[i])
-        glass = _glass(whole, points @ turn.T, filled, turn, span, table)
+        glass = _glass(whole, points @ turn.T, (veiled, filled), turn, span, table)
         for row, (picture, caption) in enumerate(((whole, name), (glass, f"{name}, organelles"))):
             if row == column == 0:
                 bar, text = scale_bar(PANEL, step_nm * span / PANEL)
@@ -95,17 +99,22 @@ def _colour_table(cell: int, organelles: Mapping[str, np.ndarray]) -> tuple[np.n
 
 
 def _glass(
-    whole: np.ndarray, shell: np.ndarray, filled: np.ndarray, turn: np.ndarray, span: float, table: np.ndarray
+    whole: np.ndarray,
+    shell: np.ndarray,
+    cubes: Sequence[np.ndarray],
+    turn: np.ndarray,
+    span: float,
+    table: np.ndarray,
 ) -> np.ndarray:
-    """The organelles, and the cell around them as of glass; ``shell``: the turned points of the cell."""
-    faint = 255 - GLASS * (255.0 - whole)
-    points, ids = surface_points(filled)
-    if not len(points):
-        return faint.round().astype(np.uint8)
-    inner = render(points @ turn.T, ids, PANEL, span, lambda i: table[i], around=shell).astype(float)
-    hidden = (inner == 255).all(axis=-1)
-    mixed = np.where(hidden[..., None], faint, inner)
-    return mixed.round().astype(np.uint8)
+    """The organelles in a cell as of glass; ``shell``: its turned points. The second cube shows through the first."""
+    picture = 255 - GLASS * (255.0 - whole)
+    for cube, opacity in zip(cubes, (VEIL, 1.0), strict=True):
+        points, ids = surface_points(cube)
+        if len(points):
+            drawn = render(points @ turn.T, ids, PANEL, span, lambda i: table[i], around=shell).astype(float)
+            seen = (drawn < 255).any(axis=-1)[..., None]
+            picture = np.where(seen, opacity * drawn + (1 - opacity) * picture, picture)
+    return picture.round().astype(np.uint8)
 
 
 def _height(figure) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -88,8 +89,11 @@ def cut_out(
     planes: dict[str, list[np.ndarray]] = {name: [] for name in ("protrusions", *labels)}
     for z, coarse in zip(places[0].tolist(), at[0].tolist(), strict=True):
         good = stand_ins.get(z, z)
-        pieces = read_slices(f"{folder}/work/pieces", good, good + 1)[0][np.ix_(*small)]
-        planes["protrusions"].append(np.isin(pieces, protruding.get(good, ())))
+        pieces = read_slices(f"{folder}/work/pieces", good, good + 1)[0]
+        own = np.isin(pieces, protruding.get(good, ()))
+        # The final labels are smooth where pieces are coarse: a pixel more, where no other piece is.
+        own |= (cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (pieces == 0)
+        planes["protrusions"].append(own[np.ix_(*small)])
         for name, path in labels.items():
             found = read_slices(path, coarse, coarse + 1)[0][np.ix_(at[1], at[2])]
             planes[name].append(found == cell["cell"] if name == "cells" else found != 0)
