@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import yaml
+from scale import volume_settings
 
 ROOT = Path(__file__).parents[1]
 LABEL_EVERY = 64
@@ -41,14 +42,7 @@ def write_stack(folder: Path, slabs: int, depth: int) -> dict:
         (folder / structure).mkdir()
         for z in range(0, n_slices, LABEL_EVERY):
             os.link(folder / "labels.tif", folder / f"{structure}/z{z:06d}.tif")
-    volume = {
-        "image": str(folder / "image"),
-        "voxel_size_nm": [4, 4, 4],
-        "labels": {s: str(folder / s) for s in STRUCTURES},
-    }
-    return {
-        "volumes": {"big": volume},
-        "structures": {s: {"kind": "cells" if s == "cells" else "organelle"} for s in STRUCTURES},
+    return volume_settings(folder, STRUCTURES) | {
         "networks": {
             "context": {"structures": ["cells", "nuclei"], "downsample": 4},
             "detail": {"structures": ["mitochondria"], "downsample": 1},

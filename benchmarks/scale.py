@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +76,20 @@ def spread(one: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.tile(one, copies)[: shape[0], : shape[1]]
 
 
-def configuration(folder: Path) -> dict:
-    """The configuration of a run over the volume in ``folder``."""
+def volume_settings(folder: Path, structures: Sequence[str]) -> dict:
+    """The sections ``volumes`` and ``structures``: slices in ``folder``/image, labels in a folder per structure."""
     volume = {
         "image": str(folder / "image"),
         "voxel_size_nm": [4, 4, 4],
-        "labels": {s: str(folder / s) for s in STRUCTURES},
+        "labels": {s: str(folder / s) for s in structures},
     }
-    return {
-        "volumes": {"big": volume},
-        "structures": {"cells": {"kind": "cells"}, "mitochondria": {"kind": "organelle"}},
+    kinds = {s: {"kind": "cells" if s == "cells" else "organelle"} for s in structures}
+    return {"volumes": {"big": volume}, "structures": kinds}
+
+
+def configuration(folder: Path) -> dict:
+    """The configuration of a run over the volume in ``folder``."""
+    return volume_settings(folder, STRUCTURES) | {
         "networks": {
             "context": {"structures": ["cells"], "downsample": 4, **NETWORK},
             "detail": {"structures": ["mitochondria"], "downsample": 2, **NETWORK},

@@ -27,11 +27,6 @@ def test_other_types_keep_their_range():
     assert found[:, 0, 0].tolist() == [60000, 62768, 65535] and found.dtype == np.uint16
 
 
-def test_a_stack_without_gaps_is_left_as_it_is():
-    stack = slices(1, 2, 3)
-    assert fill_missing(stack, [4, 5, 6], 4, 7, {}) is stack
-
-
 def test_a_slice_that_is_neither_read_nor_bridged_is_an_error():
     with pytest.raises(KeyError):
         fill_missing(slices(1, 2), [0, 2], 0, 3, {})

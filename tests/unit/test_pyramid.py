@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ultraseg.pyramid import levels_of, reduce_image, reduce_labels, slab_pyramid, write_pyramid
+from ultraseg.pyramid import levels_of, pyramid_slices, reduce_image, reduce_labels, write_pyramid
 from ultraseg.slabs import pyramid_levels
 from ultraseg.store import read_slices
 from ultraseg.store_create import create_array
@@ -77,6 +77,14 @@ def test_labels_are_the_most_frequent_id_and_never_a_new_one(step):
         assert found[place] == ids[counts.argmax()]
 
 
+def slab_pyramid(stack, levels, reduce) -> list[np.ndarray]:
+    """All levels of one slab, each as one array."""
+    found = [[] for _ in levels]
+    for level, one in pyramid_slices(stack, levels, reduce):
+        found[level].append(one)
+    return [np.stack(slices) for slices in found]
+
+
 @pytest.mark.parametrize("reduce, stack", [(reduce_image, image()), (reduce_labels, labels())])
 @pytest.mark.parametrize("depth", [1, 2, 7, 12, 16, 64])
 def test_slab_by_slab_equals_the_whole_stack(reduce, stack, depth):
@@ -122,3 +130,19 @@ def test_a_written_slab_is_one_file_per_level(tmp_path, depth):
         files = [str(f.relative_to(f"{group}/{number}/c")) for f in Path(group, str(number), "c").rglob("*")]
         assert {f for f in files if f.count("/") == 2} == {f"{slab}/0/0" for slab in range(slabs)}
         assert np.array_equal(read_slices(f"{group}/{number}", 0, len(expected)), expected)
+
+
+def test_slices_are_asked_for_only_when_those_before_are_given():
+    """So that memory does not grow with the slab."""
+    asked = []
+
+    def slices():
+        for z, one in enumerate(image()):
+            asked.append(z)
+            yield one
+
+    levels, done = pyramid_levels(SHAPE, (4, 4, 4), 16, 3), [0, 0, 0]
+    for level, _ in pyramid_slices(slices(), levels, reduce_image):
+        done[level] += 1
+        assert len(asked) == min(done[level] * levels[level].factor[0], SHAPE[0])
+    assert done == [37, 19, 10]

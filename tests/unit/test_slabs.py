@@ -148,8 +148,16 @@ def test_z_is_halved_only_while_voxels_stay_near_cubes(voxel, depth, factors):
 
 def test_chunks_are_single_slices_and_shards_whole_slabs():
     assert chunk_and_shard((100, 70), 16) == ((1, 100, 70), (16, 100, 70))
-    assert chunk_and_shard((1000, 70), 16) == ((1, CHUNK, 70), (16, 2 * CHUNK, 70))
-    assert chunk_and_shard((4, 1000, 513), 7) == ((1, 1, CHUNK, CHUNK), (7, 4, 2 * CHUNK, 2 * CHUNK))
+    assert chunk_and_shard((1000, 70), 16) == ((1, 500, 70), (16, 1000, 70))
+    assert chunk_and_shard((4, 1024, 513), 7) == ((1, 1, CHUNK, 257), (7, 4, 2 * CHUNK, 514))
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000))
+def test_chunks_are_of_equal_size_and_hold_little_but_the_slice(height, width):
+    chunk, shard = chunk_and_shard((height, width), 4)
+    for size, edge, whole in zip((height, width), chunk[1:], shard[1:], strict=True):
+        assert edge <= CHUNK and whole % edge == 0
+        assert 0 <= whole - size < whole // edge  # less than a pixel to each chunk
 
 
 def test_slab_files_have_one_zero_per_further_axis():

@@ -21,8 +21,6 @@ def fill_missing(
     ``stepping.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
     neither read nor bridged.
     """
-    if not bridges and list(zs) == list(range(start, stop)):
-        return stack
     place = {z: i for i, z in enumerate(zs)}
     filled = np.empty((stop - start, *stack.shape[1:]), stack.dtype)
     for z in range(start, stop):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 import cv2
@@ -32,12 +32,33 @@ def reduce_labels(stack: Sequence[np.ndarray], step: Sequence[int]) -> np.ndarra
     return np.concatenate([block_modes(np.asarray(stack[z : z + step[0]]), step) for z in starts])
 
 
-def slab_pyramid(stack: np.ndarray, levels: Sequence[Level], reduce) -> list[np.ndarray]:
-    """All levels of one slab, level 0 first; ``reduce`` is ``reduce_image`` or ``reduce_labels``."""
-    pyramid = [stack]
-    for finer, coarser in zip(levels[:-1], levels[1:], strict=True):
-        pyramid.append(reduce(pyramid[-1], _step(finer, coarser)))
-    return pyramid
+def pyramid_slices(
+    stack: Iterable[np.ndarray], levels: Sequence[Level], reduce: Callable
+) -> Iterator[tuple[int, np.ndarray]]:
+    """All levels of one slab as (level, slice (Y, X)), each slice as soon as those that it is made of have been given.
+
+    stack: slices of level 0, taken one at a time; reduce: ``reduce_image`` or ``reduce_labels``.
+    """
+    stream = ((0, one) for one in stack)
+    for level, (finer, coarser) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+        stream = _with_next_level(stream, level, _step(finer, coarser), reduce)
+    return stream
+
+
+def _with_next_level(
+    stream: Iterator[tuple[int, np.ndarray]], level: int, step: Sequence[int], reduce: Callable
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The stream, and in it each slice of the level above ``level`` after the step[0] slices below it."""
+    waiting = []
+    for number, one in stream:
+        yield number, one
+        if number == level:
+            waiting.append(one)
+            if len(waiting) == step[0]:
+                yield level + 1, reduce(waiting, step)[0]
+                waiting = []
+    if waiting:
+        yield level + 1, reduce(waiting, step)[0]
 
 
 def write_pyramid(
@@ -50,45 +71,17 @@ def write_pyramid(
 ) -> None:
     """Write all levels of one slab (slices from ``start``) into the arrays 0, 1, ... of an OME-Zarr group.
 
-    stack: slices (Y, X), taken one at a time, so that no more than two of each level are in memory; count: how
-    many, for an iterator. No file appears before all slices are written.
+    stack: slices (Y, X), taken one at a time; count: how many, for an iterator. No file appears before all slices
+    are written.
     """
     count = len(stack) if count is None else count
     with ExitStack() as files:
-        finest = None
-        for number, level in reversed(list(enumerate(levels))):
-            step = level.factor if number == 0 else _step(levels[number - 1], level)
-            within = -(-count // level.factor[0])
-            add = files.enter_context(slab_writer(f"{group}/{number}", start // level.factor[0], within))
-            finest = _LevelWriter(add, step, finest, reduce)
-        for one in stack:
-            finest.take(one)
-        finest.finish()
-
-
-class _LevelWriter:
-    """Writes one level and hands it on to the next, coarser one as soon as a block in z is full."""
-
-    def __init__(self, add: Callable, step: Sequence[int], coarser: _LevelWriter | None, reduce: Callable):
-        self.add, self.step, self.coarser, self.reduce = add, step, coarser, reduce
-        self.waiting: list[np.ndarray] = []
-
-    def take(self, one: np.ndarray) -> None:
-        self.add(one)
-        if self.coarser:
-            self.waiting.append(one)
-            if len(self.waiting) == self.coarser.step[0]:
-                self._hand_on()
-
-    def finish(self) -> None:
-        if self.waiting:
-            self._hand_on()
-        if self.coarser:
-            self.coarser.finish()
-
-    def _hand_on(self) -> None:
-        self.coarser.take(self.reduce(self.waiting, self.coarser.step)[0])
-        self.waiting = []
+        add = []
+        for number, level in enumerate(levels):
+            first, within = start // level.factor[0], -(-count // level.factor[0])
+            add.append(files.enter_context(slab_writer(f"{group}/{number}", first, within)))
+        for number, one in pyramid_slices(stack, levels, reduce):
+            add[number](one)
 
 
 def _step(finer: Level, coarser: Level) -> list[int]:
