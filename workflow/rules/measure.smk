@@ -58,6 +58,6 @@ rule measure:
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         level=lambda wc: PLAN.volumes[wc.volume].measure_level,
         factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
-        code=code_version("measure", "distances", "store"),
+        code=code_version("measure", "courses", "distances", "store"),
     script:
         "../scripts/measure.py"

@@ -1,6 +1,7 @@
 """Add the measures of all slabs up to tables."""
 
 import pandas as pd
+from ultraseg.courses import course_lengths
 from ultraseg.distances import organelle_distances
 from ultraseg.files import write_table
 from ultraseg.job import job
@@ -20,7 +21,15 @@ with job(snakemake) as log:
     partials = [
         {name: pd.read_parquet(file) for name, file in zip(MEASURES, files, strict=True)} for files in parts
     ]
-    linked = "nodes" in given.keys()
+    linked, lengths, pieces = "nodes" in given.keys(), None, None
+    folder = f"results/{snakemake.wildcards.volume}"
+    if linked:
+        pieces = pd.read_parquet(given.nodes)
+        shown = [p.stand_ins.get(z, z) for z in range(p.shape[0])]
+        coarse = [nm / 1000 * n for nm, n in zip(p.voxel_size_nm, (1, *[p.cell_downsample] * 2), strict=True)]
+        lengths = course_lengths(
+            lambda z: read_slices(f"{folder}/work/pieces", z, z + 1)[0], shown, pieces, coarse
+        )
     tables = merge_measures(
         partials,
         p.voxel_size_nm,
@@ -30,11 +39,12 @@ with job(snakemake) as log:
         cell=p.containers["cell"] or "cells",
         nucleus=p.containers["nucleus"],
         protrusions=pd.read_parquet(given.protrusions) if linked else None,
-        pieces=pd.read_parquet(given.nodes) if linked else None,
+        pieces=pieces,
+        lengths=lengths,
         stand_ins=p.stand_ins,
         cell_downsample=p.cell_downsample,
     )
-    group = f"results/{snakemake.wildcards.volume}/image.zarr/labels"
+    group = f"{folder}/image.zarr/labels"
     coarse = {role: read_whole(f"{group}/{name}/{p.level}") for role, name in p.containers.items() if name}
     spacing = [size * factor / 1000 for size, factor in zip(p.voxel_size_nm, p.factor, strict=True)]
     objects = tables["organelles"]

@@ -233,12 +233,13 @@ class Asks:
             f for s in self.plan.structures_in(wc.volume) for f in self.final(wc.volume, s, 0, v.n_slices)
         ]
 
-    def link_tables(self, wc) -> dict[str, str]:
-        """Results of linking that the tables need; none without cells."""
+    def link_tables(self, wc) -> dict[str, str | list[str]]:
+        """Results of linking that the tables need, and the pieces; none without cells."""
         if not self.plan.has_cells(wc.volume):
             return {}
-        folder = f"{self.plan.volumes[wc.volume].folder}/work/link"
-        return {"nodes": f"{folder}/nodes.parquet", "protrusions": f"{folder}/protrusions.parquet"}
+        v = self.plan.volumes[wc.volume]
+        found = {name: f"{v.folder}/work/link/{name}.parquet" for name in ("nodes", "protrusions")}
+        return found | {"pieces": self.array(wc.volume, "work/pieces", v.slabs)}
 
     def measured_level(self, wc) -> dict[str, list[str]]:
         """Cells and nuclei at the pyramid level that distances are measured on, as far as there are any."""

@@ -72,6 +72,7 @@ def merge_measures(
     pieces: pd.DataFrame | None = None,
     stand_ins: Mapping[int, int] | None = None,
     cell_downsample: int = 1,
+    lengths: Mapping[int, float] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Add up all slabs and derive the tables `cells`, `contacts`, `organelles` and `protrusions` (merge).
 
@@ -96,9 +97,8 @@ def merge_measures(
     contact_area_um2 their sums. nucleus_to_cell_ratio is the volume of the nuclei over that of the cell, NaN where
     there is none to measure.
 
-    Protrusions: length_um joins the centroids of the slices, so parts that run within a slice count little;
-    mean_area_um2 is volume per z range, diameter_um that of a tube of this volume and length (NaN at length
-    0).
+    Protrusions: length_um is `lengths` (`courses.course_lengths`), by protrusion; diameter_um that of a tube of this
+    volume and length, mean_area_um2 the volume per z range.
     """
     size = np.asarray(voxel_size_nm, float) / 1000
     if len(size) != 3 or (size <= 0).any():
@@ -109,7 +109,7 @@ def merge_measures(
     contacts = contact_areas(sums["contacts"], cell, size)
     if pieces is not None and stand_ins:
         pieces = _on_bad_slices(pieces, stand_ins)
-    found = _protrusions(protrusions, pieces, size, cell_downsample)
+    found = _protrusions(protrusions, pieces, size, cell_downsample, lengths)
     objects = _organelles(geometry, joint, organelles, cell, nucleus)
     cells = geometry[geometry["structure"] == cell].rename(columns={"id": "cell"}).set_index("cell")
     neighbours = pd.concat([contacts, contacts.assign(id=contacts["other"])]).groupby("id")["area"]
@@ -202,7 +202,11 @@ def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.Dat
 
 
 def _protrusions(
-    protrusions: pd.DataFrame | None, pieces: pd.DataFrame | None, size: np.ndarray, downsample: int
+    protrusions: pd.DataFrame | None,
+    pieces: pd.DataFrame | None,
+    size: np.ndarray,
+    downsample: int,
+    lengths: Mapping[int, float] | None,
 ) -> pd.DataFrame:
     """The protrusions of linking with physical measures."""
     if protrusions is None or pieces is None or protrusions.empty:
@@ -212,12 +216,6 @@ def _protrusions(
         )
     step = size * (1, downsample, downsample)
     members = pieces[pieces["protrusion"] > 0]
-    weighted = members.assign(y=members["y"] * members["area"], x=members["x"] * members["area"])
-    path = weighted.groupby(["protrusion", "z"], as_index=False)[["area", "y", "x"]].sum()
-    place = np.stack([path["z"], path["y"] / path["area"], path["x"] / path["area"]], axis=1) * step
-    stride = np.linalg.norm(np.diff(place, axis=0, prepend=place[:1]), axis=1)
-    stride[(path["protrusion"].diff() != 0).to_numpy()] = 0
-    length = pd.Series(stride).groupby(path["protrusion"].to_numpy()).sum()
     extent = members.groupby("protrusion").agg(
         z_first=("z", "min"), z_last=("z", "max"), voxels=("area", "sum")
     )
@@ -225,11 +223,7 @@ def _protrusions(
     for name in extent:
         table[name] = extent[name].reindex(table["protrusion"]).to_numpy()
     table["volume_um3"] = table["voxels"] * step.prod()
-    table["length_um"] = length.reindex(table["protrusion"]).to_numpy()
+    table["length_um"] = table["protrusion"].map(lengths or {}).astype(float)
     table["mean_area_um2"] = table["volume_um3"] / ((table["z_last"] - table["z_first"] + 1) * step[0])
-    # Centroids lie half a slice from either end: the volume between them is one slice's share less.
-    slices = table["z_last"] - table["z_first"] + 1
-    between = table["volume_um3"] * (slices - 1) / slices
-    length_or_nan = table["length_um"].where(table["length_um"] > 0)
-    table["diameter_um"] = 2 * np.sqrt(between / (np.pi * length_or_nan))
+    table["diameter_um"] = 2 * np.sqrt(table["volume_um3"] / (np.pi * table["length_um"]))
     return table[PROTRUSION_COLUMNS]

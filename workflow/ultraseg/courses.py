@@ -1,0 +1,115 @@
+"""Length of protrusions along their course, through the voxels of their pieces, whichever way they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.spatial import cKDTree
+
+# One of each pair of opposite neighbours among the 26.
+STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
+MOST_VOXELS = 400_000  # of a graph: about 100 MB
+SMOOTHED = 7  # steps of a path that are averaged: a path on a grid is a zigzag
+
+
+def course_lengths(
+    read: Callable[[int], np.ndarray],
+    slices: Sequence[int],
+    pieces: pd.DataFrame,
+    spacing: Sequence[float],
+) -> dict[int, float]:
+    """Length of each protrusion in the unit of ``spacing`` (z, y, x); one slice, and open protrusions, are in memory.
+
+    read: pieces (Y, X) of a good slice; slices: for each z the good slice that it shows; pieces: columns z, piece,
+    protrusion (0 = none), of good slices.
+    """
+    members = {z: group for z, group in pieces[pieces["protrusion"] > 0].groupby("z")}
+    last: dict[int, int] = {}
+    for z, good in enumerate(slices):
+        last |= dict.fromkeys(members[good]["protrusion"].tolist(), z) if good in members else {}
+    found: dict[int, list[np.ndarray]] = {}
+    lengths: dict[int, float] = {}
+    for z, good in enumerate(slices):
+        if good not in members:
+            continue
+        for protrusion, places in _places(read(good), members[good]):
+            found.setdefault(protrusion, []).append(np.insert(places, 0, z, axis=1))
+        for protrusion in [p for p in found if last[p] == z]:
+            lengths[protrusion] = course_length(np.concatenate(found.pop(protrusion)), spacing)
+    return lengths
+
+
+def _places(plane: np.ndarray, members: pd.DataFrame) -> Iterable[tuple[int, np.ndarray]]:
+    """Protrusions of a slice with the places (n, 2) of their pixels."""
+    table = np.zeros(int(plane.max()) + 1, np.int64)
+    known = members[members["piece"] < len(table)]
+    table[known["piece"].to_numpy()] = known["protrusion"].to_numpy()
+    places = np.argwhere(plane)
+    numbers = table[plane[tuple(places.T)]]
+    places, numbers = places[numbers > 0], numbers[numbers > 0]
+    order = np.argsort(numbers, kind="stable")
+    ids, starts = np.unique(numbers[order], return_index=True)
+    return zip(ids.tolist(), np.split(places[order], starts[1:]), strict=True)
+
+
+def course_length(voxels: np.ndarray, spacing: Sequence[float]) -> float:
+    """Length from end to end of an object of voxels (n, 3), along the way through it that joins the two farthest ones.
+
+    Parts that do not touch are joined at their nearest voxels. From outer face to outer face, so that a straight rod of
+    n voxels along an axis is n voxels long. Objects of very many voxels are measured on a coarser grid.
+    """
+    spacing = np.asarray(spacing, float)
+    while len(voxels) > MOST_VOXELS:
+        voxels, spacing = np.unique(voxels // 2, axis=0), spacing * 2
+    if len(voxels) == 1:
+        return float(spacing.max())
+    points = voxels * spacing
+    graph = _joined(points, _neighbours(voxels, spacing))
+    start = int(dijkstra(graph, directed=False, indices=0).argmax())
+    distance, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
+    path = [int(distance.argmax())]
+    while path[-1] != start:
+        path.append(int(before[path[-1]]))
+    course = points[path]
+    smooth = ndimage.uniform_filter1d(course, min(SMOOTHED, len(course)), axis=0, mode="nearest")
+    smooth[[0, -1]] = course[[0, -1]]
+    steps = np.diff(smooth, axis=0)
+    ends = (smooth[-1] - smooth[0]) / max(np.linalg.norm(smooth[-1] - smooth[0]), 1e-12)
+    return float(np.linalg.norm(steps, axis=1).sum() + np.linalg.norm(ends * spacing))
+
+
+def _neighbours(voxels: np.ndarray, spacing: np.ndarray) -> sparse.csr_array:
+    """Distances between all voxels that touch by a face, an edge or a corner."""
+    low = voxels.min(axis=0) - 1
+    shape = voxels.max(axis=0) - low + 2
+    index = np.ravel_multi_index(tuple((voxels - low).T), tuple(shape))
+    order = np.argsort(index)
+    ranked, rows, columns, lengths = index[order], [], [], []
+    for step in STEPS:
+        other = index + step[0] * shape[1] * shape[2] + step[1] * shape[2] + step[2]
+        place = np.minimum(np.searchsorted(ranked, other), len(ranked) - 1)
+        there = np.flatnonzero(ranked[place] == other)
+        rows.append(there)
+        columns.append(order[place[there]])
+        lengths.append(np.full(len(there), np.linalg.norm(spacing * step)))
+    parts = (np.concatenate(lengths), (np.concatenate(rows), np.concatenate(columns)))
+    return sparse.csr_array(parts, shape=(len(voxels), len(voxels)))
+
+
+def _joined(points: np.ndarray, graph: sparse.csr_array) -> sparse.csr_array:
+    """The graph with an edge from each part to the nearest voxel of another, until all is one."""
+    count, part = connected_components(graph, directed=False)
+    while count > 1:
+        own = part == part[0]
+        distance, nearest = cKDTree(points[~own]).query(points[own])
+        here = distance.argmin()
+        a, b = np.flatnonzero(own)[here], np.flatnonzero(~own)[nearest[here]]
+        edge = sparse.csr_array(([distance[here]], ([a], [b])), shape=graph.shape)
+        graph = graph + edge
+        count, part = connected_components(graph, directed=False)
+    return graph
