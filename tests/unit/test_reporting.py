@@ -4,7 +4,7 @@ import os
 import zipfile
 
 import pytest
-from ultraseg.reporting import write_report
+from ultraseg.reporting import size_warning, write_report
 
 SNAKEFILE = """
 rule report_figures:
@@ -44,3 +44,10 @@ def test_a_report_that_fails_says_why_and_leaves_no_file(run):
     with pytest.raises(RuntimeError, match="(?s)snakemake --report failed:.*figure"):
         write_report("results/report.zip", "Snakefile", {})
     assert os.listdir(run / "results") == ["figure.txt"]
+
+
+def test_a_large_report_is_pointed_out(tmp_path):
+    file = tmp_path / "report.zip"
+    file.write_bytes(bytes(3_000_000))
+    assert size_warning(str(file)) == ""
+    assert "has 3 MB" in size_warning(str(file), largest=2_999_999)

@@ -1,8 +1,10 @@
 """Let Snakemake pack its report of this run into one zip file."""
 
 from ultraseg.job import job
-from ultraseg.reporting import write_report
+from ultraseg.reporting import size_warning, write_report
 
-with job(snakemake):
+with job(snakemake) as log:
     p = snakemake.params
     write_report(snakemake.output[0], p.snakefile, p.config, snakemake.input.stylesheet)
+    if warning := size_warning(snakemake.output[0]):
+        log.warning("%s", warning)

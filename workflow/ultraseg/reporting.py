@@ -13,6 +13,7 @@ from pathlib import Path
 from ultraseg.files import whole_file
 
 TARGET = "report_figures"
+LARGEST = 20_000_000  # bytes of a report that is easily sent around
 
 
 def write_report(file: str, snakefile: str, config: dict, stylesheet: str | None = None) -> None:
@@ -36,3 +37,14 @@ def write_report(file: str, snakefile: str, config: dict, stylesheet: str | None
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         with whole_file(file) as whole:
             shutil.copyfile(part, whole)
+
+
+def size_warning(file: str, largest: int = LARGEST) -> str:
+    """What to say of a report that is too large to be sent around; empty where it is not."""
+    size = os.path.getsize(file)
+    if size <= largest:
+        return ""
+    return (
+        f"{file} has {size / 1e6:.0f} MB. For a smaller one set report.montage_slices to fewer slices, or run "
+        "the volumes in several runs."
+    )
