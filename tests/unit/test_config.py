@@ -228,7 +228,11 @@ def test_a_bare_number_as_a_name_is_refused(section):
         ({"structures__protrusions": {"kind": "organelle"}}, ["structures.protrusions: protrusions are found"]),
         ({"networks__detail__train_on": ["biopsy2"]}, ["detail.train_on: 'biopsy2'", "mean 'biopsy1'?"]),
         ({"networks__detail__apply_to": ["x"]}, ["detail.apply_to: 'x' is not known; known: biopsy1"]),
-        ({"networks__detail__predict_tile": 64}, ["detail.overlap: 64 is not below predict_tile"]),
+        ({"networks__detail__predict_tile": 64}, ["detail.overlap: 64 is too much for predict_tile, at most 48"]),
+        (
+            {"networks__detail__filters": [2] * 7, "networks__detail__crop": 176},
+            ["detail.crop: 176 is no multiple of 64"],
+        ),
         ({"networks__detail__tile": 64, "networks__detail__crop": 96}, ["detail.crop: 96 is larger than tile 64"]),
     ],
 )  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_slab_job_grows_with_slab_and_slice_and_not_with_the_stack(plan, rule)
     deeper, wider = job((200, 4000, 6000), 16), job((200, 8000, 6000), 8)
     assert 1.5 < deeper.seconds / base.seconds < 2.1 and 1.5 < wider.seconds / base.seconds < 2.1
     assert wider.mem_mb > base.mem_mb
-    if rule != "measure_slab":  # works slice by slice
+    if rule not in ("measure_slab", "predict"):  # they work slice by slice
         assert deeper.mem_mb > base.mem_mb
 
 

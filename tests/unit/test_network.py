@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from ultraseg.network import build_network, in_precision, network_stride
+from ultraseg.macs import network_stride
+from ultraseg.network import build_network, in_precision
 
 
 def test_paper_network_has_the_papers_size():

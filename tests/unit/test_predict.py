@@ -1,8 +1,11 @@
+import cv2
+import keras
 import numpy as np
 import pytest
+from ultraseg.blend import blending_window, tile_positions
 from ultraseg.errors import UserError
 from ultraseg.network import build_network
-from ultraseg.predict import Predictor, blending_window, load_predictor, predict_slices, tile_positions
+from ultraseg.predict import Predictor, load_predictor, mean_of_views, predict_slices, predict_stream
 from ultraseg.train import export_network
 
 
@@ -21,13 +24,21 @@ def _stack(n, y, x, seed=0):
     return np.random.default_rng(seed).integers(40, 220, (n, y, x), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("size", [1, 5, 63, 64, 65, 100, 129, 250, 1024])
+@pytest.mark.parametrize("size", [1, 5, 63, 64, 65, 80, 100, 129, 250, 1024])
 @pytest.mark.parametrize("overlap", [0, 16, 31])
 def test_positions_cover_the_padded_axis(size, overlap):
     (before, after), starts = tile_positions(size, 64, overlap)
     padded = before + size + after
     assert starts[0] == 0 and starts[-1] + 64 == padded and before >= 0 and after >= 0
     assert all(b - a <= 64 - overlap for a, b in zip(starts, starts[1:], strict=False))
+    assert before % 16 == 0 and not any(start % 16 for start in starts)
+
+
+def test_positions_that_cannot_advance_are_refused():
+    with pytest.raises(ValueError, match="do not advance by 16"):
+        tile_positions(100, 64, 50)
+    with pytest.raises(ValueError, match="no multiple of 16"):
+        tile_positions(100, 60, 8)
 
 
 def test_window_is_never_zero_and_symmetric():
@@ -46,21 +57,130 @@ def test_blending_alone_changes_nothing(shape):
     assert np.array_equal(p[:, 0], normal) and np.array_equal(p[:, 1], 255 - normal)
 
 
-def test_seams_tiled_equals_whole_slice_away_from_edges():
-    model = build_network("resunet", 1, 1, filters=(4, 8))
+def _pooling(tile, radius=24):
+    """A network with pooling over 16 x 16 pixels and smoothing: what it sees ends at 16 + ``radius`` pixels."""
+
+    def run(images):
+        small = cv2.resize(images[0, ..., 0], None, fx=1 / 16, fy=1 / 16, interpolation=cv2.INTER_AREA)
+        large = cv2.resize(small, images.shape[2:0:-1], interpolation=cv2.INTER_NEAREST)
+        smooth = cv2.blur(large, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT_101)
+        return (0.6 * smooth + 0.4 * images[0, ..., 0])[None, ..., None] / 255
+
+    return Predictor(run, 1, tile, 1, 1)
+
+
+SIZES = [
+    (40, 71),  # smaller than a tile in both axes, and in one
+    (40, 300),
+    (192, 192),  # as large as a tile, one pixel more
+    (193, 192),
+    (192 + 64, 3 * 64),  # multiples of the stride
+    (301, 259),
+    (1, 200),
+]
+
+
+@pytest.mark.parametrize("shape", [*SIZES, (6000, 4000)])
+def test_seams_of_what_sees_less_than_half_the_overlap(shape):
+    # Tiles agree but for their outermost 40 pixels, where the blend gives them a seventh of its weight at most.
+    image = _stack(1, *shape)
+    tile, large = (192, 128) if max(shape) < 1000 else (1024, 128), None
+    tiled = predict_slices(_pooling(tile[0]), image, overlap=tile[1])[0, 0]
+    large = -(-(max(shape) + 96) // 16) * 16
+    whole = predict_slices(_pooling(large), image, overlap=0)[0, 0]
+    inside = tuple(slice(48, -48) if n > 96 else slice(None) for n in shape)
+    difference = np.abs(tiled.astype(int) - whole)
+    assert tiled.shape == shape and tiled.std() > 5
+    if max(shape) <= tile[0]:
+        assert difference[inside].max() <= 1
+    assert difference[inside].max() <= 6 and difference[inside].mean() < 0.5
+
+
+@pytest.fixture(scope="module")
+def trained_like():
+    """The default network with weights whose maps vary; smaller, with all its four levels."""
+    keras.utils.set_random_seed(1)
+    model = build_network("resunet", 1, 1, filters=(4, 6, 8, 8))
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.normal(0, 0.1, w.shape) if w.ndim == 4 else w for w in model.get_weights()])
+    return model
 
+
+@pytest.mark.parametrize("shape", SIZES)
+def test_seams_of_a_network(trained_like, shape):
     def predictor(tile):
-        return Predictor(lambda x: np.asarray(model.predict_on_batch(x)), 1, tile, 1, 1)
+        return Predictor(lambda x: np.array(trained_like.predict_on_batch(x)), 1, tile, 1, 1)
 
-    image = _stack(1, 151, 203)
-    tiled = predict_slices(predictor(96), image, overlap=48)[0, 0].astype(int)
-    whole = predict_slices(predictor(240), image, overlap=48)[0, 0].astype(int)
-    assert whole.std() > 5
-    # Tiles start on odd pixels, pooling then meets other pairs: compare by the mean, and look for a step at seams.
-    difference = np.abs(tiled - whole)[16:-16, 16:-16]
-    assert difference.mean() < 3
+    image = _stack(1, *shape)
+    tiled = predict_slices(predictor(192), image, overlap=64)[0, 0].astype(int)
+    whole = predict_slices(predictor(416), image, overlap=64)[0, 0].astype(int)
+    inside = tuple(slice(48, -48) if n > 96 else slice(None) for n in shape)
+    difference = np.abs(tiled - whole)[inside]
+    # The tolerance that docs/design.md states, on noise, which is the hardest.
+    assert whole.std() > 5 and difference.max() <= 10 and difference.mean() < 0.5
+
+
+@pytest.mark.parametrize("kind", ["black", "white", "half"])
+def test_no_value_is_lost_on_slices_that_show_nothing(kind, trained_like):
+    image = np.zeros((1, 150, 97), np.uint8)
+    image[..., 40 if kind == "half" else 97 :] = 255
+    image[:] = 255 if kind == "white" else image
+    seen = []
+
+    def run(tiles):
+        seen.append(np.isfinite(tiles).all())
+        found = np.array(trained_like.predict_on_batch(tiles))
+        seen.append(np.isfinite(found).all())
+        return found
+
+    with np.errstate(all="raise"):
+        p = predict_slices(Predictor(run, 1, 64, 1, 1), image, overlap=32)
+    assert p.shape == (1, 1, 150, 97) and all(seen)
+
+
+def test_views_are_turned_back():
+    def run(tiles):
+        """Shifts nothing, but marks the corner of the view."""
+        found = tiles[..., :1] / 255
+        return found + np.pad(np.ones((1, 1, 1, 1)), [(0, 0), (0, 7), (0, 7), (0, 0)])
+
+    tiles = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    plain = tiles[..., :1] / 255
+    corners = {1: [(0, 0)], 4: [(0, 0), (0, -1), (-1, 0), (-1, -1)]}
+    corners[8] = corners[4]
+    for views, marked in corners.items():
+        expected = np.zeros((1, 8, 8, 1))
+        for y, x in marked:
+            expected[0, y, x] += 1 / len(marked)
+        assert np.allclose(mean_of_views(run, tiles, views), plain + expected, atol=1e-6)
+    with pytest.raises(ValueError, match="1, 4 or 8, not 3"):
+        mean_of_views(run, tiles, 3)
+
+
+def test_eight_views_see_the_tile_from_all_sides():
+    seen = []
+
+    def run(tiles):
+        seen.append(tiles.copy())
+        return tiles[..., :1]
+
+    tiles = np.random.default_rng(0).random((1, 6, 6, 1)).astype(np.float32)
+    assert np.allclose(mean_of_views(run, tiles, 8), tiles)
+    assert len({view.tobytes() for view in seen}) == 8
+
+
+def test_few_slices_are_read_ahead():
+    read = []
+
+    def slices():
+        for z in range(40):
+            read.append(z)
+            yield _stack(1, 64, 64, z)[0]
+
+    found = predict_stream(_local(), slices(), overlap=16)
+    next(found)
+    found.close()
+    assert len(read) < 12
 
 
 def test_grouping_into_slabs_changes_nothing():

@@ -25,6 +25,6 @@ rule predict:
         window=ASKS.predict_window,
         device=DEVICE,
         mixed_precision=CONFIG["mixed_precision"] if DEVICE == "gpu" else False,
-        code=code_version("predict", "precision", "slices"),
+        code=code_version("predict_slab", "precision"),
     script:
         "../scripts/predict.py"

@@ -18,7 +18,8 @@ rule tiles:
         network=lambda wc: {
             key: PLAN.networks[wc.network].settings[key]
             for key in ("downsample", "z_context", "boundary_width", "tile", "tiles_per_slice", "seed")
-        },
+        }
+        | {"stride": PLAN.networks[wc.network].stride},
         channels=lambda wc: PLAN.networks[wc.network].channels,
         kinds=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.networks[wc.network].structures},
         split=lambda wc: {v: PLAN.split(wc.network, v) for v in PLAN.networks[wc.network].train_on},

@@ -12,6 +12,7 @@ import jsonschema
 import yaml
 
 from ultraseg.errors import UserError
+from ultraseg.macs import network_stride
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
 MAX_PHANTOM = 10**11
@@ -157,8 +158,13 @@ def _cross_checks(config: dict):
             for volume in network.get(key, []):
                 if volume not in volumes:
                     yield f"networks.{name}.{key}: {_unknown(volume, volumes)}"
-        if network["overlap"] >= network["predict_tile"]:
-            yield f"networks.{name}.overlap: {network['overlap']} is not below predict_tile"
+        stride = max(16, network_stride(network["architecture"], network.get("filters")))
+        for key in ("tile", "crop", "predict_tile"):
+            if network[key] % stride:
+                yield f"networks.{name}.{key}: {network[key]} is no multiple of {stride}, which its filters ask for"
+        if network["overlap"] > network["predict_tile"] - stride:
+            most = network["predict_tile"] - stride
+            yield f"networks.{name}.overlap: {network['overlap']} is too much for predict_tile, at most {most}"
         if config["device"] == "gpu" and network["batch"] % config["gpus"]:
             yield f"networks.{name}.batch: {network['batch']} crops cannot be spread over {config['gpus']} GPUs evenly"
         if network["crop"] > network["tile"]:

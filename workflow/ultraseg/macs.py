@@ -1,10 +1,16 @@
-"""Multiply-adds of the networks per pixel of their input, from their filters alone. Light to import."""
+"""Multiply-adds and stride of the networks, from their filters alone. Light to import."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 FILTERS = {"resunet": (16, 32, 64, 128), "resunet_paper": (64, 128, 256, 512, 512, 1024)}
+
+
+def network_stride(architecture: str, filters: Sequence[int] | None = None) -> int:
+    """Sizes of the network's input are multiples of this."""
+    levels = len(filters or FILTERS[architecture])
+    return 2 ** (levels - 1 if architecture == "resunet" else levels - 2)
 
 
 def macs_per_pixel(

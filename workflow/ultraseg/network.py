@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from ultraseg.macs import FILTERS
 from ultraseg.tiles import MEAN, SPREAD
 
-FILTERS = {"resunet": (16, 32, 64, 128), "resunet_paper": (64, 128, 256, 512, 512, 1024)}
 MOMENTUM = 0.9  # Keras' 0.99 needs thousands of steps before batch norm can be used at prediction
 
 
@@ -25,7 +25,7 @@ def build_network(
 ) -> keras.Model:
     """Build a network by name: 'resunet' (slim, the default) or 'resunet_paper' (Machireddy et al. 2023).
 
-    Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``network_stride``.
+    Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``macs.network_stride``.
     Output: probabilities (batch, y, x, output_channels). ``size`` and ``batch`` fix the input's shape.
     ``precision`` is Keras' dtype policy; weights and the probabilities are float32 in all of them.
     """
@@ -57,12 +57,6 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     changed = keras.models.clone_model(model, clone_function=copy)
     changed.set_weights(model.get_weights())
     return changed
-
-
-def network_stride(architecture: str, filters: Sequence[int] | None = None) -> int:
-    """Sizes of the network's input are multiples of this."""
-    levels = len(filters or FILTERS[architecture])
-    return 2 ** (levels - 1 if architecture == "resunet" else levels - 2)
 
 
 # ---------------------------------------------------------------- slim residual U-Net

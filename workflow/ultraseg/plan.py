@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultraseg.errors import Problems, UserError
+from ultraseg.macs import network_stride
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes
 from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between
 from ultraseg.splits import split_slices
@@ -31,6 +32,11 @@ class Network:
     @property
     def z_context(self) -> int:
         return self.settings["z_context"]
+
+    @property
+    def stride(self) -> int:
+        """Tiles are multiples of it."""
+        return max(16, network_stride(self.settings["architecture"], self.settings.get("filters")))
 
     def channels_of(self, structure: str) -> list[int]:
         """Positions of a structure's channels."""
@@ -157,14 +163,17 @@ class Plan:
         """Side of the tiles in prediction: no larger than the largest slice needs."""
         net = self.networks[network]
         longest = max(max(self.volumes[v].plane(net.downsample)) for v in net.apply_to)
-        return -(-min(net.settings["predict_tile"], longest) // 16) * 16
+        return -(-min(net.settings["predict_tile"], longest) // net.stride) * net.stride
 
     def predict_settings(self, network: str) -> dict:
         """Settings of prediction; small slices have small tiles, which cannot overlap by more than a quarter."""
         settings = self.networks[network].settings
         tile = self.predict_tile(network)
-        chosen = {key: settings[key] for key in ("downsample", "z_context", "overlap", "predict_tile")}
-        return chosen | {"overlap": min(settings["overlap"], tile // 4)}
+        chosen = {key: settings[key] for key in ("downsample", "z_context", "predict_tile", "views")}
+        return chosen | {
+            "overlap": min(settings["overlap"], tile // 4),
+            "stride": self.networks[network].stride,
+        }
 
     def about_network(self, network: str) -> dict:
         """What the card of a network says of its data."""

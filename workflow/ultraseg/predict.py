@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from ultraseg.ahead import ahead
+from ultraseg.blend import Blend, Grid, tile_grid
 from ultraseg.errors import UserError
-from ultraseg.tiles import normalise_slice
+from ultraseg.tiles import STRIDE, normalise_slice
 
 log = logging.getLogger(__name__)
 
@@ -108,67 +112,92 @@ def _set_up_tensorflow(threads: int, device: str) -> None:
         log.debug("TensorFlow is already running; its threads and devices stay as they are")
 
 
-def predict_slices(
-    predictor: Predictor, image: np.ndarray, *, z_context: int = 0, tile: int = 512, overlap: int = 64
-) -> np.ndarray:
+def predict_slices(predictor: Predictor, image: np.ndarray, *, z_context: int = 0, **settings) -> np.ndarray:
     """Predict n slices from uint8 (n + 2 z_context, y, x) at the network's scale: uint8 (n, K, y, x), 255 = 1.
 
-    Each slice is computed alone (own normalisation, own batches): how slices are grouped changes nothing. ``tile`` is
-    used where the network takes any size; ``overlap`` pixels of neighbouring tiles are blended.
+    ``settings`` as in ``predict_stream``.
+    """
+    if len(image) <= 2 * z_context:
+        raise ValueError(f"{len(image)} slices are too few for z_context {z_context}")
+    return np.stack(list(predict_stream(predictor, image, z_context=z_context, **settings)))
+
+
+def predict_stream(
+    predictor: Predictor,
+    image: Iterable[np.ndarray],
+    *,
+    z_context: int = 0,
+    tile: int = 512,
+    overlap: int = 64,
+    stride: int = STRIDE,
+    views: int = 1,
+) -> Iterator[np.ndarray]:
+    """Predict slices (y, x), uint8 at the network's scale, one after another: uint8 (K, y, x) each, 255 = 1.
+
+    There are 2 ``z_context`` more slices than predictions. Each slice is computed alone (own normalisation, own
+    batches): how slices are grouped changes nothing. ``tile`` is used where the network takes any size; ``overlap``
+    pixels of neighbouring tiles are blended; tiles start at multiples of ``stride``. ``views``: mean over 1, 4
+    (mirrored) or 8 (mirrored and turned) views of each tile. Reading, the network and blending run side by side; few
+    slices are in memory, however many there are.
     """
     if predictor.input_channels != 2 * z_context + 1:
         raise ValueError(f"the network sees {predictor.input_channels} slices, z_context is {z_context}")
     tile = predictor.tile or tile
-    n = len(image) - 2 * z_context
-    if n < 1:
-        raise ValueError(f"{len(image)} slices are too few for z_context {z_context}")
     if not 0 <= overlap < tile:
         raise ValueError(f"overlap {overlap} must be smaller than the tile {tile}")
-    normal = [normalise_slice(s) for s in image]
-    result = np.empty((n, predictor.output_channels, *image.shape[1:]), np.uint8)
-    for i in range(n):
-        result[i] = _predict_slice(predictor, np.stack(normal[i : i + 2 * z_context + 1], -1), tile, overlap)
-    return result
+    seen = ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
+    blend, done = None, 0
+    for shape, grid, places, found in ahead(
+        _predicted_tiles(predictor, seen, tile, overlap, stride, views), 2
+    ):
+        blend = blend or Blend(grid, shape, predictor.output_channels)
+        for place, probability in zip(places, found, strict=False):
+            blend.add(place, probability)
+        done += len(places)
+        if done == len(grid.corners):
+            yield blend.finish()
+            blend, done = None, 0
 
 
-def _predict_slice(predictor: Predictor, image: np.ndarray, tile: int, overlap: int) -> np.ndarray:
-    (pad_y, starts_y), (pad_x, starts_x) = (tile_positions(size, tile, overlap) for size in image.shape[:2])
-    padded = np.pad(image, [pad_y, pad_x, (0, 0)], mode="reflect")
-    total = np.zeros((*padded.shape[:2], predictor.output_channels), np.float32)
-    weight = np.zeros(padded.shape[:2], np.float32)
-    ramp = blending_window(tile, overlap)
-    window = ramp[:, None] * ramp[None, :]
-    corners = [(y, x) for y in starts_y for x in starts_x]
-    for first in range(0, len(corners), predictor.batch):
-        places = corners[first : first + predictor.batch]
+def _neighbourhoods(image: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """Each slice with its neighbours, normalised: uint8 (y, x, count)."""
+    normal = (normalise_slice(s) for s in image)
+    window = deque(islice(normal, count - 1), maxlen=count)
+    for s in normal:
+        window.append(s)
+        yield np.stack(window, -1)
+
+
+def _predicted_tiles(
+    predictor: Predictor, slices: Iterable[np.ndarray], tile: int, overlap: int, stride: int, views: int
+) -> Iterator[tuple[tuple[int, int], Grid, list[tuple[int, int]], np.ndarray]]:
+    """For each batch the shape and grid of its slice, the corners of its tiles, and their probabilities."""
+    for image in slices:
+        grid = tile_grid(image.shape[:2], tile, overlap, stride)
+        padded = np.pad(image, [grid.pad_y, grid.pad_x, (0, 0)], mode="reflect")
         tiles = np.zeros((predictor.batch, tile, tile, image.shape[-1]), np.float32)
-        for j, (y, x) in enumerate(places):
-            tiles[j] = padded[y : y + tile, x : x + tile]
-        for (y, x), probability in zip(places, predictor.run(tiles), strict=False):
-            total[y : y + tile, x : x + tile] += probability * window[..., None]
-            weight[y : y + tile, x : x + tile] += window
-    inside = (slice(pad_y[0], pad_y[0] + image.shape[0]), slice(pad_x[0], pad_x[0] + image.shape[1]))
-    blended = total[inside] / weight[inside][..., None]
-    return np.rint(255 * np.clip(blended, 0, 1)).astype(np.uint8).transpose(2, 0, 1)
+        for first in range(0, len(grid.corners), predictor.batch):
+            places = grid.corners[first : first + predictor.batch]
+            for j, (y, x) in enumerate(places):
+                tiles[j] = padded[y : y + tile, x : x + tile]
+            yield image.shape[:2], grid, places, mean_of_views(predictor.run, tiles, views)
 
 
-def tile_positions(size: int, tile: int, overlap: int) -> tuple[tuple[int, int], list[int]]:
-    """Padding (before, after) of one axis and the starts of its tiles in the padded axis.
-
-    As few tiles as cover ``size`` with ``overlap``; what they cover beyond it becomes reflected margin (up to half
-    the overlap on each side), then more overlap.
-    """
-    step = tile - overlap
-    n = max(1, -(-(size - overlap) // step))
-    spare = n * step + overlap - size
-    before = min(overlap // 2, spare // 2) if n > 1 else spare // 2
-    after = min(overlap // 2, spare - before) if n > 1 else spare - before
-    last = before + size + after - tile
-    return (before, after), np.rint(np.linspace(0, last, n)).astype(int).tolist()
+def mean_of_views(run: Callable[[np.ndarray], np.ndarray], tiles: np.ndarray, views: int) -> np.ndarray:
+    """Mean probability over so many views of tiles (n, T, T, C): 1, 4 (mirrored) or 8 (mirrored and turned)."""
+    if views not in (1, 4, 8):
+        raise ValueError(f"views are 1, 4 or 8, not {views}")
+    total = run(tiles)
+    for view in range(1, views):
+        seen = np.asarray(run(np.ascontiguousarray(_view(tiles, view))))
+        total = total + _view(seen, view, back=True)
+    return total / views if views > 1 else total
 
 
-def blending_window(tile: int, overlap: int) -> np.ndarray:
-    """Weights of a tile's pixels along one axis: a raised cosine over the overlap, never zero, 1 inside."""
-    distance = np.minimum(np.arange(tile), np.arange(tile)[::-1]) + 0.5
-    ramp = np.minimum(distance / max(overlap, 1), 1)
-    return (0.01 + 0.99 * 0.5 * (1 - np.cos(np.pi * ramp))).astype(np.float32)
+def _view(tiles: np.ndarray, view: int, back: bool = False) -> np.ndarray:
+    """Bits of ``view``: mirror y, mirror x, exchange y and x; ``back`` undoes it."""
+    flips = [axis for axis, bit in ((1, 1), (2, 2)) if view & bit]
+    if view & 4 and back:
+        tiles = tiles.transpose(0, 2, 1, 3)
+    tiles = np.flip(tiles, flips)
+    return tiles.transpose(0, 2, 1, 3) if view & 4 and not back else tiles

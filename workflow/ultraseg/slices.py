@@ -21,6 +21,15 @@ def image_stack(path: str, zs: Sequence[int], downsample: int) -> np.ndarray:
     return np.stack([small[z] for z in zs])
 
 
+def image_slices(path: str, zs: Sequence[int], downsample: int) -> Iterator[np.ndarray]:
+    """The same slices one after another, each uint8 (Y', X'); one that follows itself is read once."""
+    last = small = None
+    for z in zs:
+        if z != last:
+            last, small = z, downsample_image(read_image(path, z, z + 1)[0], downsample)
+        yield small
+
+
 def propagated_slices(
     folder: str, gaps: Sequence[dict], zs: Iterable[int], shape: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, bool | np.ndarray]]:

@@ -10,6 +10,7 @@ import numpy as np
 from ultraseg.labelstore import LabelSlices
 from ultraseg.store import read_image
 from ultraseg.tiles import (
+    STRIDE,
     Tiles,
     cell_targets,
     cell_weights,
@@ -37,6 +38,7 @@ def volume_tiles(
     tile: int,
     tiles_per_slice: int,
     seed: int,
+    stride: int = STRIDE,
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
@@ -73,7 +75,7 @@ def volume_tiles(
                 np.stack(targets),
                 np.stack(weights),
                 z=z,
-                tile=tile_size(image.shape[1:], tile),
+                tile=tile_size(image.shape[1:], tile, stride),
                 tiles_per_slice=tiles_per_slice,
                 seed=seed,
             ),

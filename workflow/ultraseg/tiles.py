@@ -18,7 +18,7 @@ from ultraseg.modes import block_modes
 log = logging.getLogger(__name__)
 
 MEAN, SPREAD = 128.0, 40.0  # mean and standard deviation of every normalised slice
-STRIDE = 16  # tile sizes are multiples of it, so that networks with up to four stride-2 stages fit
+STRIDE = 16  # tile sizes are multiples of it at least: networks with up to four stride-2 stages fit
 
 
 # ---------------------------------------------------------------- scale and targets
@@ -125,9 +125,9 @@ class Tiles:
         return len(self.image)
 
 
-def tile_size(shape: tuple[int, int], wanted: int) -> int:
-    """Side of the tiles for slices of ``shape``: a multiple of 16, no larger than the slice needs."""
-    return -(-min(wanted, max(shape)) // STRIDE) * STRIDE
+def tile_size(shape: tuple[int, int], wanted: int, stride: int = STRIDE) -> int:
+    """Side of the tiles for slices of ``shape``: a multiple of ``stride``, no larger than the slice needs."""
+    return -(-min(wanted, max(shape)) // stride) * stride
 
 
 def cut_tiles(

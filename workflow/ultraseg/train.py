@@ -22,7 +22,8 @@ from ultraseg.checkpoints import fingerprint, load_state, mark_finished, save_st
 from ultraseg.errors import UserError
 from ultraseg.files import whole_file
 from ultraseg.losses import loss_by_name, pack
-from ultraseg.network import FILTERS, build_network, network_stride
+from ultraseg.macs import FILTERS, network_stride
+from ultraseg.network import build_network
 from ultraseg.tiles import Tiles, read_tiles
 
 log = logging.getLogger(__name__)

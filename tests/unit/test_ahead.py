@@ -1,0 +1,55 @@
+import threading
+import time
+
+import pytest
+from ultraseg.ahead import ahead
+
+
+def test_items_come_in_order():
+    assert list(ahead(range(100), 3)) == list(range(100))
+    assert list(ahead([], 1)) == []
+
+
+def test_errors_reach_the_consumer_after_what_came_before():
+    def items():
+        yield 1
+        raise OSError("disk")
+
+    found = ahead(items(), 2)
+    assert next(found) == 1
+    with pytest.raises(OSError, match="disk"):
+        next(found)
+
+
+def test_work_goes_on_while_the_consumer_is_busy_and_no_further_than_asked():
+    made = []
+
+    def items():
+        for i in range(50):
+            made.append(i)
+            yield i
+
+    found = ahead(items(), 2)
+    assert next(found) == 0
+    deadline = time.monotonic() + 10
+    while len(made) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert len(made) == 4  # one given, two waiting, one in hand
+
+
+def test_a_consumer_that_leaves_ends_all_stages():
+    closed = []
+
+    def items():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    before = threading.active_count()
+    found = ahead(ahead(items(), 1), 1)
+    next(found)
+    found.close()
+    assert closed and threading.active_count() == before
