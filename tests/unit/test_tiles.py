@@ -136,6 +136,21 @@ def test_tiles_rich_in_rare_structures_are_preferred_but_not_alone():
     assert len(tiles) == 6
     rich = tiles.target[..., 1].any((1, 2))
     assert rich.any() and not rich.all()
+    # What was left out is stood for, so that shares are those of all places.
+    places = len(cut_tiles(image, target, np.ones(2), z=0, tile=64, tiles_per_slice=999))
+    assert tiles.stands_for.sum() == pytest.approx(places) and (tiles.stands_for[rich] == 1).all()
+
+
+def test_tiles_for_validation_are_drawn_evenly():
+    target = np.zeros((2, 1200, 1200), np.uint8)
+    target[0] = 255
+    target[1, 10:20, 1100:1110] = 255
+    image = np.full((1, 1200, 1200), 99, np.uint8)
+    rich = [
+        cut_tiles(image, target, np.ones(2), z=z, tile=64, tiles_per_slice=40, rich=False) for z in range(10)
+    ]
+    assert {len(tiles) for tiles in rich} == {40}
+    assert np.mean([tiles.target[..., 1].any() for tiles in rich]) <= 0.7
 
 
 def test_sizes_must_agree():

@@ -37,3 +37,31 @@ rule train:
         code=code_version("train", "precision"),
     script:
         "../scripts/train.py"
+
+
+# augmentation: tiles -> figure of what augmentation does to them.
+rule augmentation:
+    input:
+        "results/models/{network}.tiles.h5",
+    output:
+        report(
+            "results/models/{network}.augmentation.png",
+            caption="../report/augmentation.rst",
+            category="Networks",
+            labels={"figure": "augmentation of {network}", "overlay": "labels"},
+        ),
+    log:
+        "logs/augmentation/{network}.log",
+    benchmark:
+        "logs/augmentation/{network}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        mem_mb=lambda wc, attempt: COSTS.mem_mb("train", wc, attempt),
+        runtime=10,
+    params:
+        augmentation=lambda wc: PLAN.networks[wc.network].settings["augmentation"],
+        crop=lambda wc: PLAN.networks[wc.network].settings["crop"],
+        code=code_version("figures_augment"),
+    script:
+        "../scripts/augmentation.py"

@@ -78,6 +78,7 @@ def volume_tiles(
                 tile=tile_size(image.shape[1:], tile, stride),
                 tiles_per_slice=tiles_per_slice,
                 seed=seed,
+                rich=use == "train",  # thresholds are chosen at the shares that structures have
             ),
         )
 

@@ -109,7 +109,8 @@ class Tiles:
     """Tiles of one or more slices: ``image`` (n, T, T, C), ``target`` and ``weight`` (n, T, T, K), all uint8.
 
     ``target`` is an area fraction (255 = 1), ``weight`` 0 where nothing is known and 255 elsewhere; z, y, x are the
-    tile's corner at the network's scale, ``height`` and ``width`` the part that is no padding.
+    tile's corner at the network's scale, ``height`` and ``width`` the part that is no padding; ``stands_for`` is the
+    number of places of its slice that a tile stands for, as not all of them are kept.
     """
 
     image: np.ndarray
@@ -120,6 +121,7 @@ class Tiles:
     x: np.ndarray
     height: np.ndarray
     width: np.ndarray
+    stands_for: np.ndarray
 
     def __len__(self) -> int:
         return len(self.image)
@@ -139,13 +141,14 @@ def cut_tiles(
     tile: int = 320,
     tiles_per_slice: int = 32,
     seed: int = 0,
+    rich: bool = True,
 ) -> Tiles:
     """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
 
     ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
     area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing is
     known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
-    others are drawn evenly.
+    others are drawn evenly; without ``rich`` all are, so that shares of structures are those of the slice.
     """
     if image.shape[1:] != target.shape[1:]:
         raise ValueError(f"image {image.shape[1:]} and label {target.shape[1:]} of slice {z} differ in size")
@@ -157,8 +160,8 @@ def cut_tiles(
     corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
     anything = stack[..., len(image) + len(target) :].any(axis=-1)
     corners = [(y, x) for y, x in corners if anything[y : y + tile, x : x + tile].any()]
-    corners = _choose(
-        corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z])
+    corners, stands_for = _choose(
+        corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z]), rich
     )
     pad = [(0, max(0, tile - s)) for s in shape]
     channels, structures = len(image), len(target)
@@ -177,7 +180,7 @@ def cut_tiles(
         cuts[..., channels : channels + structures],
         cuts[..., channels + structures :],
         np.full(len(cuts), z, np.int32),
-        *(corner[:, 0], corner[:, 1], *inside),
+        *(corner[:, 0], corner[:, 1], *inside, stands_for.astype(np.float32)),
     )
 
 
@@ -188,18 +191,25 @@ def _starts(size: int, tile: int) -> list[int]:
     return np.rint(np.linspace(0, size - tile, n)).astype(int).tolist()
 
 
-def _choose(corners: list, labels: np.ndarray, tile: int, most: int, rng: np.random.Generator) -> list:
-    if len(corners) <= most:
-        return corners
+def _choose(
+    corners: list, labels: np.ndarray, tile: int, most: int, rng: np.random.Generator, rich: bool
+) -> tuple[list, np.ndarray]:
+    """Some of the corners, and how many of them each stands for."""
+    count = len(corners)
+    if count <= most:
+        return corners, np.ones(count)
     k = labels.shape[-1] // 2
-    fraction = np.array(
-        [(labels[y : y + tile, x : x + tile, :k] > 127).mean((0, 1)) for y, x in corners]
-    )  # (places, structures)
-    richness = (fraction / np.maximum(fraction.mean(0), 1e-9)).sum(1)
-    order = np.argsort(-richness, kind="stable")
-    rich, rest = order[: most // 2], order[most // 2 :]
-    drawn = rng.choice(rest, most - len(rich), replace=False)
-    return [corners[i] for i in sorted([*rich.tolist(), *drawn.tolist()])]
+    order, first = np.arange(count), 0
+    if rich:
+        fraction = np.array(
+            [(labels[y : y + tile, x : x + tile, :k] > 127).mean((0, 1)) for y, x in corners]
+        )  # (places, structures)
+        richness = (fraction / np.maximum(fraction.mean(0), 1e-9)).sum(1)
+        order, first = np.argsort(-richness, kind="stable"), most // 2
+    drawn = rng.choice(order[first:], most - first, replace=False)
+    stands_for = {i: 1.0 for i in order[:first]} | {i: (count - first) / len(drawn) for i in drawn}
+    chosen = sorted(stands_for)
+    return [corners[i] for i in chosen], np.array([stands_for[i] for i in chosen])
 
 
 # ---------------------------------------------------------------- file

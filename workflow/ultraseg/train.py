@@ -17,8 +17,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ultraseg.augment import Augmentation, crop_and_augment
+from ultraseg.augment import Augmentation
 from ultraseg.checkpoints import fingerprint, load_state, mark_finished, save_state
+from ultraseg.crops import TileCrops
 from ultraseg.errors import UserError
 from ultraseg.files import whole_file
 from ultraseg.losses import loss_by_name, pack
@@ -47,43 +48,6 @@ class TrainResult:
     seconds: float
     stopped_by_time: bool
     parameters: int
-
-
-class TileCrops(keras.utils.PyDataset):
-    """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
-
-    def __init__(self, tiles: Tiles, settings: dict, epoch: int):
-        # Spread over several devices, Keras starts its workers twice and mixes the order of the batches.
-        workers = 2 if settings["devices"] == 1 else 1
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=6)
-        self.tiles, self.settings, self.epoch = tiles, settings, epoch
-        self.augmentation = Augmentation(**settings["augmentation"])
-        self.chance = _tile_chances(tiles)
-
-    def __len__(self) -> int:
-        return self.settings["steps_per_epoch"]
-
-    def __getitem__(self, index: int):
-        s, tiles = self.settings, self.tiles
-        rng = np.random.default_rng([s["seed"], self.epoch, index])
-        images, truths = [], []
-        for i in rng.choice(len(tiles), s["batch"], p=self.chance):
-            truth = np.concatenate([tiles.target[i], tiles.weight[i]], axis=-1)
-            extent = (int(tiles.height[i]), int(tiles.width[i]))
-            image, truth = crop_and_augment(tiles.image[i], truth, s["crop"], rng, self.augmentation, extent)
-            images.append(image)
-            truths.append(truth)
-        return np.stack(images).astype(np.float32), np.stack(truths)
-
-
-def _tile_chances(tiles: Tiles) -> np.ndarray:
-    """Chance of each tile: half of it by its labelled area, half in proportion to its share of rare structures."""
-    known = tiles.weight > 0
-    area = ((tiles.target > 127) & known).mean((1, 2))  # (tiles, structures)
-    share = (area / np.maximum(area.sum(0), 1e-9)).sum(1)
-    labelled = known.any(-1).mean((1, 2))
-    even = labelled / labelled.sum() if labelled.any() else np.full(len(tiles), 1 / len(tiles))
-    return even if share.sum() == 0 else 0.5 * even + 0.5 * share / share.sum()
 
 
 def train_network(
