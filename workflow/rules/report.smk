@@ -7,7 +7,11 @@ SHOWN = [
     *expand("results/{volume}/figures/{figure}", volume=PLAN.applied, figure=["overlay.jpg", "cell.png"]),
     *expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
     *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
-    *expand("results/models/{network}.learning_curves.png", network=PLAN.networks),
+    *expand(
+        "results/models/{network}.{figure}.png",
+        network=PLAN.networks,
+        figure=["augmentation", "learning_curves"],
+    ),
 ]
 
 

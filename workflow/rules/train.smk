@@ -48,7 +48,7 @@ rule augmentation:
             "results/models/{network}.augmentation.png",
             caption="../report/augmentation.rst",
             category="Networks",
-            labels={"figure": "augmentation of {network}", "overlay": "labels"},
+            labels={"figure": "augmentation of {network}"},
         ),
     log:
         "logs/augmentation/{network}.log",
