@@ -217,7 +217,9 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         "slices.png",
     }
     figures |= {"metrics.png", "distance.png", "labelled_slices.png"}
-    figures |= {f"{network}.learning_curves.png" for network in ("context", "detail")}
+    figures |= {
+        f"{n}.{figure}.png" for n in ("context", "detail") for figure in ("augmentation", "learning_curves")
+    }
     pages = {"cells", "contacts", "organelles", "protrusions", "slices", "links", "accuracy", "run", "report"}
     assert names == figures | {f"{page}.html" for page in pages}
 
