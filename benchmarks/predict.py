@@ -80,7 +80,7 @@ def write_arrays(folder: Path, o: argparse.Namespace) -> None:
 def write_networks(folder: Path, o: argparse.Namespace) -> None:
     """A network with random weights as .keras and .tflite; in a process of its own, which frees TensorFlow."""
     code = (
-        "import sys; from ultraseg.network import build_network; from ultraseg.train import export_network; "
+        "import sys; from ultraseg.network import build_network; from ultraseg.model_export import export_network; "
         f"m = build_network({o.architecture!r}, 3, {o.channels}); "
         f"export_network(m, 'm.keras', 'm.tflite', architecture={o.architecture!r}, tile={o.tile})"
     )

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from ultraseg.macs import network_stride
-from ultraseg.network import build_network, in_precision
+from ultraseg.network import build_network, in_precision, start_at_shares
 
 
 def test_paper_network_has_the_papers_size():
@@ -59,3 +59,12 @@ def test_another_precision_is_the_same_network(architecture):
     half = np.asarray(in_precision(model, "mixed_float16").predict_on_batch(image))
     difference = np.abs(half - full)
     assert full.std() > 0.01 and 0 < difference.mean() < 0.002 and difference.max() < 0.1
+
+
+def test_an_untrained_network_predicts_the_usual_shares():
+    model = build_network("resunet", 1, 3, filters=(4, 8))
+    start_at_shares(model, [0.02, 0.4, 0.0])
+    kernel, _ = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([kernel * 0, model.layers[-1].get_weights()[1]])
+    p = np.asarray(model.predict_on_batch(np.full((1, 16, 16, 1), 128, np.float32)))
+    assert np.allclose(p[0, 3, 3], [0.02, 0.4, 0.001], atol=1e-4)

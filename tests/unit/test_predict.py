@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ultraseg.blend import blending_window, tile_positions
 from ultraseg.errors import UserError
+from ultraseg.model_export import export_network
 from ultraseg.network import build_network
 from ultraseg.predict import Predictor, load_predictor, mean_of_views, predict_slices, predict_stream
-from ultraseg.train import export_network
 
 
 def _local(tile=64, batch=1, channels=1):

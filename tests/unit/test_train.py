@@ -5,6 +5,7 @@ import pytest
 from ultraseg import train
 from ultraseg.augment import NONE
 from ultraseg.errors import UserError
+from ultraseg.model_export import export_network
 from ultraseg.tiles import cut_tiles, write_tiles
 from ultraseg.train import train_network
 
@@ -121,3 +122,21 @@ def test_a_checkpoint_of_other_code_is_not_continued(tiles_file, tmp_path, monke
     for code, expected in (("a", 1), ("a", 1), ("b", 2)):
         train_network(tiles_file, tmp_path / "ck", **settings, code=code)
         assert len(calls) == expected
+
+
+def test_training_goes_on_from_an_earlier_network(tiles_file, tmp_path):
+    first = train_network(tiles_file, tmp_path / "a", **SMALL)
+    card = {
+        "channels": ["disc"], "downsample": 1, "z_context": 0, "voxel_size_nm": {}, "windows": {}, "thresholds": {},
+        "settings": {},
+    }  # fmt: skip
+    export_network(
+        first.model, tmp_path / "a.keras", architecture="resunet", filters=SMALL["filters"], card=card
+    )
+    short = {**SMALL, "epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-5}
+    tuned = train_network(tiles_file, tmp_path / "b", **short, init_from=str(tmp_path / "a.keras"))
+    fresh = train_network(tiles_file, tmp_path / "c", **short)
+    assert tuned.history[0]["loss"] < 0.5 * fresh.history[0]["loss"]
+    # Another network to start from is another training.
+    prints = [json.loads((tmp_path / f"{n}/state.json").read_text())["fingerprint"] for n in "bc"]
+    assert prints[0] != prints[1]

@@ -2,6 +2,7 @@
 makes again only what changed. One file, so that one process makes the run and all tests share it.
 """
 
+import copy
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import pytest
 import tifffile
 import zarr
 from chromium import Chromium, find_chromium
-from conftest import tiny_config
+from conftest import Run, tiny_config
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
@@ -490,3 +491,33 @@ def test_verify_finds_damage_and_its_command_repairs_it(finished_run):
     assert files == [str(file.relative_to(run.folder)) for file in sorted((slab, table))]
     run.snakemake("--forcerun", *files)
     assert "every file is as its job wrote it" in run.snakemake("verify")
+
+
+def test_integers_instead_of_floating_point_train_nothing_again(finished_run):
+    config = copy.deepcopy(finished_run.config)
+    config["networks"]["detail"]["int8"] = True
+    with restored(finished_run.folder / "config.yaml"):
+        finished_run.write_config(config)
+        planned = finished_run.planned()
+    assert planned["quantise"] == 1 and planned["predict"] == 3 and not {"tiles", "train"} & set(planned)
+
+
+def test_a_network_of_one_run_is_applied_in_another(finished_run, tmp_path):
+    """Nothing is trained; the maps are those of the run that trained it. Pixels of another size are refused."""
+    config = copy.deepcopy(finished_run.config)
+    detail = config["networks"]["detail"]
+    detail["model"] = str(finished_run.results / "models/detail.keras")
+    config["volumes"]["tiny"]["labels"] = config["volumes"]["tiny"]["truth"] = {}
+    del config["networks"]["context"], config["structures"]["cells"]
+    other = Run(tmp_path / "other", config, finished_run.code)
+    slab = "tiny/work/probability/detail/c/1/0/0/0"
+    planned = other.planned()
+    assert planned["adopt"] == 1 and not {"tiles", "train", "augmentation"} & set(planned)
+    other.snakemake(f"results/{slab}")
+    assert (other.results / slab).read_bytes() == (finished_run.results / slab).read_bytes()
+    card = json.loads((other.results / "models/detail.json").read_text())
+    own = json.loads((finished_run.results / "models/detail.json").read_text())
+    assert card["taken_from"] == detail["model"] and card["weights_blake2b"] == own["weights_blake2b"]
+    other.write_config(config | {"networks": {"detail": detail | {"downsample": 2}}})
+    text = other.snakemake("--dry-run", check=False)
+    assert "was trained on pixels of 16 nm" in text and "Set networks.detail.downsample to 1" in text

@@ -29,7 +29,9 @@ except UserError as error:
         sys.exit("ultraseg cannot start: see the problems above.\n")
     sys.exit(f"\n{error}\n")
 
-record_progress(workflow, {name: net.settings["epochs"] for name, net in PLAN.networks.items()})
+record_progress(
+    workflow, {name: net.settings["epochs"] for name, net in PLAN.networks.items() if name in PLAN.trained}
+)
 PLANNED = [f"volumes.{name}" for name, volume in PLAN.volumes.items() if volume.planned]
 if PLANNED and workflow.is_main_process and "check" not in sys.argv:
     sys.exit(
@@ -46,6 +48,11 @@ LEVELS = range(CONFIG["pyramid_levels"])
 DEVICE = CONFIG["device"]
 # Training asks for the GPUs of the configuration, a prediction for one; SLURM gives no device to the others.
 GPUS = CONFIG["gpus"] if DEVICE == "gpu" else 0
+
+
+# Some networks are trained here, others come from elsewhere.
+TRAINED = "|".join(PLAN.trained) or "(?!)"
+READY = [name for name in PLAN.networks if name not in PLAN.trained]
 
 
 wildcard_constraints:

@@ -1,7 +1,7 @@
 # predict: image slab (with neighbours) and network -> probability maps of the slab at the network's scale.
 rule predict:
     input:
-        model=f"results/models/{{network}}.{'keras' if DEVICE == 'gpu' else 'tflite'}",
+        model=lambda wc: f"results/models/{wc.network}.{PLAN.model_suffix(wc.network)}",
         images=ASKS.predict,
         array="results/{volume}/work/probability/{network}/zarr.json",
     output:

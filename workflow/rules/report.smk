@@ -9,7 +9,7 @@ SHOWN = [
     *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
     *expand(
         "results/models/{network}.{figure}.png",
-        network=PLAN.networks,
+        network=PLAN.trained,
         figure=["augmentation", "learning_curves"],
     ),
 ]

@@ -7,9 +7,12 @@ from ultraseg.job import job
 with job(snakemake) as log:
     device = open_device(snakemake.params.device, snakemake.threads, snakemake.params.gpus)
     # Keras reads the limits when it is imported.
-    from ultraseg.card import write_card
+    from ultraseg.card import make_card, write_card, write_history
+    from ultraseg.checkpoints import file_hash
+    from ultraseg.macs import FILTERS
+    from ultraseg.model_export import export_network
     from ultraseg.precision import policy
-    from ultraseg.train import Augmentation, export_network, train_network
+    from ultraseg.train import Augmentation, train_network
 
     p, out = snakemake.params, snakemake.output
     precision = policy(p.mixed_precision, device.compute, training=True)
@@ -17,7 +20,7 @@ with job(snakemake) as log:
     lock = hold(p.checkpoint)  # until this process ends
     augmentation = Augmentation(**settings.pop("augmentation"))
     result = train_network(
-        snakemake.input[0],
+        snakemake.input.tiles,
         p.checkpoint,
         augmentation=augmentation,
         precision=precision,
@@ -25,8 +28,12 @@ with job(snakemake) as log:
         scope=data_parallel(p.gpus, p.device),
         # What alters the numbers beside the settings; another number of GPUs may take over.
         code=f"{p.code} {p.mixed_precision}",
+        init_from=snakemake.input.get("init_from") or None,
         **settings,
     )
+    settings["filters"] = list(settings["filters"] or FILTERS[settings["architecture"]])
+    settings["augmentation"] = p.settings["augmentation"]
+    card = make_card(result, p.about, settings, device.record(precision), file_hash(snakemake.input.tiles))
     export_network(
         result.model,
         out.keras,
@@ -34,5 +41,7 @@ with job(snakemake) as log:
         architecture=settings["architecture"],
         filters=settings["filters"],
         tile=p.predict_tile,
+        card=card,
     )
-    write_card(out.card, out.history, result, p.about, settings, device.record(precision))
+    write_card(out.card, card, out.keras)
+    write_history(out.history, result.history)

@@ -94,7 +94,7 @@ def _cost_rows(steps: list[Step]) -> list[tuple[str, str]]:
 
 def _run_table(plan: Plan) -> str:
     costs, rows, steps = Costs(plan), [], []
-    for network in plan.networks:
+    for network in plan.trained:
         own = costs.network_steps(network)
         steps += own
         train = own[-1]

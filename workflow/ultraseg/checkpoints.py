@@ -29,8 +29,13 @@ STATE = "state.json"
 
 def fingerprint(tiles_file, settings: dict) -> str:
     """Hash of the tiles and of all settings of a training: only the same training may be continued."""
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16)
-    with open(tiles_file, "rb") as file:
+    return file_hash(tiles_file, json.dumps(settings, sort_keys=True))
+
+
+def file_hash(path, text: str = "") -> str:
+    """Hash of a text and of the content of a file."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 22), b""):
             digest.update(block)
     return digest.hexdigest()

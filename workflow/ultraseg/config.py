@@ -158,6 +158,12 @@ def _cross_checks(config: dict):
             for volume in network.get(key, []):
                 if volume not in volumes:
                     yield f"networks.{name}.{key}: {_unknown(volume, volumes)}"
+        if "model" in network and "init_from" in network:
+            yield f"networks.{name}: give either model, which is applied, or init_from, from which training starts"
+        if network["int8"] and "model" in network:
+            yield f"networks.{name}.int8: only for networks that this run trains, as it needs their tiles; remove it"
+        if network["int8"] and config["device"] == "gpu":
+            yield f"networks.{name}.int8: only for the CPU; remove it, or set device: cpu"
         stride = max(16, network_stride(network["architecture"], network.get("filters")))
         for key in ("tile", "crop", "predict_tile"):
             if network[key] % stride:

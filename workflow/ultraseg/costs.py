@@ -256,7 +256,7 @@ class Costs:
     def check_memory(self) -> None:
         """Raise UserError where a job would need more memory than ``max_memory_gb``."""
         most = self.plan.config["max_memory_gb"]
-        steps = [s for n in self.plan.networks for s in self.network_steps(n)]
+        steps = [s for n in self.plan.trained for s in self.network_steps(n)]
         for volume in self.plan.volumes.values():
             steps += self.steps(volume.name)
         high = [s for s in steps if s.job.mem_mb > 1000 * most]

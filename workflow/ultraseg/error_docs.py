@@ -45,7 +45,7 @@ SECTIONS = {
     "Files, folders and slice numbers": "tiff_names tiff_decode check_files",
     "Images": "tiff mrc zarr_layout zarr_input pixel_size intensity",
     "Labels": "labels label_sources label_pixels label_values rois",
-    "Training and networks": "tiles train checkpoints card predict",
+    "Training and networks": "tiles train checkpoints card model_file network quantise predict",
     "GPU": "gpu devices",
     "Results, disk and memory": "store verify system_errors",
     "Viewer, proofreading and status": "view view_page view_state view_napari progress proofread export",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers
 
+from ultraseg.errors import UserError
 from ultraseg.macs import FILTERS
+from ultraseg.model_file import read_card
 from ultraseg.tiles import MEAN, SPREAD
+
+log = logging.getLogger(__name__)
 
 MOMENTUM = 0.9  # Keras' 0.99 needs thousands of steps before batch norm can be used at prediction
 
@@ -44,6 +50,52 @@ def build_network(
         return keras.Model(image, probability, name=architecture)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def load_network(path) -> keras.Model:
+    """The network in a ``.keras`` file. Raises UserError for one that is damaged, or brings code of its own."""
+    try:
+        # Code within the file, such as a Lambda layer, is never run: it may come from elsewhere.
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: this network cannot be loaded ({str(error).splitlines()[0]})",
+            "Take a network that this workflow has trained: files with code of their own are refused.",
+        ) from error
+
+
+def start_at_shares(model: keras.Model, shares: Sequence[float]) -> None:
+    """Let an untrained network predict the usual share of every channel everywhere.
+
+    Otherwise it starts at a half, and of rare structures hundreds of steps teach it no more than that they are rare.
+    """
+    share = np.clip(shares, 1e-3, 0.5)
+    model.layers[-1].bias.assign(np.log(share / (1 - share)).astype(np.float32))
+
+
+def take_weights(model: keras.Model, path, channels: Sequence[str]) -> None:
+    """Give a network the weights of a ``.keras`` file; the last layer only where it predicts the same channels.
+
+    Raises UserError when the networks differ in anything else.
+    """
+    known = read_card(path)
+    earlier = load_network(path)
+    layers_of = {layer.name: layer for layer in earlier.layers}
+    last = model.layers[-1].name
+    for layer in model.layers:
+        if layer.name == last and list(known["channels"]) != list(channels):
+            log.info("%s predicts %s: the last layer starts anew", path, ", ".join(known["channels"]))
+            continue
+        found = layers_of.get(layer.name)
+        shapes = [w.shape for w in layer.weights]
+        if found is None or [w.shape for w in found.weights] != shapes:
+            about = known["settings"]
+            raise UserError(
+                f"init_from: {path} has other layers than this network, the first of them {layer.name}",
+                f"Set architecture: {about['architecture']}, filters: {about['filters']} and z_context: "
+                f"{known['z_context']} for this network, or remove init_from.",
+            )
+        layer.set_weights(found.get_weights())
 
 
 def in_precision(model: keras.Model, precision: str) -> keras.Model:

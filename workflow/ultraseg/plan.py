@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ultraseg.errors import Problems, UserError
 from ultraseg.macs import network_stride
+from ultraseg.model_file import misfits, read_card, window_rule
 from ultraseg.ome import image_attributes, label_attributes, labels_attributes
 from ultraseg.slabs import Gap, Level, chunk_and_shard, gap_without, gaps_between
 from ultraseg.splits import split_slices
@@ -74,6 +75,10 @@ class Plan:
 
     def _network(self, name: str, settings: dict) -> Network:
         structures = tuple(settings["structures"])
+        if "model" in settings:
+            return self._ready_network(name, settings, structures)
+        if "init_from" in settings:
+            read_card(settings["init_from"])  # refuses what is no network of ours
         labelled = [v for v, volume in self.volumes.items() if any(s in volume.labels for s in structures)]
         train_on = tuple(settings.get("train_on", labelled))
         if not train_on:
@@ -87,12 +92,46 @@ class Plan:
                     f"networks.{name}: structure '{structure}' has no labels in {', '.join(train_on)}",
                     f"Add volumes.<name>.labels.{structure}, or remove the structure.",
                 )
+        apply_to = tuple(settings.get("apply_to", self.volumes))
+        return Network(name, settings, structures, self._channels(structures), train_on, apply_to)
+
+    def _channels(self, structures: Sequence[str]) -> tuple[str, ...]:
         channels: list[str] = []
         for structure in structures:
             is_cells = self.structures[structure]["kind"] == "cells"
             channels += [f"{structure}/interior", f"{structure}/boundary"] if is_cells else [structure]
-        apply_to = tuple(settings.get("apply_to", self.volumes))
-        return Network(name, settings, structures, tuple(channels), train_on, apply_to)
+        return tuple(channels)
+
+    def _ready_network(self, name: str, settings: dict, structures: tuple[str, ...]) -> Network:
+        """A network that was trained before: its architecture is the file's, and it must fit the volumes."""
+        card, problems = read_card(settings["model"]), Problems()
+        channels = self._channels(structures)
+        if tuple(card["channels"]) != channels:
+            wanted = dict.fromkeys(channel.split("/")[0] for channel in card["channels"])
+            raise UserError(
+                f"networks.{name}.model: {settings['model']} predicts {', '.join(card['channels'])}, "
+                f"not {', '.join(channels)}",
+                f"Set networks.{name}.structures to [{', '.join(wanted)}], of the kinds that they had in training.",
+            )
+        own = {key: card["settings"][key] for key in ("architecture", "filters")}
+        settings = settings | own | {"z_context": card["z_context"]}
+        network = Network(
+            name, settings, structures, channels, (), tuple(settings.get("apply_to", self.volumes))
+        )
+        shown = {v: (self.volumes[v].voxel_size_nm, self._window_rule(v)) for v in network.apply_to}
+        for error in misfits(settings["model"], card, name, network.downsample, shown):
+            problems.add(error)
+        problems.raise_all()
+        return network
+
+    def _window_rule(self, volume: str) -> dict:
+        v = self.volumes[volume]
+        return window_rule(v.dtype, v.window, v.percentiles)
+
+    @property
+    def trained(self) -> list[str]:
+        """Networks that this run trains."""
+        return [name for name, net in self.networks.items() if "model" not in net.settings]
 
     def network_of(self, structure: str) -> Network:
         """The network that predicts a structure."""
@@ -165,6 +204,12 @@ class Plan:
         longest = max(max(self.volumes[v].plane(net.downsample)) for v in net.apply_to)
         return -(-min(net.settings["predict_tile"], longest) // net.stride) * net.stride
 
+    def model_suffix(self, network: str) -> str:
+        """Of the file that a network is predicted with."""
+        if self.config["device"] == "gpu":
+            return "keras"
+        return "int8.tflite" if self.networks[network].settings["int8"] else "tflite"
+
     def predict_settings(self, network: str) -> dict:
         """Settings of prediction; small slices have small tiles, which cannot overlap by more than a quarter."""
         settings = self.networks[network].settings
@@ -184,6 +229,7 @@ class Plan:
             "downsample": net.downsample,
             "z_context": net.z_context,
             "voxel_size_nm": {v: self.volumes[v].voxel_size_nm for v in net.train_on},
+            "windows": {v: self._window_rule(v) for v in net.train_on},
             "slices": {v: self.split(network, v) for v in net.train_on},
         }
 

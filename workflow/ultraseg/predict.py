@@ -46,11 +46,12 @@ def load_predictor(
     if path.suffix == ".tflite":
         if device == "gpu":
             raise UserError(f"{path.name} runs on the CPU only", cure="use the .keras file on a GPU")
-        return _load_litert(path, threads)
+        return load_litert(path, threads)
     return _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1), precision)
 
 
-def _load_litert(path: Path, threads: int) -> Predictor:
+def load_litert(path, threads: int = 1) -> Predictor:
+    """A ``.tflite`` file in LiteRT, whatever its name."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=threads)
@@ -69,18 +70,11 @@ def _load_litert(path: Path, threads: int) -> Predictor:
 def _load_keras(path: Path, threads: int, device: str, batch: int, precision: str) -> Predictor:
     import keras
 
-    from ultraseg.network import in_precision
+    from ultraseg.network import in_precision, load_network
 
     if keras.backend.backend() == "tensorflow":
         _set_up_tensorflow(threads, device)
-    try:
-        # Code within the file, such as a Lambda layer, is never run: it may come from elsewhere.
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: this network cannot be loaded ({str(error).splitlines()[0]})",
-            "Take a network that this workflow has trained: files with code of their own are refused.",
-        ) from error
+    model = load_network(path)
     model = model if precision == "float32" else in_precision(model, precision)
     model.compile(jit_compile=device == "gpu")
 
@@ -142,10 +136,23 @@ def predict_stream(
     """
     if predictor.input_channels != 2 * z_context + 1:
         raise ValueError(f"the network sees {predictor.input_channels} slices, z_context is {z_context}")
+    seen = ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
+    yield from predict_normalised(predictor, seen, tile=tile, overlap=overlap, stride=stride, views=views)
+
+
+def predict_normalised(
+    predictor: Predictor,
+    seen: Iterable[np.ndarray],
+    *,
+    tile: int = 512,
+    overlap: int = 64,
+    stride: int = STRIDE,
+    views: int = 1,
+) -> Iterator[np.ndarray]:
+    """Predict what the network sees of slices, normalised uint8 (y, x, C) each, as ``predict_stream`` does."""
     tile = predictor.tile or tile
     if not 0 <= overlap < tile:
         raise ValueError(f"overlap {overlap} must be smaller than the tile {tile}")
-    seen = ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
     blend, done = None, 0
     for shape, grid, places, found in ahead(
         _predicted_tiles(predictor, seen, tile, overlap, stride, views), 2

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,13 +14,12 @@ import keras
 import numpy as np
 
 from ultraseg.augment import Augmentation
-from ultraseg.checkpoints import fingerprint, load_state, mark_finished, save_state
-from ultraseg.crops import TileCrops
+from ultraseg.checkpoints import file_hash, fingerprint, load_state, mark_finished, save_state
+from ultraseg.crops import CropDraw, TileCrops
 from ultraseg.errors import UserError
-from ultraseg.files import whole_file
 from ultraseg.losses import loss_by_name, pack
 from ultraseg.macs import FILTERS, network_stride
-from ultraseg.network import build_network
+from ultraseg.network import build_network, start_at_shares, take_weights
 from ultraseg.tiles import Tiles, read_tiles
 
 log = logging.getLogger(__name__)
@@ -72,6 +67,7 @@ def train_network(
     devices: int = 1,
     scope: Callable[[], AbstractContextManager] = nullcontext,
     code: str = "",
+    init_from: str | None = None,
 ) -> TrainResult:
     """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
 
@@ -80,6 +76,7 @@ def train_network(
     nothing is labelled for validation). ``code`` is the version of the code: a checkpoint of another one is
     not continued. ``precision`` is that of a training that begins; with several ``devices`` ``scope`` spreads each
     batch over them, and their batch norms share statistics, so that the batch means what it means on one device.
+    ``init_from``: a ``.keras`` file whose weights training starts from.
     """
     settings = dict(
         architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
@@ -87,6 +84,8 @@ def train_network(
         optimizer=optimizer, loss=loss, augmentation=asdict(augmentation), max_minutes=max_minutes, seed=seed,
         validation_tiles=validation_tiles,
     )  # fmt: skip
+    if init_from:
+        settings["init_from"] = file_hash(init_from)
     tiles, channels = read_tiles(tiles_file, "train")
     held, _ = read_tiles(tiles_file, "validation")
     _check(tiles, channels, settings)
@@ -98,6 +97,9 @@ def train_network(
             model = build_network(
                 architecture, tiles.image.shape[-1], len(channels), filters=filters, precision=precision
             )
+            start_at_shares(model, CropDraw(tiles, crop, augmentation).usual)
+            if init_from:
+                take_weights(model, init_from, channels)
             model.compile(_optimizer(settings), loss_by_name(loss), jit_compile=False)
     _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
@@ -215,43 +217,3 @@ def _best_threshold(outside: np.ndarray, inside: np.ndarray) -> tuple[int, float
     best = np.flatnonzero(dice[1:] >= dice[1:].max() - 0.005) + 1
     threshold = int(best[np.abs(best - 128).argmin()])
     return threshold, float(dice[threshold])
-
-
-# ---------------------------------------------------------------- export
-def export_network(
-    model: keras.Model, keras_file, tflite_file=None, *, architecture: str, filters=None, tile: int = 512
-) -> None:
-    """Save the network as ``.keras`` (any size and batch) and as float32 ``.tflite``.
-
-    The ``.tflite`` has the fixed input (1, tile, tile, C): all its shapes are known, which LiteRT runs fastest.
-    """
-    inference = build_network(architecture, model.input_shape[-1], model.output_shape[-1], filters=filters)
-    inference.set_weights(model.get_weights())
-    with whole_file(keras_file) as part:
-        inference.save(part)
-    if tflite_file is None:
-        return
-    if keras.backend.backend() != "tensorflow":
-        _export_in_tensorflow(keras_file, tflite_file, architecture=architecture, filters=filters, tile=tile)
-        return
-    fixed = build_network(
-        architecture, model.input_shape[-1], model.output_shape[-1], filters=filters, size=tile, batch=1
-    )
-    fixed.set_weights(model.get_weights())
-    with whole_file(tflite_file) as part:
-        fixed.export(part, format="litert", verbose=False)
-
-
-def _export_in_tensorflow(keras_file, tflite_file, **settings) -> None:
-    """Write the ``.tflite`` in a process of its own: only TensorFlow can, and another backend trained the network."""
-    code = (
-        "import json, sys, keras; from ultraseg.train import export_network; a = json.loads(sys.argv[1]); "
-        "export_network(keras.saving.load_model(a['keras_file'], compile=False), **a)"
-    )
-    arguments = {"keras_file": str(keras_file), "tflite_file": str(tflite_file), **settings}
-    env = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
-    env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), env.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", code, json.dumps(arguments)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"the export to {tflite_file} failed:\n{done.stderr[-2000:]}")

@@ -1,0 +1,190 @@
+"""Accuracy of networks on slices without labels: ways to train, number of labelled slices, views, integers, a peer.
+
+    .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --minutes 3
+        [--volumes vnc fib25 phantom] [--parts ours training paper labels views peer]
+        [--peer-python /other/venv/bin/python]
+
+Each training gets the same minutes on the same computer, one after the other, from the same slices. One of the labelled
+slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the scores printed.
+`ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
+well, which sees one slice. `labels`: ours from 1, 2, 3 and 5 slices. `views`: ours with the mean of 4 and 8 views, and
+int8, with their cost. `peer`: another library's network (benchmarks/peer.py says which and how to install it), in an
+environment of its own. Minutes are of the clock: run nothing else beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
+from accuracy_data import Data, load, scores, write_training  # noqa: E402
+
+PAPER = {"architecture": "resunet_paper", "batch": 4}
+PAPERS_TRAINING = {"loss": "soft_dice", "optimizer": "adam", "learning_rate": 1e-3}
+TILE, OVERLAP = 512, 64
+
+
+def train(data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings):
+    """Train one network; returns the result and the seconds of processor time it took."""
+    from ultraseg.train import train_network
+
+    folder = work / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_training(data, folder / "tiles.h5", labelled, z_context)
+    start = time.process_time()
+    result = train_network(
+        folder / "tiles.h5", folder / "checkpoint", max_minutes=minutes, epochs=100_000, **settings
+    )
+    return result, time.process_time() - start
+
+
+def predict(data: Data, predictor, z_context: int, views: int = 1) -> np.ndarray:
+    """Maps of all slices, uint8 (z, K, y, x) at the network's scale."""
+    from ultraseg.predict import predict_slices
+
+    small = data.small
+    padded = small[[*[0] * z_context, *range(len(small)), *[len(small) - 1] * z_context]]
+    side = -(-min(TILE, max(small.shape[1:])) // 16) * 16
+    return predict_slices(predictor, padded, z_context=z_context, tile=side, overlap=OVERLAP, views=views)
+
+
+def of_model(model):
+    from ultraseg.predict import Predictor
+
+    channels = model.input_shape[-1], model.output_shape[-1]
+    return Predictor(lambda tiles: np.array(model.predict_on_batch(tiles)), 1, None, *channels)
+
+
+def row(part: str, name: str, data: Data, found: dict[str, float], cpu: float, extra: str = "") -> None:
+    text = "  ".join(f"{channel} {dice:.4f}" for channel, dice in found.items())
+    print(f"{data.name:8} {part:8} {name:28} {cpu / 60:6.1f} CPU min  {text}  {extra}", flush=True)
+
+
+def recipe(data: Data, work: Path, minutes: float, part: str) -> None:
+    from ultraseg.augment import NONE
+
+    plain = PAPERS_TRAINING | {"augmentation": replace(NONE, flips=True)}
+    name, z_context, settings = {
+        "ours": ("ours", 1, {}),
+        "training": ("ours, the paper's training", 1, plain),
+        "paper": ("the paper's", 0, PAPER | plain),
+    }[part]
+    result, cpu = train(data, work, f"{data.name}-{part}", data.labelled, minutes, z_context, **settings)
+    maps = predict(data, of_model(result.model), z_context)
+    steps = f"{len(result.history)} epochs, {result.parameters / 1e6:.1f} M parameters"
+    row(part, name, data, scores(data, maps, result.thresholds), cpu, steps)
+
+
+def labels(data: Data, work: Path, minutes: float) -> None:
+    known = data.labelled
+    for count in (n for n in (1, 2, 3, 5) if n <= len(known)):
+        chosen = [known[i] for i in np.rint((np.arange(count) + 0.5) * len(known) / count - 0.5).astype(int)]
+        result, cpu = train(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1)
+        maps = predict(data, of_model(result.model), 1)
+        row("labels", f"{count} slices {chosen}", data, scores(data, maps, result.thresholds), cpu)
+
+
+def views(data: Data, work: Path, minutes: float) -> None:
+    from ultraseg.macs import FILTERS
+    from ultraseg.model_export import export_network, fixed_size
+    from ultraseg.predict import load_litert
+    from ultraseg.quantise import write_int8
+    from ultraseg.tiles import read_tiles
+
+    result, cpu = train(data, work, f"{data.name}-views", data.labelled, minutes, 1)
+    folder = work / f"{data.name}-views"
+    side = -(-min(TILE, max(data.small.shape[1:])) // 16) * 16
+    made = dict(architecture="resunet", filters=FILTERS["resunet"], tile=side)
+    export_network(result.model, folder / "m.keras", folder / "m.tflite", **made)
+    lite = load_litert(folder / "m.tflite", 2)
+    once = 0.0
+    for count in (1, 4, 8):
+        start = time.perf_counter()
+        maps = predict(data, lite, 1, count)
+        seconds = time.perf_counter() - start
+        once = once or seconds
+        found = scores(data, maps, result.thresholds)
+        row("views", f"{count} views", data, found, cpu, f"{seconds:.1f} s, {seconds / once:.1f} times")
+    card = {
+        "network": data.name,
+        "channels": result.channels,
+        "thresholds": {c: t / 255 for c, t in result.thresholds.items()},
+    }
+    tiles, held = (read_tiles(folder / "tiles.h5", use)[0] for use in ("train", "validation"))
+    model = fixed_size(result.model, "resunet", FILTERS["resunet"], side)
+    try:
+        proof = write_int8(
+            model, folder / "m.tflite", folder / "q.tflite", tiles, held, card, threads=2, overlap=OVERLAP
+        )
+    except Exception as error:
+        print(f"{data.name:8} views    int8 is refused: {error}", flush=True)
+        return
+    start = time.perf_counter()
+    maps = predict(data, load_litert(folder / "q.tflite", 2), 1)
+    seconds = time.perf_counter() - start
+    told = ", ".join(f"{c} {p['float32']:.4f} to {p['int8']:.4f}" for c, p in proof.items())
+    row(
+        "views",
+        "int8",
+        data,
+        scores(data, maps, result.thresholds),
+        cpu,
+        f"{seconds:.1f} s; validation: {told}",
+    )
+
+
+def peer(data: Data, work: Path, minutes: float, python: str) -> None:
+    folder = work / f"{data.name}-peer"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_training(data, folder / "tiles.h5", data.labelled, 1)
+    np.save(folder / "small.npy", data.small)
+    command = [python, str(ROOT / "benchmarks/peer.py"), str(folder), "--minutes", str(minutes)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    about = json.loads(done.stdout.splitlines()[-1])
+    found = scores(data, np.load(folder / "maps.npy"), about["thresholds"])
+    row("peer", about["name"], data, found, about["cpu_seconds"], about["told"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
+    parser.add_argument("--parts", nargs="+", default=["ours", "training", "paper", "labels", "views"])
+    parser.add_argument("--peer-python", default=sys.executable)
+    o = parser.parse_args()
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    print(
+        f"{o.minutes:g} minutes per training, {os.cpu_count()} cores; Dice on slices without labels",
+        flush=True,
+    )
+    for name in o.volumes:
+        data = load(name, o.data_root, o.folder)
+        for part in o.parts:
+            if part == "peer":
+                peer(data, o.folder, o.minutes, o.peer_python)
+            elif part in ("labels", "views"):
+                {"labels": labels, "views": views}[part](data, o.folder, o.minutes)
+            else:
+                recipe(data, o.folder, o.minutes, part)
+
+
+if __name__ == "__main__":
+    main()

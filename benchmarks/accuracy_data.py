@@ -1,0 +1,121 @@
+"""Volumes of benchmarks/accuracy.py as arrays, and their scores on slices without labels."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+from ultraseg.splits import split_slices
+from ultraseg.tiles import (
+    cell_targets,
+    cut_tiles,
+    downsample_ids,
+    downsample_image,
+    downsample_mask,
+    tile_size,
+    write_tiles,
+)
+
+PHANTOM = {"shape": (33, 384, 384), "seed": 7, "label_slices": [0, 8, 16, 24, 32]}
+
+
+@dataclass
+class Data:
+    """A volume: image (z, y, x), labels {structure: {z: slice}}, truth {structure: (z, y, x)}, its downsample."""
+
+    name: str
+    image: np.ndarray
+    labels: dict[str, dict[int, np.ndarray]]
+    truth: dict[str, np.ndarray]
+    downsample: int
+
+    @property
+    def channels(self) -> list[str]:
+        return [c for s in self.labels for c in ([f"{s}/interior", f"{s}/boundary"] if s == "cells" else [s])]
+
+    @property
+    def labelled(self) -> list[int]:
+        return sorted({z for slices in self.labels.values() for z in slices})
+
+    @property
+    def small(self) -> np.ndarray:
+        return np.stack([downsample_image(s, self.downsample) for s in self.image])
+
+
+def load(name: str, root: Path, work: Path) -> Data:
+    """One of vnc, fib25 and phantom; the last is made in ``work``."""
+    folder, structures, downsample = root / name, ["mitochondria", "membrane"], 2
+    labels = folder
+    if name == "fib25":
+        structures, downsample = ["cells"], 1
+    if name == "phantom":
+        from ultraseg.phantom import write_phantom
+
+        folder, structures = work / "phantom", ["nucleoli", "mitochondria", "endosomes", "lysosomes"]
+        labels = folder / "labels"
+        if not (folder / "truth").exists():
+            write_phantom(str(folder), **PHANTOM)
+    image = np.stack([tifffile.imread(f) for f in sorted((folder / "image").glob("*.tif*"))])
+    found = {}
+    for structure in structures:
+        files = sorted((labels / structure).glob("*.tif*"))
+        numbers = [int("".join(filter(str.isdigit, f.stem))) for f in files]
+        first = int("".join(filter(str.isdigit, sorted((folder / "image").glob("*.tif*"))[0].stem)))
+        found[structure] = {n - first: tifffile.imread(f) for n, f in zip(numbers, files, strict=True)}
+    truth = {s: tifffile.imread(folder / "truth" / f"{s}.tif") for s in structures}
+    return Data(name, image, found, truth, downsample)
+
+
+def targets(data: Data, slices: Mapping[str, np.ndarray], downsample: int) -> np.ndarray:
+    """Targets (K, y, x), uint8, of one slice of each structure."""
+    found = []
+    for structure, labels in slices.items():
+        if structure == "cells":
+            found += [m.astype(np.uint8) * 255 for m in cell_targets(downsample_ids(labels, downsample))]
+        else:
+            found.append(downsample_mask(labels, downsample))
+    return np.stack(found)
+
+
+def write_training(data: Data, path: Path, labelled: Sequence[int], z_context: int) -> dict[int, str]:
+    """Write the tiles of some labelled slices, of which one is for validation where there are two; their split."""
+    share = 0 if len(labelled) < 2 else 1 / len(labelled)
+    split = split_slices(labelled, validation=share, test=0)
+    small, last = data.small, len(data.image) - 1
+    groups = []
+    for z, use in split.items():
+        target = targets(data, {s: slices[z] for s, slices in data.labels.items()}, data.downsample)
+        seen = small[[min(max(i, 0), last) for i in range(z - z_context, z + z_context + 1)]]
+        side = tile_size(small.shape[1:], 320)
+        groups.append(
+            (
+                use,
+                data.name,
+                cut_tiles(seen, target, np.ones(len(target)), z=z, tile=side, rich=use == "train"),
+            )
+        )
+    write_tiles(path, groups, channels=data.channels)
+    return split
+
+
+def scores(data: Data, maps: np.ndarray, thresholds: Mapping[str, int]) -> dict[str, float]:
+    """Dice of each channel over all slices without a label; ``maps`` uint8 (z, K, y, x) at the network's scale.
+
+    Maps are enlarged to the size of the image; what cells are made of is compared at the network's scale.
+    """
+    sums = np.zeros((len(data.channels), 3))
+    for z in set(range(len(data.image))) - {*data.labelled}:
+        d = data.downsample if "cells" in data.labels else 1
+        true = targets(data, {s: data.truth[s][z] for s in data.labels}, d) > 127
+        for k, channel in enumerate(data.channels):
+            found = cv2.resize(maps[z, k], true.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+            found = found >= thresholds[channel]
+            sums[k] += (found & true[k]).sum(), found.sum(), true[k].sum()
+    return {c: float(2 * s[0] / max(s[1] + s[2], 1)) for c, s in zip(data.channels, sums, strict=True)}

@@ -1,0 +1,25 @@
+"""Take a network over that was trained before: the same files as after training."""
+
+from ultraseg.devices import open_device
+from ultraseg.job import job
+
+with job(snakemake) as log:
+    open_device("cpu", snakemake.threads)
+    # Keras reads the limits when it is imported.
+    from ultraseg.card import write_card
+    from ultraseg.model_export import export_network
+    from ultraseg.model_file import read_card
+    from ultraseg.network import load_network
+
+    p, out, model = snakemake.params, snakemake.output, snakemake.input[0]
+    card = read_card(model) | {"network": snakemake.wildcards.network, "taken_from": model}
+    export_network(
+        load_network(model),
+        out.keras,
+        out.tflite,
+        architecture=p.architecture,
+        filters=p.filters,
+        tile=p.predict_tile,
+        card=card,
+    )
+    write_card(out.card, card, out.keras)

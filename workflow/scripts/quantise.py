@@ -1,0 +1,30 @@
+"""Write a network in 8-bit integers, where validation slices prove it as good."""
+
+import json
+
+from ultraseg.devices import open_device
+from ultraseg.files import write_text
+from ultraseg.job import job
+
+with job(snakemake) as log:
+    open_device("cpu", snakemake.threads, framework="tensorflow")
+    # Keras reads the limits when it is imported.
+    from ultraseg.model_export import fixed_size
+    from ultraseg.model_file import read_card
+    from ultraseg.network import load_network
+    from ultraseg.quantise import write_int8
+    from ultraseg.tiles import read_tiles
+
+    p, files, out = snakemake.params, snakemake.input, snakemake.output
+    card = read_card(files.keras)
+    model = fixed_size(
+        load_network(files.keras), card["settings"]["architecture"], card["settings"]["filters"], p.tile
+    )
+    (tiles, _), (held, _) = (read_tiles(files.tiles, split) for split in ("train", "validation"))
+    proof = write_int8(
+        model, files.tflite, out.tflite, tiles, held, card,
+        threads=snakemake.threads, tile=p.tile, overlap=p.overlap, stride=p.stride,
+    )  # fmt: skip
+    for name, dice in proof.items():
+        log.info("%s: Dice %.4f in float32, %.4f in int8", name, dice["float32"], dice["int8"])
+    write_text(out.proof, json.dumps(proof, indent=2))
