@@ -24,7 +24,7 @@ def _drawn_panels(monkeypatch, tmp_path, settings, tiles):
 def test_every_change_that_is_on_is_shown_and_shows(monkeypatch, tmp_path):
     tiles = _tiles(size=96)
     tiles.image = np.random.default_rng(0).integers(60, 200, (6, 96, 96, 3), dtype=np.uint8)
-    panels = _drawn_panels(monkeypatch, tmp_path, Augmentation(blur=0), tiles)
+    panels = _drawn_panels(monkeypatch, tmp_path, Augmentation(blur=0, strip=0.1), tiles)
     names = [name.split(" ")[0] for name, _ in panels]
     assert names[0] == "unchanged" and "strip" in names and "blur" not in names and names.count("all") == 5
     strip = next(image for name, image in panels if name.startswith("strip"))

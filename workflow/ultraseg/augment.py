@@ -33,9 +33,10 @@ class Augmentation:
     noise: float = 12.0
     blur: float = 1.0
     gradient: float = 20.0
-    curtains: float = 12.0
-    strip: float = 0.06
-    slice_shift: float = 2.0
+    # Off, as they cost accuracy where a stack shows nothing of the kind.
+    curtains: float = 0.0
+    strip: float = 0.0
+    slice_shift: float = 0.0
 
 
 NONE = Augmentation(False, False, *[0] * 12)

@@ -25,8 +25,8 @@ def write_int8(
     """Write the int8 twin of a float32 ``.tflite`` file and return the Dice of both for every structure.
 
     ``model`` is the Keras network for one tile, as the ``.tflite`` file has it (``model_export.fixed_size``). Its
-    ranges are measured on training tiles. ``settings`` of prediction are tile, overlap and stride. Raises UserError where the
-    Dice on the validation tiles ``held`` falls by ``MOST_FALL`` or more: then there is no file.
+    ranges are measured on training tiles. ``settings`` of prediction are tile, overlap and stride. Raises UserError
+    where the Dice on the validation tiles ``held`` falls by ``MOST_FALL`` or more: then there is no file.
     """
     import tensorflow as tf
 
