@@ -37,7 +37,7 @@ rule train:
         device=DEVICE,
         gpus=max(GPUS, 1),
         mixed_precision=CONFIG["mixed_precision"],
-        code=code_version("train", "model_export", "precision"),
+        code=code_version("train", "model_export", "card", "precision"),
     script:
         "../scripts/train.py"
 
@@ -67,7 +67,7 @@ if READY:
             architecture=lambda wc: PLAN.networks[wc.network].settings["architecture"],
             filters=lambda wc: PLAN.networks[wc.network].settings["filters"],
             predict_tile=lambda wc: PLAN.predict_tile(wc.network),
-            code=code_version("model_export"),
+            code=code_version("model_export", "card"),
         script:
             "../scripts/adopt.py"
 
