@@ -106,7 +106,8 @@ rule figure_cell:
     conda:
         "../../envs/workflow.yaml"
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("figures", wc, attempt),
+        # The parts of a cell on a grid of 320 steps take 1 GB at most.
+        mem_mb=lambda wc, attempt: 1500 * attempt,
         runtime=lambda wc, attempt: COSTS.minutes("figures", wc, attempt),
     params:
         structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 # One of each pair of opposite neighbours among the 26.
 STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
-MOST_VOXELS = 400_000  # of a graph: about 100 MB
+MOST_VOXELS = 150_000  # of a graph, which takes 130 MB
 SMOOTHED = 7  # steps of a path that are averaged: a path on a grid is a zigzag
 
 

@@ -36,7 +36,7 @@ RATES = {
     "link": Rate(0.7, 0.03, 150, 1.5),
     "link_relabel": Rate(0.7, 0.045, 170, 12),
     "measure_slab": Rate(0.8, 0.025, 140, 20),
-    "measure": Rate(1.0, 0.002, 150, 0.03),
+    "measure": Rate(1.5, 0.002, 320, 0.03),
     "evaluate": Rate(1.0, 0.15, 150, 20),
     "verify": Rate(1.0, 0.01, 200, 80),
     "figures": Rate(5.0, 0.02, 430, 8),
