@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves envs/requirements.in to envs/cpu.lock and envs/gpu.lock: pins and hashes for Python 3.11 to 3.13.
+# Resolves envs/requirements.in to envs/cpu.lock, gpu.lock and jax.lock: pins and hashes for Python 3.11 to 3.13.
 set -eu
 cd "$(dirname "$0")"
 tool=$(mktemp -d)
@@ -13,6 +13,9 @@ compile cpu.lock <(cat requirements.in; echo tensorflow-cpu)
 # The same versions with a GPU, but for TensorFlow itself.
 compile gpu.lock <(cat requirements.in; echo 'tensorflow[and-cuda]') \
     -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^tensorflow')
+# With JAX beside TensorFlow, which still writes the .tflite files: `make env ENV=jax`, then KERAS_BACKEND=jax.
+compile jax.lock <(cat requirements.in; echo tensorflow-cpu; echo jax) \
+    -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 # For `snakemake --software-deployment-method conda`, which copies the file away from the locks: the same pins.
 {
     echo '# Made by envs/lock.sh from cpu.lock.'
