@@ -1,0 +1,179 @@
+"""Distance to the nearest label against accuracy, for the usual ways of carrying cell ids and for ours, in one run.
+
+    .venv/bin/python benchmarks/propagation.py --data-root /where/fib25/is [--cores 2] [--only demo fib25]
+        [--every 20]
+
+Every data set has one network, trained on the labels of that spacing alone, and its maps, in runs/spacing (as
+benchmarks/spacing.py makes them). What is finished is not made again. The truth only scores: slices without labels,
+cells of 2400 voxels or more, all methods on the grid of the network. Only `ours` uses the maps; linking is not part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import tifffile
+import yaml
+from spacing import ROOT, configuration, labelled
+
+sys.path.insert(0, str(ROOT / "workflow"))
+from ultraseg.evaluate import CellScore  # noqa: E402
+from ultraseg.flow import slice_flow, stack_flow, warp_labels  # noqa: E402
+from ultraseg.propagate import propagate_gap  # noqa: E402
+from ultraseg.slices import image_stack  # noqa: E402
+from ultraseg.store import read_slices, shape_of  # noqa: E402
+from ultraseg.tiles import downsample_ids  # noqa: E402
+
+DEFAULT_EVERY = {"demo": 16, "fib25": 20}
+MIN_VOXELS = 2400
+
+
+def make_maps(name: str, every: int, data_root: str, cores: int) -> Path:
+    """The folder of a run with the maps of one network; trained now unless it is there."""
+    folder = ROOT / f"runs/spacing/{name}-{every}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(configuration(name, every, folder, data_root)))
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        str(cores),
+        "--quiet",
+        "all",
+        "--rerun-incomplete",
+    ]
+    command += ["--configfile", str(folder / "config.yaml"), "--directory", str(folder)]
+    start = time.monotonic()
+    subprocess.run([*command, f"results/{name}/work/probability/all/c/0/0/0/0"], cwd=ROOT, check=True)
+    print(
+        f"{name}, labels on every {every}th slice: maps made in {time.monotonic() - start:.0f} s", flush=True
+    )
+    return folder
+
+
+def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image uint8 (Z, Y, X), maps uint8 (Z, 2, Y, X) and true ids uint32 (Z, Y, X), at the network's scale."""
+    path = f"{folder}/results/{name}/image.zarr/0"
+    depth = shape_of(path)[0]
+    downsample = configuration(name, 1, folder, data_root)["networks"]["all"]["downsample"]
+    maps = read_slices(f"{folder}/results/{name}/work/probability/all", 0, depth)[:, :2]
+    made = folder / f"data/phantom/{name}/truth/cells.tif"
+    file = made if name == "demo" else Path(data_root, name, "truth/cells.tif")
+    truth = np.stack([downsample_ids(ids, downsample) for ids in tifffile.imread(file)]).astype(np.uint32)
+    return image_stack(path, range(depth), downsample), maps, truth
+
+
+def farneback(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Flow (dy, dx) from slice a to slice b by OpenCV's Farneback with the settings of its documentation."""
+    flow = cv2.calcOpticalFlowFarneback(a, b, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    return np.stack([flow[..., 1], flow[..., 0]])
+
+
+def nearest(flow_of: Callable | None):
+    """A method that carries the labels of the nearest labelled slice in one hop; without a flow it copies them."""
+
+    def carried(image, maps, first, last):
+        n, out = len(image), np.zeros(image.shape, np.uint32)
+        for z in range(n):
+            source, ids = (0, first) if z <= n - 1 - z else (n - 1, last)
+            out[z] = ids if flow_of is None else warp_labels(ids, flow_of(image[z], image[source]))
+        return out
+
+    return carried
+
+
+def signed_distance(mask: np.ndarray) -> np.ndarray:
+    """Distance to the border of a mask, positive inside, at most as far as the slice is wide; float32 (Y, X)."""
+    # Padding keeps the edge of the slice from being a border.
+    inside, outside = (
+        cv2.distanceTransform(np.pad(m.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
+        for m in (mask, ~mask)
+    )
+    limit = np.float32(max(mask.shape))
+    return np.minimum(inside, limit) - np.minimum(outside, limit)
+
+
+def shape_interpolation(image, maps, first, last):
+    """Signed distances of every id and of the background, interpolated between both labelled slices; the largest wins.
+
+    An id that one end does not show shrinks on its way there and is gone half way.
+    """
+    n = len(image)
+    out, best = np.zeros(image.shape, np.uint32), np.full(image.shape, -np.inf, np.float32)
+    for cell in np.union1d(first, last):
+        ends = [signed_distance(ids == cell) if (ids == cell).any() else None for ids in (first, last)]
+        low, high = (
+            -other.max() if end is None else end for end, other in zip(ends, ends[::-1], strict=True)
+        )
+        for z in range(n):
+            distance = low + (high - low) * np.float32(z / (n - 1))
+            wins = distance > best[z]
+            out[z][wins], best[z][wins] = cell, distance[wins]
+    return out
+
+
+def ours(image, maps, first, last):
+    """Ids from both sides, slice by slice, each step reconciled with the maps, then fused; default settings."""
+    flow = stack_flow(image)
+    return propagate_gap(image, flow, maps[:, 0], maps[:, 1], first, last)[0]
+
+
+METHODS = {
+    "plain copy": nearest(None),
+    "nearest Farneback": nearest(farneback),
+    "nearest DIS": nearest(slice_flow),
+    "shape interpolation": shape_interpolation,
+    "ours": ours,
+}
+
+
+def score(name: str, every: int, image: np.ndarray, maps: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    """One row per method: mean Dice by distance, over all, adapted Rand error, seconds."""
+    zs = labelled(name, every)
+    rows = []
+    for method, carried in METHODS.items():
+        found, seconds = CellScore(min_voxels=MIN_VOXELS), 0.0
+        for z in zs:
+            found.count(truth[z])
+        for low, high in zip(zs, zs[1:], strict=False):
+            gap = np.s_[low : high + 1]
+            start = time.perf_counter()
+            labels = carried(image[gap], maps[gap], truth[low], truth[high])
+            seconds += time.perf_counter() - start
+            for z in range(low + 1, high):
+                found.add(z, labels[z - low], truth[z], min(z - low, high - z))
+        values = found.rows().set_index("metric")["value"]
+        distances = {int(m.rsplit("_", 1)[1]): v for m, v in values.items() if m.startswith("dice_distance_")}
+        row = {"method": method} | dict(sorted(distances.items()))
+        rows.append(row | {"all": values["dice"], "rand error": values["adapted_rand_error"], "s": seconds})
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", default="data", help="folder that holds fib25/ (docs/data.md)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--only", nargs="+", default=list(DEFAULT_EVERY), choices=list(DEFAULT_EVERY))
+    parser.add_argument("--every", type=int, help="spacing of the labels instead of 16 (demo) and 20 (fib25)")
+    settings = parser.parse_args()
+    root = os.path.abspath(settings.data_root)
+    for name in settings.only:
+        every = settings.every or DEFAULT_EVERY[name]
+        folder = make_maps(name, every, root, settings.cores)
+        table = score(name, every, *read_run(name, folder, root))
+        print(f"\n{name}: Dice by slices to the nearest label, labels on every {every}th slice")
+        print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}") + "\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
