@@ -29,9 +29,11 @@ rule link:
         tables=lambda wc: ASKS.all_slabs(wc, "work/pieces/tables/{slab}.parquet"),
         edges=lambda wc: ASKS.all_slabs(wc, "work/edges/{slab}.parquet"),
         labels=ASKS.cell_labels,
+        pieces=ASKS.edited_pieces,
     output:
         nodes="results/{volume}/work/link/nodes.parquet",
         protrusions="results/{volume}/work/link/protrusions.parquet",
+        ids="results/{volume}/work/link/ids.parquet",
         links="results/{volume}/tables/links.parquet",
         links_csv="results/{volume}/tables/links.csv",
     log:
@@ -45,7 +47,10 @@ rule link:
         runtime=lambda wc, attempt: COSTS.minutes("link", wc, attempt),
     params:
         settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
-        code=code_version("link", "labelstore"),
+        edits=ASKS.cell_edits,
+        voxels=ASKS.edited_voxels,
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+        code=code_version("link_edits", "labelstore"),
     script:
         "../scripts/link.py"
 
@@ -53,6 +58,7 @@ rule link:
 rule link_relabel:
     input:
         nodes="results/{volume}/work/link/nodes.parquet",
+        ids="results/{volume}/work/link/ids.parquet",
         pieces=ASKS.slab_pieces,
         labels=ASKS.cell_labels,
         arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
@@ -75,6 +81,6 @@ rule link_relabel:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         stand_ins=ASKS.slab_stand_ins,
         levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        code=code_version("link_nodes", "labelstore", "pyramid"),
+        code=code_version("link_nodes", "link_edits", "labelstore", "pyramid"),
     script:
         "../scripts/link_relabel.py"

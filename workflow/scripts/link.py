@@ -1,10 +1,12 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
 import pandas as pd
+from ultraseg.cell_edits import CellEdit
 from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices
-from ultraseg.link import link_pieces
+from ultraseg.link_edits import link_edited, pieces_at
+from ultraseg.store import read_slices
 
 with job(snakemake) as log:
     out = snakemake.output
@@ -14,9 +16,17 @@ with job(snakemake) as log:
     for file in snakemake.input.labels:
         with LabelSlices(file) as given:
             highest = max(int(given.read(z).max()) for z in given.zs)
-    result = link_pieces(nodes, edges, max_user_id=highest, **snakemake.params.settings)
+    p = snakemake.params
+    array = f"results/{snakemake.wildcards.volume}/work/pieces"
+    voxels = {tuple(voxel): shown for *voxel, shown in p.voxels}
+    pieces = pieces_at(voxels, lambda z: read_slices(array, z, z + 1)[0], p.downsample)
+    edits = [CellEdit(*edit) for edit in p.edits]
+    result, ids = link_edited(nodes, edges, edits, pieces, max_user_id=highest, **p.settings)
+    # The tables for people have places in voxels of the image.
+    result.links[["y", "x"]] = ((result.links[["y", "x"]] + 0.5) * p.downsample).astype(int)
     write_table(out.nodes, result.nodes)
     write_table(out.protrusions, result.protrusions)
+    write_table(out.ids, ids)
     write_table(out.links, result.links)
     write_table(out.links_csv, result.links)
     log.info("%d fragments: %s", len(result.links), result.links["outcome"].value_counts().to_dict())

@@ -5,6 +5,7 @@ import pandas as pd
 from ultraseg.job import job
 from ultraseg.labels3d import count_ids, upsample_labels
 from ultraseg.labelstore import LabelSlices
+from ultraseg.link_edits import edited_ids
 from ultraseg.link_nodes import piece_luts, relabel_pieces
 from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
 from ultraseg.store import read_listed
@@ -16,6 +17,7 @@ with job(snakemake) as log:
     # Of the table of the whole volume only the rows of these slices.
     here = [("z", "in", zs)]
     nodes = pd.read_parquet(snakemake.input.nodes, columns=["z", "piece", "final"], filters=here)
+    ids = pd.read_parquet(snakemake.input.ids)
     pieces = read_listed(f"results/{wc.volume}/work/pieces", zs)
     small = relabel_pieces(pieces, piece_luts(nodes, zs))
     cells = np.empty((len(zs), *p.shape[1:]), np.uint32)
@@ -25,7 +27,8 @@ with job(snakemake) as log:
         with LabelSlices(file) as given:
             for z in set(given.zs) & set(zs):
                 known, i = given.known(z), zs.index(z)  # what the user drew is final
-                cells[i] = given.read(z) if known is None else np.where(known, given.read(z), cells[i])
+                drawn = edited_ids(given.read(z), z, ids)  # but for the ids, where cells were merged or split
+                cells[i] = drawn if known is None else np.where(known, drawn, cells[i])
     if p.stand_ins != list(range(start, stop)):
         cells = cells[[zs.index(z) for z in p.stand_ins]]
     log.info("%d cells in slices %d to %d", count_ids(cells), start, stop - 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
+from ultraseg.cell_edits import voxels_of
 from ultraseg.label_sources import LabelSource
 from ultraseg.plan import Plan
 from ultraseg.slabs import Gap, gaps_of, shard_file
@@ -200,6 +203,18 @@ class Asks:
         """The checked cell labels of a volume that has any."""
         v = self.plan.volumes[wc.volume]
         return [v.label_file(self.plan.cells)] if self.plan.cells in v.labels else []
+
+    def cell_edits(self, wc) -> list[tuple]:
+        """The user's edits of cells as plain values."""
+        return [astuple(edit) for edit in self.plan.volumes[wc.volume].cell_edits]
+
+    def edited_voxels(self, wc) -> list[tuple[int, ...]]:
+        """Voxels that these edits name: z, y, x, and the good slice whose cells z shows."""
+        v = self.plan.volumes[wc.volume]
+        return [(*voxel, v.stepping.stand_in(voxel[0])) for voxel in voxels_of(v.cell_edits)]
+
+    def edited_pieces(self, wc) -> list[str]:
+        return self.listed(wc.volume, "work/pieces", [shown for *_, shown in self.edited_voxels(wc)])
 
     def edges_walk(self, wc) -> list[int]:
         """The good slices of a slab and those after it that its links reach."""

@@ -48,7 +48,7 @@ SECTIONS = {
     "Training and networks": "tiles train checkpoints card model_file network quantise predict",
     "GPU": "gpu devices",
     "Results, disk and memory": "store verify system_errors",
-    "Viewer, proofreading and status": "view view_page view_state view_napari progress proofread export",
+    "Viewer, proofreading and status": "view view_page view_state view_napari progress proofread export cell_edits link_edits",
 }
 PAIRS = ("gpu", "devices", "system_errors")  # modules that hand (problem, cure) on to the one that raises
 LISTED = ("config",)  # every text that these yield or return is a problem

@@ -13,7 +13,9 @@ from ultraseg.link_graph import Flood, flood, groups
 from ultraseg.link_nodes import indexed_edges, initial_state, piece_luts, relabel_pieces, sorted_nodes
 from ultraseg.link_tables import fragment_table, protrusion_table
 
-__all__ = ["LinkResult", "link_pieces", "piece_luts", "relabel_pieces", "slab_edges"]
+__all__ = [
+    "LinkResult", "decide_pieces", "link_pieces", "piece_luts", "relabel_pieces", "slab_edges", "with_tables",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,13 @@ class LinkResult:
 
 
 def link_pieces(
+    nodes: pd.DataFrame, edges: pd.DataFrame, *, min_protrusion_slices: int = 3, **settings
+) -> LinkResult:
+    """Join every piece to at most one cell, as `decide_pieces` does, and list fragments and protrusions."""
+    return with_tables(*decide_pieces(nodes, edges, **settings), min_protrusion_slices)
+
+
+def decide_pieces(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     *,
@@ -45,9 +54,8 @@ def link_pieces(
     min_body_iou: float = 0.4,
     min_cell_slices: int = 5,
     min_cell_voxels: int = 5000,
-    min_protrusion_slices: int = 3,
     max_user_id: int = 0,
-) -> LinkResult:
+) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
     """Join every piece to at most one cell along its strongest path, or leave it unassigned.
 
     nodes: columns z, piece, area, y, x, cell (carried id or 0), confidence (0..1), body, given; edges: as
@@ -62,7 +70,9 @@ def link_pieces(
     persist over `min_cell_slices` slices and `min_cell_voxels` voxels become new cells, numbered above
     `max_user_id` and all carried ids. Then all other pieces: assigned when strength >= min_strength and
     strength - runner-up >= min_margin. What reaches no cell but persists as above becomes a new cell as well.
-    Raises ValueError when an edge names an unknown piece or columns are missing.
+    Pieces of an optional column ``fixed`` are terminals of their cell too: the user said so. Returns the nodes with
+    their decisions, and the rows of the pieces that strong edges join. Raises ValueError when an edge names an unknown
+    piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
     a, b, edges = indexed_edges(nodes, edges)
@@ -91,7 +101,11 @@ def link_pieces(
     weak = rest[state["outcome"][rest] == "unassigned_weak"]
     strong = affinity >= min_strength
     _new_cells(nodes, state, weak, (a[strong], b[strong]), min_cell_slices, min_cell_voxels, next_id)
-    return _result(nodes, state, (a[strong], b[strong]), min_protrusion_slices)
+    names = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up")
+    nodes = nodes.assign(**{name: state[name] for name in names})
+    nodes["outcome"] = nodes["outcome"].astype(str)
+    nodes["margin"] = nodes["strength"] - nodes["runner_up"]
+    return nodes, (a[strong], b[strong])
 
 
 def _flood_rest(
@@ -186,12 +200,10 @@ def _new_cells(
     return next_id + int(persists.sum())
 
 
-def _result(nodes: pd.DataFrame, state: dict, strong_edges: tuple, min_protrusion_slices: int) -> LinkResult:
-    """Assemble the tables."""
-    names = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up")
-    nodes = nodes.assign(**{name: state[name] for name in names})
-    nodes["outcome"] = nodes["outcome"].astype(str)
-    nodes["margin"] = nodes["strength"] - nodes["runner_up"]
+def with_tables(
+    nodes: pd.DataFrame, strong_edges: tuple[np.ndarray, np.ndarray], min_protrusion_slices: int = 3
+) -> LinkResult:
+    """The decisions of `decide_pieces` with the tables of fragments and protrusions."""
     nodes["fragment"], links = fragment_table(nodes, *strong_edges)
     nodes["protrusion"], protrusions = protrusion_table(
         nodes, *strong_edges, min_slices=min_protrusion_slices

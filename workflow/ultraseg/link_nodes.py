@@ -43,10 +43,13 @@ def initial_state(nodes: pd.DataFrame, min_confidence: float) -> dict[str, np.nd
     """Working arrays per piece; terminals have their outcome and final id from the start."""
     cell, given = nodes["cell"].to_numpy(), nodes["given"].to_numpy()
     trusted = nodes["body"].to_numpy() & (nodes["confidence"].to_numpy() >= min_confidence)
-    terminal = (cell > 0) & (given | trusted)
+    # What the user gave to a cell is its own, like what the user drew.
+    fixed = nodes["fixed"].to_numpy() if "fixed" in nodes else np.zeros(len(nodes), bool)
+    terminal = (cell > 0) & (given | trusted | fixed)
     blocked = given & (cell == 0)  # the user says: no cell here
     outcome = np.full(len(nodes), "", object)
     outcome[terminal & ~given], outcome[terminal & given], outcome[blocked] = "body", "given", "background"
+    outcome[fixed & terminal] = "corrected"
     empty = np.zeros(len(nodes), np.int64)
     return {
         "outcome": outcome,

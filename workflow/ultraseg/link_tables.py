@@ -11,6 +11,9 @@ LINK_TYPES = {
     "fragment": "int64",
     "z_first": "int64",
     "z_last": "int64",
+    "z": "int64",
+    "y": "float64",
+    "x": "float64",
     "pieces": "int64",
     "body_pieces": "int64",
     "voxels": "int64",
@@ -38,10 +41,10 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
 
     nodes: table of `link.LinkResult`; a, b: rows of the pieces that the strong edges join. A fragment is a
     connected group of pieces with one outcome and one cell. Returns fragment per piece (0 = terminal or
-    background) and columns fragment, z_first, z_last, pieces, body_pieces, voxels, cell (0 = none), outcome
-    (assigned, new_cell, unassigned_weak, unassigned_ambiguous) and, of its least clear piece (smallest
-    margin, then smallest strength): best_cell, strength, runner_up_cell, runner_up, margin. Areas and voxels
-    at the scale of the pieces.
+    background) and columns fragment, z_first, z_last, z, y, x (centre of its largest piece), pieces, body_pieces,
+    voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous; by edits corrected,
+    forbidden) and, of its least clear piece (smallest margin, then smallest strength): best_cell, strength,
+    runner_up_cell, runner_up, margin. Places, areas and voxels at the scale of the pieces.
     """
     decided = ~nodes["outcome"].isin(["given", "body", "background"]).to_numpy()
     code = pd.factorize(nodes["outcome"])[0]
@@ -53,6 +56,8 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     grouped = members.groupby("fragment")
     table = _extent(grouped)
     table["body_pieces"] = grouped["body"].sum()
+    largest = members.sort_values(["fragment", "area"], ascending=[True, False], kind="stable")
+    table = table.join(largest.drop_duplicates("fragment").set_index("fragment")[["z", "y", "x"]])
     worst = members.sort_values(["fragment", "margin", "strength"], kind="stable").drop_duplicates("fragment")
     worst = worst.set_index("fragment").rename(columns={"final": "cell_final"})
     table["cell"] = worst["cell_final"]
@@ -71,7 +76,7 @@ def protrusion_table(
     protrusion per piece (0 = none) and columns protrusion, cell, z_first, z_last, pieces, voxels (at the
     scale of the pieces), strength (of the weakest piece; 1 for pieces that the user drew).
     """
-    member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(["given", "assigned"]).to_numpy()
+    member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(["given", "assigned", "corrected"]).to_numpy()
     final = nodes["final"].to_numpy()
     number = _number(member, a, b, final[a] == final[b])
     z = nodes["z"].to_numpy()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ultraseg.cell_edits import CellEdit, read_cell_edits
 from ultraseg.errors import Problems, UserError
 from ultraseg.intensity import PERCENTILES, WHOLE_RANGE, sampled, stored_as
 from ultraseg.label_sources import LabelSource, resolve_labels, with_corrections
@@ -136,7 +137,22 @@ def _make(
         missing=tuple(z - start for z in image.missing if start <= z < stop),
         declared_bad=tuple(sorted(bad_inside)),
         good_of_stack=tuple(z - start for z in good),
+        cell_edits=_cell_edits(where, settings, config, roi),
     )
+
+
+def _cell_edits(where: str, settings: dict, config: dict, roi: Roi) -> tuple[CellEdit, ...]:
+    """The user's edits of cells, in voxels of the roi."""
+    if "cell_edits" not in settings:
+        return ()
+    if not any(structure["kind"] == "cells" for structure in config["structures"].values()):
+        raise UserError(f"{where}.cell_edits: no structure is of kind 'cells'", "Remove cell_edits.")
+    file = _located(settings["cell_edits"], config)
+    shape, origin = zip(*((stop - start, start) for start, stop in roi), strict=True)
+    try:
+        return read_cell_edits(file, shape, origin)
+    except UserError as error:
+        raise UserError(f"{where}.cell_edits: {error.problem}", error.cure) from None
 
 
 def _corrected(

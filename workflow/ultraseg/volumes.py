@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from ultraseg.cell_edits import CellEdit
 from ultraseg.intensity import PERCENTILES
 from ultraseg.label_sources import LabelSource
 from ultraseg.roi import Roi
@@ -51,6 +52,7 @@ class Volume:
     good_of_stack: tuple[int, ...] = ()
     labels_for_training: dict[str, LabelSource] = field(default_factory=dict)
     labels_at_first: dict[str, LabelSource] = field(default_factory=dict)
+    cell_edits: tuple[CellEdit, ...] = ()
 
     @property
     def n_slices(self) -> int:
