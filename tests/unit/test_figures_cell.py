@@ -29,7 +29,7 @@ def test_the_line_about_a_cell_counts_what_it_has():
          "n_nuclei": 1, "n_mitochondria": 0}
     )  # fmt: skip
     assert describe_cell(row, ["nuclei", "mitochondria"]) == (
-        "Cell 7: 12.3 µm³, 2 protrusions of 3.21 µm, 1 nuclei; cut by the edge of the volume"
+        "Cell 7: 12.3 µm³; 2 protrusions of together 3.21 µm; nuclei 1; cut by the edge of the volume"
     )
 
 

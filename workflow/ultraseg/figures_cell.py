@@ -40,11 +40,14 @@ def choose_cell(cells: pd.DataFrame) -> int | None:
 
 def describe_cell(row: pd.Series, organelles: Sequence[str]) -> str:
     """What the table of cells says of a cell, in a line."""
-    counts = [f"{row[f'n_{name}']:.0f} {name}" for name in organelles if row.get(f"n_{name}", 0) > 0]
-    length = f" of {row['protrusion_length_um']:.3g} µm" if row["n_protrusions"] else ""
-    counts.insert(0, f"{row['n_protrusions']:.0f} protrusions{length}")
-    cut = "; cut by the edge of the volume" if row["cut_by_edge"] else ""
-    return f"Cell {row['cell']:.0f}: {row['volume_um3']:.3g} µm³, {', '.join(counts)}{cut}"
+    counts = [f"{name} {row[f'n_{name}']:.0f}" for name in organelles if row.get(f"n_{name}", 0) > 0]
+    length = f" of together {row['protrusion_length_um']:.3g} µm" if row["n_protrusions"] else ""
+    parts = [
+        f"Cell {row['cell']:.0f}: {row['volume_um3']:.3g} µm³",
+        f"{row['n_protrusions']:.0f} protrusions{length}",
+    ]
+    parts += [", ".join(counts)] if counts else []
+    return "; ".join(parts + ["cut by the edge of the volume"] * bool(row["cut_by_edge"]))
 
 
 def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, title: str, path: str) -> None:
