@@ -1,15 +1,16 @@
 """Accuracy of networks on slices without labels: ways to train, number of labelled slices, views, integers, a peer.
 
-    .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --minutes 3
+    .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --cpu-minutes 5
         [--volumes vnc fib25 phantom] [--parts ours training paper labels views peer]
         [--peer-python /other/venv/bin/python]
 
-Each training gets the same minutes on the same computer, one after the other, from the same slices. One of the labelled
-slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the scores printed.
+Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
+of the labelled slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the
+scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `labels`: ours from 1, 2, 3 and 5 slices. `views`: ours with the mean of 4 and 8 views, and
 int8, with their cost. `peer`: another library's network (benchmarks/peer.py says which and how to install it), in an
-environment of its own. Minutes are of the clock: run nothing else beside it.
+environment of its own.
 """
 
 from __future__ import annotations
@@ -47,9 +48,8 @@ def train(data: Data, work: Path, name: str, labelled: list[int], minutes: float
     folder.mkdir(parents=True)
     write_training(data, folder / "tiles.h5", labelled, z_context)
     start = time.process_time()
-    result = train_network(
-        folder / "tiles.h5", folder / "checkpoint", max_minutes=minutes, epochs=100_000, **settings
-    )
+    settings |= {"max_minutes": minutes, "epochs": 100_000, "clock": time.process_time}
+    result = train_network(folder / "tiles.h5", folder / "checkpoint", **settings)
     return result, time.process_time() - start
 
 
@@ -154,7 +154,7 @@ def peer(data: Data, work: Path, minutes: float, python: str) -> None:
     folder.mkdir(parents=True)
     write_training(data, folder / "tiles.h5", data.labelled, 1)
     np.save(folder / "small.npy", data.small)
-    command = [python, str(ROOT / "benchmarks/peer.py"), str(folder), "--minutes", str(minutes)]
+    command = [python, str(ROOT / "benchmarks/peer.py"), str(folder), "--cpu-minutes", str(minutes)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     about = json.loads(done.stdout.splitlines()[-1])
     found = scores(data, np.load(folder / "maps.npy"), about["thresholds"])
@@ -165,25 +165,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
-    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
     parser.add_argument("--parts", nargs="+", default=["ours", "training", "paper", "labels", "views"])
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
     print(
-        f"{o.minutes:g} minutes per training, {os.cpu_count()} cores; Dice on slices without labels",
+        f"{o.cpu_minutes:g} CPU minutes per training, {os.cpu_count()} cores; Dice on slices without labels",
         flush=True,
     )
     for name in o.volumes:
         data = load(name, o.data_root, o.folder)
         for part in o.parts:
             if part == "peer":
-                peer(data, o.folder, o.minutes, o.peer_python)
+                peer(data, o.folder, o.cpu_minutes, o.peer_python)
             elif part in ("labels", "views"):
-                {"labels": labels, "views": views}[part](data, o.folder, o.minutes)
+                {"labels": labels, "views": views}[part](data, o.folder, o.cpu_minutes)
             else:
-                recipe(data, o.folder, o.minutes, part)
+                recipe(data, o.folder, o.cpu_minutes, part)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ In an environment of its own (torch is no dependency of ultraseg):
 
 ResNet-34 encoder without pretrained weights (they are of photographs, and three slices are no colours), AdamW 1e-3 with
 the same cosine, the library's Dice loss plus cross-entropy on labelled pixels, the same crops and augmentation, the
-same choice of epoch and threshold on validation tiles, the same minutes.
+same choice of epoch and threshold on validation tiles, the same processor time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CROP, BATCH, STEPS, RATE = 192, 8, 25, 1e-3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--cpu-minutes", type=float, required=True)
     o = parser.parse_args()
     # A torchvision for CUDA beside a torch for the CPU lacks compiled operators, which it describes when it is
     # imported. A U-Net needs none of them.
@@ -60,11 +60,11 @@ def main() -> None:
             x = torch.from_numpy((images.transpose(0, 3, 1, 2) - 128) / 40).float()
             return model(x).sigmoid().numpy().transpose(0, 2, 3, 1).copy()
 
-    start, cpu, best, epochs = time.monotonic(), time.process_time(), None, 0
-    while time.monotonic() - start < 60 * o.minutes:
+    start, best, epochs = time.process_time(), None, 0
+    while time.process_time() - start < 60 * o.cpu_minutes:
         model.train()
         for _ in range(STEPS):
-            progress = min((time.monotonic() - start) / (60 * o.minutes), 1)
+            progress = min((time.process_time() - start) / (60 * o.cpu_minutes), 1)
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (0.02 + 0.49 * (1 + math.cos(math.pi * progress)))
             images, truths = (np.stack(a) for a in zip(*(draw(rng) for _ in range(BATCH)), strict=True))
@@ -84,7 +84,7 @@ def main() -> None:
         if best is None or np.mean(list(found.values())) > best[0]:
             weights = {k: v.clone() for k, v in model.state_dict().items()}
             best = (np.mean(list(found.values())), thresholds, weights)
-    cpu = time.process_time() - cpu
+    cpu = time.process_time() - start
     model.load_state_dict(best[2])
     small = np.load(o.folder / "small.npy")
     side = -(-min(512, max(small.shape[1:])) // 32) * 32

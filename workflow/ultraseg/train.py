@@ -68,6 +68,7 @@ def train_network(
     scope: Callable[[], AbstractContextManager] = nullcontext,
     code: str = "",
     init_from: str | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> TrainResult:
     """Train on the tiles of ``write_tiles``; continue from ``checkpoint_folder`` when it holds the same training.
 
@@ -76,7 +77,7 @@ def train_network(
     nothing is labelled for validation). ``code`` is the version of the code: a checkpoint of another one is
     not continued. ``precision`` is that of a training that begins; with several ``devices`` ``scope`` spreads each
     batch over them, and their batch norms share statistics, so that the batch means what it means on one device.
-    ``init_from``: a ``.keras`` file whose weights training starts from.
+    ``init_from``: a ``.keras`` file whose weights training starts from. ``clock`` tells seconds, for ``max_minutes``.
     """
     settings = dict(
         architecture=architecture, filters=list(filters or FILTERS[architecture]), crop=crop, batch=batch,
@@ -104,7 +105,7 @@ def train_network(
     _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
-        _run_epoch(model, tiles, held, channels, settings | {"devices": devices}, state)
+        _run_epoch(model, tiles, held, channels, settings | {"devices": devices}, state, clock)
         save_state(folder, state, model)
     mark_finished(folder, state)
     model.load_weights(folder / state["best_weights"])
@@ -122,8 +123,8 @@ def _share_statistics(model: keras.Model, devices: int) -> None:
             layer.synchronized = devices > 1
 
 
-def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, state: dict) -> None:
-    start, epoch = time.monotonic(), state["epoch"]
+def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, state: dict, clock) -> None:
+    start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = s["learning_rate"] * _rate(_progress(state, s))
     fit = model.fit(TileCrops(tiles, s, epoch), epochs=1, verbose=0, shuffle=False)
     row = {"epoch": epoch + 1, "loss": float(fit.history["loss"][0])}
@@ -136,7 +137,7 @@ def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, s
     known = [value for value in dice.values() if value is not None]
     score = sum(known) / len(known) if known else None
     state["epoch"] = epoch + 1
-    state["seconds"] += time.monotonic() - start
+    state["seconds"] += clock() - start
     row["seconds"] = round(state["seconds"], 1)
     state["history"].append(row)
     best = state["best"]
