@@ -1,16 +1,16 @@
 """Accuracy of networks on slices without labels: ways to train, number of labelled slices, views, integers, a peer.
 
     .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --cpu-minutes 5
-        [--volumes vnc fib25 phantom] [--parts ours training paper labels views peer]
+        [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views peer]
         [--peer-python /other/venv/bin/python]
 
 Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
 of the labelled slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the
 scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
-well, which sees one slice. `labels`: ours from 1, 2, 3 and 5 slices. `views`: ours with the mean of 4 and 8 views, and
-int8, with their cost. `peer`: another library's network (benchmarks/peer.py says which and how to install it), in an
-environment of its own.
+well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
+`views`: ours with the mean of 4 and 8 views, and int8, with their cost. `peer`: another library's network
+(benchmarks/peer.py says which and how to install it), in an environment of its own.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -34,12 +36,15 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
 from accuracy_data import Data, load, scores, write_training  # noqa: E402
 
+PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "peer"]
 PAPER = {"architecture": "resunet_paper", "batch": 4}
 PAPERS_TRAINING = {"loss": "soft_dice", "optimizer": "adam", "learning_rate": 1e-3}
 TILE, OVERLAP = 512, 64
 
 
-def train(data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings):
+def trained(
+    data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
+):
     """Train one network; returns the result and the seconds of processor time it took."""
     from ultraseg.train import train_network
 
@@ -84,17 +89,37 @@ def recipe(data: Data, work: Path, minutes: float, part: str) -> None:
         "training": ("ours, the paper's training", 1, plain),
         "paper": ("the paper's", 0, PAPER | plain),
     }[part]
-    result, cpu = train(data, work, f"{data.name}-{part}", data.labelled, minutes, z_context, **settings)
+    result, cpu = trained(data, work, f"{data.name}-{part}", data.labelled, minutes, z_context, **settings)
     maps = predict(data, of_model(result.model), z_context)
     steps = f"{len(result.history)} epochs, {result.parameters / 1e6:.1f} M parameters"
     row(part, name, data, scores(data, maps, result.thresholds), cpu, steps)
+
+
+def ablation(data: Data, work: Path, minutes: float) -> None:
+    """Ours, and ours without one of its parts at a time."""
+    from ultraseg import crops, train
+    from ultraseg.augment import Augmentation
+
+    artefacts = Augmentation(curtains=12, strip=0.06, slice_shift=2)
+    plain = replace(Augmentation(), rotation=0, scale=0, elastic=0)
+    for name, patched, settings in (
+        ("ours", nullcontext(), {}),
+        ("every structure starts at 1/2", patch.object(train, "start_at_shares", lambda *_: None), {}),
+        ("crops are drawn anywhere", patch.object(crops, "FOCUSED", 0.0), {}),
+        ("with curtains, strips, shifts", nullcontext(), {"augmentation": artefacts}),
+        ("no turns, scales, bends", nullcontext(), {"augmentation": plain}),
+    ):
+        with patched:
+            result, cpu = trained(data, work, f"{data.name}-ablation", data.labelled, minutes, 1, **settings)
+        maps = predict(data, of_model(result.model), 1)
+        row("ablation", name, data, scores(data, maps, result.thresholds), cpu)
 
 
 def labels(data: Data, work: Path, minutes: float) -> None:
     known = data.labelled
     for count in (n for n in (1, 2, 3, 5) if n <= len(known)):
         chosen = [known[i] for i in np.rint((np.arange(count) + 0.5) * len(known) / count - 0.5).astype(int)]
-        result, cpu = train(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1)
+        result, cpu = trained(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1)
         maps = predict(data, of_model(result.model), 1)
         row("labels", f"{count} slices {chosen}", data, scores(data, maps, result.thresholds), cpu)
 
@@ -106,7 +131,7 @@ def views(data: Data, work: Path, minutes: float) -> None:
     from ultraseg.quantise import write_int8
     from ultraseg.tiles import read_tiles
 
-    result, cpu = train(data, work, f"{data.name}-views", data.labelled, minutes, 1)
+    result, cpu = trained(data, work, f"{data.name}-views", data.labelled, minutes, 1)
     folder = work / f"{data.name}-views"
     side = -(-min(TILE, max(data.small.shape[1:])) // 16) * 16
     made = dict(architecture="resunet", filters=FILTERS["resunet"], tile=side)
@@ -167,7 +192,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
-    parser.add_argument("--parts", nargs="+", default=["ours", "training", "paper", "labels", "views"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
@@ -180,8 +205,8 @@ def main() -> None:
         for part in o.parts:
             if part == "peer":
                 peer(data, o.folder, o.cpu_minutes, o.peer_python)
-            elif part in ("labels", "views"):
-                {"labels": labels, "views": views}[part](data, o.folder, o.cpu_minutes)
+            elif part in ("ablation", "labels", "views"):
+                {"ablation": ablation, "labels": labels, "views": views}[part](data, o.folder, o.cpu_minutes)
             else:
                 recipe(data, o.folder, o.cpu_minutes, part)
 
