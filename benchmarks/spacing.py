@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-SPACINGS = {"demo": (4, 8, 16, 32), "fib25": (10, 20, 40)}
+SPACINGS = {"demo": (8, 16, 32), "fib25": (10, 20, 40)}
 DEPTH = {"demo": 64, "fib25": 120}
 KINDS = {"cells": "cells", "nuclei": "organelle", "mitochondria": "organelle"}
 SHOWN = {

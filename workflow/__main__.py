@@ -9,6 +9,7 @@ COMMANDS = {
     "napari": ("ultraseg.view_napari", "shows a volume in napari"),
     "proofread": ("ultraseg.proofread", "exports slices to correct by hand, and imports them again"),
     "status": ("ultraseg.progress", "tells how far a run is"),
+    "cut": ("ultraseg.cut", "cuts a box out of a public volume, as TIFF slices"),
 }
 
 

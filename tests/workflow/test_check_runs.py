@@ -77,9 +77,9 @@ def test_a_second_run_in_the_same_folder_refuses(tmp_path, tissue):
         until = time.monotonic() + 60
         while not (locks.exists() and list(locks.iterdir())) and time.monotonic() < until:
             time.sleep(0.1)
-        second = started(run, "results/models/context.keras")
+        second = started(run, "results/models/context.keras", "--rerun-incomplete")
         text = second.communicate(timeout=60)[0]
-        assert second.returncode == 1 and "locked" in text
+        assert second.returncode == 1 and "Directory cannot be locked" in text
         assert first.poll() is None
     finally:
         os.killpg(first.pid, signal.SIGTERM)

@@ -31,10 +31,12 @@ please report it, with the log of the job.
 SNAKEMAKE = {
     "snakemake: command not found": "Activate the environment in this shell, in the folder of ultraseg: "
     "`. .venv/bin/activate`. If there is no `.venv`: `make env`.",
-    "you need to specify the maximum number of CPU cores to be used at the same time": "Activate the environment, "
+    "cores have to be specified for local execution": "Activate the environment, "
     "which then uses all cores, or add `--cores 4`.",
     "Directory cannot be locked": "Another run works in this folder: wait for it. If it was killed: the same command "
     "with `--unlock`, then again without ([recovery.md](recovery.md)).",
+    "The files below seem to be incomplete": "Add `--rerun-incomplete`, which the active environment and the SLURM "
+    "profile set by themselves: jobs that did not end are made again. If another run works here, wait for it.",
     "unrecognized arguments": "Correct the option; `snakemake --help` lists all of them.",
     "MissingRuleException": "No step makes the file that you asked for: correct its name. "
     "Files are named as in README.md, from `results/` on.",
@@ -48,7 +50,8 @@ SECTIONS = {
     "Training and networks": "tiles train checkpoints card model_file network quantise predict",
     "GPU": "gpu devices",
     "Results, disk and memory": "store verify system_errors",
-    "Viewer, proofreading and status": "view view_page view_state view_napari progress proofread export cell_edits link_edits",
+    "Edits of cells": "cell_edits link_edits",
+    "Viewer, proofreading, status and cut": "view view_page view_state view_napari progress proofread export cut",
 }
 PAIRS = ("gpu", "devices", "system_errors")  # modules that hand (problem, cure) on to the one that raises
 LISTED = ("config",)  # every text that these yield or return is a problem
@@ -62,7 +65,14 @@ WORDS = {
     "name": "NAME",
     "structure": "STRUCTURE",
 }
-WORDS |= {"network": "NETWORK", "volume": "VOLUME", "array": "PATH", "path.name": "FILE", "ref.file": "FILE"}
+WORDS |= {
+    "source": "SOURCE",
+    "network": "NETWORK",
+    "volume": "VOLUME",
+    "array": "PATH",
+    "path.name": "FILE",
+    "ref.file": "FILE",
+}
 WORDS |= {
     "files[0]": "FILE",
     "taken[0]": "FILE",
