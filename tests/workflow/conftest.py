@@ -1,5 +1,6 @@
 """Whole runs of the workflow on a tiny tissue, from a copy of the code so that tests may edit it."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -102,20 +103,39 @@ def tissue(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory, tissue) -> Run:
-    """A finished run over its own copies of data and code."""
-    folder = tmp_path_factory.mktemp("finished")
-    data = folder / "data"
-    shutil.copytree(tissue, data)
-    code = folder / "code"
-    code.mkdir()
+def whole_run(tmp_path_factory, tissue) -> Path:
+    """A folder with data, code and a finished run, which no test changes: one for all processes of a test session."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "whole"
+    with open(shared / "whole.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "finished").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _make_whole_run(folder, tissue)
+            (folder / "finished").touch()
+    return folder
+
+
+def _make_whole_run(folder: Path, tissue: Path) -> None:
+    shutil.copytree(tissue, folder / "data")
+    (folder / "code").mkdir()
     for name in ("Snakefile", "workflow", "config", "envs"):
-        source = ROOT / name
+        source, target = ROOT / name, folder / "code" / name
         if source.is_dir():
-            shutil.copytree(source, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, code / name)
-    run = Run(folder / "run", tiny_config(data), code)
-    run.data = data
-    run.snakemake()
+            shutil.copy(source, target)
+    # Nothing in it is named by an absolute path, so that copies are finished as well.
+    Run(folder / "run", tiny_config(Path("../data")), folder / "code").snakemake()
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, whole_run) -> Run:
+    """A finished run over its own copies of data and code."""
+    folder = tmp_path_factory.mktemp("finished") / "copy"
+    shutil.copytree(whole_run, folder, symlinks=True)
+    run = Run(folder / "run", tiny_config(Path("../data")), folder / "code")
+    run.data = folder / "data"
     return run

@@ -19,7 +19,7 @@ import pytest
 import tifffile
 import zarr
 from chromium import Chromium, find_chromium
-from conftest import Run, tiny_config
+from conftest import Run
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
@@ -350,14 +350,14 @@ def test_second_run_has_nothing_to_do(finished_run):
 
 def test_linking_parameter_reruns_linking_and_what_follows(finished_run):
     with restored(finished_run.folder / "config.yaml"):
-        finished_run.write_config(tiny_config(finished_run.data, link={"min_strength": 0.35}))
+        finished_run.write_config(finished_run.config | {"link": {"min_strength": 0.35}})
         planned = finished_run.planned()
     assert set(planned) == {"link", "link_relabel"} | AFTER_CELLS
 
 
 def test_propagation_parameter_leaves_networks_alone(finished_run):
     with restored(finished_run.folder / "config.yaml"):
-        finished_run.write_config(tiny_config(finished_run.data, propagate={"decay": 0.8}))
+        finished_run.write_config(finished_run.config | {"propagate": {"decay": 0.8}})
         planned = finished_run.planned()
     assert {"propagate", "cells", "link_edges", "link", "link_relabel"} <= set(planned)
     assert not {"ingest", "labels", "tiles", "train", "predict", "flow", "objects"} & set(planned)
@@ -365,7 +365,7 @@ def test_propagation_parameter_leaves_networks_alone(finished_run):
 
 def test_proofread_cells_rerun_propagation_and_what_follows(finished_run, volume):
     """Also when a slice of them was labelled before, and for training."""
-    config = tiny_config(finished_run.data)
+    config = copy.deepcopy(finished_run.config)
     config["volumes"]["tiny"]["corrections"] = "corrections"
     with restored(finished_run.folder / "config.yaml"):
         finished_run.write_config(config)
@@ -537,6 +537,7 @@ def test_a_network_of_one_run_is_applied_in_another(finished_run, tmp_path):
     config = copy.deepcopy(finished_run.config)
     detail = config["networks"]["detail"]
     detail["model"] = str(finished_run.results / "models/detail.keras")
+    config["volumes"]["tiny"]["image"] = str(finished_run.data / "image")
     config["volumes"]["tiny"]["labels"] = config["volumes"]["tiny"]["truth"] = {}
     del config["networks"]["context"], config["structures"]["cells"]
     other = Run(tmp_path / "other", config, finished_run.code)

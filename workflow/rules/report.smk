@@ -93,10 +93,16 @@ rule report_figures:
         "results/run.html",
 
 
+# Relative paths: a copy of a finished run, with its code beside it, is finished as well.
+STYLESHEET = os.path.relpath(
+    workflow.current_basedir.join("../report/style.css").get_path_or_uri(secret_free=True)
+)
+
+
 rule report:
     input:
         rules.report_figures.input,
-        stylesheet=workflow.source_path("../report/style.css"),
+        stylesheet=STYLESHEET,
     output:
         "results/report.zip",
     log:
@@ -109,7 +115,7 @@ rule report:
         mem_mb=2000,
         runtime=30,
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.relpath(workflow.main_snakefile),
         config=config,
         code=code_version("reporting"),
     script:
