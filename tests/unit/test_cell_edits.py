@@ -45,7 +45,7 @@ def test_places_count_in_the_whole_stack(tmp_path):
     [
         ("merge: [5, 12]", "no list of edits"),
         ("- join: [5, 12]", "{'join': [5, 12]} is no edit"),
-        ("- merge: [5]", "edit 1 (merge: [5]): [5] is too short"),
+        ("- merge: [5]", "edit 1 (merge: [5]): not understood, [5] is too short"),
         ("- merge: [5, -1]", "-1 is less than the minimum"),
         ("- split: {cell: 7}", "'slice' is a required property"),
         ("- split: {cell: 7, slice: 20}", "can be split at the slices 1 to 19"),

@@ -110,7 +110,8 @@ def test_only_the_files_that_a_run_will_read_are_read(config, tmp_path):
 def test_the_start_of_a_run_stops_at_a_problem_and_is_silent_when_no_file_of_the_user_is_read(
     config, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.delenv("ULTRASEG_CHECKED", raising=False)
+    monkeypatch.setenv("ULTRASEG_CHECKED", "")  # so that what is set here ends with the test
+    monkeypatch.delenv("ULTRASEG_CHECKED")
     start_check(config, {"link"}, {"results/a/work/edges/0.parquet"})
     assert capsys.readouterr().out == ""
     start_check(config, {"ingest"}, {str(image_file(tmp_path, 2))})

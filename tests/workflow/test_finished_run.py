@@ -414,7 +414,12 @@ def test_edits_of_cells_rerun_linking_alone_and_reach_every_slice(finished_run, 
     wanted[6:][cells[6:] == cut] = 900
     assert np.array_equal(found[LABELLED], wanted[LABELLED])
     # Between them smooth outlines shift a little where a border is gone, and fragments may have a clear owner now.
-    assert (found == wanted).mean() > 0.99 and gone not in found and cut not in found[6:] and 900 not in found[:6]
+    assert (
+        (found == wanted).mean() > 0.99
+        and gone not in found
+        and cut not in found[6:]
+        and 900 not in found[:6]
+    )
     assert (found[[5, 6, 7]] == wanted[[5, 6, 7]]).mean() > 0.99
     (tmp_path / "edits.yaml").write_text("- merge: [1, 5000]\n- assign: {fragment: [3, 0, 5000], cell: 1}\n")
     text = run.snakemake("--dry-run", check=False)

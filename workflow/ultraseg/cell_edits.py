@@ -85,7 +85,7 @@ def _edit(where: str, entry, shape: Sequence[int], origin: Sequence[int]) -> Cel
     value, text = entry[kind], f"{where} ({kind}: {entry[kind]})"
     problem = next(jsonschema.Draft202012Validator(KINDS[kind]).iter_errors(value), None)
     if problem:
-        raise UserError(f"{text}: {problem.message}", f"Write {EXAMPLES}")
+        raise UserError(f"{text}: not understood, {problem.message}", f"Write {EXAMPLES}")
     if kind == "merge":
         return CellEdit(kind, tuple(value), text=text)
     if kind == "split":

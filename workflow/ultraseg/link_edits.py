@@ -125,15 +125,15 @@ def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: Mapping, max_u
     for edit in edits:
         with problems.caught():
             if edit.kind == "split":
+                _check_known(edit, known)
                 new = edit.new or next_id
                 next_id += edit.new is None
                 _split(plan, nodes, edit, new, known)
                 known.add(new)
     for edit in edits:
         with problems.caught():
-            unknown = [cell for cell in edit.cells if cell not in known]
-            if unknown and edit.kind != "split":
-                raise UserError(f"{edit.text}: {_no_such(unknown)}", LOOK)
+            if edit.kind != "split":  # the new cells of splits are known by now
+                _check_known(edit, known)
             if edit.kind == "merge":
                 keep, *others = edit.cells
                 plan.merges |= dict.fromkeys(others, keep)
@@ -146,18 +146,18 @@ def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: Mapping, max_u
     return plan
 
 
-LOOK = "Take the ids from the viewer or tables/cells.csv of a run without these edits."
-
-
-def _no_such(cells: Sequence[int]) -> str:
-    return f"there is no cell {', '.join(map(str, cells))}"
+def _check_known(edit: CellEdit, known: set[int]) -> None:
+    unknown = [cell for cell in edit.cells if cell not in known]
+    if unknown:
+        raise UserError(
+            f"{edit.text}: there is no cell {', '.join(map(str, unknown))}",
+            "Take the ids from the viewer or tables/cells.csv of a run without these edits.",
+        )
 
 
 def _split(plan: _Plan, nodes: pd.DataFrame, edit: CellEdit, new: int, known: set[int]) -> None:
     cell = edit.cells[0]
-    zs = nodes["z"][nodes["final"] == cell]
-    if zs.empty:
-        raise UserError(f"{edit.text}: {_no_such([cell])}", LOOK)
+    zs = nodes["z"][(nodes["final"] == cell) | (nodes["cell"] == cell)]
     if not zs.min() < edit.z <= zs.max():
         raise UserError(
             f"{edit.text}: cell {cell} lies in the slices {zs.min()} to {zs.max()} of the volume",
