@@ -163,8 +163,8 @@ print("RESULT", json.dumps([replicas, result.history, result.validation_dice, re
 
 
 def test_training_on_two_devices_equals_training_on_one(tmp_path):
-    """Two virtual devices share the batch. The loss is that of the whole batch; each device normalises by its own half of
-    it, as Keras does, so that the two trainings drift apart a little."""
+    """Two virtual devices share the batch. The loss is that of the whole batch; each device normalises by its own half
+    of it, as Keras does, so that the two trainings drift apart a little."""
     groups = [("train", "v", _discs(z)) for z in range(4)] + [("validation", "v", _discs(9))]
     write_tiles(tmp_path / "tiles.h5", groups, channels=["disc"])
     found = {}

@@ -16,7 +16,7 @@ def test_page_is_up_to_date():
 def test_every_call_in_the_code_is_on_the_page_or_hands_on_a_message_that_is():
     """Counted apart from the generator, so that it cannot overlook a message without a test failing."""
     handed_on = {  # calls whose problem or cure is written elsewhere: in a pair of texts, or in the error they wrap
-        "check_files": 1, "devices": 4, "errors": 1, "system_errors": 2, "volume_files": 3,
+        "check_files": 1, "devices": 4, "errors": 1, "system_errors": 2, "volume_files": 4,
     }  # fmt: skip
     found = all_messages()
     for file in [*ROOT.glob("workflow/ultraseg/*.py"), *ROOT.glob("workflow/scripts/*.py")]:
