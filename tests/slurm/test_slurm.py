@@ -52,10 +52,10 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory) -> dict:
-    """Two slabs, one network, little training: few jobs, as each costs some seconds under SLURM."""
+    """Two slabs and one network: few jobs, as each costs some seconds under SLURM."""
     data = tmp_path_factory.mktemp("slurm-tissue")
     write_phantom(str(data), (18, 96, 96), seed=3, label_slices=[0, 8, 17], scale=0.35)
-    network = tiny_runs.TINY_NETWORK | {"epochs": 2, "steps_per_epoch": 6, "validation": 0, "test": 0}
+    network = tiny_runs.TINY_NETWORK | {"validation": 0, "test": 0}
     return tiny_runs.tiny_config(
         data,
         slab_depth=9,

@@ -423,7 +423,7 @@ def test_edits_of_cells_rerun_linking_alone_and_reach_every_slice(finished_run, 
     (tmp_path / "edits.yaml").write_text("- merge: [1, 5000]\n- assign: {fragment: [3, 0, 5000], cell: 1}\n")
     text = run.snakemake("--dry-run", check=False)
     assert "edits.yaml, edit 2" in text and "lies outside the volume" in text
-    (tmp_path / "edits.yaml").write_text("- merge: [1, 5000]\n")
+    (tmp_path / "edits.yaml").write_text(f"- merge: [{keep}, 5000]\n")
     run.snakemake(*slabs, "--retries", "0", check=False)
     assert "there is no cell 5000" in (run.folder / "logs/link/tiny.log").read_text()
 

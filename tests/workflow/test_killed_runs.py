@@ -159,9 +159,8 @@ def test_each_stage_loses_a_job_and_the_retry_gives_the_same(undisturbed, tmp_pa
             0.1,
             0.02,
         ):  # sooner each time: jobs are short, and the computer is not always as busy
-            (run.folder / job.split()[1]).unlink()
             with Watch(run, {script: share * undisturbed.lengths[script]}) as again:
-                run.snakemake("--retries", "1")
+                run.snakemake(job.split()[1], "--force", "--retries", "1")
             if again.killed:
                 break
         assert again.killed, f"no job of {script} could be killed"

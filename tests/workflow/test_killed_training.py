@@ -62,8 +62,9 @@ at("after the state", checkpoints, "write_text", after_the_state)
 at("when finished", train, "mark_finished", when_finished)
 real = train._run_epoch
 def counted(*args):
+    *_, state, clock = args
     with open(folder / "epochs", "a") as file:
-        file.write(f"{args[-1]['epoch'] + 1} ")
+        file.write(f"{state['epoch'] + 1} ")
     real(*args)
 train._run_epoch = counted
 with open(folder / "epochs", "a") as file:
