@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -53,3 +55,24 @@ def test_a_consumer_that_leaves_ends_all_stages():
     next(found)
     found.close()
     assert closed and threading.active_count() == before
+
+
+def test_a_process_that_ends_by_an_error_does_not_wait_for_its_stages():
+    """The error keeps the iterators alive until Python is being taken down, when no other thread runs any more.
+
+    It then hung for ever under Python 3.13.
+    """
+    program = """
+import itertools
+from ultraseg.ahead import ahead
+def use():
+    found = ahead(ahead(itertools.count(), 1), 1)
+    for number in found:
+        raise OSError("disk")
+use()
+"""
+    env = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=env, timeout=60, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "OSError: disk" in done.stderr

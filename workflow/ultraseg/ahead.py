@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from queue import Empty, Full, Queue
@@ -59,4 +60,5 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
                 queue.get_nowait()
             except Empty:
                 break
-        thread.join()
+        if not sys.is_finalizing():  # then the thread stands still for good: waiting for it would never end
+            thread.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 
 from ultraseg.predict import Predictor, predict_stream
 from ultraseg.slices import image_slices
@@ -39,11 +40,10 @@ def predict_slab(
         overlap=overlap, stride=stride, views=views,
     )  # fmt: skip
     total, position, maps = 0.0, -1, None
-    with slab_writer(probability, start, stop - start) as write:
+    with closing(found), slab_writer(probability, start, stop - start) as write:
         for wanted in shown:
             while position < wanted:
                 position, maps = position + 1, next(found)
             write(maps)
             total += float(maps.mean())
-    found.close()
     return total / 255 / (stop - start)
