@@ -50,11 +50,33 @@ def test_a_consumer_that_leaves_ends_all_stages():
         finally:
             closed.append(True)
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     found = ahead(ahead(items(), 1), 1)
     next(found)
+    stages = set(threading.enumerate()) - before
     found.close()
-    assert closed and threading.active_count() == before
+    for stage in stages:
+        stage.join(10)
+    assert len(stages) == 2 and closed and not any(stage.is_alive() for stage in stages)
+
+
+def test_leaving_never_waits_for_the_stage():
+    """The leaving thread may be the one for which the stage waits: Python collects garbage in any thread."""
+    left = threading.Event()
+
+    def items():
+        yield 1
+        left.wait(30)
+        yield 2
+
+    found = ahead(items(), 1)
+    next(found)
+    leaving = threading.Thread(target=found.close, daemon=True)
+    leaving.start()
+    leaving.join(10)
+    stuck = leaving.is_alive()
+    left.set()
+    assert not stuck
 
 
 def test_a_process_that_ends_by_an_error_does_not_wait_for_its_stages():

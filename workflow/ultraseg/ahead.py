@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from queue import Empty, Full, Queue
@@ -15,7 +14,7 @@ POLL = 0.05  # seconds after which a full queue looks whether anybody still want
 def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
     """Compute an iterable in a thread, up to ``depth`` items before they are asked for; its errors are raised here.
 
-    When the consumer ends early, the thread ends after the item that it works on.
+    When the consumer ends early, the thread ends by itself after the item that it works on.
     """
     queue: Queue = Queue(depth)
     unwanted = threading.Event()
@@ -43,8 +42,7 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
             if hasattr(source, "close"):
                 source.close()  # a generator has stages of its own to end
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    threading.Thread(target=work, daemon=True).start()
     try:
         while True:
             kind, value = queue.get()
@@ -54,11 +52,11 @@ def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
                 return
             yield value
     finally:
+        # The thread is not waited for. Python may run this in any thread, when it collects a generator that nobody
+        # closed: in the one that reads Zarr, say, for which our thread waits; or when no thread runs any more.
         unwanted.set()
         while True:
             try:
                 queue.get_nowait()
             except Empty:
                 break
-        if not sys.is_finalizing():  # then the thread stands still for good: waiting for it would never end
-            thread.join()
