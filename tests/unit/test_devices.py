@@ -163,8 +163,7 @@ print("RESULT", json.dumps([replicas, result.history, result.validation_dice, re
 
 
 def test_training_on_two_devices_equals_training_on_one(tmp_path):
-    """Two virtual devices share the batch. The loss is that of the whole batch; each device normalises by its own half
-    of it, as Keras does, so that the two trainings drift apart a little."""
+    """Two virtual devices share the batch; losses and accuracy agree to rounding, which Adam amplifies."""
     groups = [("train", "v", _discs(z)) for z in range(4)] + [("validation", "v", _discs(9))]
     write_tiles(tmp_path / "tiles.h5", groups, channels=["disc"])
     found = {}
@@ -176,6 +175,5 @@ def test_training_on_two_devices_equals_training_on_one(tmp_path):
     assert found[1][0] == 1 and found[2][0] == 2
     losses = {count: np.array([row["loss"] for row in rows[1]]) for count, rows in found.items()}
     assert len(losses[2]) == 4 and losses[2][-1] < losses[2][0]
-    np.testing.assert_allclose(losses[2][0], losses[1][0], rtol=0.01)
-    np.testing.assert_allclose(losses[2], losses[1], rtol=0.06)
+    np.testing.assert_allclose(losses[2], losses[1], rtol=1e-3)
     assert abs(found[2][2]["disc"] - found[1][2]["disc"]) < 0.01

@@ -70,6 +70,7 @@ def load_state(folder: Path, wanted: str) -> tuple[dict, keras.Model | None]:
 def _load_model(file: Path) -> keras.Model:
     import keras
 
+    import ultraseg.optimizers  # noqa: F401  registers them for loading
     from ultraseg.losses import loss_by_name
 
     loss_by_name("soft_dice"), loss_by_name("dice_cross_entropy")  # registers them for loading

@@ -20,6 +20,7 @@ from ultraseg.errors import UserError
 from ultraseg.losses import loss_by_name, pack
 from ultraseg.macs import FILTERS, network_stride
 from ultraseg.network import build_network, start_at_shares, take_weights
+from ultraseg.optimizers import optimizer_by_name
 from ultraseg.tiles import Tiles, read_tiles
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,11 @@ def train_network(
             start_at_shares(model, CropDraw(tiles, crop, augmentation).usual)
             if init_from:
                 take_weights(model, init_from, channels)
-            model.compile(_optimizer(settings), loss_by_name(loss), jit_compile=False)
+            model.compile(
+                optimizer_by_name(optimizer, learning_rate, weight_decay),
+                loss_by_name(loss),
+                jit_compile=False,
+            )
     _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
@@ -158,18 +163,6 @@ def _rate(progress: float) -> float:
 
 def _time_is_up(state: dict, max_minutes: float | None) -> bool:
     return bool(max_minutes) and state["epoch"] > 0 and state["seconds"] >= 60 * max_minutes
-
-
-def _optimizer(s: dict):
-    kinds = {
-        "adamw": lambda: keras.optimizers.AdamW(
-            s["learning_rate"], weight_decay=s["weight_decay"], clipnorm=1.0
-        ),
-        "adam": lambda: keras.optimizers.Adam(s["learning_rate"]),
-    }
-    if s["optimizer"] not in kinds:
-        raise ValueError(f"unknown optimizer {s['optimizer']!r}; known are {sorted(kinds)}")
-    return kinds[s["optimizer"]]()
 
 
 def _check(tiles: Tiles, channels: list[str], s: dict) -> None:
