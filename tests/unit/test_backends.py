@@ -57,7 +57,7 @@ def _run(folder, backend) -> list[float]:
     package = TESTS.parents[1] / "workflow"
     env = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", WORK, str(package), str(TESTS), str(folder), backend]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

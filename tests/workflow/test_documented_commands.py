@@ -1,5 +1,6 @@
 """Every command of README.md and docs/ does what it should: in a copy of the repository with a finished tiny run."""
 
+import functools
 import os
 import re
 import shlex
@@ -191,7 +192,9 @@ class Copy:
         """Start a line, fetch the page that it tells of, interrupt it; returns what it said."""
         how = {"cwd": self.folder, "env": self.environment(), "text": True, "start_new_session": True}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        process = subprocess.Popen(["bash", "-c", self.here(line)], **how, **pipes)
+        # Tests in the background of a shell inherit that interrupts are ignored.
+        heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(["bash", "-c", self.here(line)], preexec_fn=heed, **how, **pipes)
         try:
             said = ""
             while "Ctrl-C" not in said:

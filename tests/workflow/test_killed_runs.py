@@ -190,10 +190,14 @@ def start(run: Run, *arguments: str) -> tuple[subprocess.Popen, Path]:
     return process, log
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 150) -> None:
+def wait_for(condition, process: subprocess.Popen, printed: Path, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end and process.poll() is None, "it did not come so far"
+        ended = process.poll()
+        assert ended is None, f"Snakemake ended with {ended} too soon:\n{printed.read_text()[-3000:]}"
+        assert time.monotonic() < end, (
+            f"it did not come so far in {seconds} s:\n{printed.read_text()[-3000:]}"
+        )
         time.sleep(0.02)
 
 
@@ -220,7 +224,7 @@ def recovered(undisturbed, tmp_path_factory, data):
     # 1. Snakemake is killed in the middle of a training, which lives on.
     process, printed = start(run)
     state = run.results / "models/checkpoints/context/state.json"
-    wait_for(state.exists, process)
+    wait_for(state.exists, process, printed)
     (training,) = (p for p, name in scripts_of(run).items() if name == "train")
     os.kill(training, signal.SIGSTOP)  # so that it lives longer than the rerun takes to come to its training
     process.kill()
@@ -248,7 +252,7 @@ def recovered(undisturbed, tmp_path_factory, data):
         # 3. With room again it goes on, until Snakemake dies with all its jobs.
         process, printed = start(run, "--rerun-incomplete")
         wanted = moment.choice(["objects_label", "propagate", "cells", "link_edges", "link"])
-        wait_for(lambda: wanted in scripts_of(run).values(), process)
+        wait_for(lambda: wanted in scripts_of(run).values(), process, printed)
         time.sleep(moment.uniform(0, 0.8 * undisturbed.lengths[wanted]))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -82,7 +82,7 @@ def train_once(folder, place="", epoch=0):
     folder.mkdir(exist_ok=True)
     env = os.environ | {"PYTHONPATH": ":".join(sys.path), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", PROCESS, str(folder), place, str(epoch)]
-    return subprocess.run(command, capture_output=True, text=True, env=env)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
 
 
 @pytest.fixture(scope="module")

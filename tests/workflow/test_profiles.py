@@ -25,7 +25,7 @@ def dry_run(profile: Path, folder: Path, *config: str) -> dict[str, dict[str, st
     command = [sys.executable, "-m", "snakemake", "-n", "--profile", str(profile), "--directory", str(folder)]
     command += ["--cores", "64"]  # else a dry run shows one thread at most
     command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(ROOT / "config/demo.yaml")]
-    done = subprocess.run([*command, "--config", *config], capture_output=True, text=True)
+    done = subprocess.run([*command, "--config", *config], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     found = {}
     for block in re.split(r"\n(?=rule )", done.stdout + done.stderr):

@@ -57,7 +57,7 @@ def start(folder, *arguments) -> subprocess.Popen:
 
 def status(folder) -> str:
     command = [sys.executable, str(WORKFLOW), "status", "--directory", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.stdout + done.stderr
 
 
