@@ -12,6 +12,7 @@ import time
 import urllib.request
 
 import numpy as np
+import pytest
 from PIL import Image
 from tornado.websocket import websocket_connect
 
@@ -31,6 +32,15 @@ def find_chromium() -> str | None:
     """The browser's command, if the computer has one."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     return next(filter(None, map(shutil.which, names)), None)
+
+
+def chromium_page(tmp_path_factory):
+    """Body of a fixture: a page of Chromium, where the computer has one."""
+    if not find_chromium():
+        pytest.skip("no Chromium on this computer (Debian's package: chromium)")
+    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()
 
 
 class Navigated(Exception):

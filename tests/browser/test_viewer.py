@@ -12,15 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Chromium, find_chromium
+from chromium import chromium_page
 from RangeHTTPServer import RangeRequestHandler
 from ultraseg.figure_style import id_colours, structure_colours
-from ultraseg.ome import image_attributes, label_attributes, labels_attributes
-from ultraseg.pyramid import reduce_image, reduce_labels, write_pyramid
-from ultraseg.slabs import pyramid_levels
-from ultraseg.store_create import create_array, create_group
 from ultraseg.view_page import write_viewer
 from ultraseg.view_state import OPACITY
+from written_volume import write_volume
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SHAPE, VOXEL_NM, DEPTH = (24, 96, 128), (20, 16, 16), 8
@@ -35,23 +32,7 @@ def ball(centre, radius) -> np.ndarray:
     return nm[0] ** 2 + nm[1] ** 2 + nm[2] ** 2 < radius**2
 
 
-def write_group(group: Path, attributes: dict, stack: np.ndarray, reduce) -> None:
-    levels = pyramid_levels(SHAPE, VOXEL_NM, DEPTH, 3)
-    create_group(str(group), attributes(levels))
-    for number, level in enumerate(levels):
-        create_array(str(group / str(number)), level.shape, level.chunk, level.shard, stack.dtype.name, "zyx")
-    for start in range(0, SHAPE[0], DEPTH):
-        write_pyramid(str(group), start, stack[start : start + DEPTH], levels, reduce)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A page of Chromium without a window, where the computer has one."""
-    if not find_chromium():
-        pytest.skip("no Chromium on this computer (Debian's package: chromium)")
-    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
-    yield chromium
-    chromium.close()
+browser = pytest.fixture(scope="module")(chromium_page)
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +43,9 @@ def run(tmp_path_factory) -> Path:
     cells = np.where(ball((12, 46, 64), 500), CELL, 0).astype(np.uint32)
     cells[:, 60:90, 2:20] = 5
     grey = np.broadcast_to(np.linspace(60, 180, SHAPE[2]).astype(np.uint8), SHAPE)
-    write_group(image, lambda n: image_attributes("tiny", n, VOXEL_NM, ORIGIN_NM), grey, reduce_image)
-    create_group(str(image / "labels"), labels_attributes(["cells", "mitochondria"]))
-    for name, labels in (("cells", cells), ("mitochondria", ball(IN_MITO, 90).astype(np.uint32) * MITO)):
-        attributes = partial(lambda name, n: label_attributes(name, n, VOXEL_NM, ORIGIN_NM), name)
-        write_group(image / "labels" / name, attributes, labels, reduce_labels)
+    mitochondria = ball(IN_MITO, 90).astype(np.uint32) * MITO
+    stacks = {"image": grey, "cells": cells, "mitochondria": mitochondria}
+    write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH, levels=3, origin_nm=ORIGIN_NM)
     (folder / "results/models").mkdir()
     card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
     (folder / "results/models/net.json").write_text(json.dumps(card))

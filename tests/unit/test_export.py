@@ -7,10 +7,7 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ultraseg import export
 from ultraseg.errors import UserError
-from ultraseg.ome import image_attributes, label_attributes, labels_attributes
-from ultraseg.pyramid import reduce_image, reduce_labels, write_pyramid
-from ultraseg.slabs import pyramid_levels
-from ultraseg.store_create import create_array, create_group
+from written_volume import write_volume
 
 SHAPE, VOXEL_NM, DEPTH = (11, 40, 48), (20, 10, 5), 4
 
@@ -26,20 +23,7 @@ def run(tmp_path_factory):
         "cells": random.choice(np.array([0, 3, 70001], np.uint32), SHAPE),
         "mito": random.integers(0, 4, SHAPE).astype(np.uint32),
     }
-    levels = pyramid_levels(SHAPE, VOXEL_NM, DEPTH, 2)
-    create_group(str(image), image_attributes("v", levels, VOXEL_NM))
-    create_group(str(image / "labels"), labels_attributes(["cells", "mito"]))
-    for name, stack in stacks.items():
-        group = image if name == "image" else image / "labels" / name
-        if name != "image":
-            create_group(str(group), label_attributes(name, levels, VOXEL_NM))
-        for number, level in enumerate(levels):
-            create_array(
-                str(group / str(number)), level.shape, level.chunk, level.shard, stack.dtype.name, "zyx"
-            )
-        for start in range(0, SHAPE[0], DEPTH):
-            reduce = reduce_image if name == "image" else reduce_labels
-            write_pyramid(str(group), start, stack[start : start + DEPTH], levels, reduce)
+    write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH)
     return folder, stacks
 
 

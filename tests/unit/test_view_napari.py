@@ -12,10 +12,7 @@ from ultraseg import view_napari
 from ultraseg.errors import UserError
 from ultraseg.figure_style import id_colours, structure_colours
 from ultraseg.napari_layers import add_layers
-from ultraseg.ome import image_attributes, label_attributes, labels_attributes
-from ultraseg.pyramid import reduce_image, reduce_labels, write_pyramid
-from ultraseg.slabs import pyramid_levels
-from ultraseg.store_create import create_array, create_group
+from written_volume import write_volume
 
 SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (8, 40, 48), (20, 10, 5), (40, 0, 100), 4
 
@@ -32,20 +29,7 @@ def folder(tmp_path):
         "cells": cells,
         "mitochondria": (cells == 5).astype(np.uint32),
     }
-    levels = pyramid_levels(SHAPE, VOXEL_NM, DEPTH, 2)
-    create_group(str(image), image_attributes("v", levels, VOXEL_NM, ORIGIN_NM))
-    create_group(str(image / "labels"), labels_attributes(["cells", "mitochondria"]))
-    for name, stack in stacks.items():
-        group = image if name == "image" else image / "labels" / name
-        if name != "image":
-            create_group(str(group), label_attributes(name, levels, VOXEL_NM, ORIGIN_NM))
-        for number, level in enumerate(levels):
-            create_array(
-                str(group / str(number)), level.shape, level.chunk, level.shard, stack.dtype.name, "zyx"
-            )
-        for start in range(0, SHAPE[0], DEPTH):
-            reduce = reduce_image if name == "image" else reduce_labels
-            write_pyramid(str(group), start, stack[start : start + DEPTH], levels, reduce)
+    write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH, origin_nm=ORIGIN_NM)
     (tmp_path / "results/models").mkdir()
     card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
     (tmp_path / "results/models/net.json").write_text(json.dumps(card))

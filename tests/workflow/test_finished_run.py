@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
-from chromium import Chromium, find_chromium
+from chromium import chromium_page
 from conftest import Run
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
@@ -186,14 +186,7 @@ def test_models_come_with_history_and_card(finished_run):
         assert all(0 < value < 1 for value in card["thresholds"].values())
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A page of Chromium without a window, where the computer has one."""
-    if not find_chromium():
-        pytest.skip("no Chromium on this computer (Debian's package: chromium)")
-    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
-    yield chromium
-    chromium.close()
+browser = pytest.fixture(scope="module")(chromium_page)
 
 
 @pytest.fixture(scope="module")
