@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,8 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import tifffile
-import yaml
-from spacing import ROOT, configuration, labelled
+from spacing import ROOT, configuration, labelled, make
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.evaluate import CellScore  # noqa: E402
@@ -35,30 +33,6 @@ from ultraseg.tiles import downsample_ids  # noqa: E402
 
 DEFAULT_EVERY = {"demo": 16, "fib25": 20}
 MIN_VOXELS = 2400
-
-
-def make_maps(name: str, every: int, data_root: str, cores: int) -> Path:
-    """The folder of a run with the maps of one network; trained now unless it is there."""
-    folder = ROOT / f"runs/spacing/{name}-{every}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(configuration(name, every, folder, data_root)))
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--cores",
-        str(cores),
-        "--quiet",
-        "all",
-        "--rerun-incomplete",
-    ]
-    command += ["--configfile", str(folder / "config.yaml"), "--directory", str(folder)]
-    start = time.monotonic()
-    subprocess.run([*command, f"results/{name}/work/probability/all/c/0/0/0/0"], cwd=ROOT, check=True)
-    print(
-        f"{name}, labels on every {every}th slice: maps made in {time.monotonic() - start:.0f} s", flush=True
-    )
-    return folder
 
 
 def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -169,7 +143,7 @@ def main() -> None:
     root = os.path.abspath(settings.data_root)
     for name in settings.only:
         every = settings.every or DEFAULT_EVERY[name]
-        folder = make_maps(name, every, root, settings.cores)
+        folder = make(name, every, root, settings.cores, "work/probability/all/c/0/0/0/0")
         table = score(name, every, *read_run(name, folder, root))
         print(f"\n{name}: Dice by slices to the nearest label, labels on every {every}th slice")
         print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}") + "\n", flush=True)

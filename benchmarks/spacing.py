@@ -64,8 +64,8 @@ def configuration(name: str, every: int, folder: Path, data_root: str) -> dict:
     }
 
 
-def run(name: str, every: int, data_root: str, cores: int) -> pd.DataFrame:
-    """Run one point up to its accuracy figures; returns its rows of the table."""
+def make(name: str, every: int, data_root: str, cores: int, target: str) -> Path:
+    """Run one point up to a file of its results; returns the point's folder."""
     folder = ROOT / f"runs/spacing/{name}-{every}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(configuration(name, every, folder, data_root)))
@@ -81,11 +81,15 @@ def run(name: str, every: int, data_root: str, cores: int) -> pd.DataFrame:
     ]
     command += ["--configfile", str(folder / "config.yaml"), "--directory", str(folder)]
     start = time.monotonic()
-    subprocess.run([*command, f"results/{name}/metrics.csv"], cwd=ROOT, check=True)
-    print(
-        f"{name}, labels on every {every}th slice: this call took {time.monotonic() - start:.0f} s",
-        flush=True,
-    )
+    subprocess.run([*command, f"results/{name}/{target}"], cwd=ROOT, check=True)
+    seconds = time.monotonic() - start
+    print(f"{name}, labels on every {every}th slice: {target} took {seconds:.0f} s this time", flush=True)
+    return folder
+
+
+def run(name: str, every: int, data_root: str, cores: int) -> pd.DataFrame:
+    """Run one point up to its accuracy figures; returns its rows of the table."""
+    folder = make(name, every, data_root, cores, "metrics.csv")
     return figures(name, every, pd.read_csv(folder / f"results/{name}/metrics.csv"))
 
 
