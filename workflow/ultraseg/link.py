@@ -48,7 +48,7 @@ def decide_pieces(
     min_strength: float = 0.2,
     min_margin: float = 0.1,
     containment_weight: float = 0.6,
-    carried_weight: float = 0.8,
+    carried_weight: float = 1.0,
     gap_penalty: float = 0.8,
     min_confidence: float = 0.25,
     min_body_iou: float = 0.4,
