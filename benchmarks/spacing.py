@@ -1,9 +1,11 @@
 """Measure how accuracy falls with the distance between labelled slices; draw the figure of docs/labelling.md.
 
     .venv/bin/python benchmarks/spacing.py --data-root /where/fib25/is [--cores 2] [--only demo fib25] [--every 8 16]
+        [--minutes 20] [--views 8]
 
 Every point is a run of its own in runs/spacing, whose network learned from the labels of that spacing alone.
-Trainings are shorter than the defaults, and alike for all points. Runs that are finished are not made again.
+Trainings are shorter than the defaults, and alike for all points; --minutes gives them so much time instead, --views
+averages the maps over mirrored and turned views. Runs that are finished are not made again.
 """
 
 from __future__ import annotations
@@ -34,9 +36,12 @@ def labelled(name: str, every: int) -> list[int]:
     return sorted({*range(0, DEPTH[name], every), DEPTH[name] - 1})
 
 
-def configuration(name: str, every: int, folder: Path, data_root: str) -> dict:
-    """The configuration of one point; no slice is held out, as the score is that of the slices without labels."""
-    network = {"test": 0, "epochs": 14, "tiles_per_slice": 16}
+def configuration(name: str, every: int, folder: Path, data_root: str, **network) -> dict:
+    """The configuration of one point; no slice is held out, as the score is that of the slices without labels.
+
+    ``network``: settings that take the place of the usual ones.
+    """
+    network = {"test": 0, "epochs": 14, "tiles_per_slice": 16} | network
     if name == "demo":
         volume = {
             "voxel_size_nm": [16, 16, 16],
@@ -64,11 +69,12 @@ def configuration(name: str, every: int, folder: Path, data_root: str) -> dict:
     }
 
 
-def make(name: str, every: int, data_root: str, cores: int, target: str) -> Path:
-    """Run one point up to a file of its results; returns the point's folder."""
-    folder = ROOT / f"runs/spacing/{name}-{every}"
+def make(name: str, every: int, data_root: str, cores: int, target: str, **network) -> Path:
+    """Run one point up to a file of its results; returns the point's folder. ``network`` as in ``configuration``."""
+    folder = ROOT / "runs/spacing" / "-".join([name, str(every), *(f"{k}{v}" for k, v in network.items())])
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(configuration(name, every, folder, data_root)))
+    config = configuration(name, every, folder, data_root, **network)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = [
         sys.executable,
         "-m",
@@ -87,9 +93,9 @@ def make(name: str, every: int, data_root: str, cores: int, target: str) -> Path
     return folder
 
 
-def run(name: str, every: int, data_root: str, cores: int) -> pd.DataFrame:
+def run(name: str, every: int, data_root: str, cores: int, **network) -> pd.DataFrame:
     """Run one point up to its accuracy figures; returns its rows of the table."""
-    folder = make(name, every, data_root, cores, "metrics.csv")
+    folder = make(name, every, data_root, cores, "metrics.csv", **network)
     return figures(name, every, pd.read_csv(folder / f"results/{name}/metrics.csv"))
 
 
@@ -151,11 +157,17 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="+", default=list(SPACINGS), choices=list(SPACINGS))
     parser.add_argument("--every", nargs="+", type=int, help="of the spacings only these")
+    parser.add_argument("--minutes", type=float, help="time of a training")
+    parser.add_argument(
+        "--views", type=int, default=1, choices=(1, 4, 8), help="views of a tile in prediction"
+    )
     parser.add_argument("--figure", type=Path, default=ROOT / "docs/figures/spacing.png")
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
+    network = {"epochs": 10_000, "max_minutes": settings.minutes} if settings.minutes else {}
+    network |= {"views": settings.views} if settings.views > 1 else {}
     points = [
-        run(name, every, root, settings.cores)
+        run(name, every, root, settings.cores, **network)
         for name in settings.only
         for every in SPACINGS[name]
         if not settings.every or every in settings.every
