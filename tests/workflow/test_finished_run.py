@@ -208,6 +208,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         "cell.png",
         "volumes.png",
         "links.png",
+        "link_examples.jpg",
         "slices.png",
     }
     figures |= {"metrics.png", "distance.png", "labelled_slices.png"}
@@ -322,6 +323,8 @@ def test_every_job_says_what_it_read_wrote_and_how_long_it_took(finished_run):
 # What reads the final cells, directly or not.
 AFTER_CELLS = {"measure_slab", "measure", "evaluate", "figures", "figure_cell"}
 AFTER_CELLS |= {"report_tables", "report_run", "report"}
+# What reads the decisions of linking.
+AFTER_LINKS = AFTER_CELLS | {"figure_links"}
 
 
 @contextmanager
@@ -345,7 +348,7 @@ def test_linking_parameter_reruns_linking_and_what_follows(finished_run):
     with restored(finished_run.folder / "config.yaml"):
         finished_run.write_config(finished_run.config | {"link": {"min_strength": 0.35}})
         planned = finished_run.planned()
-    assert set(planned) == {"link", "link_relabel"} | AFTER_CELLS
+    assert set(planned) == {"link", "link_relabel"} | AFTER_LINKS
 
 
 def test_propagation_parameter_leaves_networks_alone(finished_run):
@@ -383,7 +386,7 @@ def test_proofread_cells_rerun_propagation_and_what_follows(finished_run, volume
         shutil.rmtree(finished_run.folder / "corrections")
     assert (
         set(planned)
-        == {"labels_corrected", "propagate", "cells", "link_edges", "link", "link_relabel"} | AFTER_CELLS
+        == {"labels_corrected", "propagate", "cells", "link_edges", "link", "link_relabel"} | AFTER_LINKS
     )
 
 
@@ -396,7 +399,7 @@ def test_edits_of_cells_rerun_linking_alone_and_reach_every_slice(finished_run, 
     (tmp_path / "edits.yaml").write_text(edits)
     with restored(finished_run.folder / "config.yaml"):
         finished_run.write_config(config)
-        assert set(finished_run.planned()) == {"link", "link_relabel"} | AFTER_CELLS
+        assert set(finished_run.planned()) == {"link", "link_relabel"} | AFTER_LINKS
     shutil.copytree(finished_run.folder.parent, tmp_path / "copy", symlinks=True)
     run = Run(tmp_path / "copy/run", config, finished_run.code)
     slabs = [f"results/tiny/image.zarr/labels/cells/0/c/{slab}/0/0" for slab in range(3)]

@@ -121,6 +121,43 @@ rule figure_cell:
         "../scripts/figure_cell.py"
 
 
+rule figure_links:
+    # Examples of every outcome of linking, cut out of the volume.
+    input:
+        image=lambda wc: ASKS.image(wc.volume, 0, PLAN.volumes[wc.volume].n_slices),
+        final=lambda wc: ASKS.final(wc.volume, PLAN.cells, 0, PLAN.volumes[wc.volume].n_slices),
+        pieces=lambda wc: ASKS.array(wc.volume, "work/pieces", PLAN.volumes[wc.volume].slabs),
+        nodes="results/{volume}/work/link/nodes.parquet",
+        links="results/{volume}/tables/links.parquet",
+    output:
+        report(
+            "results/{volume}/figures/link_examples.jpg",
+            caption="../report/link_examples.rst",
+            category="Volume {volume}",
+            subcategory="Links",
+            labels={"figure": "examples of each outcome"},
+        ),
+    log:
+        "logs/figure_links/{volume}.log",
+    benchmark:
+        "logs/figure_links/{volume}.tsv"
+    conda:
+        "../../envs/workflow.yaml"
+    resources:
+        # Crops of at most 320 pixels, and the table of fragments.
+        mem_mb=lambda wc, attempt: 1500 * attempt,
+        runtime=15,
+    params:
+        cells=PLAN.cells,
+        bad=lambda wc: PLAN.volumes[wc.volume].bad,
+        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
+        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
+        code=code_version("figures_links"),
+    script:
+        "../scripts/figure_links.py"
+
+
 rule learning_curves:
     input:
         "results/models/{network}.history.csv",

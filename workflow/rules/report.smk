@@ -5,6 +5,9 @@ TABLES = ["cells", "contacts", "organelles", "protrusions", "slices"]
 # Files of volumes and networks that the report shows, beside the facts about the run itself.
 SHOWN = [
     *expand("results/{volume}/figures/{figure}", volume=PLAN.applied, figure=["overlay.jpg", "cell.png"]),
+    *expand(
+        "results/{volume}/figures/link_examples.jpg", volume=[v for v in PLAN.applied if PLAN.has_cells(v)]
+    ),
     *expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
     *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
     *expand(

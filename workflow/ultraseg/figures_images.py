@@ -69,7 +69,7 @@ def overlay_montage(
         top = (index // columns) * (height + HEAD + GAP)
         _place(figure, rgb, left, top + HEAD, captions[index])
         if index == 0:
-            _bar_text(figure, text, left + 12 + bar / 2, top + HEAD + height - 22)
+            bar_text(figure, text, left + 12 + bar / 2, top + HEAD + height - 22)
     if overlay and names:
         _legend(figure, colours)
     save(figure, path)
@@ -157,10 +157,12 @@ def _place(figure: Figure, rgb: np.ndarray, left: int, top: int, caption: str) -
     )
 
 
-def _bar_text(figure: Figure, text: str, x: float, y: float) -> None:
+def bar_text(figure: Figure, text: str, x: float, y: float, size: int = 10) -> None:
+    """White text, rimmed black, over a scale bar; centred at ``x``, its foot ``y`` pixels below the top."""
     width, height = figure.canvas.get_width_height()
     rim = [withStroke(linewidth=3, foreground="black")]
-    figure.text(x / width, 1 - y / height, text, ha="center", va="bottom", color="white", path_effects=rim)
+    style = {"ha": "center", "va": "bottom", "color": "white", "fontsize": size}
+    figure.text(x / width, 1 - y / height, text, path_effects=rim, **style)
 
 
 def _legend(figure: Figure, colours: Mapping[str, str]) -> None:

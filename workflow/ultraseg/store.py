@@ -44,8 +44,11 @@ def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[np.ndar
         shard.close()
 
 
-def read_slices(path: str, start: int, stop: int) -> np.ndarray:
-    """Read the slices start <= z < stop. Raises UserError that names the damaged or missing slab file."""
+def read_slices(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -> np.ndarray:
+    """Read the slices start <= z < stop, or of these only a box, one slice for each of the axes after z.
+
+    Raises UserError that names the damaged or missing slab file.
+    """
     array = _open(path)
     if not 0 <= start < stop <= array.shape[0]:
         raise IndexError(f"{path} has no slices {start} to {stop}")
@@ -61,7 +64,7 @@ def read_slices(path: str, start: int, stop: int) -> np.ndarray:
         if not os.path.getsize(file):
             raise _damaged(file, "it is empty (0 bytes)")
     try:
-        return array[start:stop]
+        return array[(slice(start, stop), *box)]
     except (ValueError, RuntimeError) as error:
         for slab in slabs:
             low, high = max(start, slab * depth), min(stop, (slab + 1) * depth)
@@ -73,12 +76,12 @@ def read_slices(path: str, start: int, stop: int) -> np.ndarray:
         ) from error
 
 
-def read_image(path: str, start: int, stop: int) -> np.ndarray:
+def read_image(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -> np.ndarray:
     """Image slices start <= z < stop as uint8, whatever is stored: the grey-value window spread over 0 to 255.
 
-    All steps see images through this function. Raises UserError as ``read_slices``.
+    box: as in ``read_slices``. All steps see images through this function. Raises UserError as ``read_slices``.
     """
-    values = read_slices(path, start, stop)
+    values = read_slices(path, start, stop, box)
     if values.dtype == np.uint8:
         return values
     about = _open(path).attrs.get("ultraseg")

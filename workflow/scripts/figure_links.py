@@ -1,0 +1,23 @@
+"""Draw examples of what linking decided."""
+
+import pandas as pd
+from ultraseg.figures_links import link_examples_figure
+from ultraseg.job import job
+from ultraseg.link_examples import choose_examples, read_example
+from ultraseg.stepping import Stepping
+
+with job(snakemake) as log:
+    p, given = snakemake.params, snakemake.input
+    links = pd.read_parquet(given.links)
+    chosen, totals = choose_examples(links, p.bad)
+    # Of the pieces of the whole volume only those of these fragments.
+    columns = ["z", "piece", "area", "y", "x", "fragment", "strength", "margin"]
+    wanted = [("fragment", "in", chosen["fragment"].tolist() or [0])]
+    nodes = pd.read_parquet(given.nodes, columns=columns, filters=wanted)
+    folder, stepping = f"results/{snakemake.wildcards.volume}", Stepping(p.shape[0], tuple(p.bad))
+    examples = [
+        read_example(folder, p.cells, row, nodes, p.shape, p.downsample, stepping)
+        for row in chosen.to_dict("records")
+    ]
+    link_examples_figure(examples, totals, p.voxel_size_nm, snakemake.output[0])
+    log.info("%d examples of %s", len(examples), totals)
