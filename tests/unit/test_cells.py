@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ultraseg.cells import COLUMNS, empty_table, newcomers, piece_table, slice_cells
+from ultraseg.cells import COLUMNS, empty_table, given_pieces, newcomers, piece_table, slice_cells
 from ultraseg.propagate import label_edges
 
 SHAPE = (60, 80)
@@ -68,14 +68,27 @@ def test_rim_along_a_carried_cell_is_no_newcomer():
     assert not (table.cell == 0).any()
 
 
-def test_given_slice_is_untouched():
+def test_given_slice_keeps_its_ids_and_shows_what_was_left_out():
     truth, interior, boundary = scene()
     labels = np.where(truth == 5, 0, truth)
     labels[58, 2] = 33  # a single pixel the user drew
     pieces, table = slice_cells(labels, np.full(SHAPE, 255, np.uint8), interior, boundary, given=True)
     carried = np.r_[0, table.cell.to_numpy()][pieces]
-    assert np.array_equal(carried, labels) and (table.confidence == 1).all()
-    assert 33 in table.cell.values and 0 not in table.cell.values
+    assert np.array_equal(carried, labels) and (table.confidence == 1).all() and 33 in table.cell.values
+    (left_out,) = table.piece[table.cell == 0]
+    assert (pieces[truth == 5] == left_out).mean() > 0.8
+
+
+def test_what_a_labelled_part_leaves_out_does_not_mix_with_what_nobody_labelled():
+    truth, interior, boundary = scene()
+    labels = np.where(truth == 5, 0, truth)
+    y, x = (int(np.median(v)) for v in np.nonzero(truth == 5))
+    given = np.zeros(SHAPE, bool)
+    given[:, :x] = True
+    pieces, table = slice_cells(labels, np.full(SHAPE, 255, np.uint8), interior, boundary, given=given)
+    left, right = pieces[y, x - 3], pieces[y, x + 3]
+    assert left > 0 and right > 0 and left != right
+    assert (given_pieces(pieces, given)[[left - 1, right - 1]] == [True, False]).all()
 
 
 def test_crumbs_are_dropped_and_numbers_close_up():

@@ -180,15 +180,28 @@ def test_a_newcomer_is_not_drawn_into_a_neighbour_by_a_fragment():
     assert scene.cells(3, "unassigned_ambiguous") == [0]
 
 
-def test_drawn_background_blocks():
+def left_out_at(z, **about):
+    """A tube above the body of cell 11, which the user left out on slice z."""
     scene = two_cells(left=(0, 4))
-    scene.add(3, lambda z: disc(20, 12, 4), range(4, 12))
-    scene.given = {6}
-    scene.volume[6][scene.volume[6] == 2] = 0
-    scene.link()
-    by_slice = scene.result.nodes[scene.result.nodes["name"] == 3].set_index("z")
-    assert by_slice["final"].tolist() == [11, 11, 0, 0, 0, 0, 0, 0]
-    assert by_slice.loc[6, "outcome"] == "background"
+    scene.add(3, lambda z: disc(20, 12, 4), range(4, 12), **about)
+    pieces, nodes, edges = scene.tables()
+    drawn = (nodes["name"] == 3) & (nodes["z"] == z)
+    nodes.loc[drawn, ["cell", "given"]] = 0, True
+    result = link_pieces(nodes, edges).nodes
+    return result[result["name"] == 3].set_index("z"), result
+
+
+def test_what_the_user_left_out_belongs_to_nobody_in_neighbouring_slices_too():
+    tube, nodes = left_out_at(6)
+    assert (tube["final"] == 0).all() and tube.loc[6, "outcome"] == "background"
+    assert set(tube["outcome"].drop(6)) == {"unassigned_left_out"}
+    assert (tube["runner_up_cell"].loc[4:5] == 11).all() and (tube["margin"].loc[4:5] > 0.3).all()
+    assert set(nodes["final"][nodes["name"] != 3]) == {11, 22}
+
+
+def test_a_carried_id_stands_against_what_was_left_out():
+    tube, _ = left_out_at(6, cell=11, confidence=0.9)
+    assert tube["final"].tolist() == [11, 11, 0, 11, 11, 11, 11, 11]
 
 
 def random_scene(depth=14, seed=5):

@@ -91,8 +91,8 @@ def slice_cells(
 
     Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
     along membranes (`newcomers`). On a slice the user labelled (`given`: all of it, none, or bool (Y, X)), ids
-    stay untouched and nothing is added. labels: ids (Y, X) of `propagate_gap`; confidence, interior, boundary:
-    uint8 (Y, X).
+    stay untouched; pieces without an id there are what the user left out: no cell. labels: ids (Y, X) of
+    `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
     min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
     (never on a given slice). Connectivity is 4, so that cells that touch at a corner stay apart.
     Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
@@ -103,16 +103,19 @@ def slice_cells(
         raise ValueError(f"labels, confidence and maps must be equal 2D shapes, got {sorted(shapes)}")
     pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
     given = np.broadcast_to(given, labels.shape)
-    if not given.all():
-        # What the user shows as no cell is taken: nothing new grows there.
-        taken = np.where(given & (labels == 0), np.uint32(1), labels)
+    drawn = np.unique(pieces[given])
+    # What the user labelled as no cell does not mix with what nobody labelled.
+    for part in (given, ~given):
+        taken = np.where(part, labels, np.uint32(1))
+        if taken.all():
+            continue
         fresh = newcomers(taken, interior, boundary, foreground_threshold=foreground_threshold)
         fresh = cc3d.connected_components(fresh.astype(np.uint32), connectivity=4).astype(np.int32)
         pieces = np.where(fresh > 0, fresh + pieces.max(), pieces)
-        keep = np.bincount(pieces.ravel()) >= min_fragment_area
-        keep[np.unique(pieces[given])] = True
-        keep[0] = False
-        pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
+    keep = np.bincount(pieces.ravel()) >= min_fragment_area
+    keep[drawn] = True
+    keep[0] = False
+    pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
     return pieces, piece_table(pieces, labels, confidence, min_body_area=min_body_area)
 
 

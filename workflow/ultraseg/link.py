@@ -10,7 +10,7 @@ import pandas as pd
 
 from ultraseg.link_edges import slab_edges
 from ultraseg.link_graph import Flood, flood, groups
-from ultraseg.link_nodes import indexed_edges, initial_state, piece_luts, relabel_pieces, sorted_nodes
+from ultraseg.link_nodes import NOBODY, indexed_edges, initial_state, piece_luts, relabel_pieces, sorted_nodes
 from ultraseg.link_tables import fragment_table, protrusion_table
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def decide_pieces(
     persist over `min_cell_slices` slices and `min_cell_voxels` voxels become new cells, numbered above
     `max_user_id` and all carried ids. Then all other pieces: assigned when strength >= min_strength and
     strength - runner-up >= min_margin. What reaches no cell but persists as above becomes a new cell as well.
+    Pieces of labelled slices without a cell are what the user left out. It competes like a cell for pieces without a
+    carried id, which then stay without one.
     Pieces of an optional column ``fixed`` are terminals of their cell too: the user said so. Returns the nodes with
     their decisions, and the rows of the pieces that strong edges join. Raises ValueError when an edge names an unknown
     piece or columns are missing.
@@ -78,11 +81,15 @@ def decide_pieces(
     a, b, edges = indexed_edges(nodes, edges)
     state = initial_state(nodes, min_confidence)
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
-    usable = ~(state["blocked"][a] | state["blocked"][b])
-    a, b, edges = a[usable], b[usable], edges[usable]
     penalty = gap_penalty ** (edges["gap"].to_numpy() - 1)
     iou = edges["iou"].to_numpy() * penalty
+    contained = containment_weight * edges["containment"].to_numpy() ** 2 * penalty
+    body = nodes["body"].to_numpy()
+    affinity = np.where(body[a] & body[b], iou, np.maximum(iou, contained))
     evidence = carried_weight * nodes["confidence"].to_numpy()
+    _leave_out(nodes, state, (a, b, affinity), evidence, min_strength, min_margin)
+    usable = ~(state["blocked"][a] | state["blocked"][b])
+    a, b, iou, affinity = a[usable], b[usable], iou[usable], affinity[usable]
 
     next_id = _settle_bodies(
         nodes,
@@ -92,9 +99,6 @@ def decide_pieces(
         (min_body_iou, min_margin, min_cell_slices, min_cell_voxels),
         next_id,
     )
-    contained = containment_weight * edges["containment"].to_numpy() ** 2 * penalty
-    body = nodes["body"].to_numpy()
-    affinity = np.where(body[a] & body[b], iou, np.maximum(iou, contained))
     rest = np.flatnonzero((state["outcome"] == "") & ~state["blocked"])
     result = _flood_rest(nodes, state, rest, (a, b, affinity), evidence)
     _accept(state, rest, result, min_strength, min_margin)
@@ -106,6 +110,45 @@ def decide_pieces(
     nodes["outcome"] = nodes["outcome"].astype(str)
     nodes["margin"] = nodes["strength"] - nodes["runner_up"]
     return nodes, (a[strong], b[strong])
+
+
+def _leave_out(
+    nodes: pd.DataFrame,
+    state: dict,
+    edges: tuple,
+    evidence: np.ndarray,
+    min_strength: float,
+    min_margin: float,
+) -> None:
+    """Leave pieces to nobody that lead to what the user left out on a labelled slice, more than to any cell.
+
+    Only pieces without a carried id that are no bodies: a carried id is the user's own word for another slice.
+    """
+    a, b, affinity = edges
+    blocked, cell = state["blocked"], nodes["cell"].to_numpy()
+    rest = np.flatnonzero((cell == 0) & ~nodes["body"].to_numpy() & ~blocked)
+    owner = np.where(blocked, NOBODY, np.where(state["final"] > 0, state["final"], cell))
+    belief = np.where(blocked | (state["final"] > 0), 1.0, evidence)
+    local = np.full(len(nodes), -1)
+    local[rest] = np.arange(len(rest))
+    inner = (local[a] >= 0) & (local[b] >= 0)
+    seeds = []
+    for here, there in ((a, b), (b, a)):
+        chosen = (local[here] >= 0) & (owner[there] > 0)
+        strength = np.minimum(affinity[chosen], belief[there[chosen]])
+        seeds.append((local[here[chosen]], owner[there[chosen]], strength))
+    seeds = tuple(np.concatenate(column) for column in zip(*seeds, strict=True))
+    result = flood(len(rest), (local[a[inner]], local[b[inner]], affinity[inner]), seeds)
+    left_out = (result.cell == NOBODY) & (result.strength >= min_strength - TOLERANCE)
+    left_out &= result.strength - result.runner >= min_margin - TOLERANCE
+    rows = rest[left_out]
+    state["outcome"][rows], state["blocked"][rows] = "unassigned_left_out", True
+    for name, values in (
+        ("strength", result.strength),
+        ("runner_up_cell", result.runner_cell),
+        ("runner_up", result.runner),
+    ):
+        state[name][rows] = values[left_out]
 
 
 def _flood_rest(
@@ -136,9 +179,8 @@ def _accept(
     final: bool = True,
 ) -> None:
     """Assign the pieces that are strong and clear enough; `final` writes why the others are not."""
-    tolerance = 1e-9
-    strong = (result.cell > 0) & (result.strength >= min_strength - tolerance)
-    clear = result.strength - result.runner >= min_margin - tolerance
+    strong = (result.cell > 0) & (result.strength >= min_strength - TOLERANCE)
+    clear = result.strength - result.runner >= min_margin - TOLERANCE
     outcome = np.where(strong, np.where(clear, "assigned", "unassigned_ambiguous"), "unassigned_weak")
     chosen = np.ones(len(rows), bool) if final else strong & clear
     rows = rows[chosen]

@@ -10,6 +10,7 @@ import pandas as pd
 from ultraseg.labels3d import relabel
 from ultraseg.link_edges import EDGE_KEY, EDGE_TYPES
 
+NOBODY = 2**62  # stands for a cell where the user left out what is there: above all ids
 NODE_COLUMNS = ["z", "piece", "area", "y", "x", "cell", "confidence", "body", "given"]
 
 

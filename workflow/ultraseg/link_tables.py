@@ -42,9 +42,10 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     nodes: table of `link.LinkResult`; a, b: rows of the pieces that the strong edges join. A fragment is a
     connected group of pieces with one outcome and one cell. Returns fragment per piece (0 = terminal or
     background) and columns fragment, z_first, z_last, z, y, x (centre of its largest piece), pieces, body_pieces,
-    voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous; by edits corrected,
-    forbidden) and, of its least clear piece (smallest margin, then smallest strength): best_cell, strength,
-    runner_up_cell, runner_up, margin. Places, areas and voxels at the scale of the pieces.
+    voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous,
+    unassigned_left_out; by edits corrected, forbidden) and, of its least clear piece (smallest margin, then
+    smallest strength): best_cell, strength, runner_up_cell, runner_up, margin. Places, areas and voxels
+    at the scale of the pieces.
     """
     decided = ~nodes["outcome"].isin(["given", "body", "background"]).to_numpy()
     code = pd.factorize(nodes["outcome"])[0]
