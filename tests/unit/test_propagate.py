@@ -229,6 +229,21 @@ def test_fusion_favours_the_small_cell_where_all_else_is_equal():
     assert np.array_equal(fuse_slice(a, b, half, half, wall)[0], b)
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_fusion_counts_a_filopodium_by_its_own_size_not_by_that_of_its_cell(apart):
+    # Cell 2 has a large body on the right; one side, trusted more, shows its filopodium within cell 1, where hardly a
+    # membrane is seen.
+    a = np.ones((60, 120), np.int32)
+    a[:, 60:] = 2
+    b = a.copy()
+    b[24:36, 12:24] = 2
+    if not apart:
+        b[28:32, 24:60] = 2
+    weak, strong = np.full(a.shape, 0.1, np.float32), np.full(a.shape, 0.9, np.float32)
+    found, _ = fuse_slice(a, b, weak, strong, np.full(a.shape, 20, np.uint8))
+    assert (found[24:36, 12:24] == 2).all() == apart
+
+
 def test_region_helpers():
     labels = np.array([[1, 1, 2], [2, 2, 2], [1, 3, 3]])
     regions = split_regions(labels)

@@ -45,6 +45,17 @@ def split_regions(*images: np.ndarray) -> np.ndarray:
     return cc3d.connected_components(key.astype(np.uint32), connectivity=4).astype(np.int64) - 1
 
 
+def piece_sizes(labels: np.ndarray, regions: np.ndarray, n: int) -> np.ndarray:
+    """Pixels of the connected piece (4 neighbours) of one label in which each region 0..n-1 lies; (n,).
+
+    labels, regions: integers (Y, X), a region within one label.
+    """
+    pieces = split_regions(labels)
+    size = np.zeros(n, np.int64)
+    size[regions] = np.bincount(pieces.ravel())[pieces]
+    return size
+
+
 def contacts(regions: np.ndarray, boundary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of neighbouring pixels that lie in different regions.
 
@@ -106,8 +117,9 @@ def fuse_slice(
     Where both agree the label stands. Elsewhere the slice is cut into areas by both proposals and by the
     basins of the boundary map; every area weighs its two proposals against the labels of the areas it
     touches, the more the less membrane lies between them (random walk on the graph of areas, after Grady,
-    IEEE PAMI 2006). The winner is chosen after division by the label's size to the power `size_exponent`,
-    because carried labels err by large cells flooding small ones far more often than the other way round.
+    IEEE PAMI 2006). The winner is chosen after division by its size to the power `size_exponent`, because
+    carried labels err by large pieces flooding small ones far more often than the other way round. Size is that
+    of the connected piece which a side proposes: a filopodium is small however large its cell.
     forward, backward: integers (Y, X); weights: float (Y, X) in 0..1, trust in each; boundary: uint8 (Y, X).
     contact_weight: weight of one pixel of open contact, relative to one pixel of area.
     boundary_contrast: how fast membrane closes a contact, exp(-contrast * boundary).
@@ -123,6 +135,7 @@ def fuse_slice(
     area = np.bincount(regions.ravel(), minlength=n)
     first, second = np.zeros((2, n), forward.dtype)
     first[regions], second[regions] = forward, backward
+    pieces = [piece_sizes(labels, regions, n) for labels in (forward, backward)]
     ids, codes = np.unique(np.r_[first, second], return_inverse=True)
     first, second = codes[:n], codes[n:]
     weight = np.stack(
@@ -136,7 +149,11 @@ def fuse_slice(
     labels, chance = _diffuse(known, first, second, weight, links)
     size = np.bincount(first[known], area[known], minlength=len(ids))
     size += np.bincount(labels.ravel(), (chance * area[~known, None]).ravel(), minlength=len(ids))
-    best = (chance * np.maximum(size, 5.0)[labels] ** -size_exponent).argmax(1)
+    sizes = size[labels]
+    for piece, proposed in zip(pieces, (first, second), strict=True):
+        own = labels == proposed[~known, None]
+        sizes = np.where(own, np.minimum(sizes, piece[~known, None]), sizes)
+    best = (chance * np.maximum(sizes, 5.0) ** -size_exponent).argmax(1)
     row = np.arange(len(best))
     winner, support = first.copy(), np.ones(n)
     winner[~known], support[~known] = labels[row, best], chance[row, best]
