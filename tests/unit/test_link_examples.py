@@ -33,6 +33,7 @@ def test_every_outcome_has_its_kind():
             link(6, "new_cell"),
             link(7, "corrected"),
             link(8, "forbidden"),
+            link(10, "unassigned_left_out", best=0),
             link(9, z_first=5, z_last=9),  # begins on the bad slice: nothing is bridged
         ]
     )
@@ -40,8 +41,8 @@ def test_every_outcome_has_its_kind():
     kinds = dict(zip(chosen["fragment"], chosen["kind"], strict=True))
     assert list(kinds.values()) == ["assigned", *KINDS]
     assert kinds == {
-        1: "assigned", 9: "assigned", 2: "bridged", 3: "ambiguous", 4: "weak", 5: "orphan", 6: "new_cell",
-        7: "corrected", 8: "forbidden",
+        1: "assigned", 9: "assigned", 2: "bridged", 3: "ambiguous", 4: "weak", 5: "orphan",
+        10: "left_out", 6: "new_cell", 7: "corrected", 8: "forbidden",
     }  # fmt: skip
     assert totals == dict.fromkeys(KINDS, 1) | {"assigned": 2}
 

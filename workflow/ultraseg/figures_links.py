@@ -78,9 +78,14 @@ def claims(example: Example) -> list[tuple[str, int]]:
     if example.kind == "corrected":
         return [("given to ", 0), (f"cell {row['cell']}", int(row["cell"]))]
     said = [("now ", 0), (f"cell {row['cell']};  ", int(row["cell"]))] if row["cell"] else []
-    if not row["best_cell"]:
+    if example.kind == "left_out":
+        said.append((f"what was left out: strength {row['strength']:.2f};  ", 0))
+    elif not row["best_cell"]:
         return [*said, ("no cell reaches it", 0)]
-    said.append((f"best cell {row['best_cell']}: strength {row['strength']:.2f};  ", int(row["best_cell"])))
+    else:
+        said.append(
+            (f"best cell {row['best_cell']}: strength {row['strength']:.2f};  ", int(row["best_cell"]))
+        )
     if row["runner_up_cell"]:
         second = int(row["runner_up_cell"])
         said.append((f"runner-up cell {second}: {row['runner_up']:.2f};  ", second))
