@@ -118,11 +118,21 @@ def test_membranes_are_dark_where_labels_meet():
 
 def test_orphans_get_ids_of_their_own():
     phantom = Phantom(**SMALL, seed=3, orphans=2)
-    cells = len(phantom._geometry.tissue)
+    cells = phantom.cell_count
     rendered = phantom.render(0, 20)
     orphans = rendered["cells"] > cells
     assert len(np.unique(rendered["cells"][orphans])) == 2
     np.testing.assert_array_equal(orphans, rendered["protrusions"] > cells)
+
+
+def test_filopodia_can_be_thinner_and_come_closer():
+    usual, thin, close = (
+        Phantom(**SMALL, seed=3, filopodia_per_cell=30, **settings)._geometry.courses
+        for settings in ({}, {"filopodia_radius": 0.6}, {"clearance": -4.0})
+    )
+    roots = [courses.radius[:, 0].mean() for courses in (thin, usual)]
+    assert roots[0] == pytest.approx(0.6 * roots[1], rel=0.05)
+    assert len(close.owner) > 1.1 * len(usual.owner) > 10  # fewer are dropped
 
 
 def test_consecutive_slices_are_alike_but_change(volume):

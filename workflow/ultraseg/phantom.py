@@ -29,7 +29,9 @@ class Phantom:
 
     ``difficulty`` 0..1: fainter membranes and stronger noise. ``scale`` multiplies the size of all structures
     (at 1, cells are 100-200 wide). ``filopodia_per_cell``: tried, about half find room. ``orphans``:
-    tubes whose cell lies nowhere in the volume. Raises UserError for values out of bounds.
+    tubes whose cell lies nowhere in the volume. ``filopodia_radius``: factor on the radius of all tubes;
+    ``clearance``: voxels between any two, below 0 they may run into each other. Raises UserError for values
+    out of bounds.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Phantom:
         scale: float = 1.0,
         filopodia_per_cell: float = 10.0,
         orphans: int = 0,
+        filopodia_radius: float = 1.0,
+        clearance: float = 4.0,
     ):
         from ultraseg.phantom_geometry import Geometry
         from ultraseg.phantom_noise import LatticeNoise
@@ -49,9 +53,15 @@ class Phantom:
         _check(shape, seed, difficulty, scale)
         self.shape = tuple(int(n) for n in shape)
         self.voxel_size_nm = tuple(float(n) for n in voxel_size_nm)
-        self._geometry = Geometry(self.shape, seed, scale, filopodia_per_cell, orphans)
+        tubes = {"radius_factor": filopodia_radius, "clearance": clearance}
+        self._geometry = Geometry(self.shape, seed, scale, filopodia_per_cell, orphans, **tubes)
         self._painter = Painter(self.shape, seed, scale, difficulty, self._geometry.tissue.cells.tone)
         self._drift = [LatticeNoise(self.shape, (14.0, 1e6, 1e6), [seed, 60 + a]) for a in range(2)]
+
+    @property
+    def cell_count(self) -> int:
+        """The cells, whether they show or not, are 1 to this; higher ids are orphans."""
+        return len(self._geometry.tissue)
 
     def render(self, z0: int, z1: int) -> dict[str, np.ndarray]:
         """Slices z0..z1-1: 'image' uint8, 'cells' and 'protrusions' uint32, organelles uint16, all (z, y, x).

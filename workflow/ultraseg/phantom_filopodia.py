@@ -13,6 +13,7 @@ RADIUS = (4.6, 7.4)
 ROOT_DEPTH = 9.0  # a course begins this deep in its cell, so that the tube is joined to the body
 BURIED = 15.0  # deeper in another cell a course ends: it would run through organelles
 MIN_OUTSIDE = 36.0
+CLEARANCE = 4.0
 CANDIDATES = 6
 
 
@@ -30,11 +31,14 @@ class Courses:
         return start, end, self.radius[course, k], self.radius[course, k + 1], course
 
 
-def grow_filopodia(tissue: Tissue, per_cell: float, orphans: int) -> Courses:
-    """Grow all filopodia side by side; where two come too close, the later one is dropped.
+def grow_filopodia(
+    tissue: Tissue, per_cell: float, orphans: int, radius_factor: float = 1.0, clearance: float = CLEARANCE
+) -> Courses:
+    """Grow all filopodia side by side; where two come closer than ``clearance``, the later one is dropped.
 
     ``per_cell``: tried per cell, fewer remain. ``orphans``: tubes inside the volume that belong to no cell
-    body; their owners are numbered on from the number of cells.
+    body; their owners are numbered on from the number of cells. ``radius_factor`` multiplies all radii.
+    ``clearance``: voxels between two surfaces; below 0 tubes may run into each other.
     """
     rng = np.random.default_rng([tissue.seed, 2])
     owner = rng.permutation(np.repeat(np.arange(len(tissue)), int(np.ceil(per_cell))))
@@ -48,12 +52,12 @@ def grow_filopodia(tissue: Tissue, per_cell: float, orphans: int) -> Courses:
     points, own, buried = _grow(tissue, root, heading, owner, rng)
     count, good = _lengths(own, buried, rng)
     good |= owner >= len(tissue)
-    radius = _radii(tissue.scale, count, points.shape[1], rng)
+    radius = _radii(tissue.scale * radius_factor, count, points.shape[1], rng)
     # orphans come first, so that none is dropped for the sake of a cell's filopodium
     order = np.argsort(owner < len(tissue), kind="stable")
     order = order[good[order]]
     courses = Courses(points[order], radius[order], count[order], owner[order])
-    keep = _apart(courses, 2 * tissue.scale + 2)
+    keep = _apart(courses, clearance * (1 + tissue.scale) / 2)
     return Courses(courses.points[keep], courses.radius[keep], courses.count[keep], courses.owner[keep])
 
 

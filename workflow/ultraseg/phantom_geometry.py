@@ -56,11 +56,17 @@ class Geometry:
     """The whole phantom as tables; ``section`` works out any window of any slice from them."""
 
     def __init__(
-        self, shape: tuple[int, int, int], seed: int, scale: float, filopodia_per_cell: float, orphans: int
+        self,
+        shape: tuple[int, int, int],
+        seed: int,
+        scale: float,
+        filopodia_per_cell: float,
+        orphans: int,
+        **filopodia: float,
     ):
         self.scale = scale
         self.tissue = Tissue(shape, seed, scale)
-        self.courses: Courses = grow_filopodia(self.tissue, filopodia_per_cell, orphans)
+        self.courses: Courses = grow_filopodia(self.tissue, filopodia_per_cell, orphans, **filopodia)
         start, end, r0, r1, course = self.courses.segments()
         self.tubes = Segments(start, end, r0, r1, np.zeros(len(start)), course)
         self.nuclear_shape = LatticeNoise(shape, 26 * scale, [seed, 31])
