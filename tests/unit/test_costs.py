@@ -97,7 +97,7 @@ def test_all_jobs_of_a_run_are_counted(plan):
     slabs = len(plan.volumes["a"].slabs)
     assert steps["ingest"].jobs == steps["flow"].jobs == slabs
     assert steps["predict"].jobs == slabs * len(plan.networks)
-    assert steps["propagate"].jobs == len(plan.gaps("a")) + len(plan.holdouts("a"))
+    assert steps["propagate"].jobs == len(plan.gaps("a")) + len(plan.left_out("a"))
     assert [s.rule for s in Costs(plan).network_steps("context")] == ["tiles", "train"]
     for s in steps.values():
         assert s.seconds <= s.jobs * s.job.seconds * (1 + 1e-9)

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from skimage.metrics import adapted_rand_error
+from scipy.spatial.distance import cdist
+from skimage.metrics import adapted_rand_error, hausdorff_distance
 from skimage.metrics import variation_of_information as skimage_voi
+from skimage.segmentation import find_boundaries
 from ultraseg import metrics as measures
 from ultraseg.evaluate import (
     COLUMNS,
@@ -13,6 +15,7 @@ from ultraseg.evaluate import (
     ProtrusionScore,
     accuracy_by_distance,
     combine,
+    dice_interval,
     distance_to_labelled,
 )
 from ultraseg.summary import format_summary
@@ -84,10 +87,69 @@ def test_average_precision_counts_matched_missed_and_invented():
     overlaps = measures.count_overlaps(
         truth, found
     )  # 8 of 10 match, IoU 0.5 does not, 3 is missed, 9 invented
-    assert measures.average_precision(overlaps) == (pytest.approx(1 / 5), 1, 2, 2)
-    assert measures.average_precision(overlaps, min_voxels=6) == (pytest.approx(1 / 3), 1, 1, 1)
+    matches = measures.match_instances(overlaps)
+    assert matches == (1, 2, 2, pytest.approx(0.8))
+    assert measures.average_precision(matches) == pytest.approx(1 / 5)
+    assert measures.panoptic_quality(matches) == pytest.approx(0.8 / 3)
+    matches = measures.match_instances(overlaps, min_voxels=6)
+    assert matches[:3] == (1, 1, 1)
+    assert measures.average_precision(matches) == pytest.approx(1 / 3)
+    assert measures.panoptic_quality(measures.match_instances(overlaps, 0.75)) == pytest.approx(0.8 / 3)
+    assert measures.panoptic_quality(measures.match_instances(overlaps, 0.85)) == 0
     with pytest.raises(ValueError, match="iou is 0.3"):
-        measures.average_precision(overlaps, 0.3)
+        measures.match_instances(overlaps, 0.3)
+
+
+def test_panoptic_quality_is_mean_overlap_times_f_score():
+    truth, predicted = volumes()
+    matches = measures.match_instances(measures.count_overlaps(truth, predicted))
+    assert matches.hits > 3 and matches.invented
+    ious = []
+    for cell in np.unique(truth[truth > 0]):
+        for other in np.unique(predicted[(truth == cell) & (predicted > 0)]):
+            t, p = truth == cell, predicted == other
+            ious.append((t & p).sum() / (t | p).sum())
+    ious = np.array([iou for iou in ious if iou > 0.5])
+    wrong = matches.missed + matches.invented
+    f_score = 2 * len(ious) / (2 * len(ious) + wrong)
+    assert measures.panoptic_quality(matches) == pytest.approx(ious.mean() * f_score)
+
+
+def test_distance_of_outlines_agrees_with_brute_force():
+    truth = np.zeros((30, 40), np.uint32)
+    truth[4:20, 3:18], truth[4:20, 18:30], truth[25, 35] = 1, 2, 7
+    predicted = np.roll(truth, (2, 3), (0, 1))
+    predicted[predicted == 7] = 8
+    found = measures.boundary_distances(truth, predicted, (10, 5))
+    assert set(found) == {1, 2}  # 7 is not found, 8 not there
+    for cell in found:
+        ends = []
+        for labels in (truth, predicted):
+            inner = find_boundaries(labels, mode="inner") & (labels == cell)
+            ends.append(np.argwhere(inner) * (10, 5))
+        apart = cdist(*ends)
+        assert found[cell] == pytest.approx((apart.min(0).mean() + apart.min(1).mean()) / 2)
+        mask = [np.zeros(truth.shape, bool) for _ in ends]
+        for image, places in zip(mask, ends, strict=True):
+            image[tuple((places // (10, 5)).T)] = True
+        # The farthest point is at least as far as the mean one.
+        assert found[cell] <= 10 * hausdorff_distance(*mask)
+    assert measures.boundary_distances(truth, truth, (10, 5)) == {1: 0, 2: 0, 7: 0}
+    assert measures.boundary_distances(truth * 0, truth, (10, 5)) == {}
+    whole = np.ones((5, 5), np.uint32)
+    assert measures.boundary_distances(whole, whole, (10, 5)) == {}  # it has no outline
+
+
+def test_interval_draws_whole_cells():
+    random = np.random.default_rng(0)
+    cells = random.normal(0.7, 0.1, 40)
+    pairs = pd.DataFrame({"cell": np.repeat(np.arange(40), 25), "dice": np.repeat(cells, 25)})
+    low, high = dice_interval(pairs)
+    # 25 slices of a cell that are all alike say no more than one of them.
+    expected = 1.96 * cells.std() / np.sqrt(40)
+    assert (high - low) / 2 == pytest.approx(expected, rel=0.15)
+    assert low < cells.mean() < high
+    assert np.isnan(dice_interval(pairs[pairs["cell"] == 3])).all()
 
 
 def test_dice_is_the_mean_over_cells_and_slices():
@@ -118,7 +180,9 @@ def test_gathered_scores_equal_those_of_the_whole_volume(monkeypatch):
     t, p = truth != 0, predicted != 0
     assert value(rows, "foreground_dice") == pytest.approx(2 * (t & p).sum() / (t.sum() + p.sum()))
     overlaps = measures.count_overlaps(truth, predicted)
-    assert value(rows, "average_precision_50") == pytest.approx(measures.average_precision(overlaps)[0])
+    assert value(rows, "average_precision_50") == pytest.approx(
+        measures.average_precision(measures.match_instances(overlaps))
+    )
 
 
 def test_small_cells_are_left_out_over_the_whole_volume():

@@ -209,7 +209,9 @@ def test_charts_have_their_size_and_marks(tmp_path):
     figures.metrics_figure(metrics_table(), path("metrics"))
     assert pixels(path("metrics")).shape == (120 + 3 * 30, 1200, 3)  # three lines: no NaN, nothing beyond 1
     distance = pd.DataFrame({"distance": [1, 2, 5], "dice": [0.9, 0.8, np.nan]})
-    distance = distance.assign(structure="cells", split="truth", n_slices=2)
+    distance = distance.assign(
+        structure="cells", split="truth", low=[0.85, 0.7, np.nan], high=0.95, n_slices=2
+    )
     figures.accuracy_distance_figure(distance, path("distance"))
     assert pixels(path("distance")).shape == (560, 1000, 3)
     figures.volumes_histogram(pd.DataFrame({"volume_um3": [1.0, 2.0, 300.0, 0.0]}), path("volumes"))
@@ -238,7 +240,10 @@ def test_link_outcomes(tmp_path):
     [
         (figures.learning_curves, ["epoch", "loss"]),
         (lambda table, path: figures.coverage_figure(table, 10, path), ["structure", "z", "split"]),
-        (figures.accuracy_distance_figure, ["structure", "split", "distance", "dice", "n_slices"]),
+        (
+            figures.accuracy_distance_figure,
+            ["structure", "split", "distance", "dice", "low", "high", "n_slices"],
+        ),
         (figures.metrics_figure, COLUMNS),
         (figures.link_outcomes_figure, ["outcome", "voxels", "strength", "margin"]),
         (figures.volumes_histogram, ["volume_um3"]),

@@ -241,6 +241,21 @@ def test_the_gap_around_a_held_out_slice_excludes_it(tmp_path):
     assert plan.gap("a", "00005-00010") == Gap(5, 10, True, True)
 
 
+@pytest.mark.parametrize(
+    "most, expected", [(0, [20]), (1, [10, 20]), (2, [5, 15, 20]), (3, [5, 10, 15, 20]), (9, [5, 10, 15, 20])]
+)
+def test_slices_that_are_left_out_are_spread_evenly_and_have_labels_on_both_sides(tmp_path, most, expected):
+    config = make_config(tmp_path)
+    config["networks"]["context"]["test"] = [20]  # is always scored
+    config["evaluate"] = {"leave_one_out": most}
+    plan = Plan(load_config(config))
+    found = plan.left_out("a")
+    assert list(found) == expected
+    for z, gap in found.items():
+        assert gap == (Gap(z - 5, z + 5, True, True) if z < 20 else Gap(15, 20, True, False))
+        assert plan.gap("a", gap.name) == gap
+
+
 @pytest.mark.parametrize("held", [0, 20])
 def test_a_held_out_end_of_the_stack_is_not_carried_from_itself(tmp_path, held):
     config = make_config(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from ultraseg.labelstore import write_slices
 from ultraseg.scoring import score_volume
-from ultraseg.slabs import chunk_and_shard
+from ultraseg.slabs import Gap, chunk_and_shard
 from ultraseg.store import write_slab
 from ultraseg.store_create import create_array
 
@@ -59,11 +59,12 @@ def score(folder, **changes):
         labelled={"cells": LABELLED, "mito": LABELLED},
         splits={s: {0: "train", 3: "test", 5: "validation"} for s in ("cells", "mito")},
         files={s: f"{folder}/work/labels/{s}.h5" for s in ("cells", "mito")},
-        holdouts={3: {"first": 0, "last": 5, "first_given": True, "last_given": True}},
+        left_out={3: {"first": 0, "last": 5, "first_given": True, "last_given": True}},
         truth={},
         cells="cells",
         downsample=1,
         shape=SHAPE,
+        pixel_nm=(8, 4),
         plane=SHAPE[1:],
         crop=[(0, size) for size in SHAPE[1:]],
         min_cell_voxels=1,
@@ -92,6 +93,24 @@ def test_held_out_labels_score_what_was_carried_past_them(folder):
     assert (dice["value"], dice["n_slices"]) == (pytest.approx(0.5), 1)  # the final labels there would give 1
     assert table.loc[("cells", "dice_distance_2", "test"), "value"] == pytest.approx(0.5)  # from slice 5
     assert "truth" not in table.index.get_level_values("split")
+    # HALF_CELL is TRUE_CELL moved by 5 pixels of 4 nm: its outlines lie apart by less.
+    assert 2 < table.loc[("cells", "boundary_distance_nm", "test"), "value"] < 20
+
+
+def test_every_left_out_slice_counts_but_only_unseen_ones_as_test(folder):
+    fill(folder)
+    gaps = {0: Gap(0, 3, False, True), 3: Gap(0, 5, True, True), 5: Gap(3, 5, True, False)}
+    for gap in gaps.values():
+        zs = range(gap.first, gap.last + 1)
+        carried = [(z, {"labels": HALF_CELL if z == 3 else TRUE_CELL}) for z in zs]
+        write_slices(str(folder / f"work/propagated/{gap.name}.h5"), PLANE, carried)
+    table = score(folder, left_out={z: vars(gap) for z, gap in gaps.items()})
+    assert table.loc[("cells", "dice", "test"), "n_slices"] == 1
+    dice = table.loc[("cells", "dice", "left_out")]
+    assert (dice["value"], dice["n_slices"]) == (pytest.approx((1 + 0.5 + 1) / 3), 3)
+    assert table.loc[("cells", "dice_distance_3", "left_out"), "value"] == 1  # slice 0 from slice 3
+    # Of slices 3 (from 5) and 5 (from 3) one is half wrong.
+    assert table.loc[("cells", "dice_distance_2", "left_out"), "value"] == pytest.approx(0.75)
 
 
 def test_organelles_score_the_final_labels_of_held_out_slices(folder):
@@ -166,7 +185,7 @@ def test_without_cells_and_held_out_slices(folder):
         folder,
         structures={"mito": "organelle"},
         splits={"mito": dict.fromkeys(LABELLED, "train")},
-        holdouts={},
+        left_out={},
         cells=None,
     )
     assert len(table) == 0
@@ -176,7 +195,7 @@ def test_an_unlabelled_volume_is_scored_on_all_slices(folder):
     fill(folder)
     truth = {"mito": write_truth(folder, "mito", [TRUE_MITO] * N)}
     none = {"cells": [], "mito": []}
-    table = score(folder, labelled=none, splits={"cells": {}, "mito": {}}, holdouts={}, truth=truth)
+    table = score(folder, labelled=none, splits={"cells": {}, "mito": {}}, left_out={}, truth=truth)
     assert table.loc[("mito", "dice", "truth"), "n_slices"] == N
     # 3 slices with 50 of 100 found, 3 with 50 wrong ones.
     assert table.loc[("mito", "dice", "truth"), "value"] == pytest.approx(2 * 150 / (600 + 300))
@@ -209,5 +228,5 @@ def test_only_what_is_known_is_scored(folder):
         file, np.stack([np.where(known, TRUE_MITO, 9)] * N).astype(np.uint8), photometric="minisblack"
     )
     truth = {"slices": [(z, str(file), z) for z in range(N)], "ignore_value": 9}
-    dice = score(folder, holdouts={}, truth={"mito": truth})["value"]["mito", "dice"]
+    dice = score(folder, left_out={}, truth={"mito": truth})["value"]["mito", "dice"]
     assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}

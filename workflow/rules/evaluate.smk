@@ -24,8 +24,8 @@ rule evaluate:
         labelled=lambda wc: {s: PLAN.volumes[wc.volume].labelled(s) for s in PLAN.structures_in(wc.volume)},
         splits=lambda wc: {s: PLAN.uses(s, wc.volume) for s in PLAN.structures_in(wc.volume)},
         files=lambda wc: {s: PLAN.volumes[wc.volume].label_file(s) for s in PLAN.structures_in(wc.volume)},
-        holdouts=lambda wc: (
-            {z: vars(gap) for z, gap in PLAN.holdouts(wc.volume).items()}
+        left_out=lambda wc: (
+            {z: vars(gap) for z, gap in PLAN.left_out(wc.volume).items()}
             if PLAN.has_cells(wc.volume)
             else {}
         ),
@@ -33,6 +33,7 @@ rule evaluate:
         cells=PLAN.cells,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        pixel_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm[1:],
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         bad=lambda wc: PLAN.volumes[wc.volume].bad,

@@ -300,7 +300,7 @@ class Asks:
         if not self.plan.has_cells(wc.volume):
             return []
         folder = self.plan.volumes[wc.volume].folder
-        return [f"{folder}/work/propagated/{gap.name}.h5" for gap in self.plan.holdouts(wc.volume).values()]
+        return [f"{folder}/work/propagated/{gap.name}.h5" for gap in self.plan.left_out(wc.volume).values()]
 
     def smallest_cells(self, wc) -> list[str]:
         """Files of the pyramid level that the 3D view shows."""

@@ -203,7 +203,7 @@ class Costs:
         shown, cells = plan.structures_in(volume), plan.has_cells(volume)
         organelles = plan.organelles_in(volume)
         other = [s for s in shown if s != plan.cells]
-        gaps = [*plan.gaps(volume), *plan.holdouts(volume).values()] if cells else []
+        gaps = [*plan.gaps(volume), *plan.left_out(volume).values()] if cells else []
         jobs = {
             "window": [{"volume": volume}] if v.sampled else [],
             "ingest": slabs,

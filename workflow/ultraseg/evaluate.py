@@ -5,15 +5,19 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from scipy.stats import bootstrap
 
 from ultraseg.metrics import (
     Overlaps,
     adapted_rand,
     average_precision,
     binary_scores,
+    boundary_distances,
     count_overlaps,
     dice_per_id,
+    match_instances,
     merge_overlaps,
+    panoptic_quality,
     variation_of_information,
 )
 
@@ -22,11 +26,17 @@ SPLITS = {
     "test": "labelled slices that were held out: nothing was trained on them or carried from them",
     "truth": "slices without a label, against a dense truth",
     "validation": "labelled slices that chose the model: a little optimistic",
+    "left_out": "labelled slices, each left out in turn: cells carried there from the labels that remain, over twice "
+    "the usual gap; before linking. Networks learned from most of these slices, so it measures how cells are carried",
 }
 DEFINITIONS = {
     "dice": "overlap of prediction and truth: 1 = same pixels, 0 = none in common; for cells the mean over "
     "all cells in all slices",
+    "dice_low": "lower end of the 95 % interval of that mean: cells drawn anew a thousand times",
+    "dice_high": "its upper end",
     "dice_pairs": "number of (cell, slice) pairs in that mean",
+    "boundary_distance_nm": "mean distance in nm, within slices, between the outlines of a cell in prediction and "
+    "truth; mean over all cells in all slices that have both",
     "foreground_dice": "Dice of 'any cell' against 'no cell'",
     "precision": "part of the predicted pixels that is right",
     "recall": "part of the true pixels that was found",
@@ -37,12 +47,16 @@ DEFINITIONS = {
     "(low: cells split)",
     "voi_split": "bits lost by splitting true cells, 0 = perfect",
     "voi_merge": "bits lost by merging true cells, 0 = perfect",
-    "average_precision_50": "objects found / (found + missed + invented); found = more than half in common",
+    "average_precision_50": "objects found / (found + missed + invented); found = overlap over union above 0.5",
+    "average_precision_75": "the same with overlap over union above 0.75",
+    "panoptic_quality_50": "mean overlap over union of the objects found (above 0.5), times how many are found",
+    "panoptic_quality_75": "the same of objects found above 0.75",
     "protrusion_right": "part of the true protrusion pixels given to the right cell",
     "protrusion_wrong": "part given to another cell",
     "protrusion_none": "part given to no cell",
 }
-DISTANCE = re.compile(r"dice_distance_(\d+)$")
+DISTANCE = re.compile(r"dice_distance_(\d+)(_low|_high)?$")
+RESAMPLES = 1000  # for an interval
 MERGE_AFTER = 2_000_000  # rows of overlap tables kept before they are summed
 
 
@@ -52,10 +66,17 @@ class CellScore:
     Predicted ids are compared as they are: a cell under another number than in the truth is wrong for Dice;
     adapted Rand error, variation of information and average precision do not depend on the numbers.
     ``min_voxels``: truth cells with fewer voxels over all slices, added or counted, do not enter the mean Dice.
+    ``pixel_nm``: size of a pixel (y, x), for the distance between outlines, which is not measured without.
     """
 
-    def __init__(self, structure: str = "cells", split: str = "truth", min_voxels: int = 2400):
-        self.structure, self.split, self.min_voxels = structure, split, min_voxels
+    def __init__(
+        self,
+        structure: str = "cells",
+        split: str = "truth",
+        min_voxels: int = 2400,
+        pixel_nm: tuple[float, float] | None = None,
+    ):
+        self.structure, self.split, self.min_voxels, self.pixel_nm = structure, split, min_voxels, pixel_nm
         self._overlaps: list[Overlaps] = []
         self._pairs: list[pd.DataFrame] = []
         self._slices: set[int] = set()
@@ -72,17 +93,17 @@ class CellScore:
         overlaps = count_overlaps(truth, prediction)
         ids, voxels, dice = dice_per_id(overlaps)
         distance = -1 if distance is None else int(distance)
-        self._pairs.append(
-            pd.DataFrame({"z": z, "distance": distance, "cell": ids, "voxels": voxels, "dice": dice})
-        )
+        pairs = pd.DataFrame({"z": z, "distance": distance, "cell": ids, "voxels": voxels, "dice": dice})
+        apart = boundary_distances(truth, prediction, self.pixel_nm) if self.pixel_nm else {}
+        self._pairs.append(pairs.assign(boundary_nm=pairs["cell"].map(apart).astype(float)))
         self._overlaps.append(overlaps)
         if sum(part.voxels.size for part in self._overlaps[1:]) > MERGE_AFTER:
             self._overlaps = [merge_overlaps(self._overlaps)]
 
     def pairs(self) -> pd.DataFrame:
-        """Table z, distance (-1 = unknown), cell, voxels, dice of cells of ``min_voxels`` or more."""
+        """Table z, distance (-1 = unknown), cell, voxels, dice, boundary_nm of cells of ``min_voxels`` or more."""
         if not self._pairs:
-            return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice"])
+            return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice", "boundary_nm"])
         pairs = pd.concat(self._pairs, ignore_index=True)
         total = pairs.groupby("cell")["voxels"].transform("sum")
         if self._unscored:
@@ -98,8 +119,12 @@ class CellScore:
         pairs = self.pairs()
         error, precision, recall = adapted_rand(overlaps)
         split, merge = variation_of_information(overlaps)
+        low, high = dice_interval(pairs)
+        found = {iou: match_instances(overlaps, iou / 100, self.min_voxels) for iou in (50, 75)}
         values = {
             "dice": pairs["dice"].mean(),
+            "dice_low": low,
+            "dice_high": high,
             "dice_pairs": len(pairs),
             "foreground_dice": _foreground_dice(overlaps),
             "adapted_rand_error": error,
@@ -107,14 +132,19 @@ class CellScore:
             "adapted_rand_recall": recall,
             "voi_split": split,
             "voi_merge": merge,
-            "average_precision_50": average_precision(overlaps, 0.5, self.min_voxels)[0],
+            **{f"average_precision_{iou}": average_precision(matches) for iou, matches in found.items()},
+            **{f"panoptic_quality_{iou}": panoptic_quality(matches) for iou, matches in found.items()},
         }
+        if self.pixel_nm:
+            values["boundary_distance_nm"] = pairs["boundary_nm"].mean()
         rows = [
             (self.structure, name, self.split, value, len(self._slices)) for name, value in values.items()
         ]
         for distance, group in pairs[pairs["distance"] >= 0].groupby("distance"):
-            name = f"dice_distance_{distance}"
-            rows.append((self.structure, name, self.split, group["dice"].mean(), group["z"].nunique()))
+            numbers = (group["dice"].mean(), *dice_interval(group))
+            for end, number in zip(("", "_low", "_high"), numbers, strict=True):
+                name = f"dice_distance_{distance}{end}"
+                rows.append((self.structure, name, self.split, number, group["z"].nunique()))
         return _table(rows)
 
 
@@ -185,6 +215,23 @@ class ProtrusionScore:
         )
 
 
+def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the 95 % interval of the mean of column ``dice``: a percentile bootstrap that draws whole cells.
+
+    The slices of one cell are alike, so that drawing single pairs would make the interval too narrow. NaN of fewer than
+    two cells.
+    """
+    cells = pairs.groupby("cell")["dice"].agg(["sum", "count"])
+    if len(cells) < 2:
+        return float("nan"), float("nan")
+    found = bootstrap(
+        (cells["sum"].to_numpy(), cells["count"].to_numpy()),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        paired=True, vectorized=True, n_resamples=RESAMPLES, batch=50, method="percentile", rng=0,
+    )  # fmt: skip
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
 def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> np.ndarray:
     """For each slice the distance to the nearest labelled slice; -1 everywhere when none is labelled."""
     zs = np.unique(np.fromiter(labelled, np.int64))
@@ -200,12 +247,17 @@ def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Dice against the distance to the nearest labelled slice: structure, split, distance, dice, n_slices."""
-    distance = metrics["metric"].astype(str).str.extract(DISTANCE, expand=False)
-    found = metrics[distance.notna()].rename(columns={"value": "dice"})
-    found = found.assign(distance=distance[distance.notna()].astype(int))
-    found = found[["structure", "split", "distance", "dice", "n_slices"]]
-    return found.sort_values(["structure", "split", "distance"], ignore_index=True)
+    """Dice against the distance to the nearest labelled slice.
+
+    Columns structure, split, distance, dice, low, high (95 % interval, NaN where there is none), n_slices.
+    """
+    key = ["structure", "split", "distance"]
+    parts = metrics["metric"].astype(str).str.extract(DISTANCE)
+    found = metrics[parts[0].notna()].assign(distance=parts[0], end=parts[1].fillna("_dice"))
+    found["distance"] = found["distance"].astype(int)
+    wide = found.pivot(index=key, columns="end", values="value").rename(columns=lambda end: end.lstrip("_"))
+    wide = wide.reindex(columns=["dice", "low", "high"]).join(found.groupby(key)["n_slices"].first())
+    return wide.reset_index().sort_values(key, ignore_index=True).rename_axis(columns=None)
 
 
 def _foreground_dice(overlaps: Overlaps) -> float:

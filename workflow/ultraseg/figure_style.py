@@ -48,6 +48,7 @@ SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
     "validation": ("#E69F00", "s", True),
     "test": ("#D55E00", "D", True),
     "truth": ("#009E73", "^", False),
+    "left_out": ("#56B4E9", "v", True),
     "corrected": ("#CC79A7", "P", True),
 }
 

@@ -18,7 +18,9 @@ from ultraseg.figure_style import (
     tidy,
 )
 
-BAR_METRICS = [name for name in DEFINITIONS if not name.startswith("voi_") and name != "dice_pairs"]
+# Scores between 0 and 1.
+OTHERS = ("voi_split", "voi_merge", "dice_pairs", "dice_low", "dice_high", "boundary_distance_nm")
+BAR_METRICS = [name for name in DEFINITIONS if name not in OTHERS]
 SCATTER_LIMIT = 20_000
 
 
@@ -81,9 +83,9 @@ def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
 
 
 def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
-    """Write Dice against the distance to the nearest labelled slice.
+    """Write Dice against the distance to the nearest labelled slice, with the 95 % interval where there is one.
 
-    Columns structure, split, distance, dice, n_slices, as ``accuracy_by_distance`` makes them.
+    Columns structure, split, distance, dice, low, high, n_slices, as ``accuracy_by_distance`` makes them.
     """
     accuracy = accuracy[accuracy["dice"].notna()] if len(accuracy) else accuracy
     if len(accuracy) == 0:
@@ -97,7 +99,14 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
         if style["markerfacecolor"] != "white":
             style["markerfacecolor"] = colours[structure]
         group = group.sort_values("distance")
-        axes.plot(group["distance"], group["dice"], label=f"{structure} ({split})", **style)
+        axes.plot(group["distance"], group["dice"], label=f"{structure} ({split.replace('_', ' ')})", **style)
+        known = group[group["low"].notna()]
+        if len(known) > 1:
+            axes.fill_between(
+                known["distance"], known["low"], known["high"], color=style["color"], alpha=0.15
+            )
+        else:
+            axes.vlines(known["distance"], known["low"], known["high"], color=style["color"])
     tidy(axes, "Accuracy away from the labelled slices", "slices to the nearest labelled slice", "Dice")
     axes.set_ylim(0, 1.02)
     axes.xaxis.get_major_locator().set_params(integer=True)

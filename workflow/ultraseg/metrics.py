@@ -9,6 +9,8 @@ from typing import NamedTuple
 import fastremap
 import numpy as np
 import pandas as pd
+from scipy.spatial import KDTree
+from skimage.segmentation import find_boundaries
 
 LARGEST_DENSE_TABLE = 20_000_000
 
@@ -97,13 +99,19 @@ def variation_of_information(overlaps: Overlaps) -> tuple[float, float]:
     )
 
 
-def average_precision(
-    overlaps: Overlaps, iou: float = 0.5, min_voxels: int = 0
-) -> tuple[float, int, int, int]:
-    """Matched / (matched + missed + invented) instances, and these three counts.
+class Matches(NamedTuple):
+    """Instances that match, are missed and are invented, and the sum of the IoU of those that match."""
 
-    A true and a predicted instance match when their intersection over union exceeds ``iou`` (at least 0.5, so
-    that matches are unique). Instances below ``min_voxels`` are neither missed nor invented. NaN without any.
+    hits: int
+    missed: int
+    invented: int
+    iou_sum: float
+
+
+def match_instances(overlaps: Overlaps, iou: float = 0.5, min_voxels: int = 0) -> Matches:
+    """Pairs of a true and a predicted instance whose intersection over union exceeds ``iou``.
+
+    ``iou`` is at least 0.5, so that matches are unique; instances below ``min_voxels`` are neither missed nor invented.
     """
     if not 0.5 <= iou < 1:
         raise ValueError(f"iou is {iou}, must lie in [0.5, 1)")
@@ -117,10 +125,55 @@ def average_precision(
     matched = common > iou * union
     large_truth = truth_ids[(truth_ids != 0) & (truth_sizes >= min_voxels)]
     large_predicted = predicted_ids[(predicted_ids != 0) & (predicted_sizes >= min_voxels)]
-    hits = int(np.isin(truth[matched], large_truth).sum())
-    missed = int(large_truth.size - hits)
-    invented = int((~np.isin(large_predicted, predicted[matched])).sum())
-    return _ratio(hits, hits + missed + invented), hits, missed, invented
+    counted = matched & np.isin(truth, large_truth)
+    hits = int(counted.sum())
+    return Matches(
+        hits,
+        int(large_truth.size - hits),
+        int((~np.isin(large_predicted, predicted[matched])).sum()),
+        float((common[counted] / union[counted]).sum()),
+    )
+
+
+def average_precision(found: Matches) -> float:
+    """Matched / (matched + missed + invented) instances; NaN without any."""
+    return _ratio(found.hits, found.hits + found.missed + found.invented)
+
+
+def panoptic_quality(found: Matches) -> float:
+    """Sum of the IoU of matches over matched + half of missed + half of invented instances; NaN without any.
+
+    Kirillov et al., CVPR 2019: the mean IoU of what was found times the F score of finding it.
+    """
+    return _ratio(found.iou_sum, found.hits + (found.missed + found.invented) / 2)
+
+
+def boundary_distances(
+    truth: np.ndarray, predicted: np.ndarray, pixel_nm: tuple[float, float]
+) -> dict[int, float]:
+    """Per id that has an outline in both label slices (Y, X): the mean distance in nm between the two outlines.
+
+    The outline of a cell are its pixels that touch another label; the edge of the slice is none. The mean is that of
+    both directions, truth to prediction and back (average symmetric surface distance).
+    """
+    true, found = _outlines(truth, pixel_nm), _outlines(predicted, pixel_nm)
+    return {
+        cell: float(
+            (KDTree(found[cell]).query(ours)[0].mean() + KDTree(ours).query(found[cell])[0].mean()) / 2
+        )
+        for cell, ours in true.items()
+        if cell in found
+    }
+
+
+def _outlines(labels: np.ndarray, pixel_nm: tuple[float, float]) -> dict[int, np.ndarray]:
+    """Places (n, 2) in nm of the outline of each id but 0."""
+    y, x = np.nonzero(find_boundaries(labels, mode="inner") & (labels != 0))
+    ids = labels[y, x]
+    order = np.argsort(ids, kind="stable")
+    cells, first = np.unique(ids[order], return_index=True)
+    places = np.stack([y, x], 1)[order] * np.asarray(pixel_nm, float)
+    return dict(zip(cells.tolist(), np.split(places, first[1:]), strict=True)) if len(cells) else {}
 
 
 def binary_scores(common: int, truth: int, predicted: int) -> dict[str, float]:

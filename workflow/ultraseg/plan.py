@@ -270,10 +270,25 @@ class Plan:
             z: gap_without(labelled, z, v.n_slices) for z in self.slices_of_split(self.cells, volume, "test")
         }
 
+    def left_out(self, volume: str) -> dict[int, Gap]:
+        """Per labelled slice that is left out in turn: the gap around it if it were not labelled.
+
+        All held-out slices, and of those between two labelled ones as many as ``evaluate: leave_one_out`` says, spread
+        evenly.
+        """
+        v = self.volumes[volume]
+        labelled, uses = v.labelled(self.cells), self.uses(self.cells, volume)
+        inner = [z for z in labelled[1:-1] if uses[z] != "corrected"]  # those began as predictions
+        most = self.config["evaluate"]["leave_one_out"]
+        count = min(most, len(inner))
+        chosen = {inner[(2 * i + 1) * len(inner) // (2 * count)] for i in range(count)}
+        found = {z: gap_without(labelled, z, v.n_slices) for z in chosen} | self.holdouts(volume)
+        return dict(sorted(found.items()))
+
     def gap(self, volume: str, name: str) -> Gap:
-        """A gap, or the one around a held-out slice, by its name."""
+        """A gap, or the one around a slice that is left out, by its name."""
         if volume not in self._gaps_by_name:
-            known = [*self.gaps(volume), *self.holdouts(volume).values()]
+            known = [*self.gaps(volume), *self.left_out(volume).values()]
             self._gaps_by_name[volume] = {gap.name: gap for gap in known}
         return self._gaps_by_name[volume][name]
 

@@ -23,11 +23,12 @@ def score_volume(
     labelled: Mapping[str, Sequence[int]],
     splits: Mapping[str, Mapping[int, str]],
     files: Mapping[str, str],
-    holdouts: Mapping[int, Mapping],
+    left_out: Mapping[int, Mapping],
     truth: Mapping[str, Mapping | Sequence[tuple]],
     cells: str | None,
     downsample: int,
     shape: tuple[int, int, int],
+    pixel_nm: tuple[float, float],
     plane: tuple[int, int],
     crop: Sequence[Sequence[int]],
     min_cell_voxels: int,
@@ -35,18 +36,18 @@ def score_volume(
 ) -> pd.DataFrame:
     """All rows of metrics.csv of the volume in ``folder``.
 
-    structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; holdouts:
-    test slice -> gap carried past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' ->
-    ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; plane: size (y, x) of the
-    slices of the truth, of which the volume is the part ``crop`` (start and stop in y and x); bad: slices whose
-    labels are copies, which are not scored.
+    structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; left_out:
+    labelled slice -> gap carried past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' ->
+    ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of
+    a pixel; plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in
+    y and x); bad: slices whose labels are copies, which are not scored.
     """
     tables = []
     for structure, kind in structures.items():
         distance = distance_to_labelled(shape[0], labelled[structure])
         if structure == cells:
-            tables.append(
-                _held_out_cells(folder, structure, files[structure], holdouts, downsample, shape).rows()
+            tables += _left_out_cells(
+                folder, structure, files[structure], left_out, splits[structure], downsample, shape, pixel_nm
             )
         else:
             tables += _given_slices(
@@ -54,7 +55,9 @@ def score_volume(
             )
         if structure in truth:
             score = (
-                CellScore(structure, "truth", min_cell_voxels) if kind == "cells" else MaskScore(structure)
+                CellScore(structure, "truth", min_cell_voxels, pixel_nm)
+                if kind == "cells"
+                else MaskScore(structure)
             )
             _add_truth(
                 score, folder, structure, truth[structure], labelled[structure], distance, plane, crop, bad
@@ -112,16 +115,28 @@ def _given_slices(
     return tables
 
 
-def _held_out_cells(
-    folder: str, structure: str, file: str, holdouts: Mapping, downsample: int, shape
-) -> CellScore:
-    """Cells on test slices, carried there from their neighbours as if the slice were not labelled."""
-    score = CellScore(structure, "test", min_voxels=1)
-    for z, gap in holdouts.items():
+def _left_out_cells(
+    folder: str,
+    structure: str,
+    file: str,
+    left_out: Mapping[int, Mapping],
+    split: Mapping[int, str],
+    downsample: int,
+    shape: Sequence[int],
+    pixel_nm: tuple[float, float],
+) -> list[pd.DataFrame]:
+    """Cells on labelled slices, carried there from their neighbours as if the slice were not labelled.
+
+    Once over the slices that no network saw (test), once over all that are left out.
+    """
+    scores = {name: CellScore(structure, name, 1, pixel_nm) for name in ("test", "left_out")}
+    for z, gap in left_out.items():
         with LabelSlices(f"{folder}/work/propagated/{Gap(**gap).name}.h5") as carried:
             found = upsample_labels(carried.read(z), downsample, shape[1:])
-        ends = [gap[end] for end in ("first", "last") if gap[f"{end}_given"]]
+        distance = min(abs(z - gap[end]) for end in ("first", "last") if gap[f"{end}_given"])
         with LabelSlices(file) as given:
-            found = _only_known(found, given.known(z))
-            score.add(z, found, given.read(z), min(abs(z - end) for end in ends))
-    return score
+            found, true = _only_known(found, given.known(z)), given.read(z)
+        for name, score in scores.items():
+            if name == "left_out" or split[z] == "test":
+                score.add(z, found, true, distance)
+    return [score.rows() for score in scores.values()]

@@ -70,7 +70,7 @@ def _belongs(plan: Plan, record: Mapping) -> bool:
     if "gap" in wc:
         if not plan.has_cells(wc["volume"]):
             return False
-        gaps = [*plan.gaps(wc["volume"]), *plan.holdouts(wc["volume"]).values()]
+        gaps = [*plan.gaps(wc["volume"]), *plan.left_out(wc["volume"]).values()]
         return wc["gap"] in {gap.name for gap in gaps}
     return "slab" not in wc or int(wc["slab"]) in plan.volumes[wc["volume"]].slabs
 
