@@ -203,7 +203,8 @@ def wait_for(condition, process: subprocess.Popen, printed: Path, seconds: float
 
 def recover(run: Run) -> None:
     """What docs/recovery.md says after Snakemake was killed."""
-    assert "Directory cannot be locked" in run.snakemake(check=False)
+    # Without the option it may speak of unfinished files before it looks for the lock.
+    assert "Directory cannot be locked" in run.snakemake("--rerun-incomplete", check=False)
     run.snakemake("--unlock")
 
 
