@@ -124,7 +124,7 @@ def test_a_gap_reads_its_slices(asks, gap, image, flow):
 
 def test_the_gap_of_a_held_out_slice_reads_past_it(tmp_path):
     asks = asks_with(tmp_path, test=(10,))
-    assert asks.held_out(wc()) == ["results/a/work/propagated/00005-00015.h5"]
+    assert "results/a/work/propagated/00005-00015.h5" in asks.left_out(wc())
     assert slabs(asks.gap_images(wc(gap="00005-00015")), "image.zarr/0") == [1, 2, 3]
 
 

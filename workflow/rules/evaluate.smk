@@ -4,7 +4,7 @@ rule evaluate:
         final=ASKS.all_final,
         labels=ASKS.given_labels,
         truth=ASKS.truth,
-        held_out=ASKS.held_out,
+        left_out=ASKS.left_out,
         slices="results/{volume}/tables/slices.parquet",
     output:
         metrics="results/{volume}/metrics.csv",

@@ -296,7 +296,7 @@ class Asks:
         known = {*self.plan.structures_in(wc.volume), "protrusions"}
         return [file for s, source in v.truth.items() if s in known for file in source.files]
 
-    def held_out(self, wc) -> list[str]:
+    def left_out(self, wc) -> list[str]:
         if not self.plan.has_cells(wc.volume):
             return []
         folder = self.plan.volumes[wc.volume].folder
