@@ -179,7 +179,7 @@ def test_without_cells_nothing_of_them_is_asked_for(tmp_path):
     del config["structures"]["cells"], config["volumes"]["a"]["labels"]["cells"]
     config["networks"]["context"]["structures"] = ["nuclei"]
     asks = Asks(Plan(load_config(config)))
-    assert asks.held_out(wc()) == [] and asks.link_tables(wc()) == {}
+    assert asks.left_out(wc()) == [] and asks.link_tables(wc()) == {}
     assert slabs(asks.smallest_cells(wc()), "image.zarr/labels/nuclei/0") == list(range(6))
 
 
