@@ -30,6 +30,14 @@ def test_slices_come_back_under_their_z(tmp_path):
         assert np.array_equal(slices.read(40), written[40]["labels"])
 
 
+def test_numbers_come_back_as_slices_do(tmp_path):
+    path = str(tmp_path / "a.h5")
+    write_slices(path, PLANE, [(z, arrays(z) | {"differ": np.int64(100 * z)}) for z in (7, 3)])
+    with LabelSlices(path) as slices:
+        assert [int(slices.read(z, "differ")) for z in (3, 7)] == [300, 700]
+        assert slices.read(3).shape == PLANE
+
+
 @pytest.mark.parametrize("z, name", [(4, "labels"), (-1, "labels"), (3, "trust")])
 def test_what_is_not_there_is_a_key_error(tmp_path, z, name):
     path = str(tmp_path / "a.h5")

@@ -107,6 +107,22 @@ def test_two_sides_beat_one_where_motion_is_lost():
     assert min(dice(labels[z], truth[z]) for z in (1, 2, 3, 5, 6, 7)) > 0.9
 
 
+def test_the_pixels_in_which_the_two_sides_differ_are_counted():
+    truth = volume(7, lambda t: ellipse(30, 40, 14, 10), lambda t: ellipse(65, 60, 9, 9))
+    image, interior, boundary = maps(truth)
+    first, last = truth[0].copy(), truth[-1]
+    second = truth[0] == np.unique(truth)[2]
+    first[second] = 50  # the labels of both ends contradict each other
+    differ = np.full(7, -1)
+    propagate_gap(image, stack_flow(image), interior, boundary, first, last, differ=differ)
+    assert differ[0] == differ[-1] == -1  # the ends are the user's
+    area = np.count_nonzero(second)
+    assert (np.abs(differ[1:-1] - area) < 0.2 * area).all()
+    differ[:] = 0
+    propagate_gap(image, stack_flow(image), interior, boundary, last, None, differ=differ)
+    assert (differ == 0).all()  # one side alone
+
+
 def test_gap_of_two_labelled_slices_returns_them():
     truth = volume(2, lambda t: ellipse(40 + 20 * t, 50, 14, 10))
     labels, confidence = solve(truth)

@@ -130,7 +130,7 @@ def test_organelles_lie_within_their_cells(volume):
 
 
 def test_csv_and_parquet_hold_the_same_tables(volume):
-    for name in ("cells", "organelles", "protrusions", "links"):
+    for name in ("cells", "organelles", "protrusions", "links", "label_next"):
         text, binary = (
             pd.read_csv(volume / f"tables/{name}.csv"),
             pd.read_parquet(volume / f"tables/{name}.parquet"),
@@ -141,7 +141,8 @@ def test_csv_and_parquet_hold_the_same_tables(volume):
 
 def test_every_fragment_has_an_outcome(volume, cells):
     links = pd.read_csv(volume / "tables/links.csv")
-    assert set(links["outcome"]) <= {"assigned", "unassigned_weak", "unassigned_ambiguous", "new_cell"}
+    unassigned = {f"unassigned_{reason}" for reason in ("weak", "ambiguous", "left_out")}
+    assert set(links["outcome"]) <= {"assigned", "new_cell", *unassigned}
     assert (links.loc[links["outcome"].str.startswith("unassigned"), "cell"] == 0).all()
     assert (links.loc[links["outcome"] == "assigned", "cell"] > 0).all()
 
@@ -209,6 +210,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         "volumes.png",
         "links.png",
         "link_examples.jpg",
+        "label_next.png",
         "slices.png",
     }
     figures |= {"metrics.png", "distance.png", "labelled_slices.png"}
@@ -216,6 +218,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         f"{n}.{figure}.png" for n in ("context", "detail") for figure in ("augmentation", "learning_curves")
     }
     pages = {"cells", "contacts", "organelles", "protrusions", "slices", "links", "accuracy", "run", "report"}
+    pages |= {"label_next"}
     assert names == figures | {f"{page}.html" for page in pages}
 
 
@@ -324,7 +327,7 @@ def test_every_job_says_what_it_read_wrote_and_how_long_it_took(finished_run):
 AFTER_CELLS = {"measure_slab", "measure", "evaluate", "figures", "figure_cell"}
 AFTER_CELLS |= {"report_tables", "report_run", "report"}
 # What reads the decisions of linking.
-AFTER_LINKS = AFTER_CELLS | {"figure_links"}
+AFTER_LINKS = AFTER_CELLS | {"figure_links", "label_next"}
 
 
 @contextmanager

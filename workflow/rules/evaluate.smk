@@ -6,6 +6,9 @@ rule evaluate:
         truth=ASKS.truth,
         left_out=ASKS.left_out,
         slices="results/{volume}/tables/slices.parquet",
+        advice=lambda wc: (
+            f"results/{wc.volume}/tables/label_next.parquet" if PLAN.has_cells(wc.volume) else []
+        ),
     output:
         metrics="results/{volume}/metrics.csv",
         summary="results/{volume}/summary.txt",
@@ -38,6 +41,6 @@ rule evaluate:
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         bad=lambda wc: PLAN.volumes[wc.volume].bad,
         first=lambda wc: PLAN.volumes[wc.volume].roi[0][0],
-        code=code_version("scoring", "summary", "quality"),
+        code=code_version("scoring", "summary", "quality", "label_next"),
     script:
         "../scripts/evaluate.py"

@@ -1,12 +1,15 @@
 # report: pages of tables and of facts about the run, then Snakemake's own report of all of it, zipped; it opens offline.
 TABLES = ["cells", "contacts", "organelles", "protrusions", "slices"]
+OF_CELLS = ["links", "label_next"]
 
 
 # Files of volumes and networks that the report shows, beside the facts about the run itself.
 SHOWN = [
     *expand("results/{volume}/figures/{figure}", volume=PLAN.applied, figure=["overlay.jpg", "cell.png"]),
     *expand(
-        "results/{volume}/figures/link_examples.jpg", volume=[v for v in PLAN.applied if PLAN.has_cells(v)]
+        "results/{volume}/figures/{figure}",
+        volume=[v for v in PLAN.applied if PLAN.has_cells(v)],
+        figure=["link_examples.jpg", "label_next.png"],
     ),
     *expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
     *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
@@ -22,7 +25,9 @@ rule report_tables:
     # Tables and scores as pages; whoever wants more takes the files of the tables.
     input:
         tables=expand("results/{{volume}}/tables/{table}.parquet", table=TABLES),
-        links=lambda wc: (f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []),
+        of_cells=lambda wc: [
+            f"results/{wc.volume}/tables/{table}.parquet" for table in OF_CELLS if PLAN.has_cells(wc.volume)
+        ],
         metrics="results/{volume}/metrics.csv",
     output:
         **{
@@ -33,7 +38,7 @@ rule report_tables:
                 subcategory="Tables",
                 labels={"table": table},
             )
-            for table in [*TABLES, "links"]
+            for table in [*TABLES, *OF_CELLS]
         },
         accuracy=report(
             "results/{volume}/pages/accuracy.html",

@@ -3,6 +3,7 @@
 import pandas as pd
 from ultraseg.files import write_table, write_text
 from ultraseg.job import job
+from ultraseg.label_next import advice_note
 from ultraseg.quality import quality_note
 from ultraseg.scoring import score_volume
 from ultraseg.summary import format_summary
@@ -27,8 +28,10 @@ with job(snakemake) as log:
         bad=p.bad,
     )
     write_table(snakemake.output.metrics, metrics)
-    note = quality_note(pd.read_parquet(snakemake.input.slices), p.first)
+    notes = [quality_note(pd.read_parquet(snakemake.input.slices), p.first)]
+    if snakemake.input.advice:
+        notes.append(advice_note(pd.read_parquet(snakemake.input.advice)))
     summary = f"Accuracy of volume {snakemake.wildcards.volume}\n\n{format_summary(metrics)}\n"
-    summary += f"\n{note}\n" if note else ""
+    summary += "".join(f"\n{note}\n" for note in notes if note)
     write_text(snakemake.output.summary, summary)
     log.info("%s", summary)

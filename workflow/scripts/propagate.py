@@ -1,5 +1,6 @@
 """Carry cell ids through one gap between labelled slices."""
 
+import numpy as np
 from ultraseg.gap_ends import known_slices, read_end
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices, write_slices
@@ -25,9 +26,14 @@ with job(snakemake) as log:
     image = image_stack(f"{folder}/image.zarr/0", p.walk, p.downsample)
     flow = read_listed(f"{folder}/work/flow", p.walk[:-1] or p.walk)
     # Only good slices are walked over; the others show the labels of the nearest one.
-    labels, confidence = propagate_gap(image, flow, interior, boundary, *ends, zs=p.walk, **p.settings)
+    count = np.zeros(len(p.walk), np.int64)
+    labels, confidence = propagate_gap(
+        image, flow, interior, boundary, *ends, zs=p.walk, differ=count, **p.settings
+    )
     labels, confidence = fill_bad(labels, confidence, p.walk, first, p.stand_ins)
-    arrays = {"labels": labels, "confidence": confidence}
+    differ = np.zeros(len(labels), np.int64)
+    differ[np.array(p.walk) - first] = count
+    arrays = {"labels": labels, "confidence": confidence, "differ": differ}
     if p.partial:
         arrays["known"] = known_slices(ends, labels.shape)
     # Of ids for the next gap only what arrives at the far end is asked for.

@@ -9,7 +9,7 @@ from ultraseg.report_pages import accuracy_page, table_page
 
 with job(snakemake):
     volume, given, out = snakemake.wildcards.volume, snakemake.input, snakemake.output
-    files = {Path(file).stem: file for file in [*given.tables, given.links] if file}
+    files = {Path(file).stem: file for file in [*given.tables, *given.of_cells]}
     for name in [name for name in out.keys() if name != "accuracy"]:
         table = pd.read_parquet(files[name]) if name in files else pd.DataFrame()
         write_text(out[name], table_page(volume, name, table, f"results/{volume}/tables/{name}.csv"))

@@ -13,14 +13,18 @@ from ultraseg.files import whole_file
 def write_slices(
     path: str, shape: tuple[int, int], slices: Iterable[tuple[int, dict[str, np.ndarray]]]
 ) -> None:
-    """Write slices (z, name -> array (Y, X)) to a new file, one chunk per slice; appears under its name when whole."""
+    """Write slices (z, name -> array (Y, X) or number) to a new file, which appears under its name when whole.
+
+    An array has one chunk per slice.
+    """
     zs = []
     with whole_file(path) as part, h5py.File(part, "w") as file:
         for z, arrays in slices:
             for name, values in arrays.items():
                 if name not in file:
+                    plane, chunk = (shape, (1, *shape)) if np.ndim(values) else ((), (1024,))
                     file.create_dataset(
-                        name, (0, *shape), values.dtype, maxshape=(None, *shape), chunks=(1, *shape),
+                        name, (0, *plane), values.dtype, maxshape=(None, *plane), chunks=chunk,
                         compression="gzip", compression_opts=1,
                     )  # fmt: skip
                 file[name].resize(len(zs) + 1, axis=0)
@@ -50,7 +54,7 @@ class LabelSlices:
         return sorted(self.index)
 
     def read(self, z: int, name: str = "labels") -> np.ndarray:
-        """The array ``name`` (Y, X) of slice z. Raises KeyError for a slice that is not there."""
+        """The array ``name`` (Y, X), or the number, of slice z. Raises KeyError for a slice that is not there."""
         return self.file[name][self.index[z]]
 
     def known(self, z: int) -> np.ndarray | None:

@@ -188,15 +188,17 @@ def propagate_gap(
     contact_weight: float = 10.0,
     boundary_contrast: float = 10.0,
     size_exponent: float = 0.3,
+    differ: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cell ids on every slice of a gap from the user's ids on its first slice, its last, or both.
 
     Ids are carried slice by slice from each labelled end (`carry`) and fused where both ends arrive
     (`fuse_slice`). image, interior, boundary: uint8 (n, Y, X), both labelled slices included; flow: (n or n -
     1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open end of the stack, 0 = not
-    a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance, not by the step. Returns
-    labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background or a
-    cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled slices and about the
+    a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance, not by the step.
+    differ: int64 (n,), takes the number of pixels per slice to which the two sides carried different ids, 0 where
+    only one side arrives. Returns labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background
+    or a cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled slices and about the
     chance of being right times 255 elsewhere.
     Memory: two arrays of the gap's size besides the input. Raises ValueError for shapes that do not fit.
     """
@@ -251,6 +253,9 @@ def propagate_gap(
                 source, belief = walk(z + 1, z, source, belief)
             fused, certain = source, belief
             if first is not None:
+                if differ is not None:
+                    both = (labels[z] != void) & (source != void)
+                    differ[z] = np.count_nonzero((labels[z] != source) & both)
                 fused, certain = _fuse(
                     labels[z],
                     source,

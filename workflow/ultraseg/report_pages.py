@@ -18,6 +18,7 @@ LARGEST_BY = {
     "protrusions": "length_um",
     "links": "voxels",
     "slices": "flagged",
+    "label_next": "relief_um3",
 }
 MEANING = "Lengths are in µm, areas in µm², volumes in µm³; docs/tables.md describes every column."
 COST_NOTE = (
