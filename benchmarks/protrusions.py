@@ -273,17 +273,19 @@ def score(tissue: Tissue, found: np.ndarray) -> dict[str, float]:
     }
 
 
-def row(arm: str, level: str, counts: pd.Series) -> dict:
-    return {
-        "arm": arm,
-        "level": level,
-        "pixels": int(counts["pixels"]),
-        "precision": counts["right"] / max(counts["right"] + counts["wrong"], 1),
-        "recall": counts["right"] / counts["pixels"],
-        "wrong": counts["wrong"] / counts["pixels"],
-        "absorbed pixels": counts["absorbed pixels"] / counts["orphan pixels"],
-        "absorbed orphans": f"{int(counts['absorbed'])} of {int(counts['orphans'])}",
-    }
+HEAD = (
+    f"{'level':9} {'arm':8} {'pixels':>7} {'precision':>9} {'recall':>6} {'wrong':>6} {'absorbed':>8} orphans"
+)
+
+
+def line(level: str, arm: str, c: pd.Series) -> str:
+    """The line of the table for the counts of one level and arm."""
+    precision, recall = c["right"] / max(c["right"] + c["wrong"], 1), c["right"] / c["pixels"]
+    absorbed = c["absorbed pixels"] / c["orphan pixels"]
+    text = (
+        f"{level:9} {arm:8} {c['pixels']:7.0f} {precision:9.3f} {recall:6.3f} {c['wrong'] / c['pixels']:6.3f}"
+    )
+    return f"{text} {absorbed:8.3f} {c['absorbed']:.0f} of {c['orphans']:.0f}"
 
 
 # ---------------------------------------------------------------- speed
@@ -331,7 +333,7 @@ def main() -> None:
     o = parser.parse_args()
     cv2.setNumThreads(1)
     network_of(o.run)
-    rows = []
+    print(HEAD)
     for name in o.levels:
         counts: dict[str, list] = {arm: [] for arm in ARMS}
         for seed in o.seeds:
@@ -340,10 +342,8 @@ def main() -> None:
             for arm, way in (("ceiling", ceiling), ("linking", linked), ("greedy", greedy)):
                 counts[arm].append(score(tissue, way(tissue, pieces, nodes)))
             counts["whole"].append(score(tissue, whole(tissue, o.run)))
-            print(f"{name}, seed {seed}: done", file=sys.stderr, flush=True)
-        rows += [row(arm, name, pd.DataFrame(found).sum()) for arm, found in counts.items()]
-    table = pd.DataFrame(rows).sort_values("arm", kind="stable", key=lambda arms: arms.map(ARMS.index))
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+        for arm, found in counts.items():
+            print(line(name, arm, pd.DataFrame(found).sum()), flush=True)
     if not o.skip_speed:
         print()
         speed()

@@ -111,6 +111,7 @@ INSTEAD = {
     "python benchmarks/propagation.py --data-root /where/fib25/is --only fib25": (
         "python benchmarks/propagation.py --help"
     ),
+    "python benchmarks/protrusions.py": "python benchmarks/protrusions.py --help",
     "df -h results": "df -h runs/demo/results",
     "du -sh results/*/work": "du -sh runs/demo/results/*/work",
     "PYTHONPATH=workflow python -m ultraseg.phantom FOLDER --shape 64 512 512 --label-slices 0 8 16": (
