@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import tifffile
-from spacing import ROOT, configuration, labelled, make
+import yaml
+from spacing import ROOT, labelled, make
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.evaluate import CellScore  # noqa: E402
@@ -39,7 +40,7 @@ def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.nd
     """Image uint8 (Z, Y, X), maps uint8 (Z, 2, Y, X) and true ids uint32 (Z, Y, X), at the network's scale."""
     path = f"{folder}/results/{name}/image.zarr/0"
     depth = shape_of(path)[0]
-    downsample = configuration(name, 1, folder, data_root)["networks"]["all"]["downsample"]
+    downsample = yaml.safe_load((folder / "config.yaml").read_text())["networks"]["all"]["downsample"]
     maps = read_slices(f"{folder}/results/{name}/work/probability/all", 0, depth)[:, :2]
     made = folder / f"data/phantom/{name}/truth/cells.tif"
     file = made if name == "demo" else Path(data_root, name, "truth/cells.tif")

@@ -112,6 +112,7 @@ INSTEAD = {
         "python benchmarks/propagation.py --help"
     ),
     "python benchmarks/protrusions.py": "python benchmarks/protrusions.py --help",
+    "python benchmarks/label_next.py --data-root /where/fib25/is": "python benchmarks/label_next.py --help",
     "df -h results": "df -h runs/demo/results",
     "du -sh results/*/work": "du -sh runs/demo/results/*/work",
     "PYTHONPATH=workflow python -m ultraseg.phantom FOLDER --shape 64 512 512 --label-slices 0 8 16": (
