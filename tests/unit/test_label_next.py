@@ -93,6 +93,11 @@ def test_nothing_is_advised_where_all_is_labelled(tmp_path):
     assert Image.open(tmp_path / "none.png").size[1] < 200
 
 
+def test_nothing_is_advised_where_nothing_is_in_doubt():
+    assert order(doubts([0] * 9, labelled=[0, 8])) == []
+    assert order(doubts([0, 0, 1, 0, 0], labelled=[0, 4])) == [2]
+
+
 def pieces():
     rows = [
         (1, 100, 0.9, "body"),

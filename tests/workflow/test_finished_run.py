@@ -147,6 +147,15 @@ def test_every_fragment_has_an_outcome(volume, cells):
     assert (links.loc[links["outcome"] == "assigned", "cell"] > 0).all()
 
 
+def test_the_summary_names_the_slices_to_label_next(volume):
+    table = pd.read_parquet(volume / "tables/label_next.parquet")
+    assert set(table["z"]) == set(range(18)) - set(LABELLED)
+    advised = table[table["rank"].notna()]
+    assert advised["rank"].tolist() == list(range(1, len(advised) + 1)) and advised["relief_um3"].min() > 0
+    first = ", ".join(f"{z} (z{z:04d}.tif)" for z in advised["z"][:3])
+    assert f"Slices to label next, the most helpful first: {first}." in (volume / "summary.txt").read_text()
+
+
 def test_metrics_agree_with_scores_from_the_arrays(volume, cells, tissue):
     metrics = pd.read_csv(volume / "metrics.csv")
     assert list(metrics.columns) == ["structure", "metric", "split", "value", "n_slices"]

@@ -21,7 +21,7 @@ def advice_figure(ranked: pd.DataFrame, area_um2: float, path: str) -> None:
     ranked: as `label_next.advise` returns it; area_um2: of a pixel in that table.
     """
     if not (ranked["rank"] > 0).any():
-        empty_figure(path, "No slice is left that could be labelled next.")
+        empty_figure(path, "Nothing is in doubt, or no slice is left that could be labelled.")
         return
     figure = new_figure(1200, 460)
     axes = figure.subplots()

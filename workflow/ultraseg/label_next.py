@@ -69,8 +69,9 @@ def advise(table: pd.DataFrame, avoid: Iterable[int] = (), count: int = ADVISED)
     Doubt is taken to grow with the distance to the nearest label, so a label at slice s relieves slice z of the share
     1 - |z - s| / distance of its doubt. A slice that was chosen counts as labelled for the next: its neighbourhood
     has little left to gain, and the choice spreads. Of equal ones the farthest from labels is taken. Labelled and bad
-    slices are never advised, nor those to ``avoid``. Returns the table with rank (from 1; 0 for none) and relief, in
-    pixels summed over slices, of the advised slices when each was chosen, of all others after that.
+    slices are never advised, nor those to ``avoid`` and those that relieve nothing. Returns the table with rank (from
+    1; 0 for none) and relief, in pixels summed over slices, of the advised slices when each was chosen, of all others
+    after that.
     """
     doubt, labelled = table["doubt"].to_numpy(float).copy(), table["labelled"].to_numpy().copy()
     free = ~(labelled | table["bad"].to_numpy() | table["z"].isin(list(avoid)).to_numpy())
@@ -97,6 +98,8 @@ def advise(table: pd.DataFrame, avoid: Iterable[int] = (), count: int = ADVISED)
         update(low + 1, high)
     for place in range(1, min(count, int(free.sum())) + 1):
         gains = np.where(free, relief, -1)
+        if gains.max() <= 0:
+            break
         best = int(np.where(gains >= gains.max() * (1 - 1e-9), distance, -1).argmax())
         low, high = gap(best)
         doubt[low:high] *= left(best, low, high)
