@@ -38,14 +38,8 @@ def test_check_prints_the_table_and_every_problem_and_starts_nothing(tmp_path, t
 def started(run, *arguments):
     """A Snakemake that runs beside the test; the arguments of ``Run.snakemake`` but for threads."""
     command = [sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(run.code / "Snakefile")]
-    command += [
-        "--configfile",
-        str(run.folder / "config.yaml"),
-        "--directory",
-        str(run.folder),
-        "--cores",
-        "2",
-    ]
+    command += ["--configfile", str(run.folder / "config.yaml")]
+    command += ["--directory", str(run.folder), "--cores", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, start_new_session=True, **pipes)
 

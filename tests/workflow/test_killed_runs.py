@@ -154,11 +154,8 @@ def test_each_stage_loses_a_job_and_the_retry_gives_the_same(undisturbed, tmp_pa
     # Of a stage with one job the kill may come too late; then the stage is made to run again, and killed sooner.
     for script in sorted(missed):
         job = next(job for job in undisturbed.jobs.started if runs_script(job.split()[0], script))
-        for share in (
-            0.3,
-            0.1,
-            0.02,
-        ):  # sooner each time: jobs are short, and the computer is not always as busy
+        # Sooner each time: jobs are short, and the computer is not always as busy.
+        for share in (0.3, 0.1, 0.02):
             with Watch(run, {script: share * undisturbed.lengths[script]}) as again:
                 run.snakemake(job.split()[1], "--force", "--retries", "1")
             if again.killed:

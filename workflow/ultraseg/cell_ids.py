@@ -15,9 +15,8 @@ from ultraseg.labels3d import overlap_counts
 
 log = logging.getLogger(__name__)
 
-SAME_PLACE = (
-    0.6  # intersection over union from which two cells of neighbouring labelled slices lie in one place
-)
+# Intersection over union from which two cells of neighbouring labelled slices lie in one place.
+SAME_PLACE = 0.6
 ELSEWHERE = 0.1  # below which a cell does not go on in its own place
 LEAST = 0.05  # overlap that still joins two cells when ids are matched
 

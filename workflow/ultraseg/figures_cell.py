@@ -22,10 +22,8 @@ from ultraseg.figures_volume import render, surface_points, views_of_a_cube
 PROTRUSION = (70, 70, 70)  # darker than every colour of a cell
 SHOWN = ("seen along z", "from a corner")
 PANEL, TOP, HEAD, GAP, FOOT = 690, 30, 30, 10, 34
-GLASS, VEIL = (
-    0.22,
-    0.45,
-)  # how much of the cell, and of a nucleus with nucleoli, is seen where one looks through it
+# How much of the cell, and of a nucleus with nucleoli, is seen where one looks through it.
+GLASS, VEIL = 0.22, 0.45
 
 
 def choose_cell(cells: pd.DataFrame) -> int | None:

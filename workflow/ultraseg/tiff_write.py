@@ -10,9 +10,8 @@ import tifffile
 
 from ultraseg.files import whole_file
 
-IMAGEJ_LARGEST = (
-    65535  # ImageJ has no 32-bit integers: beyond, ids are stored as float, which is exact to 2^24
-)
+# ImageJ has no 32-bit integers: ids beyond are stored as float, which is exact to 2^24.
+IMAGEJ_LARGEST = 65535
 FLOAT_LARGEST = 2**24
 IMAGEJ_BYTES = 4_000_000_000  # of a stack that ImageJ's own TIFF can hold
 
