@@ -29,7 +29,7 @@ DIRECTORY ?= .
 view: $(STAMP)
 	@$(BIN)/python workflow view --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)") $(if $(PORT),--port $(PORT)) $(VIEW)
 
-# make napari DIRECTORY=runs/demo: the same in napari, which gets an environment of its own (0.5 GB, once).
+# make napari DIRECTORY=runs/demo: the same in napari, which gets an environment of its own (1 GB, once).
 napari: $(STAMP) .venv-napari/installed
 	@$(BIN)/python workflow napari --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)")
 

@@ -63,7 +63,7 @@ def find_python(given: str | None) -> str:
         return sys.executable
     raise UserError(
         "napari is not installed, neither here nor by make napari",
-        "Type make napari DIRECTORY=... in the folder of ultraseg: it installs napari (0.5 GB) into .venv-napari and "
+        "Type make napari DIRECTORY=... in the folder of ultraseg: it installs napari (1 GB) into .venv-napari and "
         "opens it; or name a Python that has napari, zarr 3 and dask: --python PATH.",
     )
 
