@@ -269,10 +269,15 @@ def test_what_happened_to_the_jobs_did_happen(disturbed):
 
 
 def test_nothing_finished_ran_twice(disturbed):
-    done = [(job["rule"], job["wildcards"]) for job in disturbed.after if job["JobState"] == "COMPLETED"]
+    done, before = (
+        [(job["rule"], job["wildcards"]) for job in jobs if job["JobState"] == "COMPLETED"]
+        for jobs in (disturbed.after, disturbed.before)
+    )
     assert len(done) == len(set(done))
-    # What Snakemake had seen finish before it was killed was not made again; what it had not seen was.
-    assert disturbed.noticed >= 1 and len(done) == len(disturbed.expected) - disturbed.noticed
+    # What Snakemake had seen finish before it was killed was not made again; what it had not seen was. It had seen what
+    # it printed, or a few more: it prints a little later.
+    spared = set(disturbed.expected) - set(done)
+    assert spared <= set(before) and len(spared) >= disturbed.noticed >= 1
     assert "arrays_image" not in {rule for rule, _ in done}
 
 
