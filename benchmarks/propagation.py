@@ -1,7 +1,7 @@
 """Distance to the nearest label against accuracy, for the usual ways of carrying cell ids and for ours, in one run.
 
     .venv/bin/python benchmarks/propagation.py --data-root /where/fib25/is [--cores 2] [--only demo fib25]
-        [--every 20]
+        [--every 20] [--minutes 15] [--views 4]
 
 Every data set has one network, trained on the labels of that spacing alone, and its maps, in runs/spacing (as
 benchmarks/spacing.py makes them). What is finished is not made again. The truth only scores: slices without labels,
@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 import yaml
-from spacing import ROOT, labelled, make
+from spacing import ROOT, add_network_options, labelled, make, network_settings
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.evaluate import CellScore, accuracy_by_distance  # noqa: E402
@@ -36,6 +36,7 @@ from ultraseg.tiles import downsample_ids  # noqa: E402
 
 DEFAULT_EVERY = {"demo": 16, "fib25": 20}
 MIN_VOXELS = 2400
+MAPS = "work/probability/all/c/0/0/0/0"
 
 
 def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,11 +174,12 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="+", default=list(DEFAULT_EVERY), choices=list(DEFAULT_EVERY))
     parser.add_argument("--every", type=int, help="spacing of the labels instead of 16 (demo) and 20 (fib25)")
+    add_network_options(parser)
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
     for name in settings.only:
         every = settings.every or DEFAULT_EVERY[name]
-        folder = make(name, every, root, settings.cores, "work/probability/all/c/0/0/0/0")
+        folder = make(name, every, root, settings.cores, MAPS, **network_settings(settings))
         table = score(name, every, *read_run(name, folder, root))
         print(f"\n{name}: Dice by slices to the nearest label, labels on every {every}th slice")
         print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}") + "\n", flush=True)

@@ -93,6 +93,19 @@ def make(name: str, every: int, data_root: str, cores: int, target: str, **netwo
     return folder
 
 
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--minutes", type=float, help="time of a training")
+    parser.add_argument(
+        "--views", type=int, default=1, choices=(1, 4, 8), help="views of a tile in prediction"
+    )
+
+
+def network_settings(options: argparse.Namespace) -> dict:
+    """The settings of the network that take the place of the usual ones, for ``make``."""
+    network = {"epochs": 10_000, "max_minutes": options.minutes} if options.minutes else {}
+    return network | ({"views": options.views} if options.views > 1 else {})
+
+
 def run(name: str, every: int, data_root: str, cores: int, **network) -> pd.DataFrame:
     """Run one point up to its accuracy figures; returns its rows of the table."""
     folder = make(name, every, data_root, cores, "metrics.csv", **network)
@@ -157,15 +170,11 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--only", nargs="+", default=list(SPACINGS), choices=list(SPACINGS))
     parser.add_argument("--every", nargs="+", type=int, help="of the spacings only these")
-    parser.add_argument("--minutes", type=float, help="time of a training")
-    parser.add_argument(
-        "--views", type=int, default=1, choices=(1, 4, 8), help="views of a tile in prediction"
-    )
+    add_network_options(parser)
     parser.add_argument("--figure", type=Path, default=ROOT / "docs/figures/spacing.png")
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
-    network = {"epochs": 10_000, "max_minutes": settings.minutes} if settings.minutes else {}
-    network |= {"views": settings.views} if settings.views > 1 else {}
+    network = network_settings(settings)
     points = [
         run(name, every, root, settings.cores, **network)
         for name in settings.only
