@@ -1,4 +1,5 @@
-"""Run every stage on full-size synthetic slices and print, per stage, seconds per slice, peak memory, files and bytes.
+"""Run every stage on full-size synthetic slices and print, per stage, seconds per slice, peak memory, files and bytes,
+beside what ``snakemake check`` expects of it.
 
     .venv/bin/python benchmarks/scale.py [--shape 4000 6000] [--slices 16 64 128] [--folder runs/scale] [--cores 2]
 
@@ -144,6 +145,26 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
     return found.round({"longest_s": 1, "peak_MB": 0})
 
 
+def foreseen(folder: Path, slices: int) -> pd.DataFrame:
+    """Per rule, what ``snakemake check`` expects: seconds per slice, and MB of the largest job."""
+    from ultraseg.config import load_config
+    from ultraseg.costs import Costs
+    from ultraseg.plan import Plan
+
+    plan = Plan(load_config(yaml.safe_load((folder / "config.yaml").read_text())))
+    costs = Costs(plan)
+    steps = [
+        *costs.steps("big"),
+        *(step for network in plan.trained for step in costs.network_steps(network)),
+    ]
+    rows = [
+        {"stage": step.rule, "expected_s": step.seconds / slices, "expected_MB": step.job.mem_mb}
+        for step in steps
+    ]
+    table = pd.DataFrame(rows).groupby("stage").agg({"expected_s": "sum", "expected_MB": "max"})
+    return table.round({"expected_s": 2, "expected_MB": 0})
+
+
 PER_SLAB = (
     "ingest", "predict", "flow", "propagate", "cells", "link_edges", "link_relabel", "objects_label", "objects",
     "measure_slab",
@@ -184,10 +205,15 @@ def main() -> None:
         write_volume(folder, tuple(given.shape), slices)
         (folder / "config.yaml").write_text(yaml.safe_dump(configuration(folder)))
         run(folder, given.cores, given.memory_mb, given.until)
-        found[slices] = stages(folder, slices)
+        found[slices] = stages(folder, slices).join(foreseen(folder, slices))
+        both = found[slices].dropna(subset="expected_s")
+        total = {name: float((both[name] * slices).sum()) for name in ("s_per_slice", "expected_s")}
         print(
-            f"\n{slices} slices of {given.shape[0]} x {given.shape[1]}\n\n{found[slices].to_string()}",
+            f"\n{slices} slices of {given.shape[0]} x {given.shape[1]}\n\n{found[slices].to_string(na_rep='-')}",
             flush=True,
+        )
+        print(
+            f"\nall stages that the check forecasts: {total['s_per_slice']:.0f} s, expected {total['expected_s']:.0f} s"
         )
         hours = {
             n: round(float(forecast(found[slices], slices, 1000, n, given.jobs_per_node)), 2)

@@ -111,6 +111,15 @@ def test_a_sphere_is_a_sphere(voxel, rel):
     )
 
 
+def test_what_the_edge_cuts_has_no_sphericity():
+    z, y, x = coordinates((40, 44, 44), (10, 10, 10))
+    ball = (z**2 + y**2 + x**2 <= 0.15**2).astype(np.uint32)
+    whole, cut = (measured({"cell": part}, 5, (10, 10, 10))["cells"].iloc[0] for part in (ball, ball[20:]))
+    assert not whole["cut_by_edge"] and whole["sphericity"] == pytest.approx(1, abs=0.02)
+    # Half a ball without its cut face would be rounder than a ball.
+    assert cut["cut_by_edge"] and np.isnan(cut["sphericity"])
+
+
 def test_an_ellipsoid_has_its_axes_and_surface():
     # Half axes of 0.4, 0.2 and 0.1 um, the longest along the diagonal of y and x.
     z, y, x = coordinates((28, 80, 80), (10, 10, 10))

@@ -38,10 +38,10 @@ def advice_figure(ranked: pd.DataFrame, area_um2: float, path: str) -> None:
     axes.plot(given, np.full(len(given), 0.02 * top), "v", color=INK, markersize=8, clip_on=False)
     for row in ranked[ranked["rank"] > 0].itertuples():
         axes.axvline(row.z, 0, 0.9, color=INK, linewidth=1.2 if row.rank <= 3 else 0.6, linestyle="--")
-        # Neighbours must not hide each other's number.
-        axes.text(
-            row.z, top * 0.92, str(row.rank), ha="center", fontweight="bold" if row.rank <= 3 else "normal"
-        )
+        weight = "bold" if row.rank <= 3 else "normal"
+        # On white, for no line of the grid shall cross a number, and narrow, lest neighbours hide each other's.
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(row.z, top * 0.92, str(row.rank), ha="center", fontweight=weight, bbox=ground)
     axes.set_ylim(0, top)
     axes.set_xlim(-0.5, len(z) - 0.5)
     tidy(axes, "What is in doubt, and the slices to label next in their order", "slice (z)", "µm² per slice")

@@ -140,7 +140,8 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
-    _split_legend(axes, chosen["split"], line=False)
+    # Over the numbers, where the title does not reach.
+    _split_legend(axes, chosen["split"], line=False, right=1 + 0.1 * len(splits))
     figure.tight_layout()
     save(figure, path)
 
@@ -214,19 +215,20 @@ def _rank(metric: str) -> int:
     return BAR_METRICS.index(metric)
 
 
-def _split_legend(axes, splits: pd.Series, line: bool) -> None:
-    """Name the splits that occur, outside the axes so that no mark is hidden."""
+def _split_legend(axes, splits: pd.Series, line: bool, right: float = 1.0) -> None:
+    """Name the splits that occur above the axes, up to ``right`` (1: their end), so that no mark is hidden."""
     names = [name for name in SPLIT_STYLES if (splits == name).any()]
     names += [name for name in dict.fromkeys(splits) if name not in names]
     style = "-" if line else ""
     handles = [
-        Line2D([], [], linestyle=style, markersize=8, label=name, **split_style(name)) for name in names
+        Line2D([], [], linestyle=style, markersize=8, label=name.replace("_", " "), **split_style(name))
+        for name in names
     ]
     axes.legend(
         handles=handles,
         frameon=False,
         ncols=len(handles),
         loc="lower right",
-        bbox_to_anchor=(1, 1),
+        bbox_to_anchor=(right, 1),
         labelcolor=INK,
     )

@@ -87,9 +87,9 @@ def merge_measures(
     fractions of a structure in a cell count the shared voxels, n_<structure> the objects that belong to it.
     surface_um2 is the estimate for smooth surfaces from 13 directions (`surfaces`), low for flat faces along the
     axes (by 13 %, for a cube with its edges by 9 %); face_area_um2 is the area of the voxel faces, right for those and
-    half as much again for a sphere. Neither counts the border of the volume, so sphericity, the surface of a
-    sphere of the same volume over surface_um2, means little where the object is cut; cut_by_edge tells which objects
-    reach it. The axes are those of the ellipsoid with the same second moments; elongation is the major over the
+    half as much again for a sphere. Neither counts the border of the volume, and cut_by_edge tells which objects
+    reach it. sphericity is the surface of a sphere of the same volume over surface_um2, NaN where the object is cut, as
+    a part of its surface is missing. The axes are those of the ellipsoid with the same second moments; elongation is the major over the
     middle one. Bounds include the last voxel. Centroids are voxel centres in um
     from the volume's corner.
 
@@ -148,8 +148,6 @@ def _geometry(
     areas = areas.reindex(pd.MultiIndex.from_frame(table[["structure", "id"]]), fill_value=0.0)
     table["surface_um2"] = areas["surface"].to_numpy()
     table["face_area_um2"] = areas["faces"].to_numpy()
-    sphere = np.pi ** (1 / 3) * (6 * table["volume_um3"]) ** (2 / 3)
-    table["sphericity"] = sphere / table["surface_um2"].where(table["surface_um2"] > 0)
     axes = _axes(table, size)
     for number, name in enumerate(("major", "middle", "minor")):
         table[f"{name}_axis_um"] = axes[:, number]
@@ -159,6 +157,8 @@ def _geometry(
         table[f"centroid_{axis}_um"] = (table[f"sum_{axis}"] / table["voxels"] + 0.5) * step
         cut |= ((table[f"{axis}_min"] == 0) | (table[f"{axis}_max"] == extent - 1)).to_numpy()
     table["cut_by_edge"] = cut
+    sphere = np.pi ** (1 / 3) * (6 * table["volume_um3"]) ** (2 / 3)
+    table["sphericity"] = sphere / table["surface_um2"].where((table["surface_um2"] > 0) & ~cut)
     return table[["structure", "id", *GEOMETRY]]
 
 
