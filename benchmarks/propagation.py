@@ -137,6 +137,8 @@ METHODS = {
     "- borders as carried": ours(core_distance=0),
     "- nearer side only": ours(one_sided=True),
     "- no care for small ones": ours(size_exponent=0),
+    "- no sweeps": ours(sweeps=0),
+    "- 2 sweeps": ours(sweeps=2),
 }
 
 

@@ -11,6 +11,7 @@ from ultraseg.propagate import (
     label_edges,
     propagate_gap,
     reconcile,
+    settle,
     to_confidence,
     to_trust,
 )
@@ -121,6 +122,64 @@ def test_the_pixels_in_which_the_two_sides_differ_are_counted():
     differ[:] = 0
     propagate_gap(image, stack_flow(image), interior, boundary, last, None, differ=differ)
     assert (differ == 0).all()  # one side alone
+
+
+def strip_between_two_cells():
+    """Two cells of five slices, and a strip between them that the third slice gives to the other cell."""
+    labels = np.ones((5, 40, 60), np.int32)
+    labels[:, :, 30:] = 2
+    labels[2, :, 24:30] = 2
+    return labels, np.full(labels.shape, to_confidence(np.float32(0.5)))
+
+
+def still(z_from, z_to, labels, trust):
+    """What a walk brings where nothing moves."""
+    return labels, trust
+
+
+def decide_by(boundary):
+    return lambda z, below, above: fuse_slice(below[0], above[0], below[1], above[1], boundary)
+
+
+@pytest.mark.parametrize("sweeps, settled", [(0, False), (1, True), (4, True)])
+def test_a_slice_that_follows_the_wrong_side_is_settled_by_those_around(sweeps, settled):
+    labels, confidence = strip_between_two_cells()
+    disputed = np.zeros(labels.shape, bool)
+    disputed[1:4, :, 22:32] = True
+    wall = np.zeros(labels.shape[1:], np.uint8)
+    settle(labels, confidence, disputed, still, decide_by(wall), sweeps=sweeps)
+    assert (labels[2, :, 24:30] == (1 if settled else 2)).all()
+    assert (labels[:, :, :22] == 1).all() and (labels[:, :, 32:] == 2).all()
+
+
+def test_what_nobody_disputes_stays_whatever_the_slices_around_show():
+    labels, confidence = strip_between_two_cells()
+    before = labels.copy(), confidence.copy()
+    disputed = np.zeros(labels.shape, bool)
+    disputed[1:4, :20, 22:32] = True
+    settle(labels, confidence, disputed, still, decide_by(np.zeros(labels.shape[1:], np.uint8)), sweeps=3)
+    assert (labels[2, :20, 24:30] == 1).all()
+    for now, then in zip((labels, confidence), before, strict=True):
+        assert np.array_equal(now[~disputed], then[~disputed])
+
+
+def test_sweeps_change_only_what_two_cells_dispute():
+    def wave(k):
+        return lambda t: ellipse(
+            16 + 21 * (k // 4) + 6 * np.sin(3 * t + k), 16 + 26 * (k % 4) + 8 * t, 13, 15
+        )
+
+    truth = volume(13, *map(wave, range(16)))
+    image, interior, boundary = maps(truth)
+    random = np.random.default_rng(3)
+    boundary = (boundary * (random.random(boundary.shape) < 0.5)).astype(np.uint8)  # holes in every membrane
+    flow = stack_flow(image) + random.normal(0, 1, (12, 4, 1, 1)).astype(np.float32)  # every slice jerks
+    given = (image, flow, interior, boundary)
+    up, down = (propagate_gap(*given, *ends)[0] for ends in ((truth[0], None), (None, truth[-1])))
+    once, swept = (propagate_gap(*given, truth[0], truth[-1], sweeps=n)[0] for n in (0, 4))
+    disputed = (up != down) & (up > 0) & (down > 0)
+    assert (once != swept).sum() > 100
+    assert not (once != swept)[~disputed].any()
 
 
 def test_gap_of_two_labelled_slices_returns_them():

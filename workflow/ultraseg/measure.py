@@ -85,13 +85,13 @@ def merge_measures(
     An organelle belongs to the cell with most of its voxels (the lowest id on a tie, 0 where no cell has
     any); cell_share is that cell's part of all its voxels, and `nucleus` is found likewise. Volumes and
     fractions of a structure in a cell count the shared voxels, n_<structure> the objects that belong to it.
-    surface_um2 is the estimate for smooth surfaces from 13 directions (`surfaces`), low for flat faces along the
-    axes (by 13 %, for a cube with its edges by 9 %); face_area_um2 is the area of the voxel faces, right for those and
+    surface_um2 is the estimate for smooth surfaces from 13 directions (`surfaces`), low for flat faces along the axes
+    (by 13 %, for a cube with its edges by 9 %); face_area_um2 is the area of the voxel faces, right for those and
     half as much again for a sphere. Neither counts the border of the volume, and cut_by_edge tells which objects
-    reach it. sphericity is the surface of a sphere of the same volume over surface_um2, NaN where the object is cut, as
-    a part of its surface is missing. The axes are those of the ellipsoid with the same second moments; elongation is the major over the
-    middle one. Bounds include the last voxel. Centroids are voxel centres in um
-    from the volume's corner.
+    reach it. sphericity is the surface of a sphere of the same volume over surface_um2, NaN where the object is cut,
+    as a part of its surface is missing. The axes are those of the ellipsoid with the same second moments; elongation
+    is the major over the middle one. Bounds include the last voxel. Centroids are voxel centres in um from the
+    volume's corner.
 
     Cells: contacts are pairs of cells with touching voxel faces and their contact area, n_neighbours and
     contact_area_um2 their sums. nucleus_to_cell_ratio is the volume of the nuclei over that of the cell, NaN where

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cc3d
 import cv2
@@ -153,6 +153,37 @@ def _fuse(below, above, below_trust, above_trust, boundary, void: int | None, **
     return fuse_slice(below, above, below_trust, above_trust, boundary, **weights)
 
 
+def settle(
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    disputed: np.ndarray,
+    walk: Callable,
+    decide: Callable,
+    *,
+    sweeps: int,
+) -> None:
+    """Decide anew, in place, where the two sides brought different cells, from what the slices on either side show now.
+
+    Fusion decides slice by slice, so that one slice may follow the labels from below and the next one those from above;
+    sweeps up and down bring them together. Only disputed pixels change: elsewhere carrying labels once more would only
+    let borders drift. labels: int32, confidence: uint8, disputed: bool (n, Y, X). walk: (z_from, z_to, labels, trust)
+    -> labels and trust carried there; decide: (z, carried from below, carried from above) -> labels and trust of
+    slice z, of which the first and the last are never asked for. Ends early when a sweep changes nothing.
+    """
+    open_slices = [z for z in range(1, len(labels) - 1) if disputed[z].any()]
+    for sweep in range(sweeps):
+        changed = False
+        for z in open_slices[:: -1 if sweep % 2 else 1]:
+            sides = [walk(s, z, labels[s], to_trust(confidence[s])) for s in (z - 1, z + 1)]
+            found, trust = decide(z, *sides)
+            here = disputed[z]
+            changed |= not np.array_equal(found[here], labels[z][here])
+            labels[z][here] = found[here]
+            confidence[z][here] = to_confidence(trust[here])
+        if not changed:
+            break
+
+
 def _check(image, flow, interior, boundary, first, last) -> None:
     if first is None and last is None:
         raise ValueError("a gap needs labels on its first or its last slice")
@@ -188,19 +219,20 @@ def propagate_gap(
     contact_weight: float = 10.0,
     boundary_contrast: float = 10.0,
     size_exponent: float = 0.3,
+    sweeps: int = 4,
     differ: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cell ids on every slice of a gap from the user's ids on its first slice, its last, or both.
 
-    Ids are carried slice by slice from each labelled end (`carry`) and fused where both ends arrive
-    (`fuse_slice`). image, interior, boundary: uint8 (n, Y, X), both labelled slices included; flow: (n or n -
-    1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open end of the stack, 0 = not
-    a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance, not by the step.
-    differ: int64 (n,), takes the number of pixels per slice to which the two sides carried different ids, 0 where
-    only one side arrives. Returns labels uint32 (n, Y, X), the user's ids unchanged on labelled slices, 0 = background
-    or a cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled slices and about the
-    chance of being right times 255 elsewhere.
-    Memory: two arrays of the gap's size besides the input. Raises ValueError for shapes that do not fit.
+    Ids are carried slice by slice from each labelled end (`carry`) and fused where both ends arrive (`fuse_slice`);
+    what they dispute is decided anew in up to `sweeps` sweeps (`settle`). image, interior, boundary: uint8 (n, Y, X),
+    both labelled slices included; flow: (n or n - 1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or
+    None at an open end of the stack, 0 = not a cell. zs: slice numbers where bad slices are stepped over: trust falls
+    by the distance, not by the step. differ: int64 (n,), takes the number of pixels per slice to which the two sides
+    carried different ids, 0 where only one side arrives. Returns labels uint32 (n, Y, X), the user's ids unchanged on
+    labelled slices, 0 = background or a cell that no label shows, and confidence uint8 (n, Y, X), 255 on labelled
+    slices and about the chance of being right times 255 elsewhere. Memory: three arrays of the gap's size besides the
+    input. Raises ValueError for shapes that do not fit.
     """
     first, last = as_end(first), as_end(last)
     _check(image, flow, interior, boundary, *(None if end is None else end.ids for end in (first, last)))
@@ -241,6 +273,21 @@ def propagate_gap(
         target = (image[z_to], interior[z_to], boundary[z_to])
         return carry(source, belief, back, there, *target, decay=kept, **step)
 
+    def decide(z: int, below: tuple[np.ndarray, np.ndarray], above: tuple[np.ndarray, np.ndarray]):
+        (low_ids, low_trust), (high_ids, high_trust) = below, above
+        return _fuse(
+            low_ids,
+            high_ids,
+            low_trust,
+            high_trust,
+            boundary[z],
+            step["void"],
+            contact_weight=contact_weight,
+            boundary_contrast=boundary_contrast,
+            size_exponent=size_exponent,
+        )
+
+    disputed = np.zeros(image.shape if first is not None and last is not None else (0, 0, 0), bool)
     if first is not None:
         source, belief = start[0]
         for z in range(1, n - high):
@@ -253,21 +300,14 @@ def propagate_gap(
                 source, belief = walk(z + 1, z, source, belief)
             fused, certain = source, belief
             if first is not None:
+                unlike = (labels[z] != source) & (labels[z] != void) & (source != void)
                 if differ is not None:
-                    both = (labels[z] != void) & (source != void)
-                    differ[z] = np.count_nonzero((labels[z] != source) & both)
-                fused, certain = _fuse(
-                    labels[z],
-                    source,
-                    to_trust(confidence[z]),
-                    belief,
-                    boundary[z],
-                    step["void"],
-                    contact_weight=contact_weight,
-                    boundary_contrast=boundary_contrast,
-                    size_exponent=size_exponent,
-                )
+                    differ[z] = np.count_nonzero(unlike)
+                disputed[z] = unlike & (labels[z] > 0) & (source > 0)
+                fused, certain = decide(z, (labels[z], to_trust(confidence[z])), (source, belief))
             labels[z], confidence[z] = fused, to_confidence(certain)
+    if len(disputed):
+        settle(labels, confidence, disputed, walk, decide, sweeps=sweeps)
     for z, code in zip(ends, codes, strict=True):
         if ends[z].known is not None:  # what the user drew is final
             labels[z][ends[z].known] = code[ends[z].known]
