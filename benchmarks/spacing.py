@@ -5,7 +5,8 @@
 
 Every point is a run of its own in runs/spacing, whose network learned from the labels of that spacing alone.
 Trainings are shorter than the defaults, and alike for all points; --minutes gives them so much time instead, --views
-averages the maps over mirrored and turned views. Runs that are finished are not made again.
+averages the maps over mirrored and turned views. Runs that are finished are not made again. The figure shows what the
+last call found for every point, so that each data set may have a call of its own.
 """
 
 from __future__ import annotations
@@ -131,6 +132,17 @@ def table(points: pd.DataFrame) -> pd.DataFrame:
     return wide.round(3).reset_index().rename(columns={"every": "label every", "labelled": "labelled slices"})
 
 
+def remembered(points: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """These points and, of those in the file, the ones that were not measured again; writes them there."""
+    if file.exists():
+        before = pd.read_csv(file)
+        new = set(zip(points["data"], points["every"], strict=True))
+        old = [key not in new for key in zip(before["data"], before["every"], strict=True)]
+        points = pd.concat([before[old], points])
+    points.to_csv(file, index=False)
+    return points
+
+
 def draw(points: pd.DataFrame, file: Path) -> None:
     """Dice against the distance between labelled slices, one line per data set and structure."""
     import matplotlib
@@ -183,7 +195,7 @@ def main() -> None:
     ]
     found = pd.concat(points)
     print("\n" + table(found).to_string(index=False, na_rep="-"))
-    draw(found, settings.figure)
+    draw(remembered(found, ROOT / "runs/spacing/points.csv"), settings.figure)
     print(f"\nFigure: {settings.figure}")
 
 
