@@ -128,6 +128,7 @@ INSTEAD = {
     "python benchmarks/ingest.py": "python benchmarks/ingest.py --help",
     "python benchmarks/scale.py --slices 16": "python benchmarks/scale.py --help",
     "python benchmarks/dag.py --slabs 100 1000 --simulate": "python benchmarks/dag.py --help",
+    "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",
 }
 SLURM = "needs a SLURM cluster; tests/slurm runs the workflow on one"
 NETWORK = "needs the internet"
