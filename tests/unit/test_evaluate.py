@@ -285,6 +285,21 @@ def test_summary_shows_every_score_once_and_explains_it():
 def test_summary_of_nothing():
     assert "No scores" in format_summary(combine([]))
     assert len(accuracy_by_distance(combine([]))) == 0
+
+
+def test_scores_without_any_distance_are_no_error():
+    # What two labelled slices of an organelle give: one trains, one validates.
+    rows = pd.DataFrame(
+        {
+            "structure": "nuclei",
+            "metric": ["dice", "precision"],
+            "split": "validation",
+            "value": 0.9,
+            "n_slices": 1,
+        }
+    )
+    table = accuracy_by_distance(rows)
+    assert len(table) == 0 and list(table)[:4] == ["structure", "split", "distance", "dice"]
     assert isinstance(combine([]), pd.DataFrame)
 
 

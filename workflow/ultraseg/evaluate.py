@@ -253,8 +253,9 @@ def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     key = ["structure", "split", "distance"]
     parts = metrics["metric"].astype(str).str.extract(DISTANCE)
-    found = metrics[parts[0].notna()].assign(distance=parts[0], end=parts[1].fillna("_dice"))
-    found["distance"] = found["distance"].astype(int)
+    # Rows first, then columns: pandas gives a table without rows those of the column that it is assigned.
+    parts = parts[parts[0].notna()]
+    found = metrics.loc[parts.index].assign(distance=parts[0].astype(int), end=parts[1].fillna("_dice"))
     wide = found.pivot(index=key, columns="end", values="value").rename(columns=lambda end: end.lstrip("_"))
     wide = wide.reindex(columns=["dice", "low", "high"]).join(found.groupby(key)["n_slices"].first())
     return wide.reset_index().sort_values(key, ignore_index=True).rename_axis(columns=None)
