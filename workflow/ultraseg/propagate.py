@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # right, measured on FIB-SEM neuropil with labels on every 10th to 40th slice, and keeps its precision in 8
 # bits.
 CONFIDENCE_ROOT = 0.1
+CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+# On FIB-SEM neuropil a hundredth leaves out a third of the work and 0.001 to 0.003 of the Dice.
+SETTLED = 0.01
 
 
 def label_edges(labels: np.ndarray) -> np.ndarray:
@@ -65,7 +68,9 @@ def reconcile(
     thickest = ndimage.maximum(distance, pieces, np.arange(int(pieces.max()) + 1)).astype(np.float32)
     core = distance >= np.minimum(core_distance + 1, core_fraction * thickest)[pieces]
     cost = np.clip(boundary - edge_weight * (distance - 1), 0, 255).astype(np.uint8)
-    return watershed(cost, np.where(core, carried + 1, 0)) - 1
+    # Pixels of the core that only touch others of the core take no part; without them flooding is half again as fast.
+    deep = cv2.erode(core.astype(np.uint8), CROSS) > 0
+    return np.where(deep, carried, watershed(cost, np.where(core, carried + 1, 0), mask=~deep) - 1)
 
 
 def readable(image: np.ndarray, seen: np.ndarray, carried: np.ndarray, *, max_loss: float = 0.5) -> bool:
@@ -168,20 +173,25 @@ def settle(
     sweeps up and down bring them together. Only disputed pixels change: elsewhere carrying labels once more would only
     let borders drift. labels: int32, confidence: uint8, disputed: bool (n, Y, X). walk: (z_from, z_to, labels, trust)
     -> labels and trust carried there; decide: (z, carried from below, carried from above) -> labels and trust of
-    slice z, of which the first and the last are never asked for. Ends early when a sweep changes nothing.
+    slice z, of which the first and the last are never asked for. A slice is looked at again when a neighbour changed in
+    more than SETTLED of its disputed pixels.
     """
-    open_slices = [z for z in range(1, len(labels) - 1) if disputed[z].any()]
+    open_slices = disputed.any(axis=(1, 2))
+    open_slices[[0, -1]] = False
+    waits = open_slices.copy()
     for sweep in range(sweeps):
-        changed = False
-        for z in open_slices[:: -1 if sweep % 2 else 1]:
+        for z in np.flatnonzero(open_slices)[:: -1 if sweep % 2 else 1]:
+            if not waits[z]:
+                continue
             sides = [walk(s, z, labels[s], to_trust(confidence[s])) for s in (z - 1, z + 1)]
             found, trust = decide(z, *sides)
             here = disputed[z]
-            changed |= not np.array_equal(found[here], labels[z][here])
+            changed = np.count_nonzero(found[here] != labels[z][here])
             labels[z][here] = found[here]
             confidence[z][here] = to_confidence(trust[here])
-        if not changed:
-            break
+            waits[z] = False
+            if changed > SETTLED * np.count_nonzero(here):
+                waits[z - 1], waits[z + 1] = open_slices[z - 1], open_slices[z + 1]
 
 
 def _check(image, flow, interior, boundary, first, last) -> None:
