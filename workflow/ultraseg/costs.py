@@ -33,6 +33,7 @@ MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
 SOURCE_SLICES = 4  # in work while a slab is ingested
+FUSION_SLICES = 40  # of a gap take as much memory as the fusion of one slice
 TRAIN_TENSORS, PREDICT_TENSORS = 18, 6  # of float32 and a network's width that are held at a time
 AT_SCALE = {"flow", "propagate", "cells", "link_edges", "link"}  # of the network of the cells
 
@@ -96,7 +97,8 @@ class Costs:
         plane = math.prod(v.plane(d))
         if rule == "propagate":
             gap = self.plan.gap(v.name, wc["gap"])
-            return (n := (gap.last - gap.first + 1) * plane), n
+            worked = (gap.last - gap.first + 1) * plane
+            return worked, worked + FUSION_SLICES * plane
         if rule == "window":
             return len(v.sampled) * math.prod(v.full_shape[1:]), math.prod(v.full_shape[1:])
         if rule == "quality":
