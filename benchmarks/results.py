@@ -38,7 +38,7 @@ def jobs(folder: Path) -> pd.DataFrame:
     rows = []
     for file in sorted(folder.rglob("*.tsv")):
         table = pd.read_csv(file, sep="\t", na_values="-")
-        step = file.relative_to(folder).parts[0]
+        step = file.relative_to(folder).with_suffix("").parts[0]
         rows.append(
             {"step": step, "jobs": 1, "seconds": table["s"].sum(), "max_rss_MB": table["max_rss"].max()}
         )
@@ -57,7 +57,7 @@ def show(name: str, seconds: float) -> None:
         }
         print(
             f"network {card['network']}: {card['parameters']} parameters, {card['training_seconds']:.0f} s of training "
-            f"on {card['device']}, labelled slices {split}"
+            f"on {', '.join(card['device']['names'])}, labelled slices {split}"
         )
     print("\n" + (folder / f"results/{name}/summary.txt").read_text().strip() + "\n")
     print(jobs(folder / "logs").to_string(index=False))
