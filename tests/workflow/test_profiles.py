@@ -69,3 +69,10 @@ def test_every_setting_of_a_profile_has_a_comment():
 def test_no_profile_is_named_default():
     """It would win over --profile."""
     assert not os.path.exists(ROOT / "profiles/default")
+
+
+def test_the_workflow_has_nothing_that_snakemake_lints():
+    command = [sys.executable, "-m", "snakemake", "--lint", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", str(ROOT / "config/demo.yaml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -15,7 +15,7 @@ from ultraseg.progress_record import record_progress
 from ultraseg.provenance import code_version
 
 # What the user typed, for the command that verify prints; jobs inherit it.
-os.environ.setdefault(
+COMMAND = os.environ.setdefault(
     "ULTRASEG_COMMAND", shlex.join(["snakemake", *(a for a in sys.argv[1:] if a != "verify")])
 )
 

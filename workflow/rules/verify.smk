@@ -11,6 +11,6 @@ rule verify:
     params:
         config=config,
         code=code_version("verify", "config", "plan"),
-        command=os.environ["ULTRASEG_COMMAND"],
+        command=COMMAND,
     script:
         "../scripts/verify.py"
