@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from propagation import MIN_VOXELS, read_run
-from spacing import ROOT, labelled, make
+from spacing import MAPS, ROOT, labelled, make
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.cells import given_pieces, slice_cells  # noqa: E402
@@ -140,7 +140,7 @@ def main() -> None:
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
     for every in settings.every:
-        folder = make(NAME, every, root, settings.cores, "work/probability/all/c/0/0/0/0")
+        folder = make(NAME, every, root, settings.cores, MAPS)
         compare(every, *read_run(NAME, folder, root), settings.count, settings.seeds)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 import yaml
-from spacing import ROOT, add_network_options, labelled, make, network_settings
+from spacing import MAPS, ROOT, add_network_options, labelled, make, network_settings
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.evaluate import CellScore, accuracy_by_distance  # noqa: E402
@@ -36,7 +36,6 @@ from ultraseg.tiles import downsample_ids  # noqa: E402
 
 DEFAULT_EVERY = {"demo": 16, "fib25": 20}
 MIN_VOXELS = 2400
-MAPS = "work/probability/all/c/0/0/0/0"
 
 
 def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

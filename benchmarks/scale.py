@@ -1,10 +1,10 @@
-"""Run every stage on full-size synthetic slices and print, per stage, seconds per slice, peak memory, files and bytes,
-beside what ``snakemake check`` expects of it.
+"""Run every stage on full-size synthetic slices; print each one's time, memory, files, bytes, and the forecast.
 
     .venv/bin/python benchmarks/scale.py [--shape 4000 6000] [--slices 16 64 128] [--folder runs/scale] [--cores 2]
 
-The tissue is a small phantom, repeated over the slice (every copy with its own cells) and back and forth in z. The
-networks are tiny, so that prediction does not hide the other stages. A call that was cut off goes on where it stopped.
+Seconds and bytes are per slice, the forecast is that of ``snakemake check``. The tissue is a small phantom, repeated
+over the slice (every copy with its own cells) and back and forth in z. The networks are tiny, so that prediction does
+not hide the other stages. A call that was cut off goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -153,13 +153,9 @@ def foreseen(folder: Path, slices: int) -> pd.DataFrame:
 
     plan = Plan(load_config(yaml.safe_load((folder / "config.yaml").read_text())))
     costs = Costs(plan)
-    steps = [
-        *costs.steps("big"),
-        *(step for network in plan.trained for step in costs.network_steps(network)),
-    ]
     rows = [
         {"stage": step.rule, "expected_s": step.seconds / slices, "expected_MB": step.job.mem_mb}
-        for step in steps
+        for step in costs.all_steps()
     ]
     table = pd.DataFrame(rows).groupby("stage").agg({"expected_s": "sum", "expected_MB": "max"})
     return table.round({"expected_s": 2, "expected_MB": 0})

@@ -24,6 +24,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SPACINGS = {"demo": (8, 16, 32), "fib25": (10, 20, 40)}
 DEPTH = {"demo": 64, "fib25": 120}
+MAPS = "work/probability/all/c/0/0/0/0"  # of a fib25 volume, which is one slab deep there
 KINDS = {"cells": "cells", "nuclei": "organelle", "mitochondria": "organelle"}
 SHOWN = {
     "cells": {"dice", "adapted_rand_error"},

@@ -285,6 +285,7 @@ def test_summary_shows_every_score_once_and_explains_it():
 def test_summary_of_nothing():
     assert "No scores" in format_summary(combine([]))
     assert len(accuracy_by_distance(combine([]))) == 0
+    assert isinstance(combine([]), pd.DataFrame)
 
 
 def test_scores_without_any_distance_are_no_error():
@@ -300,7 +301,6 @@ def test_scores_without_any_distance_are_no_error():
     )
     table = accuracy_by_distance(rows)
     assert len(table) == 0 and list(table)[:4] == ["structure", "split", "distance", "dice"]
-    assert isinstance(combine([]), pd.DataFrame)
 
 
 def test_the_size_of_a_cell_counts_slices_that_are_not_scored():

@@ -255,13 +255,15 @@ class Costs:
             found |= {key: DISK[key] * v.n_slices * plane for key in ("flow", "pieces", "propagated")}
         return found
 
+    def all_steps(self) -> list[Step]:
+        """What trainings and volumes cost, step by step."""
+        trainings = [step for network in self.plan.trained for step in self.network_steps(network)]
+        return trainings + [step for volume in self.plan.volumes for step in self.steps(volume)]
+
     def check_memory(self) -> None:
         """Raise UserError where a job would need more memory than ``max_memory_gb``."""
         most = self.plan.config["max_memory_gb"]
-        steps = [s for n in self.plan.trained for s in self.network_steps(n)]
-        for volume in self.plan.volumes.values():
-            steps += self.steps(volume.name)
-        high = [s for s in steps if s.job.mem_mb > 1000 * most]
+        high = [s for s in self.all_steps() if s.job.mem_mb > 1000 * most]
         if high:
             needs = ", ".join(f"{s.rule} {s.job.mem_mb / 1000:.0f} GB" for s in high)
             raise UserError(

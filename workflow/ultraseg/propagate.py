@@ -255,6 +255,9 @@ def propagate_gap(
         membrane_doubt=membrane_doubt,
         foreground_threshold=foreground_threshold,
     )
+    fusion = dict(
+        contact_weight=contact_weight, boundary_contrast=boundary_contrast, size_exponent=size_exponent
+    )
     n = len(image)
     place = range(n) if zs is None else zs
     ends = {z: end for z, end in ((0, first), (n - 1, last)) if end is not None}
@@ -284,20 +287,9 @@ def propagate_gap(
         return carry(source, belief, back, there, *target, decay=kept, **step)
 
     def decide(z: int, below: tuple[np.ndarray, np.ndarray], above: tuple[np.ndarray, np.ndarray]):
-        (low_ids, low_trust), (high_ids, high_trust) = below, above
-        return _fuse(
-            low_ids,
-            high_ids,
-            low_trust,
-            high_trust,
-            boundary[z],
-            step["void"],
-            contact_weight=contact_weight,
-            boundary_contrast=boundary_contrast,
-            size_exponent=size_exponent,
-        )
+        return _fuse(below[0], above[0], below[1], above[1], boundary[z], step["void"], **fusion)
 
-    disputed = np.zeros(image.shape if first is not None and last is not None else (0, 0, 0), bool)
+    disputed = np.zeros(image.shape, bool)  # where two labelled ends brought different cells
     if first is not None:
         source, belief = start[0]
         for z in range(1, n - high):
@@ -316,8 +308,7 @@ def propagate_gap(
                 disputed[z] = unlike & (labels[z] > 0) & (source > 0)
                 fused, certain = decide(z, (labels[z], to_trust(confidence[z])), (source, belief))
             labels[z], confidence[z] = fused, to_confidence(certain)
-    if len(disputed):
-        settle(labels, confidence, disputed, walk, decide, sweeps=sweeps)
+    settle(labels, confidence, disputed, walk, decide, sweeps=sweeps)
     for z, code in zip(ends, codes, strict=True):
         if ends[z].known is not None:  # what the user drew is final
             labels[z][ends[z].known] = code[ends[z].known]
