@@ -110,6 +110,44 @@ def test_corner_contact_keeps_pieces_apart():
     assert table.area.tolist() == [4, 4]
 
 
+def test_holes_in_a_cell_are_filled():
+    labels = np.zeros((40, 60), np.uint32)
+    labels[2:22, 2:22], labels[2:22, 30:40], labels[2:22, 40:50] = 7, 8, 9
+    holes = np.zeros(labels.shape, bool)
+    holes[5:8, 5:8] = holes[12, 12] = holes[13, 13] = True  # nine pixels; two that meet at a corner
+    stays = np.zeros(labels.shape, bool)
+    stays[15:19, 3:8] = True  # 20 pixels are too many
+    stays[10:12, 39:41] = True  # between two cells
+    stays[2:4, 15:17] = True  # open to the outside
+    labels[holes | stays] = 0
+    nothing = np.zeros(labels.shape, np.uint8)
+    pieces, table = slice_cells(labels, nothing, nothing, nothing, given=False, max_hole_area=19)
+    assert (pieces[holes] == pieces[2, 2]).all() and not pieces[stays].any()
+    assert table.set_index("cell").area.to_dict() == {7: 400 - 20 - 4, 8: 198, 9: 198}
+    unfilled, _ = slice_cells(labels, nothing, nothing, nothing, given=False, max_hole_area=0)
+    assert np.array_equal(unfilled > 0, labels > 0)
+
+
+def test_another_cell_in_a_hole_and_what_the_user_left_out_stay():
+    labels = np.zeros((40, 40), np.uint32)
+    labels[2:38, 2:38] = 7
+    labels[10:20, 10:20] = 0
+    ring = np.zeros(labels.shape, bool)
+    ring[9:21, 9:21] = True
+    ring[10:20, 10:20] = False
+    interior = np.zeros(labels.shape, np.uint8)
+    interior[10:20, 10:20] = 255
+    pieces, table = slice_cells(labels, interior, interior, ring.astype(np.uint8) * 255, given=False)
+    assert pieces[15, 15] not in (0, pieces[5, 5]) and sorted(table.cell) == [0, 7]
+    nothing = np.zeros(labels.shape, np.uint8)
+    for given in (
+        True,
+        np.arange(40)[:, None] * np.ones(40) < 12,
+    ):  # all of the slice, and a part of the hole
+        pieces, _ = slice_cells(labels, nothing, nothing, nothing, given=given)
+        assert not pieces[10:20, 10:20].any()
+
+
 def test_empty_slice():
     void = np.zeros(SHAPE, np.uint8)
     pieces, table = slice_cells(void.astype(np.uint32), void, void, void, given=False)

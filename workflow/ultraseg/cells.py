@@ -76,6 +76,34 @@ def piece_table(
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 
 
+def holes(pieces: np.ndarray, given: np.ndarray, most: int) -> np.ndarray:
+    """The piece that encloses each pixel of a hole of up to `most` pixels; 0 elsewhere.
+
+    A hole is background (8 neighbours) that touches one piece alone, not the edge of the slice and nothing that is
+    `given`. pieces: int32 (Y, X), given: bool (Y, X). Returns int32 (Y, X).
+    """
+    parts, n = cc3d.connected_components((pieces == 0).astype(np.uint8), connectivity=8, return_N=True)
+    small = np.bincount(parts.ravel(), minlength=n + 1) <= most
+    small[0] = False
+    for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1], parts[given]):
+        small[edge] = False
+    if not small.any():
+        return np.zeros_like(pieces)
+    # Background after the numbers of the pieces, so that one graph tells what touches what.
+    first = int(pieces.max()) + 1
+    touching = cc3d.region_graph(
+        np.where(parts > 0, parts.astype(np.uint32) + first, pieces.astype(np.uint32)), 4
+    )
+    around: dict[int, set[int]] = {}
+    for piece, part in touching:
+        if piece < first < part and small[part - first]:
+            around.setdefault(part - first, set()).add(piece)
+    owner = np.zeros(n + 1, np.int32)
+    for part, found in around.items():
+        owner[part] = found.pop() if len(found) == 1 else 0
+    return owner[parts]
+
+
 def slice_cells(
     labels: np.ndarray,
     confidence: np.ndarray,
@@ -85,6 +113,7 @@ def slice_cells(
     given: bool | np.ndarray,
     min_body_area: int = 200,
     min_fragment_area: int = 4,
+    max_hole_area: int = 1000,
     foreground_threshold: float = 0.5,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Cut the cells of one slice into connected 2D pieces and describe them.
@@ -94,7 +123,8 @@ def slice_cells(
     stay untouched; pieces without an id there are what the user left out: no cell. labels: ids (Y, X) of
     `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
     min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
-    (never on a given slice). Connectivity is 4, so that cells that touch at a corner stay apart.
+    (never on a given slice); max_hole_area: holes of up to so many pixels in one piece are filled, but where the user
+    labelled any of their pixels. Connectivity is 4, so that cells that touch at a corner stay apart.
     Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
     (carried id or 0), confidence (mean, 0..1), body.
     """
@@ -116,7 +146,12 @@ def slice_cells(
     keep[drawn] = True
     keep[0] = False
     pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
-    return pieces, piece_table(pieces, labels, confidence, min_body_area=min_body_area)
+    cell = np.zeros(int(pieces.max(initial=0)) + 1, labels.dtype)
+    cell[pieces] = labels
+    pieces += holes(pieces, given, max_hole_area)
+    return pieces, piece_table(
+        pieces, np.where(pieces > 0, cell[pieces], 0), confidence, min_body_area=min_body_area
+    )
 
 
 def given_pieces(pieces: np.ndarray, given: bool | np.ndarray) -> np.ndarray:
