@@ -40,7 +40,7 @@ RATES = {
     "link_relabel": Rate(1.5, 0.029, 170, 6),
     "measure_slab": Rate(1.8, 0.0265, 200, 12),
     "measure": Rate(6.0, 0.01, 560, 0.03),
-    "evaluate": Rate(1.6, 0.015, 200, 9),
+    "evaluate": Rate(1.6, 0.05, 200, 33),
     "verify": Rate(1.0, 0.01, 200, 80),
     "figures": Rate(3.5, 0.024, 320, 58),
 }
