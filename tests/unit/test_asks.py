@@ -27,11 +27,11 @@ def asks_with(folder, test=(10,), **changes):
 
 
 def slabs(files, array):
-    """Numbers of the slabs among the files, which all belong to one array; its zarr.json must be there."""
+    """Numbers of the slabs that the files are, which all belong to one array."""
     folder = f"results/a/{array}/"
     assert all(file.startswith(folder) for file in files)
-    assert f"{folder}zarr.json" in files and len(files) == len(set(files))
-    chunks = [file.removeprefix(folder) for file in files if not file.endswith("zarr.json")]
+    assert len(files) == len(set(files))
+    chunks = [file.removeprefix(folder) for file in files]
     assert len({chunk.count("/") for chunk in chunks}) <= 1
     return [int(chunk.split("/")[1]) for chunk in chunks]
 
@@ -147,10 +147,10 @@ def test_a_slab_reads_the_gaps_it_lies_in(asks):
 
 def test_cells_read_their_network(asks):
     files = asks.cells_probability(wc(slab=5))
-    assert files == [f"results/a/work/probability/context/{f}" for f in ("zarr.json", "c/5/0/0/0")]
+    assert files == ["results/a/work/probability/context/c/5/0/0/0"]
     assert asks.slab_probability(wc(slab=5, structure="nuclei")) == files
     assert slabs(asks.slab_probability(wc(slab=2, structure="membrane")), "work/probability/detail") == [2]
-    assert asks.slab_pieces(wc(slab=2)) == [f"results/a/work/pieces/{f}" for f in ("zarr.json", "c/2/0/0")]
+    assert asks.slab_pieces(wc(slab=2)) == ["results/a/work/pieces/c/2/0/0"]
     assert asks.all_slabs(wc(), "x/{slab}.p") == [f"results/a/x/{s}.p" for s in range(6)]
 
 
@@ -160,10 +160,10 @@ def test_measuring_reads_the_face_of_the_next_slab(asks):
     assert files == [
         f"results/a/image.zarr/labels/{s}/0/{f}"
         for s in ("cells", "nuclei", "membrane")
-        for f in ("zarr.json", "c/1/0/0", "c/2/0/0")
+        for f in ("c/1/0/0", "c/2/0/0")
     ]
     assert not [file for file in asks.measure_slab(wc(slab=5)) if "c/6/" in file]
-    assert len(asks.all_final(wc())) == 3 * 7
+    assert len(asks.all_final(wc())) == 3 * 6
 
 
 def test_truth_is_read_for_what_is_predicted(tmp_path):
@@ -203,6 +203,14 @@ def test_the_whole_image_is_every_file_of_its_arrays(asks):
     assert len(files) == len(set(files)) and set(files) == expected
 
 
+def test_every_intermediate_array_is_asked_for_with_what_describes_it(asks):
+    files = asks.whole_work("a")
+    for array, ndim in (("probability/context", 4), ("probability/detail", 4), ("flow", 4), ("pieces", 3)):
+        slabs = [f"c/{slab}" + "/0" * (ndim - 1) for slab in range(6)]
+        assert {f"results/a/work/{array}/{file}" for file in ("zarr.json", *slabs)} <= set(files)
+    assert len(files) == len(set(files))
+
+
 # ---- bad slices: slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20
 @pytest.fixture
 def stepping(tmp_path):
@@ -227,7 +235,7 @@ def test_prediction_reads_the_slabs_of_good_neighbours(stepping):
 def test_flow_and_links_reach_the_next_good_slice(stepping):
     assert [stepping.flow_walk(wc(slab=s)) for s in (0, 1, 2)] == [[0, 1, 2, 5], [5, 6, 13], []]
     assert slabs(stepping.flow(wc(slab=1)), "image.zarr/0") == [1, 3]
-    assert stepping.flow(wc(slab=2)) == ["results/a/image.zarr/0/zarr.json"]
+    assert stepping.flow(wc(slab=2)) == []
     assert stepping.edges_walk(wc(slab=1)) == [5, 6, 13, 14]
     assert slabs(stepping.edges(wc(slab=1)), "work/pieces") == [1, 3]
     assert slabs(stepping.edges_flow(wc(slab=1)), "work/flow") == [1, 3]

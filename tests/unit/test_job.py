@@ -6,11 +6,11 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from snakemake.iocontainers import Wildcards
+from snakemake.iocontainers import Params, Wildcards
 from ultraseg.checksums import read_records
 from ultraseg.errors import UserError
 from ultraseg.files import write_text
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +143,12 @@ def test_long_lists_of_files_are_shortened_and_missing_wildcards_named(snakemake
         pass
     assert "reads z0.tif, z1.tif ... z499.tif (500 files)" in text(snakemake)
     assert "predict: one job" in text(snakemake)
+
+
+def test_parameters_found_together_stand_beside_the_others():
+    given = Params(fromdict={"settings": {"a": 1}, "plan": {"slab": (0, 4), "levels": []}})
+    found = parameters(SimpleNamespace(params=given))
+    assert (found.settings, found.slab, found.levels) == ({"a": 1}, (0, 4), [])
+    twice = Params(fromdict={"slab": (0, 4), "plan": {"slab": (4, 8)}})
+    with pytest.raises(TypeError, match="slab"):
+        parameters(SimpleNamespace(params=twice))

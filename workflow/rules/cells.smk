@@ -19,10 +19,15 @@ rule cells:
     params:
         settings=CONFIG["cells"],
         foreground_threshold=CONFIG["propagate"]["foreground_threshold"],
-        gaps=lambda wc: [vars(gap) for gap in ASKS.gaps_of_slab(wc)],
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        good=lambda wc: PLAN.volumes[wc.volume].stepping.good_in(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
-        channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
+        plan=together(
+            gaps=lambda wc: [vars(gap) for gap in ASKS.gaps_of_slab(wc)],
+            network=lambda wc: PLAN.network_of(PLAN.cells).name,
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            good=lambda wc: PLAN.volumes[wc.volume].stepping.good_in(
+                *PLAN.volumes[wc.volume].slab(int(wc.slab))
+            ),
+            channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
+        ),
         code=code_version("cells", "slices"),
     script:
         "../scripts/cells.py"

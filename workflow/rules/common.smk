@@ -61,3 +61,8 @@ wildcard_constraints:
     structure="|".join(PLAN.structures),
     slab=r"\d+",
     gap=r"\d+x?-\d+x?",
+
+
+def together(**functions):
+    """One function of wildcards that finds many parameters: Snakemake takes its time with every function of a job."""
+    return lambda wc: {name: function(wc) for name, function in functions.items()}

@@ -16,10 +16,12 @@ rule flow:
         runtime=lambda wc, attempt: COSTS.minutes("flow", wc, attempt),
     params:
         settings=CONFIG["flow"],
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        plane=lambda wc: PLAN.volumes[wc.volume].plane(PLAN.network_of(PLAN.cells).downsample),
-        walk=ASKS.flow_walk,
+        plan=together(
+            downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            plane=lambda wc: PLAN.volumes[wc.volume].plane(PLAN.network_of(PLAN.cells).downsample),
+            walk=ASKS.flow_walk,
+        ),
         code=code_version("flow", "slices"),
     script:
         "../scripts/flow.py"

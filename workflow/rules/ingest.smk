@@ -29,7 +29,7 @@ rule ingest:
         slices=ASKS.ingest,
         # An 8-bit image needs no window: its slabs must not wait for other slices.
         window=ASKS.window,
-        arrays=expand("results/{{volume}}/image.zarr/{level}/zarr.json", level=LEVELS),
+        array="results/{volume}/image.zarr/0/zarr.json",  # one job writes those of all levels
     output:
         expand("results/{{volume}}/image.zarr/{level}/c/{{slab}}/0/0", level=LEVELS),
     log:
@@ -43,18 +43,20 @@ rule ingest:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("ingest", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("ingest", wc, attempt),
     params:
-        slices=lambda wc: [
-            tuple(ref)
-            for ref in PLAN.volumes[wc.volume].recorded(*PLAN.volumes[wc.volume].slab(int(wc.slab)))
-        ],
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        bridges=lambda wc: PLAN.volumes[wc.volume].bridges(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
-        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
-        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
-        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
-        window=lambda wc: PLAN.volumes[wc.volume].window,
-        bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
-        levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        plan=together(
+            slices=lambda wc: [
+                tuple(ref)
+                for ref in PLAN.volumes[wc.volume].recorded(*PLAN.volumes[wc.volume].slab(int(wc.slab)))
+            ],
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            bridges=lambda wc: PLAN.volumes[wc.volume].bridges(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
+            plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
+            crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
+            dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
+            window=lambda wc: PLAN.volumes[wc.volume].window,
+            bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
+            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        ),
         code=code_version("images", "bridge", "pyramid"),
     script:
         "../scripts/ingest.py"

@@ -17,8 +17,10 @@ rule link_edges:
         runtime=lambda wc, attempt: COSTS.minutes("link_edges", wc, attempt),
     params:
         max_gap=CONFIG["link"]["max_gap"],
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        walk=ASKS.edges_walk,
+        plan=together(
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            walk=ASKS.edges_walk,
+        ),
         code=code_version("link_edges"),
     script:
         "../scripts/link_edges.py"
@@ -61,7 +63,7 @@ rule link_relabel:
         ids="results/{volume}/work/link/ids.parquet",
         pieces=ASKS.slab_pieces,
         labels=ASKS.cell_labels,
-        arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
+        array="results/{volume}/image.zarr/labels/{structure}/0/zarr.json",  # one job writes those of all levels
     output:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
     log:
@@ -76,11 +78,13 @@ rule link_relabel:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("link_relabel", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("link_relabel", wc, attempt),
     params:
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        stand_ins=ASKS.slab_stand_ins,
-        levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        plan=together(
+            downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            shape=lambda wc: PLAN.volumes[wc.volume].shape,
+            stand_ins=ASKS.slab_stand_ins,
+            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        ),
         code=code_version("link_nodes", "link_edits", "labelstore", "pyramid"),
     script:
         "../scripts/link_relabel.py"

@@ -16,11 +16,13 @@ rule measure_slab:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("measure_slab", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("measure_slab", wc, attempt),
     params:
-        structures=lambda wc: PLAN.structures_in(wc.volume),
-        within=lambda wc: PLAN.containers_in(wc.volume),
-        touching=lambda wc: [s for s in PLAN.structures_in(wc.volume) if s == PLAN.cells],
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
+        plan=together(
+            structures=lambda wc: PLAN.structures_in(wc.volume),
+            within=lambda wc: PLAN.containers_in(wc.volume),
+            touching=lambda wc: [s for s in PLAN.structures_in(wc.volume) if s == PLAN.cells],
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
+        ),
         code=code_version("measure_slab"),
     script:
         "../scripts/measure_slab.py"

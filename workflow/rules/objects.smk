@@ -15,9 +15,11 @@ rule objects_label:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("objects_label", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("objects_label", wc, attempt),
     params:
-        settings=lambda wc: PLAN.object_settings(wc.structure),
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        plan=together(
+            settings=lambda wc: PLAN.object_settings(wc.structure),
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            shape=lambda wc: PLAN.volumes[wc.volume].shape,
+        ),
         code=code_version("objects", "card"),
     script:
         "../scripts/objects_label.py"
@@ -53,7 +55,7 @@ rule objects:
             if PLAN.structures[wc.structure]["kind"] == "organelle"
             else []
         ),
-        arrays=expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/zarr.json", level=LEVELS),
+        array="results/{volume}/image.zarr/labels/{structure}/0/zarr.json",  # one job writes those of all levels
     output:
         expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
     log:
@@ -68,11 +70,13 @@ rule objects:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("objects", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("objects", wc, attempt),
     params:
-        settings=lambda wc: PLAN.object_settings(wc.structure),
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        slab_number=lambda wc: int(wc.slab),
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        plan=together(
+            settings=lambda wc: PLAN.object_settings(wc.structure),
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            slab_number=lambda wc: int(wc.slab),
+            shape=lambda wc: PLAN.volumes[wc.volume].shape,
+            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
+        ),
         code=code_version("objects", "pyramid", "card"),
     script:
         "../scripts/objects.py"

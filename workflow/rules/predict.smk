@@ -20,11 +20,13 @@ rule predict:
         mem_mb=lambda wc, attempt: COSTS.mem_mb("predict", wc, attempt),
         runtime=lambda wc, attempt: COSTS.minutes("predict", wc, attempt),
     params:
-        network=lambda wc: PLAN.predict_settings(wc.network),
-        slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-        window=ASKS.predict_window,
         device=DEVICE,
         mixed_precision=CONFIG["mixed_precision"] if DEVICE == "gpu" else False,
+        plan=together(
+            network=lambda wc: PLAN.predict_settings(wc.network),
+            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
+            window=ASKS.predict_window,
+        ),
         code=code_version("predict_slab", "precision"),
     script:
         "../scripts/predict.py"

@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 from ultraseg.cells import empty_table, given_pieces, slice_cells
 from ultraseg.files import write_table
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.slices import propagated_slices
 from ultraseg.store import read_slices, write_slab
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     start, stop = p.slab
-    network = snakemake.input.probability[0].split("/")[-2]
-    maps = read_slices(f"results/{wc.volume}/work/probability/{network}", start, stop)
+    maps = read_slices(f"results/{wc.volume}/work/probability/{p.network}", start, stop)
     interior, boundary = (maps[:, channel] for channel in p.channels)
     pieces, tables = np.zeros(interior.shape, np.uint32), []
     carried = propagated_slices(f"results/{wc.volume}/work/propagated", p.gaps, p.good, interior.shape[1:])

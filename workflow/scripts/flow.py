@@ -2,12 +2,12 @@
 
 import numpy as np
 from ultraseg.flow import stack_flow
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.slices import image_stack
 from ultraseg.store import write_slab
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     start, stop = p.slab
     # From the last slice of the stack and from bad slices nothing flows on.
     flow = np.zeros((stop - start, 4, *p.plane), np.float16)

@@ -4,12 +4,12 @@ import numpy as np
 from ultraseg.bridge import fill_missing
 from ultraseg.images import read_stored
 from ultraseg.intensity import known_window, stored_as
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
 from ultraseg.tiff_names import SliceRef
 
 with job(snakemake) as log:
-    p = snakemake.params
+    p = parameters(snakemake)
     refs = [SliceRef(*ref) for ref in p.slices]
     stored = stored_as(p.dtype, known_window(p.window, snakemake.input.window), p.bit_depth)
     log.info("%s stored with %d bits, window %s", p.dtype, p.bit_depth, list(stored.window))

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 from ultraseg.files import write_table
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.link_edges import EDGE_TYPES, slab_edges
 from ultraseg.store import read_listed
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     folder, stop = f"results/{wc.volume}/work", p.slab[1]
     edges = pd.DataFrame(columns=list(EDGE_TYPES)).astype(EDGE_TYPES)
     if p.walk:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.labels3d import count_ids, upsample_labels
 from ultraseg.labelstore import LabelSlices
 from ultraseg.link_edits import edited_ids
@@ -11,7 +11,7 @@ from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
 from ultraseg.store import read_listed
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     start, stop = p.slab
     zs = sorted(set(p.stand_ins))  # the good slices of the slab, and those that bad ones show
     # Of the table of the whole volume only the rows of these slices.

@@ -1,12 +1,12 @@
 """Measure the final labels of one slab, slice by slice, so that only two slices are in memory."""
 
 from ultraseg.files import write_table
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.measure_slab import add_partials, measure_slab
 from ultraseg.store import read_slices
 
 with job(snakemake) as log:
-    p = snakemake.params
+    p = parameters(snakemake)
     group = f"results/{snakemake.wildcards.volume}/image.zarr/labels"
 
     def labels_at(z):

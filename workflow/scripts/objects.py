@@ -2,14 +2,14 @@
 
 import numpy as np
 from ultraseg.card import threshold_of
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.labels3d import count_ids, relabel_in_place
 from ultraseg.objects import label_slab, mask_slab
 from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
 from ultraseg.store import read_slices
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     s = p.settings
     maps = read_slices(f"results/{wc.volume}/work/probability/{s['network']}", *p.slab)[:, s["channel"]]
     threshold = s["threshold"] or threshold_of(snakemake.input.card, wc.structure)

@@ -2,12 +2,12 @@
 
 from ultraseg.card import threshold_of
 from ultraseg.files import write_arrays
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.objects import label_slab
 from ultraseg.store import read_slices
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     s = p.settings
     maps = read_slices(f"results/{wc.volume}/work/probability/{s['network']}", *p.slab)[:, s["channel"]]
     threshold = s["threshold"] or threshold_of(snakemake.input.card, wc.structure)

@@ -4,13 +4,13 @@ import json
 
 from ultraseg.devices import open_device
 from ultraseg.files import write_text
-from ultraseg.job import job
+from ultraseg.job import job, parameters
 from ultraseg.precision import policy
 from ultraseg.predict import load_predictor
 from ultraseg.predict_slab import predict_slab
 
 with job(snakemake) as log:
-    p, wc = snakemake.params, snakemake.wildcards
+    p, wc = parameters(snakemake), snakemake.wildcards
     device = open_device(p.device, snakemake.threads, framework="litert" if p.device == "cpu" else None)
     precision = policy(p.mixed_precision, device.compute, training=False)
     predictor = load_predictor(snakemake.input.model, snakemake.threads, p.device, precision=precision)

@@ -21,9 +21,18 @@ class Asks:
 
     # ---- arrays
     def array(self, volume: str, array: str, slabs, ndim: int = 3) -> list[str]:
-        """zarr.json and slab files of an array of a volume."""
+        """Slab files of an array of a volume.
+
+        Not its zarr.json, which every job that writes a slab has waited for: it would be a seventh of the files that
+        Snakemake looks after.
+        """
         path = f"{self.plan.volumes[volume].folder}/{array}"
-        return [f"{path}/zarr.json", *(shard_file(path, s, ndim) for s in slabs)]
+        return [shard_file(path, s, ndim) for s in slabs]
+
+    def whole(self, volume: str, array: str, ndim: int = 3) -> list[str]:
+        """An array of a volume with its zarr.json."""
+        v = self.plan.volumes[volume]
+        return [f"{v.folder}/{array}/zarr.json", *self.array(volume, array, v.slabs, ndim)]
 
     def listed(self, volume: str, array: str, zs, ndim: int = 3) -> list[str]:
         """Files with the slices ``zs`` of an array."""
@@ -319,7 +328,7 @@ class Asks:
         files = [f"{v.folder}/{group}/zarr.json" for group in groups]
         for group in ("image.zarr", *groups[2:]):
             for level in range(self.plan.config["pyramid_levels"]):
-                files += self.array(volume, f"{group}/{level}", v.slabs)
+                files += self.whole(volume, f"{group}/{level}")
         return files
 
     def whole_work(self, volume: str) -> list[str]:
@@ -327,8 +336,8 @@ class Asks:
         v, files = self.plan.volumes[volume], self.fits(volume)
         for name, network in self.plan.networks.items():
             if volume in network.apply_to:
-                files += self.probability(volume, name, 0, v.n_slices)
+                files += self.whole(volume, f"work/probability/{name}", 4)
         if self.plan.has_cells(volume):
-            files += self.array(volume, "work/flow", v.slabs, 4) + self.array(volume, "work/pieces", v.slabs)
+            files += self.whole(volume, "work/flow", 4) + self.whole(volume, "work/pieces")
             files += [f"{v.folder}/work/propagated/{gap.name}.h5" for gap in self.plan.gaps(volume)]
         return files

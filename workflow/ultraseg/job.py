@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from ultraseg.checksums import drop_record, write_record
 from ultraseg.errors import UserError
@@ -52,6 +53,12 @@ def job(snakemake):
     written = sum(os.path.getsize(file) for file in snakemake.output if os.path.isfile(file))
     log.info("wrote %s: %.2f MB", _names(snakemake.output), written / 1e6)
     log.info("took %.1f s", time.monotonic() - start)
+
+
+def parameters(snakemake) -> SimpleNamespace:
+    """The parameters of a rule by name, with those that one function finds together."""
+    given = dict(snakemake.params.items())
+    return SimpleNamespace(**given.pop("plan"), **given)
 
 
 def _handlers(snakemake) -> list[logging.Handler]:
