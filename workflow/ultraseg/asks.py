@@ -23,8 +23,8 @@ class Asks:
     def array(self, volume: str, array: str, slabs, ndim: int = 3) -> list[str]:
         """Slab files of an array of a volume.
 
-        Not its zarr.json, which every job that writes a slab has waited for: it would be a seventh of the files that
-        Snakemake looks after.
+        Not its zarr.json: every job that writes a slab has waited for it, and it would be one file more for Snakemake
+        to look after in every job.
         """
         path = f"{self.plan.volumes[volume].folder}/{array}"
         return [shard_file(path, s, ndim) for s in slabs]

@@ -142,8 +142,8 @@ class Costs:
         rate = PREDICT_MACS * (GPU_SPEEDUP if self.plan.config["device"] == "gpu" else 1)
         rate /= net.settings["views"]
         base = _job(RATES["predict"], (stop - start) * math.prod(v.plane(1)), 0)
-        # Few slices with their neighbours, sums in float32 and finished maps, two slices at full size.
-        held = plane * (4 * (2 * net.z_context + 2) + (4 + 2) * k) + 2 * math.prod(v.plane(1))
+        # Few slices with their neighbours, sums in float32 and finished maps, and slices at full size: six as measured.
+        held = plane * (4 * (2 * net.z_context + 2) + (4 + 2) * k) + 6 * math.prod(v.plane(1))
         held += 4 * PREDICT_TENSORS * self._width(network) * area
         own = NETWORK_PIXELS * (stop - start) * plane / 1e6
         return Job(base.seconds + own + macs / rate, base.mem_mb + held / 1e6)

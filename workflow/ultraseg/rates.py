@@ -30,7 +30,7 @@ RATES = {
     "train": Rate(12.0, 0.0, 800, 0),
     "predict": Rate(0.5, 0.002, 110, 0),
     "objects_label": Rate(0.7, 0.024, 190, 6.8),
-    "objects_merge": Rate(0.5, 0.0004, 100, 4),
+    "objects_merge": Rate(0.5, 0.0004, 100, 8),
     "objects": Rate(0.7, 0.035, 200, 7.5),
     "flow": Rate(0.5, 0.87, 110, 25),
     "propagate": Rate(0.8, 3.7, 150, 25),
@@ -40,7 +40,7 @@ RATES = {
     "link_relabel": Rate(1.5, 0.029, 170, 6),
     "measure_slab": Rate(1.8, 0.0265, 200, 12),
     "measure": Rate(6.0, 0.01, 560, 0.03),
-    "evaluate": Rate(1.6, 0.05, 200, 33),
+    "evaluate": Rate(1.6, 0.05, 200, 36),
     "verify": Rate(1.0, 0.01, 200, 80),
     "figures": Rate(3.5, 0.024, 320, 58),
 }
