@@ -126,8 +126,8 @@ INSTEAD = {
     ),
     "python benchmarks/results.py --data-root /where/fib25/and/vnc/are": "python benchmarks/results.py --help",
     "python benchmarks/ingest.py": "python benchmarks/ingest.py --help",
-    "python benchmarks/scale.py --slices 16": "python benchmarks/scale.py --help",
-    "python benchmarks/scale.py --shape 1500 2000 --slices 16 64": "python benchmarks/scale.py --help",
+    "python benchmarks/scale.py --slices 16 64 128": "python benchmarks/scale.py --help",
+    "python benchmarks/link.py --copies 16 64 256": "python benchmarks/link.py --run runs/demo --copies 1",
     "python benchmarks/dag.py --slabs 100 1000 --simulate": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",
 }

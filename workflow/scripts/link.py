@@ -1,17 +1,16 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
-import pandas as pd
 from ultraseg.cell_edits import CellEdit
 from ultraseg.files import write_table
 from ultraseg.job import job
 from ultraseg.labelstore import LabelSlices
 from ultraseg.link_edits import link_edited, pieces_at
+from ultraseg.link_nodes import read_tables
 from ultraseg.store import read_slices
 
 with job(snakemake) as log:
     out = snakemake.output
-    nodes = pd.concat([pd.read_parquet(file) for file in snakemake.input.tables], ignore_index=True)
-    edges = pd.concat([pd.read_parquet(file) for file in snakemake.input.edges], ignore_index=True)
+    nodes, edges = read_tables(snakemake.input.tables, snakemake.input.edges)
     highest = 0
     for file in snakemake.input.labels:
         with LabelSlices(file) as given:

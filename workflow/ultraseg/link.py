@@ -78,18 +78,22 @@ def decide_pieces(
     piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
-    a, b, edges = indexed_edges(nodes, edges)
+    a, b, rows = indexed_edges(nodes, edges)
     state = initial_state(nodes, min_confidence)
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
-    penalty = gap_penalty ** (edges["gap"].to_numpy() - 1)
-    iou = edges["iou"].to_numpy() * penalty
-    contained = containment_weight * edges["containment"].to_numpy() ** 2 * penalty
+    penalty = gap_penalty ** (edges["gap"].to_numpy()[rows].astype(float) - 1)
+    iou = edges["iou"].to_numpy()[rows] * penalty
+    affinity = containment_weight * edges["containment"].to_numpy()[rows] ** 2 * penalty
+    del rows, penalty, edges
+    np.maximum(affinity, iou, out=affinity)
     body = nodes["body"].to_numpy()
-    affinity = np.where(body[a] & body[b], iou, np.maximum(iou, contained))
+    np.copyto(affinity, iou, where=body[a] & body[b])
     evidence = carried_weight * nodes["confidence"].to_numpy()
     _leave_out(nodes, state, (a, b, affinity), evidence, min_strength, min_margin)
     usable = ~(state["blocked"][a] | state["blocked"][b])
-    a, b, iou, affinity = a[usable], b[usable], iou[usable], affinity[usable]
+    a, b = a[usable], b[usable]  # one after the other, as each is as long as the table of edges
+    iou = iou[usable]
+    affinity = affinity[usable]
 
     next_id = _settle_bodies(
         nodes,

@@ -219,8 +219,8 @@ def _apply(
     """Pieces with what was assigned fixed, and the edges that are left of what was forbidden."""
     cell, fixed = nodes["cell"].to_numpy(copy=True), np.zeros(len(nodes), bool)
     final = first["final"].to_numpy()
-    a, b, edges = indexed_edges(nodes, edges)
-    drop = np.zeros(len(edges), bool)
+    a, b, kept = indexed_edges(nodes, edges)
+    drop = np.zeros(len(kept), bool)
     for rows, unwanted in plan.forbidden:
         inside = np.zeros(len(nodes), bool)
         inside[rows] = True
@@ -235,7 +235,7 @@ def _apply(
         inside = np.zeros(len(nodes), bool)
         inside[rows] = waits
         drop |= inside[a] != inside[b]
-    return nodes.assign(cell=cell, fixed=fixed), edges[~drop]
+    return nodes.assign(cell=cell, fixed=fixed), edges.iloc[kept[~drop]]
 
 
 def _keep_ids(first: pd.DataFrame, second: pd.DataFrame) -> None:

@@ -8,8 +8,17 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.labels3d import relabel
-from ultraseg.link_edges import EDGE_KEY, EDGE_TYPES
 
+# A volume has several edges per piece: their columns as small as they go.
+READ = {
+    "z": "int32",
+    "piece_a": "int32",
+    "gap": "int8",
+    "z_b": "int32",
+    "piece_b": "int32",
+    "iou": "float64",
+    "containment": "float64",
+}
 NOBODY = 2**62  # stands for a cell where the user left out what is there: above all ids
 NODE_COLUMNS = ["z", "piece", "area", "y", "x", "cell", "confidence", "body", "given"]
 
@@ -21,23 +30,46 @@ def sorted_nodes(nodes: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"the table of pieces lacks {', '.join(missing)}")
     types = {"z": "int64", "piece": "int64", "area": "int64", "cell": "int64", "body": bool, "given": bool}
     nodes = nodes.astype(types).sort_values(["z", "piece"], ignore_index=True)
-    if nodes.duplicated(["z", "piece"]).any():
+    if (np.diff(_key(nodes["z"], nodes["piece"])) == 0).any():
         raise ValueError("the table of pieces names a piece twice")
     return nodes
 
 
-def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    """Row of both pieces of every edge in `nodes`, and the edges in a fixed order without repeats."""
-    edges = edges.astype(EDGE_TYPES).drop_duplicates(EDGE_KEY).sort_values(EDGE_KEY, ignore_index=True)
-    index = pd.MultiIndex.from_frame(nodes[["z", "piece"]])
-    a = index.get_indexer(pd.MultiIndex.from_frame(edges[["z", "piece_a"]]))
-    b = index.get_indexer(pd.MultiIndex.from_frame(edges[["z_b", "piece_b"]]))
-    unknown = np.flatnonzero((a < 0) | (b < 0))
-    if len(unknown):
-        raise ValueError(
-            f"{len(unknown)} edges name unknown pieces, first {edges.iloc[unknown[0]].to_dict()}"
-        )
-    return a, b, edges
+def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows in `nodes` of both pieces of every edge, and its row in `edges`, in a fixed order without repeats.
+
+    nodes: as from `sorted_nodes`. By search in sorted numbers, as an index of pandas takes several times the memory of
+    the tables, and this is the largest job of a large volume. Raises ValueError when an edge names an unknown piece.
+    """
+    known = _key(nodes["z"], nodes["piece"])
+    ends = []
+    for z, piece in (("z", "piece_a"), ("z_b", "piece_b")):
+        wanted = _key(edges[z], edges[piece])
+        row = np.searchsorted(known, wanted)
+        found = np.append(known, -1)[row] == wanted
+        if not found.all():
+            first = edges.iloc[int(np.argmin(found))].to_dict()
+            raise ValueError(f"{np.count_nonzero(~found)} edges name unknown pieces, first {first}")
+        ends.append(row)
+    # Pieces are in order of z and number, so this is the order of slices and pieces.
+    pair, rows = np.unique(ends[0] * max(len(nodes), 1) + ends[1], return_index=True)
+    small = np.int32 if len(nodes) < 2**31 else np.int64
+    return *(end[rows].astype(small) for end in ends), rows
+
+
+def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of all slabs in one table each, of pieces and of edges, these with what linking reads alone."""
+    return (
+        pd.concat([pd.read_parquet(file) for file in nodes], ignore_index=True),
+        pd.concat(
+            [pd.read_parquet(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True
+        ),
+    )
+
+
+def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:
+    """One number for slice and piece, in the order of both."""
+    return (z.to_numpy().astype(np.int64) << 32) | piece.to_numpy().astype(np.int64)
 
 
 def initial_state(nodes: pd.DataFrame, min_confidence: float) -> dict[str, np.ndarray]:

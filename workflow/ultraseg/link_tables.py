@@ -34,6 +34,10 @@ PROTRUSION_TYPES = {
     "voxels": "int64",
     "strength": "float64",
 }
+# What a row of the table of fragments is made of.
+MEMBER = [
+    "z", "y", "x", "area", "body", "final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin",
+]  # fmt: skip
 
 
 def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
@@ -51,16 +55,20 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     code = pd.factorize(nodes["outcome"])[0]
     final = nodes["final"].to_numpy()
     number = _number(decided, a, b, (code[a] == code[b]) & (final[a] == final[b]))
-    members = nodes[decided].assign(fragment=number[decided])
+    members = nodes.loc[decided, MEMBER].assign(fragment=number[decided])
     if not len(members):
         return number, _empty(LINK_TYPES)
     grouped = members.groupby("fragment")
     table = _extent(grouped)
     table["body_pieces"] = grouped["body"].sum()
-    largest = members.sort_values(["fragment", "area"], ascending=[True, False], kind="stable")
-    table = table.join(largest.drop_duplicates("fragment").set_index("fragment")[["z", "y", "x"]])
-    worst = members.sort_values(["fragment", "margin", "strength"], kind="stable").drop_duplicates("fragment")
-    worst = worst.set_index("fragment").rename(columns={"final": "cell_final"})
+    # The first of each fragment in these orders, found without a sorted copy of the table.
+    fragment, area, margin, strength = (
+        members[n].to_numpy() for n in ("fragment", "area", "margin", "strength")
+    )
+    largest = members.iloc[_first_of(fragment, np.lexsort((-area, fragment)))].set_index("fragment")
+    table = table.join(largest[["z", "y", "x"]])
+    worst = members.iloc[_first_of(fragment, np.lexsort((strength, margin, fragment)))].set_index("fragment")
+    worst = worst.rename(columns={"final": "cell_final"})
     table["cell"] = worst["cell_final"]
     for name in ("outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin"):
         table[name] = worst[name]
@@ -93,6 +101,11 @@ def protrusion_table(
     table["cell"] = grouped["final"].first()
     table["strength"] = grouped["strength"].min()
     return number, table.reset_index()[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES)
+
+
+def _first_of(group: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The first row of each group in an order that keeps groups together."""
+    return order[np.flatnonzero(np.diff(group[order], prepend=group.min() - 1))]
 
 
 def _number(member: np.ndarray, a: np.ndarray, b: np.ndarray, alike: np.ndarray) -> np.ndarray:

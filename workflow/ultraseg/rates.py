@@ -36,7 +36,7 @@ RATES = {
     "propagate": Rate(0.8, 3.7, 150, 25),
     "cells": Rate(0.95, 0.12, 220, 8),
     "link_edges": Rate(0.5, 0.11, 170, 17),
-    "link": Rate(1.0, 0.04, 185, 4.0),
+    "link": Rate(1.0, 0.04, 185, 2.6),
     "link_relabel": Rate(1.5, 0.029, 170, 6),
     "measure_slab": Rate(1.8, 0.0265, 200, 12),
     "measure": Rate(6.0, 0.01, 560, 0.03),
