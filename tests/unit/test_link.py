@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from ultraseg.link import link_pieces, piece_luts, relabel_pieces, slab_edges
 from ultraseg.link_graph import flood
+from ultraseg.link_nodes import read_tables
 
 SHAPE = (64, 64)
 
@@ -320,6 +321,26 @@ def test_empty_tables_and_unknown_pieces():
         link_pieces(nodes[nodes["z"] != 3], edges)
     with pytest.raises(ValueError, match="confidence"):
         link_pieces(nodes.drop(columns="confidence"), edges)
+
+
+def test_tables_of_slabs_in_any_order_link_like_those_of_the_whole(tmp_path):
+    scene = two_cells(left=(0, 3), right=(0, 3))
+    scene.add(3, lambda z: disc(20, 12 + 2 * (z - 3), 4), range(3, 20))
+    scene.add(4, lambda z: disc(28 if z > 6 else 20, 52 - 2 * (z - 3), 4), range(3, 20)).link()
+    _, nodes, edges = scene.tables()
+    files = {"nodes": [], "edges": []}
+    for name, table in (("nodes", nodes), ("edges", edges)):
+        for part, here in enumerate((table["z"] >= 8, table["z"] < 9 if name == "edges" else table["z"] < 8)):
+            files[name].append(str(tmp_path / f"{name}{part}.parquet"))
+            table[here].to_parquet(files[name][-1])
+    read_nodes, read_edges = read_tables(files["nodes"], files["edges"])
+    assert len(read_edges) > len(edges)  # the edges of slice 8 are in both files
+    assert read_edges.memory_usage(index=False).sum() / len(read_edges) == 4 * 4 + 1 + 2 * 8
+    found = link_pieces(read_nodes, read_edges, min_cell_voxels=1000)
+    pd.testing.assert_frame_equal(found.nodes, scene.result.nodes)
+    pd.testing.assert_frame_equal(found.links, scene.result.links)
+    with pytest.raises(ValueError, match="names a piece twice"):
+        link_pieces(pd.concat([nodes, nodes.iloc[:1]]), edges)
 
 
 # ---------------------------------------------------------------- bad slices are stepped over
