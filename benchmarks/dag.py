@@ -83,11 +83,14 @@ def dry_run(folder: Path, cprofile: str | None = None) -> dict:
     return {"jobs": jobs, "dry_run_s": round(seconds, 1), "dry_run_MB": round(memory)}
 
 
-def simulation(folder: Path, most: int) -> dict:
-    """A run of at most ``most`` jobs that touch their files: time to the first, jobs per second after it, memory."""
+def simulation(folder: Path, most: int, scheduling: list[str]) -> dict:
+    """A run of at most ``most`` jobs that touch their files: time to the first, jobs per second after it, memory.
+
+    scheduling: further options of Snakemake.
+    """
     os.environ["SIMULATION_JOBS"] = str(most)
     began = time.time()
-    arguments = ("--executor", "touchfiles", "--cores", "500", "--scheduler", "greedy", "--quiet", "all")
+    arguments = ("--executor", "touchfiles", "--cores", "500", "--quiet", "all", *scheduling)
     _, _, memory = measured(snakemake(folder, *arguments), folder)
     found = json.loads((folder / "simulation.json").read_text())
     records = sum(len(files) for _, _, files in os.walk(folder / ".snakemake/metadata"))
@@ -112,8 +115,12 @@ def main() -> None:
     parser.add_argument(
         "--most-jobs", type=int, default=10**9, help="cut the simulated run off after so many jobs"
     )
+    parser.add_argument("--scheduler", choices=("greedy", "ilp"), default="greedy", help="of the simulation")
+    parser.add_argument("--subsample", type=int, help="ready jobs that the scheduler looks at in a round")
     parser.add_argument("--cprofile", help="write a profile of the last dry run to this file")
     settings = parser.parse_args()
+    scheduling = ["--scheduler", settings.scheduler]
+    scheduling += ["--scheduler-subsample", str(settings.subsample)] if settings.subsample else []
     heading = None
     for slabs in settings.slabs:
         with tempfile.TemporaryDirectory() as temporary:
@@ -123,7 +130,7 @@ def main() -> None:
             )
             row = {"slabs": slabs, "slices": slabs * settings.slab_depth}
             row |= dry_run(folder, settings.cprofile)
-            row |= simulation(folder, settings.most_jobs) if settings.simulate else {}
+            row |= simulation(folder, settings.most_jobs, scheduling) if settings.simulate else {}
         if heading is None:
             heading = " ".join(f"{name:>11}" for name in row)
             print(heading)
