@@ -188,7 +188,9 @@ def peer(data: Data, work: Path, minutes: float, python: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
+    parser.add_argument(
+        "--data-root", type=Path, default=Path("data"), help="holds fib25/ and vnc/ (docs/data.md)"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])

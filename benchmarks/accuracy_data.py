@@ -62,12 +62,17 @@ def load(name: str, root: Path, work: Path) -> Data:
         labels = folder / "labels"
         if not (folder / "truth").exists():
             write_phantom(str(folder), **PHANTOM)
-    image = np.stack([tifffile.imread(f) for f in sorted((folder / "image").glob("*.tif*"))])
+    slices = sorted((folder / "image").glob("*.tif*"))
+    if not slices:
+        raise SystemExit(
+            f"{folder / 'image'}: no TIFF slices; name the folder that holds {name}/ with --data-root"
+        )
+    image = np.stack([tifffile.imread(f) for f in slices])
     found = {}
     for structure in structures:
         files = sorted((labels / structure).glob("*.tif*"))
         numbers = [int("".join(filter(str.isdigit, f.stem))) for f in files]
-        first = int("".join(filter(str.isdigit, sorted((folder / "image").glob("*.tif*"))[0].stem)))
+        first = int("".join(filter(str.isdigit, slices[0].stem)))
         found[structure] = {n - first: tifffile.imread(f) for n, f in zip(numbers, files, strict=True)}
     truth = {s: tifffile.imread(folder / "truth" / f"{s}.tif") for s in structures}
     return Data(name, image, found, truth, downsample)

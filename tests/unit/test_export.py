@@ -1,5 +1,9 @@
 """Results in other forms: the same voxels, numbers, names and scale."""
 
+import shutil
+import threading
+import time
+
 import numpy as np
 import pytest
 import tifffile
@@ -94,3 +98,30 @@ def test_a_missing_slab_is_an_error_and_leaves_no_stack(run, tmp_path):
         assert not list(tmp_path.iterdir())
     finally:
         slab.with_name(f"{slab.name}.away").rename(slab)
+
+
+def test_a_failed_export_is_removed_only_when_nothing_works_on_it_any_more(run, tmp_path, monkeypatch):
+    """Else what other threads still write stays behind."""
+    read, remove, begun = export.read_slices, shutil.rmtree, threading.Event()
+    reading, reading_at_removal = [], []
+
+    def slow_read(path, start, stop):
+        if start == 8:
+            begun.wait(10)
+            raise UserError("the last slab: the slab file is missing", "Run again.")
+        reading.append(path)
+        begun.set()
+        time.sleep(0.5)
+        reading.remove(path)
+        return read(path, start, stop)
+
+    def watched_remove(*what, **how):
+        reading_at_removal.append(list(reading))
+        remove(*what, **how)
+
+    monkeypatch.setattr(export, "read_slices", slow_read)
+    monkeypatch.setattr("ultraseg.files.shutil.rmtree", watched_remove)
+    with pytest.raises(UserError, match="the slab file is missing"):
+        call(run, "ome-zarr", "--structures", "mito", "--to", str(tmp_path))
+    assert reading_at_removal and not any(reading_at_removal)
+    assert not list(tmp_path.iterdir())

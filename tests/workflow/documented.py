@@ -127,7 +127,7 @@ INSTEAD = {
     "python benchmarks/results.py --data-root /where/fib25/and/vnc/are": "python benchmarks/results.py --help",
     "python benchmarks/ingest.py": "python benchmarks/ingest.py --help",
     "python benchmarks/scale.py --slices 16 64 128": "python benchmarks/scale.py --help",
-    "python benchmarks/link.py --copies 16 64 256": "python benchmarks/link.py --run runs/demo --copies 1",
+    "python benchmarks/link.py --copies 16 64 256": "python benchmarks/link.py --help",
     "python benchmarks/dag.py --slabs 10000 --simulate --most-jobs 20000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 2500 --simulate --most-jobs 3000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",

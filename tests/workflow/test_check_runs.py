@@ -76,7 +76,8 @@ def test_a_second_run_in_the_same_folder_refuses(tmp_path, tissue):
         assert second.returncode == 1 and "Directory cannot be locked" in text
         assert first.poll() is None
     finally:
-        os.killpg(first.pid, signal.SIGTERM)
+        # Not SIGTERM, after which Snakemake waits for a job that it had only just started and that missed the signal.
+        os.killpg(first.pid, signal.SIGKILL)
         first.communicate(timeout=60)
     for profile in (ROOT / "profiles").glob("*/config.yaml"):
         assert "nolock" not in profile.read_text()

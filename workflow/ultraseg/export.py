@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,8 @@ CHUNK = (16, 512, 512)
 def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path) -> list[str]:
     """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``; returns the paths.
 
-    One slab or slice is in memory at a time. Raises UserError where a slab is missing: the run must have finished.
+    One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError where a slab is
+    missing: the run must have finished.
     """
     out = Path(out)
     if form == "ome-zarr":
@@ -65,6 +68,7 @@ def _type(path: str, shape: Sequence[int]) -> str:
 
 
 def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
+    import dask
     import zarr
     from ome_zarr.format import FormatV04
     from ome_zarr.writer import write_multiscale, write_multiscale_labels
@@ -72,7 +76,10 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
     if target.exists():
         raise UserError(f"{target}: is there already", "Remove it, or give another folder with --to.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(target) as part:
+    # With threads of our own, which are waited for: Dask would leave those that still write at work after an error in
+    # another one, and they would write into the folder while it is removed.
+    threads = ThreadPoolExecutor(os.cpu_count() or 1)
+    with whole_folder(target) as part, threads, dask.config.set(pool=threads):
         group = zarr.open_group(part, mode="w", zarr_format=2)
         how = {"fmt": FormatV04(), "storage_options": {"chunks": CHUNK}}
         for name in ("image", *[n for n in names if n != "image"]):
