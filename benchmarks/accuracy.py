@@ -148,6 +148,7 @@ def views(data: Data, work: Path, minutes: float) -> None:
     card = {
         "network": data.name,
         "channels": result.channels,
+        "downsample": data.downsample,
         "thresholds": {c: t / 255 for c, t in result.thresholds.items()},
     }
     tiles, held = (read_tiles(folder / "tiles.h5", use)[0] for use in ("train", "validation"))

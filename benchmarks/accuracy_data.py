@@ -106,7 +106,7 @@ def write_training(data: Data, path: Path, labelled: Sequence[int], z_context: i
                 cut_tiles(seen, target, np.ones(len(target)), z=z, tile=side, rich=use == "train"),
             )
         )
-    write_tiles(path, groups, channels=data.channels)
+    write_tiles(path, groups, channels=data.channels, downsample=data.downsample)
     return split
 
 

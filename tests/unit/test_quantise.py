@@ -79,6 +79,6 @@ def test_dice_by_hand():
 
     half = true.copy()
     half[:, 32:] = False
-    proof = compare(found(true), found(half), tiles, ["disc"], {"disc": 0.5}, overlap=0)
+    proof = compare(found(true), found(half), tiles, ["disc"], {"disc": 0.5}, 1, overlap=0)
     assert proof["disc"]["float32"] == 1
     assert proof["disc"]["int8"] == pytest.approx(2 * half.sum() / (half.sum() + true.sum()))

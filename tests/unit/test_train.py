@@ -6,7 +6,8 @@ from ultraseg import train
 from ultraseg.augment import NONE
 from ultraseg.errors import UserError
 from ultraseg.model_export import export_network
-from ultraseg.tiles import cut_tiles, write_tiles
+from ultraseg.thresholds import level_counts
+from ultraseg.tiles import cut_tiles, read_downsample, write_tiles
 from ultraseg.train import train_network
 
 SMALL = dict(
@@ -108,11 +109,36 @@ def test_crop_must_fit_the_network(tiles_file, tmp_path):
         train_network(tiles_file, tmp_path / "ck", **{**SMALL, "crop": 33})
 
 
-def test_best_threshold_by_hand():
-    outside, inside = np.zeros(256), np.zeros(256)
-    outside[10], outside[150], inside[100], inside[200] = 100, 10, 1, 9
-    threshold, dice = train._best_threshold(outside, inside)
-    assert threshold == 151 and dice == pytest.approx(2 * 9 / (9 + 10))
+def test_validation_is_at_the_size_of_the_image(tmp_path):
+    """A network that has learned the share of each pixel is scored, and cut, where pixels are of the image."""
+    groups = [(split, "v", _discs(z)) for z, split in ((0, "train"), (9, "validation"))]
+    held = groups[1][2]
+    target = held.target[..., 0].astype(float)
+    found = np.where(target > 127, 1.0, np.where(np.roll(target, 1, 1) > 127, 0.3, 0.0))
+
+    class Fixed:
+        def predict_on_batch(self, _):
+            return found[..., None].astype(np.float32)
+
+    dice = {}
+    for d in (1, 4):
+        write_tiles(tmp_path / f"{d}.h5", groups, channels=["disc"], downsample=d)
+        assert read_downsample(tmp_path / f"{d}.h5") == d
+        thresholds, dice[d], _ = train.validate(Fixed(), held, ["disc"], "soft_dice", downsample=d)
+        assert abs(thresholds["disc"] - 128) < 30
+    assert dice[1]["disc"] == 1 and 0.95 < dice[4]["disc"] < 1
+    assert train.validate(Fixed(), held, ["disc/interior"], "soft_dice", downsample=4)[1] == {
+        "disc/interior": 1
+    }
+
+
+def test_training_validates_at_the_scale_of_its_tiles(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, "level_counts", lambda *a: (seen.append(a[3]), level_counts(*a))[1])
+    groups = [(split, "v", _discs(z)) for z, split in ((0, "train"), (9, "validation"))]
+    write_tiles(tmp_path / "t.h5", groups, channels=["disc"], downsample=3)
+    train_network(tmp_path / "t.h5", tmp_path / "ck", **{**SMALL, "epochs": 1, "steps_per_epoch": 1})
+    assert seen == [3]
 
 
 def test_a_checkpoint_of_other_code_is_not_continued(tiles_file, tmp_path, monkeypatch):

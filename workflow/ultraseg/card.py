@@ -14,10 +14,11 @@ from ultraseg.errors import UserError
 from ultraseg.files import write_table, write_text
 
 DEFINITIONS = {
-    "thresholds": "probability from which a pixel belongs to a structure: the best Dice on validation tiles, and of "
-    "those within 0.005 of it the one nearest to a half",
+    "thresholds": "probability from which a pixel belongs to a structure: the best Dice on validation tiles, enlarged "
+    "to the pixels of the image (cells: at the network's scale), and of those within 0.005 of it the one nearest to a "
+    "half",
     "validation_dice": "2 x pixels right / (pixels predicted + true pixels), over up to 24 tiles of the validation "
-    "slices at the network's scale, at that threshold; these slices also chose the epoch: a little optimistic",
+    "slices of that size, at that threshold; these slices also chose the epoch: a little optimistic",
 }
 
 

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Sequence
 
 import cc3d
-import cv2
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ultraseg.labels3d import label_sizes, overlap_counts
+from ultraseg.thresholds import enlarge_map
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,7 @@ def mask_slab(
     level = max(1, int(np.ceil(threshold * 255 - 1e-9)))
     mask = np.empty((n, *shape), np.uint8)
     for z, one in enumerate(probability):
-        if downsample > 1:
-            size = (width * downsample, height * downsample)
-            one = cv2.resize(one, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]]
+        one = enlarge_map(one, downsample)[: shape[0], : shape[1]]
         np.greater_equal(one, level, out=mask[z], casting="unsafe")
         if max_hole_pixels > 0:
             fill_holes(mask[z], max_hole_pixels)

@@ -11,6 +11,7 @@ from ultraseg.errors import UserError
 from ultraseg.files import whole_file
 from ultraseg.model_file import embed_card
 from ultraseg.predict import Predictor, load_litert, predict_normalised
+from ultraseg.thresholds import dice_by_level, level_counts, scale_of
 from ultraseg.tiles import Tiles
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ def write_int8(
             representative_dataset=lambda: ([image] for image in _calibration(tiles, before.tile)),
         )
         after = load_litert(part, threads)
-        proof = compare(before, after, held, card["channels"], card["thresholds"], **settings)
+        proof = compare(
+            before, after, held, card["channels"], card["thresholds"], card["downsample"], **settings
+        )
         refuse_worse(card["network"], proof)
         embed_card(part, card | {"int8": proof})
     return proof
@@ -67,24 +70,31 @@ def refuse_worse(network: str, proof: dict[str, dict], most: float = MOST_FALL) 
 
 
 def compare(
-    before: Predictor, after: Predictor, held: Tiles, channels: Sequence[str], thresholds: dict, **settings
+    before: Predictor,
+    after: Predictor,
+    held: Tiles,
+    channels: Sequence[str],
+    thresholds: dict,
+    downsample: int,
+    **settings,
 ) -> dict[str, dict]:
-    """Dice of two predictors on validation tiles: {channel: {'float32': ..., 'int8': ...}}, None where unlabelled."""
-    sums = {name: np.zeros((len(channels), 3)) for name in ("float32", "int8")}
+    """Dice of two predictors on validation tiles: {channel: {'float32': ..., 'int8': ...}}, None where unlabelled.
+
+    As in training, maps are compared at the size at which they will be cut.
+    """
+    counts = {name: np.zeros((len(channels), 2, 256)) for name in ("float32", "int8")}
     for image, target, weight in _spread(held, PROOF):
         for name, predictor in (("float32", before), ("int8", after)):
             (found,) = predict_normalised(predictor, [image], **settings)
             for k, channel in enumerate(channels):
-                known = weight[..., k] > 0
-                there = found[k][known] >= round(255 * thresholds[channel])
-                true = target[..., k][known] > 127
-                sums[name][k] += (there & true).sum(), there.sum(), true.sum()
-    return {
-        channel: {
-            name: float(2 * s[k, 0] / (s[k, 1] + s[k, 2])) if s[k, 2] else None for name, s in sums.items()
-        }
-        for k, channel in enumerate(channels)
-    }
+                one = (np.ascontiguousarray(a[..., k]) for a in (target, weight))
+                counts[name][k] += level_counts(found[k], *one, scale_of(channel, downsample))
+    found = {channel: {} for channel in channels}
+    for k, channel in enumerate(channels):
+        level = round(255 * thresholds[channel])
+        for name, each in counts.items():
+            found[channel][name] = float(dice_by_level(each[k])[level]) if each[k, 1].any() else None
+    return found
 
 
 def _calibration(tiles: Tiles, side: int) -> Iterator[np.ndarray]:

@@ -264,3 +264,9 @@ def read_tiles(path, split: str) -> tuple[Tiles, list[str]]:
         channels = [str(c) for c in file.attrs["channels"]]
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
         return Tiles(**{f.name: file[f.name][:][rows] for f in fields(Tiles)}), channels
+
+
+def read_downsample(path) -> int:
+    """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
+    with h5py.File(path, "r") as file:
+        return int(file.attrs.get("downsample", 1))

@@ -21,7 +21,8 @@ from ultraseg.losses import loss_by_name, pack
 from ultraseg.macs import FILTERS, network_stride
 from ultraseg.network import build_network, start_at_shares, take_weights
 from ultraseg.optimizers import optimizer_by_name
-from ultraseg.tiles import Tiles, read_tiles
+from ultraseg.thresholds import best_level, level_counts, scale_of
+from ultraseg.tiles import Tiles, read_downsample, read_tiles
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,8 @@ def train_network(
     _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
-        _run_epoch(model, tiles, held, channels, settings | {"devices": devices}, state, clock)
+        running = settings | {"devices": devices, "downsample": read_downsample(tiles_file)}
+        _run_epoch(model, tiles, held, channels, running, state, clock)
         save_state(folder, state, model)
     mark_finished(folder, state)
     model.load_weights(folder / state["best_weights"])
@@ -136,7 +138,7 @@ def _run_epoch(model, tiles: Tiles, held: Tiles, channels: list[str], s: dict, s
     if not math.isfinite(row["loss"]):
         raise UserError(f"the loss became {row['loss']} in epoch {epoch + 1}", cure="lower learning_rate")
     thresholds, dice, row["val_loss"] = validate(
-        model, held, channels, s["loss"], s["validation_tiles"], s["devices"]
+        model, held, channels, s["loss"], s["validation_tiles"], s["devices"], s["downsample"]
     )
     row |= {f"dice_{name}": value for name, value in dice.items()}
     known = [value for value in dice.values() if value is not None]
@@ -181,33 +183,30 @@ def _check(tiles: Tiles, channels: list[str], s: dict) -> None:
 
 # ---------------------------------------------------------------- validation
 def validate(
-    model: keras.Model, tiles: Tiles, channels: list[str], loss: str, most: int = 24, devices: int = 1
+    model: keras.Model,
+    tiles: Tiles,
+    channels: list[str],
+    loss: str,
+    most: int = 24,
+    devices: int = 1,
+    downsample: int = 1,
 ) -> tuple[dict[str, int], dict[str, float | None], float | None]:
-    """Best threshold (0-255) and Dice of each channel, and the loss, over up to ``most`` tiles spread evenly."""
+    """Best threshold (0-255) and Dice of each channel, and the loss, over up to ``most`` tiles spread evenly.
+
+    Thresholds and Dice are those of maps at the size at which they will be cut (``thresholds.level_counts``).
+    """
     rows = np.unique(np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)) if len(tiles) else []
-    counts = np.zeros((2, len(channels), 256))  # pixels outside and inside the structure per probability
+    counts = np.zeros((len(channels), 2, 256))
     losses = []
     for i in rows:
         image, target, weight = (a[i : i + 1] for a in (tiles.image, tiles.target, tiles.weight))
         # A network on several devices wants a tile for each of them, and returns as many or more.
         p = np.asarray(model.predict_on_batch(np.repeat(image.astype(np.float32), devices, axis=0)))[:1]
         losses.append(float(loss_by_name(loss)(pack(target, weight), p)))
-        for k in range(len(channels)):
-            known = weight[..., k] > 0
-            level = np.rint(255 * p[..., k][known]).astype(np.int64)
-            inside = target[..., k][known] > 127
-            counts[:, k] += np.bincount(level + 256 * inside, minlength=512).reshape(2, 256)
-    picked = {name: _best_threshold(*counts[:, k]) for k, name in enumerate(channels)}
+        levels = np.rint(255 * p).astype(np.uint8)
+        for k, name in enumerate(channels):
+            one = (np.ascontiguousarray(a[0, ..., k]) for a in (levels, target, weight))
+            counts[k] += level_counts(*one, scale_of(name, downsample))
+    picked = {name: best_level(counts[k]) for k, name in enumerate(channels)}
     loss_value = float(np.mean(losses)) if losses else None
     return {n: t for n, (t, _) in picked.items()}, {n: d for n, (_, d) in picked.items()}, loss_value
-
-
-def _best_threshold(outside: np.ndarray, inside: np.ndarray) -> tuple[int, float | None]:
-    if inside.sum() == 0:
-        return 128, None
-    hit, false = inside[::-1].cumsum()[::-1], outside[::-1].cumsum()[::-1]
-    dice = 2 * hit / (hit + false + inside.sum())
-    # A few slices do not tell thresholds apart that differ by less than this: of those, the one nearest to a half.
-    best = np.flatnonzero(dice[1:] >= dice[1:].max() - 0.005) + 1
-    threshold = int(best[np.abs(best - 128).argmin()])
-    return threshold, float(dice[threshold])
