@@ -53,6 +53,8 @@ class Chromium:
     def __init__(self, folder):
         self.errors: list[str] = []
         self.requests: list[str] = []
+        self._loaders: set[str] = set()  # of the documents that asked for anything
+        self._left: set[str] = set()  # those that were open before this page
         self._numbers, self._answers = itertools.count(1), {}
         self._loop = asyncio.new_event_loop()
         command = [find_chromium(), *FLAGS, f"--user-data-dir={folder}", "about:blank"]
@@ -98,7 +100,10 @@ class Chromium:
         elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] == "error":
             self.errors.append(json.dumps(params["args"])[:500])
         elif event.get("method") == "Network.requestWillBeSent":
-            self.requests.append(params["request"]["url"])
+            # What a page that was left still asks for may be told of when the next one is open.
+            if params["loaderId"] not in self._left:
+                self._loaders.add(params["loaderId"])
+                self.requests.append(params["request"]["url"])
 
     def call(self, method: str, **params) -> dict:
         """A command of the DevTools protocol, and its answer."""
@@ -110,6 +115,7 @@ class Chromium:
         self.evaluate("document.title")  # by its answer what the page before it did has been noted
         self.errors.clear()
         self.requests.clear()
+        self._left |= self._loaders
         self.call("Page.navigate", url=url)
 
     def evaluate(self, script: str):

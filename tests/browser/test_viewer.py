@@ -184,6 +184,26 @@ def test_a_web_server_without_ranges_is_named(browser, run):
     assert "range requests" in note
 
 
+def test_requests_are_those_of_the_page_that_is_open(browser, tmp_path):
+    for name in ("before", "now"):
+        (tmp_path / f"{name}.html").write_text(f"<script>fetch('/{name}')</script>")
+    asked, real = [], browser._note
+    with web_server(tmp_path, SimpleHTTPRequestHandler) as address:
+        browser.open(f"{address}/before.html")
+        browser.wait_for(
+            lambda: browser.evaluate("1") and f"{address}/before" in browser.requests, "the page"
+        )
+        browser._note = lambda event: (asked.append(event), real(event))
+        browser.evaluate("fetch('/late')")
+        browser._note = real
+        browser.open(f"{address}/now.html")
+        browser.wait_for(lambda: browser.evaluate("1") and f"{address}/now" in browser.requests, "the page")
+        sent = [e for e in asked if e["method"] == "Network.requestWillBeSent"]
+        (late,) = (e for e in sent if e["params"]["request"]["url"] == f"{address}/late")
+        real(late)  # told of too late, as happens on a busy computer
+    assert set(browser.requests) <= {f"{address}/{name}" for name in ("now.html", "now", "favicon.ico")}
+
+
 def test_nothing_is_fetched_from_elsewhere(browser, served):
     open_at(browser, served, IN_CELL)
     values_at_centre(browser, lambda v: v.get("cells"))
