@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tifffile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from ultraseg.splits import split_slices
+from ultraseg.thresholds import enlarge_map
 from ultraseg.tiles import (
     cell_targets,
     cut_tiles,
@@ -120,7 +120,7 @@ def scores(data: Data, maps: np.ndarray, thresholds: Mapping[str, int]) -> dict[
         d = data.downsample if "cells" in data.labels else 1
         true = targets(data, {s: data.truth[s][z] for s in data.labels}, d) > 127
         for k, channel in enumerate(data.channels):
-            found = cv2.resize(maps[z, k], true.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
-            found = found >= thresholds[channel]
+            large = enlarge_map(maps[z, k], data.downsample // d)[: true.shape[1], : true.shape[2]]
+            found = large >= thresholds[channel]
             sums[k] += (found & true[k]).sum(), found.sum(), true[k].sum()
     return {c: float(2 * s[0] / max(s[1] + s[2], 1)) for c, s in zip(data.channels, sums, strict=True)}

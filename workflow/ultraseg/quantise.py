@@ -87,14 +87,17 @@ def compare(
         for name, predictor in (("float32", before), ("int8", after)):
             (found,) = predict_normalised(predictor, [image], **settings)
             for k, channel in enumerate(channels):
-                one = (np.ascontiguousarray(a[..., k]) for a in (target, weight))
-                counts[name][k] += level_counts(found[k], *one, scale_of(channel, downsample))
-    found = {channel: {} for channel in channels}
-    for k, channel in enumerate(channels):
-        level = round(255 * thresholds[channel])
-        for name, each in counts.items():
-            found[channel][name] = float(dice_by_level(each[k])[level]) if each[k, 1].any() else None
-    return found
+                counts[name][k] += level_counts(
+                    found[k], target[..., k], weight[..., k], scale_of(channel, downsample)
+                )
+    return {
+        channel: {name: _dice(each[k], thresholds[channel]) for name, each in counts.items()}
+        for k, channel in enumerate(channels)
+    }
+
+
+def _dice(counts: np.ndarray, threshold: float) -> float | None:
+    return float(dice_by_level(counts)[round(255 * threshold)]) if counts[1].any() else None
 
 
 def _calibration(tiles: Tiles, side: int) -> Iterator[np.ndarray]:

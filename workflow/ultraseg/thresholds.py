@@ -10,6 +10,7 @@ NEARLY = 0.005  # a few slices do not tell thresholds apart whose Dice differs b
 
 def enlarge_map(values: np.ndarray, d: int) -> np.ndarray:
     """Enlarge a map (y, x), uint8, bilinearly; its pixel i covers the pixels i * d .. i * d + d - 1 of the result."""
+    values = np.ascontiguousarray(values)  # as cv2 wants them
     if d == 1:
         return values
     return cv2.resize(values, (values.shape[1] * d, values.shape[0] * d), interpolation=cv2.INTER_LINEAR)

@@ -110,8 +110,8 @@ def train_network(
             )
     _share_statistics(model, devices)
     log.info("%s, %d parameters, %d training tiles", architecture, model.count_params(), len(tiles))
+    running = settings | {"devices": devices, "downsample": read_downsample(tiles_file)}
     while state["epoch"] < epochs and not _time_is_up(state, max_minutes):
-        running = settings | {"devices": devices, "downsample": read_downsample(tiles_file)}
         _run_epoch(model, tiles, held, channels, running, state, clock)
         save_state(folder, state, model)
     mark_finished(folder, state)
@@ -205,7 +205,7 @@ def validate(
         losses.append(float(loss_by_name(loss)(pack(target, weight), p)))
         levels = np.rint(255 * p).astype(np.uint8)
         for k, name in enumerate(channels):
-            one = (np.ascontiguousarray(a[0, ..., k]) for a in (levels, target, weight))
+            one = (a[0, ..., k] for a in (levels, target, weight))
             counts[k] += level_counts(*one, scale_of(name, downsample))
     picked = {name: best_level(counts[k]) for k, name in enumerate(channels)}
     loss_value = float(np.mean(losses)) if losses else None
