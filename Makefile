@@ -57,10 +57,10 @@ format: $(STAMP)
 
 # The parts of the documentation that are written from the code.
 docs: $(STAMP)
-	PYTHONPATH=workflow $(BIN)/python -m ultraseg.schema_docs > config/README.md
-	PYTHONPATH=workflow $(BIN)/python -m ultraseg.error_docs > docs/errors.md
+	PYTHONPATH=workflow $(BIN)/python tools/docs/config_page.py > config/README.md
+	PYTHONPATH=workflow $(BIN)/python tools/docs/errors_page.py > docs/errors.md
 	$(BIN)/snakemake --rulegraph mermaid-js --quiet all --configfile config/demo.yaml | \
-		PYTHONPATH=workflow $(BIN)/python -m ultraseg.rule_graph docs/design.md
+		PYTHONPATH=workflow $(BIN)/python tools/docs/rule_graph.py docs/design.md
 
 lock:
 	envs/lock.sh

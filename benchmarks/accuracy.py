@@ -46,7 +46,7 @@ def trained(
     data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
 ):
     """Train one network; returns the result and the seconds of processor time it took."""
-    from ultraseg.train import train_network
+    from ultraseg.train.train_network import train_network
 
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -60,7 +60,7 @@ def trained(
 
 def predict(data: Data, predictor, z_context: int, views: int = 1) -> np.ndarray:
     """Maps of all slices, uint8 (z, K, y, x) at the network's scale."""
-    from ultraseg.predict import predict_slices
+    from ultraseg.predict.predictor import predict_slices
 
     small = data.small
     padded = small[[*[0] * z_context, *range(len(small)), *[len(small) - 1] * z_context]]
@@ -69,7 +69,7 @@ def predict(data: Data, predictor, z_context: int, views: int = 1) -> np.ndarray
 
 
 def of_model(model):
-    from ultraseg.predict import Predictor
+    from ultraseg.predict.predictor import Predictor
 
     channels = model.input_shape[-1], model.output_shape[-1]
     return Predictor(lambda tiles: np.array(model.predict_on_batch(tiles)), 1, None, *channels)
@@ -81,7 +81,7 @@ def row(part: str, name: str, data: Data, found: dict[str, float], cpu: float, e
 
 
 def recipe(data: Data, work: Path, minutes: float, part: str) -> None:
-    from ultraseg.augment import NONE
+    from ultraseg.train.augment import NONE
 
     plain = PAPERS_TRAINING | {"augmentation": replace(NONE, flips=True)}
     name, z_context, settings = {
@@ -97,14 +97,15 @@ def recipe(data: Data, work: Path, minutes: float, part: str) -> None:
 
 def ablation(data: Data, work: Path, minutes: float) -> None:
     """Ours, and ours without one of its parts at a time."""
-    from ultraseg import crops, train
-    from ultraseg.augment import Augmentation
+    from ultraseg.train import crops
+    from ultraseg.train import train_network as training
+    from ultraseg.train.augment import Augmentation
 
     artefacts = Augmentation(curtains=12, strip=0.06, slice_shift=2)
     plain = replace(Augmentation(), rotation=0, scale=0, elastic=0)
     for name, patched, settings in (
         ("ours", nullcontext(), {}),
-        ("every structure starts at 1/2", patch.object(train, "start_at_shares", lambda *_: None), {}),
+        ("every structure starts at 1/2", patch.object(training, "start_at_shares", lambda *_: None), {}),
         ("crops are drawn anywhere", patch.object(crops, "FOCUSED", 0.0), {}),
         ("with curtains, strips, shifts", nullcontext(), {"augmentation": artefacts}),
         ("no turns, scales, bends", nullcontext(), {"augmentation": plain}),
@@ -125,11 +126,11 @@ def labels(data: Data, work: Path, minutes: float) -> None:
 
 
 def views(data: Data, work: Path, minutes: float) -> None:
-    from ultraseg.macs import FILTERS
-    from ultraseg.model_export import export_network, fixed_size
-    from ultraseg.predict import load_litert
-    from ultraseg.quantise import write_int8
-    from ultraseg.tiles import read_tiles
+    from ultraseg.networks.export import export_network, fixed_size
+    from ultraseg.networks.sizes import FILTERS
+    from ultraseg.predict.predictor import load_litert
+    from ultraseg.predict.quantise import write_int8
+    from ultraseg.train.tiles import read_tiles
 
     result, cpu = trained(data, work, f"{data.name}-views", data.labelled, minutes, 1)
     folder = work / f"{data.name}-views"

@@ -11,17 +11,9 @@ import numpy as np
 import tifffile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-from ultraseg.splits import split_slices
-from ultraseg.thresholds import enlarge_map
-from ultraseg.tiles import (
-    cell_targets,
-    cut_tiles,
-    downsample_ids,
-    downsample_image,
-    downsample_mask,
-    tile_size,
-    write_tiles,
-)
+from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask, enlarge_map
+from ultraseg.plan.splits import split_slices
+from ultraseg.train.tiles import cell_targets, cut_tiles, tile_size, write_tiles
 
 PHANTOM = {"shape": (33, 384, 384), "seed": 7, "label_slices": [0, 8, 16, 24, 32]}
 
@@ -56,7 +48,7 @@ def load(name: str, root: Path, work: Path) -> Data:
     if name == "fib25":
         structures, downsample = ["cells"], 1
     if name == "phantom":
-        from ultraseg.phantom import write_phantom
+        from ultraseg.phantom.volume import write_phantom
 
         folder, structures = work / "phantom", ["nucleoli", "mitochondria", "endosomes", "lysosomes"]
         labels = folder / "labels"

@@ -60,13 +60,14 @@ def write_slices(folder: Path, shape: tuple[int, int], count: int) -> None:
 
 def ingest(folder: Path, name: str, shape: tuple[int, int], depth: int, count: int) -> dict:
     """The slabs of ``count`` slices one after another, as the job makes one; seconds of each part."""
-    from ultraseg.checksums import write_record
-    from ultraseg.images import read_stored
-    from ultraseg.intensity import stored_as
-    from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
-    from ultraseg.slabs import pyramid_levels, shard_file
-    from ultraseg.store_create import create_array
-    from ultraseg.tiff_names import SliceRef
+    from ultraseg.arrays.grey_values import stored_as
+    from ultraseg.base.checksums import write_record
+    from ultraseg.grid.pyramid_levels import pyramid_levels
+    from ultraseg.grid.slabs import shard_file
+    from ultraseg.ingest.read_slices import read_stored
+    from ultraseg.ingest.slice_source import SliceRef
+    from ultraseg.storage.create import create_array
+    from ultraseg.storage.pyramid import levels_of, reduce_image, write_pyramid
 
     levels = pyramid_levels((count, *shape), VOXEL_NM, depth, LEVELS)
     factors = levels_of([level.factor for level in levels])

@@ -22,12 +22,14 @@ from propagation import MIN_VOXELS, read_run
 from spacing import MAPS, ROOT, labelled, make
 
 sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.cells import given_pieces, slice_cells  # noqa: E402
-from ultraseg.evaluate import CellScore  # noqa: E402
-from ultraseg.flow import stack_flow  # noqa: E402
-from ultraseg.label_next import advise, doubt_table  # noqa: E402
-from ultraseg.link import link_pieces, piece_luts, relabel_pieces, slab_edges  # noqa: E402
-from ultraseg.propagate import propagate_gap  # noqa: E402
+from ultraseg.cells.flow import stack_flow  # noqa: E402
+from ultraseg.cells.pieces import given_pieces, slice_cells  # noqa: E402
+from ultraseg.cells.propagate import propagate_gap  # noqa: E402
+from ultraseg.evaluate.label_next import advise, doubt_table  # noqa: E402
+from ultraseg.evaluate.scores import CellScore  # noqa: E402
+from ultraseg.link.decide import link_pieces  # noqa: E402
+from ultraseg.link.edges import slab_edges  # noqa: E402
+from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
 
 NAME = "fib25"
 

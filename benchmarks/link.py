@@ -21,8 +21,8 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.link_edits import link_edited  # noqa: E402
-from ultraseg.link_nodes import read_tables  # noqa: E402
+from ultraseg.link.apply_edits import link_edited  # noqa: E402
+from ultraseg.link.nodes import read_tables  # noqa: E402
 
 TABLES = {
     "pieces/tables": {"piece": "piece", "cell": "cell"},

@@ -41,10 +41,10 @@ def main() -> None:
     sys.modules.setdefault("torchvision._meta_registrations", ModuleType("torchvision._meta_registrations"))
     import segmentation_models_pytorch as smp
     import torch
-    from ultraseg.augment import Augmentation
-    from ultraseg.crops import CropDraw
-    from ultraseg.predict import Predictor, predict_slices
-    from ultraseg.tiles import read_tiles
+    from ultraseg.predict.predictor import Predictor, predict_slices
+    from ultraseg.train.augment import Augmentation
+    from ultraseg.train.crops import CropDraw
+    from ultraseg.train.tiles import read_tiles
 
     torch.manual_seed(0)
     tiles, channels = read_tiles(o.folder / "tiles.h5", "train")

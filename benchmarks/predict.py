@@ -27,11 +27,11 @@ OVERLAP = 64
 JOB = """
 import json, sys
 a = json.loads(sys.argv[1])
-from ultraseg.devices import open_device
+from ultraseg.networks.devices import open_device
 device = open_device(a["device"], a["threads"], framework="litert" if a["device"] == "cpu" else None)
-from ultraseg.precision import policy
-from ultraseg.predict import load_predictor
-from ultraseg.predict_slab import predict_slab
+from ultraseg.networks.precision import policy
+from ultraseg.predict.predictor import load_predictor
+from ultraseg.predict.slab import predict_slab
 precision = policy("auto" if a["device"] == "gpu" else False, device.compute, training=False)
 predictor = load_predictor(a["model"], a["threads"], a["device"], precision=precision)
 if a["first"]:
@@ -56,9 +56,9 @@ def write_arrays(folder: Path, o: argparse.Namespace) -> None:
     """An image of smooth noise and the array for its maps."""
     import cv2
     import numpy as np
-    from ultraseg.slabs import chunk_and_shard
-    from ultraseg.store import write_slab
-    from ultraseg.store_create import create_array
+    from ultraseg.grid.pyramid_levels import chunk_and_shard
+    from ultraseg.storage.arrays import write_slab
+    from ultraseg.storage.create import create_array
 
     rng = np.random.default_rng(0)
     small = tuple(-(-n // o.downsample) for n in o.shape)
@@ -80,7 +80,8 @@ def write_arrays(folder: Path, o: argparse.Namespace) -> None:
 def write_networks(folder: Path, o: argparse.Namespace) -> None:
     """A network with random weights as .keras and .tflite; in a process of its own, which frees TensorFlow."""
     code = (
-        "import sys; from ultraseg.network import build_network; from ultraseg.model_export import export_network; "
+        "from ultraseg.networks.architecture import build_network; "
+        "from ultraseg.networks.export import export_network; "
         f"m = build_network({o.architecture!r}, 3, {o.channels}); "
         f"export_network(m, 'm.keras', 'm.tflite', architecture={o.architecture!r}, tile={o.tile})"
     )
@@ -124,9 +125,9 @@ def ceiling(threads: int, size: int = 3000) -> float:
 def measure(folder: Path, o: argparse.Namespace) -> dict[str, float]:
     """Medians of all rounds."""
     import numpy as np
-    from ultraseg.blend import tile_grid
-    from ultraseg.macs import macs_per_pixel
-    from ultraseg.predict import load_predictor
+    from ultraseg.networks.sizes import macs_per_pixel
+    from ultraseg.predict.blend import tile_grid
+    from ultraseg.predict.predictor import load_predictor
 
     small = [-(-n // o.downsample) for n in o.shape]
     tiles = o.slices * len(tile_grid(small, o.tile, OVERLAP).corners)

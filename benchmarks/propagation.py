@@ -27,12 +27,12 @@ import yaml
 from spacing import MAPS, ROOT, add_network_options, labelled, make, network_settings
 
 sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.evaluate import CellScore, accuracy_by_distance  # noqa: E402
-from ultraseg.flow import slice_flow, stack_flow, warp_labels  # noqa: E402
-from ultraseg.propagate import propagate_gap  # noqa: E402
-from ultraseg.slices import image_stack  # noqa: E402
-from ultraseg.store import read_slices, shape_of  # noqa: E402
-from ultraseg.tiles import downsample_ids  # noqa: E402
+from ultraseg.arrays.scale import downsample_ids  # noqa: E402
+from ultraseg.cells.flow import slice_flow, stack_flow, warp_labels  # noqa: E402
+from ultraseg.cells.propagate import propagate_gap  # noqa: E402
+from ultraseg.evaluate.scores import CellScore, accuracy_by_distance  # noqa: E402
+from ultraseg.storage.arrays import read_slices, shape_of  # noqa: E402
+from ultraseg.storage.slice_stacks import image_stack  # noqa: E402
 
 DEFAULT_EVERY = {"demo": 16, "fib25": 20}
 MIN_VOXELS = 2400

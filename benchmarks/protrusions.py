@@ -35,13 +35,18 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.cells import piece_table, slice_cells  # noqa: E402
-from ultraseg.flow import stack_flow  # noqa: E402
-from ultraseg.labels3d import upsample_labels  # noqa: E402
-from ultraseg.link import link_pieces, piece_luts, relabel_pieces, slab_edges  # noqa: E402
-from ultraseg.phantom import Phantom  # noqa: E402
-from ultraseg.propagate import propagate_gap  # noqa: E402
-from ultraseg.tiles import downsample_ids, downsample_image  # noqa: E402
+from ultraseg.arrays.scale import (  # noqa: E402
+    downsample_ids,
+    downsample_image,
+    upsample_labels,  # noqa: E402
+)
+from ultraseg.cells.flow import stack_flow  # noqa: E402
+from ultraseg.cells.pieces import piece_table, slice_cells  # noqa: E402
+from ultraseg.cells.propagate import propagate_gap  # noqa: E402
+from ultraseg.link.decide import link_pieces  # noqa: E402
+from ultraseg.link.edges import slab_edges  # noqa: E402
+from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
+from ultraseg.phantom.volume import Phantom  # noqa: E402
 
 SHAPE, EVERY, ORPHANS = (33, 512, 512), 8, 8
 BODY, FRAGMENT = 800, 16  # pixels of the full size from which a piece is a body, and is kept at all
@@ -204,7 +209,7 @@ def greedy_id(mask: np.ndarray, neighbour: np.ndarray, least: float = 1e-5) -> i
 # ---------------------------------------------------------------- the whole way
 def whole(tissue: Tissue, run: Path) -> np.ndarray:
     """Ids (n, Y, X) at full size with the network of a finished run, as the workflow makes them."""
-    from ultraseg.predict import load_litert, predict_slices
+    from ultraseg.predict.predictor import load_litert, predict_slices
 
     card, network = network_of(run)
     d, context, channels = card["downsample"], card["z_context"], card["channels"]

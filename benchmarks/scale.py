@@ -36,7 +36,7 @@ NETWORK = {
 
 def write_volume(folder: Path, shape: tuple[int, int], slices: int) -> None:
     """TIFF slices and labels; slices that repeat are links."""
-    from ultraseg.phantom import write_phantom
+    from ultraseg.phantom.volume import write_phantom
 
     seed = folder.parent / "seed"
     if not (seed / "done").exists():
@@ -147,9 +147,9 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
 
 def foreseen(folder: Path, slices: int) -> pd.DataFrame:
     """Per rule, what ``snakemake check`` expects: seconds per slice, and MB of the largest job."""
-    from ultraseg.config import load_config
-    from ultraseg.costs import Costs
-    from ultraseg.plan import Plan
+    from ultraseg.plan.config import load_config
+    from ultraseg.plan.costs import Costs
+    from ultraseg.plan.plan import Plan
 
     plan = Plan(load_config(yaml.safe_load((folder / "config.yaml").read_text())))
     costs = Costs(plan)

@@ -4,12 +4,12 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
-    "view": ("ultraseg.view", "shows a volume in the browser"),
-    "export": ("ultraseg.export", "writes labels as TIFF slices or stacks, or as OME-Zarr 0.4"),
-    "napari": ("ultraseg.view_napari", "shows a volume in napari"),
-    "proofread": ("ultraseg.proofread", "exports slices to correct by hand, and imports them again"),
-    "status": ("ultraseg.progress", "tells how far a run is"),
-    "cut": ("ultraseg.cut", "cuts a box out of a public volume, as TIFF slices"),
+    "view": ("ultraseg.viewer.server", "shows a volume in the browser"),
+    "export": ("ultraseg.exchange.export", "writes labels as TIFF slices or stacks, or as OME-Zarr 0.4"),
+    "napari": ("ultraseg.viewer.napari", "shows a volume in napari"),
+    "proofread": ("ultraseg.exchange.proofread", "exports slices to correct by hand, and imports them again"),
+    "status": ("ultraseg.run.status", "tells how far a run is"),
+    "cut": ("ultraseg.exchange.cut_public", "cuts a box out of a public volume, as TIFF slices"),
 }
 
 
@@ -19,7 +19,7 @@ def main() -> None:
         width = max(map(len, COMMANDS))
         listing = "\n".join(f"  {name:{width}}  {what}" for name, (_, what) in COMMANDS.items())
         sys.exit(f"Usage: python workflow COMMAND [options]; COMMAND --help lists its options.\n{listing}")
-    from ultraseg.errors import UserError
+    from ultraseg.base.errors import UserError
 
     try:
         import_module(COMMANDS[name][0]).main(sys.argv[2:])

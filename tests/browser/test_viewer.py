@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from chromium import chromium_page
 from RangeHTTPServer import RangeRequestHandler
-from ultraseg.figure_style import id_colours, structure_colours
-from ultraseg.view_page import write_viewer
-from ultraseg.view_state import OPACITY
+from ultraseg.base.colours import id_colours, structure_colours
+from ultraseg.viewer.page import write_viewer
+from ultraseg.viewer.state import OPACITY
 from written_volume import write_volume
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

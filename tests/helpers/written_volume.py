@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from ultraseg.ome import image_attributes, label_attributes, labels_attributes
-from ultraseg.pyramid import reduce_image, reduce_labels, write_pyramid
-from ultraseg.slabs import pyramid_levels
-from ultraseg.store_create import create_array, create_group
+from ultraseg.grid.pyramid_levels import pyramid_levels
+from ultraseg.storage.create import create_array, create_group
+from ultraseg.storage.ome_write import image_attributes, label_attributes, labels_attributes
+from ultraseg.storage.pyramid import reduce_image, reduce_labels, write_pyramid
 
 
 def write_volume(

@@ -20,7 +20,7 @@ import pytest
 import yaml
 import zarr
 from cluster import GPU_NODE, Cluster, missing
-from ultraseg.phantom import write_phantom
+from ultraseg.phantom.volume import write_phantom
 
 ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())

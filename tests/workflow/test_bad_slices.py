@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
-from conftest import TINY_NETWORK, Run, tiny_config
-from ultraseg.phantom import write_phantom
+from ultraseg.phantom.volume import write_phantom
+from workflow_run import TINY_NETWORK, Run, tiny_config
 
 LABELLED = [0, 5, 11]
 N = 13

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import tifffile
-from conftest import ROOT, Run, tiny_config
+from workflow_run import ROOT, Run, tiny_config
 
 HOSTILE = "a b'c\"d$(touch pwned);`touch pwned`&|*?[0] ü {,} %s"
 TARGETS = [f"results/tiny/{name}" for name in ("image.zarr/0/c/0/0/0", "work/labels/cells.h5")]

@@ -30,8 +30,8 @@ from documented import (
     in_text,
     shell_line,
 )
-from ultraseg.error_docs import SNAKEMAKE
-from ultraseg.rule_graph import BEGIN, END, block
+from errors_page import SNAKEMAKE
+from rule_graph import BEGIN, END, block
 
 CLASSES = (AS_WRITTEN, SERVE, DRY, INSTEAD, NOT_RUN)
 RUNNABLE = sorted({*AS_WRITTEN, *DRY, *INSTEAD})
@@ -123,7 +123,7 @@ def write_programs(folder: Path, address: Path) -> None:
     """What the documented commands call: an environment whose Snakemake is served from a process that has it loaded."""
     folder.mkdir(parents=True)
     real = Path(sys.executable)
-    server = Path(__file__).with_name("snakemake_server.py")
+    server = ROOT / "tests/helpers/snakemake_server.py"
     programs = {
         "python": f'#!/bin/sh\nexec {shlex.quote(str(real))} "$@"\n',
         "snakemake": f"#!{real} -SE\nimport sys\nsys.path.insert(0, {str(server.parent)!r})\n"
@@ -159,7 +159,7 @@ class Copy:
         write_archives(self.folder)
         address = folder / "socket"
         write_programs(self.folder / ".venv/bin", address)
-        command = [sys.executable, str(Path(__file__).with_name("snakemake_server.py")), str(address)]
+        command = [sys.executable, str(ROOT / "tests/helpers/snakemake_server.py"), str(address)]
         self.server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.server.stdout.readline() == "ready\n"
         self.run = cache(self._run)

@@ -19,16 +19,16 @@ import pytest
 import tifffile
 import zarr
 from chromium import chromium_page
-from conftest import Run
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models.v05.image import Image
 from ome_zarr_models.v05.image_label import ImageLabel
 from report_page import ReportPage
-from ultraseg.evaluate import DEFINITIONS
-from ultraseg.figure_style import id_colours
-from ultraseg.progress import last_run, summary
-from ultraseg.progress_state import read_run
+from ultraseg.base.colours import id_colours
+from ultraseg.evaluate.definitions import DEFINITIONS
+from ultraseg.run.progress_state import read_run
+from ultraseg.run.status import last_run, summary
+from workflow_run import Run
 
 LABELLED = [0, 4, 8, 12, 17]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from conftest import Run, tiny_config
 from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.writer import write_multiscale
+from workflow_run import Run, tiny_config
 
 SHAPE = (12, 40, 50)
 ROI = {"z": [3, 11], "y": [4, 36], "x": [10, 50]}
@@ -90,7 +90,7 @@ def test_a_part_holds_the_voxels_of_the_whole_run_and_tells_its_place(run):
 
 
 def test_16_bits_are_kept_on_request_and_shown_through_the_window(run):
-    from ultraseg.store import read_image
+    from ultraseg.storage.arrays import read_image
 
     assert image(run, "kept").dtype == np.uint16 and np.array_equal(image(run, "kept")[:], GREY[PART])
     means = GREY[PART].reshape(4, 2, 16, 2, 20, 2).mean(axis=(1, 3, 5))

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from conftest import Run
+from small_disk import no_mount
+from workflow_run import Run
 
 SLICES, DEPTH = 6, 3
 CONFIG = {
@@ -147,14 +148,6 @@ def full_disk(folder: Path):
 
 def limited_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-
-def no_mount() -> str:
-    """Why no small disk can be mounted here; empty where it can."""
-    if os.geteuid():
-        return "mounting a small disk needs root; the case of a limited file size stands for it"
-    done = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True)
-    return f"mount is refused here: {done.stderr.decode().strip()}" if done.returncode else ""
 
 
 # ---------------------------------------------------------------- faults of a finished slab

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Run, tiny_config
-from test_input_faults import no_mount
-from ultraseg.phantom import write_phantom
+from small_disk import no_mount
+from ultraseg.phantom.volume import write_phantom
+from workflow_run import Run, tiny_config
 
 # Two networks would only take longer; few epochs, as it is the equality that counts here.
 NETWORK = {

@@ -10,19 +10,20 @@ import time
 
 import numpy as np
 import pytest
-from ultraseg.checkpoints import drop_finished, hold, load_state
-from ultraseg.errors import UserError
-from ultraseg.tiles import cut_tiles, write_tiles
+from ultraseg.base.errors import UserError
+from ultraseg.train.checkpoints import drop_finished, hold, load_state
+from ultraseg.train.tiles import cut_tiles, write_tiles
 
 # One process of a training: kills itself at the place that its second argument names, in the epoch of the third.
 PROCESS = """
 import json, os, signal, sys
 from pathlib import Path
-from ultraseg.devices import open_device
+from ultraseg.networks.devices import open_device
 open_device("cpu", 1)  # training on one thread is repeatable to the bit
 import numpy as np, tensorflow as tf
 tf.config.threading.set_inter_op_parallelism_threads(1)
-from ultraseg import checkpoints, train
+from ultraseg.train import checkpoints
+from ultraseg.train import train_network as training
 folder, place, epoch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 def die():
@@ -55,21 +56,21 @@ def when_finished(real, *args):
     real(*args)
     die()
 
-at("in an epoch", train.TileCrops, "__getitem__", in_an_epoch)
-at("in the model file", train.keras.Model, "save", in_the_model_file)
+at("in an epoch", training.TileCrops, "__getitem__", in_an_epoch)
+at("in the model file", training.keras.Model, "save", in_the_model_file)
 at("before the state", checkpoints, "write_text", before_the_state)
 at("after the state", checkpoints, "write_text", after_the_state)
-at("when finished", train, "mark_finished", when_finished)
-real = train._run_epoch
+at("when finished", training, "mark_finished", when_finished)
+real = training._run_epoch
 def counted(*args):
     *_, state, clock = args
     with open(folder / "epochs", "a") as file:
         file.write(f"{state['epoch'] + 1} ")
     real(*args)
-train._run_epoch = counted
+training._run_epoch = counted
 with open(folder / "epochs", "a") as file:
     file.write("| ")
-result = train.train_network(
+result = training.train_network(
     folder.parent / "tiles.h5", folder / "checkpoint", filters=(6, 8), crop=32, batch=4, epochs=6,
     steps_per_epoch=12, learning_rate=1e-2,
 )

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
-from conftest import Run, tiny_config
 from roifile import ImagejRoi
+from workflow_run import Run, tiny_config
 
 LABELLED = [0, 4, 8, 12, 17]
 

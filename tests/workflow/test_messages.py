@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import Run, tiny_config
+from workflow_run import Run, tiny_config
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from ultraseg.progress import last_run
+from ultraseg.run.status import last_run
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(WORKFLOW)!r})
-from ultraseg.progress_record import record_progress
+from ultraseg.run.progress_record import record_progress
 record_progress(workflow, {{}})
 include: "slabs.smk"
 rule all:

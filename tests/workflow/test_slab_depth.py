@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from conftest import TINY_NETWORK, Run, tiny_config
-from ultraseg.phantom import write_phantom
+from ultraseg.phantom.volume import write_phantom
+from workflow_run import TINY_NETWORK, Run, tiny_config
 
 DEPTHS = (1, 4, 16)  # a slice, a part, more than all
 

@@ -20,7 +20,7 @@ rule arrays_image:
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         window=lambda wc: PLAN.volumes[wc.volume].window,
         bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
-        code=code_version("store_create", "ome"),
+        code=code_version("storage.create", "storage.ome_write", "ingest.grey_window", "arrays.grey_values"),
     script:
         "../scripts/arrays_image.py"
 
@@ -46,7 +46,7 @@ rule group_image:
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         window=lambda wc: PLAN.volumes[wc.volume].window,
         bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
-        code=code_version("store_create", "ome"),
+        code=code_version("storage.create", "storage.ome_write", "ingest.grey_window", "arrays.grey_values"),
     script:
         "../scripts/arrays_image.py"
 
@@ -69,7 +69,7 @@ for volume in PLAN.volumes:
         params:
             volume=volume,
             arrays=PLAN.label_groups(volume),
-            code=code_version("store_create"),
+            code=code_version("storage.create"),
         script:
             "../scripts/arrays.py"
 
@@ -88,7 +88,7 @@ rule arrays_structure:
         runtime=10,
     params:
         arrays=lambda wc: PLAN.structure_arrays(wc.volume, wc.structure),
-        code=code_version("store_create"),
+        code=code_version("storage.create"),
     script:
         "../scripts/arrays.py"
 
@@ -107,7 +107,7 @@ rule arrays_network:
         runtime=10,
     params:
         arrays=lambda wc: PLAN.network_arrays(wc.volume, wc.network),
-        code=code_version("store_create"),
+        code=code_version("storage.create"),
     script:
         "../scripts/arrays.py"
 
@@ -127,6 +127,6 @@ rule arrays_cells:
         runtime=10,
     params:
         arrays=lambda wc: PLAN.cell_arrays(wc.volume),
-        code=code_version("store_create"),
+        code=code_version("storage.create"),
     script:
         "../scripts/arrays.py"

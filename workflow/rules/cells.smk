@@ -28,6 +28,6 @@ rule cells:
             ),
             channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         ),
-        code=code_version("cells", "slices"),
+        code=code_version("cells.pieces", "storage.slice_stacks"),
     script:
         "../scripts/cells.py"

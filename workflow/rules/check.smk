@@ -19,6 +19,6 @@ rule check:
         runtime=30,
     params:
         config=config,
-        code=code_version("check"),
+        code=code_version("run.check"),
     script:
         "../scripts/check.py"

@@ -4,15 +4,16 @@ import os
 import shlex
 import sys
 
-from ultraseg.asks import Asks
-from ultraseg.checkpoints import drop_finished
-from ultraseg.check import check_config, print_findings, start_check
-from ultraseg.config import load_config
-from ultraseg.costs import Costs
-from ultraseg.errors import UserError
-from ultraseg.plan import Plan
-from ultraseg.progress_record import record_progress
-from ultraseg.provenance import code_version
+from ultraseg.plan.rule_inputs import Asks
+from ultraseg.train.checkpoints import drop_finished
+from ultraseg.run.check import check_config, start_check
+from ultraseg.run.check_table import print_findings
+from ultraseg.plan.config import load_config
+from ultraseg.plan.costs import Costs
+from ultraseg.base.errors import UserError
+from ultraseg.plan.plan import Plan
+from ultraseg.run.progress_record import record_progress
+from ultraseg.run.code_version import code_version
 
 # What the user typed, for the command that verify prints; jobs inherit it.
 COMMAND = os.environ.setdefault(

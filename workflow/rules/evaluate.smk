@@ -41,6 +41,6 @@ rule evaluate:
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         bad=lambda wc: PLAN.volumes[wc.volume].bad,
         first=lambda wc: PLAN.volumes[wc.volume].roi[0][0],
-        code=code_version("scoring", "summary", "quality", "label_next"),
+        code=code_version("evaluate.score_volume", "evaluate.summary", "quality.flags", "evaluate.label_next"),
     script:
         "../scripts/evaluate.py"

@@ -81,7 +81,9 @@ rule figures:
         factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].view_level].factor,
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        code=code_version("figures", "evaluate", "montage"),
+        code=code_version(
+            "figures.charts", "figures.cells_3d", "evaluate.scores", "figures.volume_arrays"
+        ),
     script:
         "../scripts/figures.py"
 
@@ -116,7 +118,7 @@ rule figure_cell:
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.replaced,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
-        code=code_version("figures_cell", "montage"),
+        code=code_version("figures.one_cell_3d", "figures.volume_arrays"),
     script:
         "../scripts/figure_cell.py"
 
@@ -153,7 +155,7 @@ rule figure_links:
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
-        code=code_version("figures_links"),
+        code=code_version("figures.link_examples"),
     script:
         "../scripts/figure_links.py"
 
@@ -178,6 +180,6 @@ rule learning_curves:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_version("figures"),
+        code=code_version("figures.charts"),
     script:
         "../scripts/learning_curves.py"

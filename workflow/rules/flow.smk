@@ -22,6 +22,6 @@ rule flow:
             plane=lambda wc: PLAN.volumes[wc.volume].plane(PLAN.network_of(PLAN.cells).downsample),
             walk=ASKS.flow_walk,
         ),
-        code=code_version("flow", "slices"),
+        code=code_version("cells.flow", "storage.slice_stacks"),
     script:
         "../scripts/flow.py"

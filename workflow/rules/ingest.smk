@@ -19,7 +19,7 @@ rule window:
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
         percentiles=lambda wc: PLAN.volumes[wc.volume].percentiles,
-        code=code_version("images", "intensity"),
+        code=code_version("ingest.read_slices", "ingest.grey_window"),
     script:
         "../scripts/window.py"
 
@@ -57,6 +57,6 @@ rule ingest:
             bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
             levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         ),
-        code=code_version("images", "bridge", "pyramid"),
+        code=code_version("ingest.read_slices", "ingest.grey_window", "ingest.fill_missing", "storage.pyramid"),
     script:
         "../scripts/ingest.py"

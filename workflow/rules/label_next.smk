@@ -30,6 +30,6 @@ rule label_next:
         labelled=lambda wc: PLAN.volumes[wc.volume].labelled(PLAN.cells),
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("label_next", "figures_advice", "labelstore"),
+        code=code_version("evaluate.label_next", "figures.label_next", "storage.label_slices"),
     script:
         "../scripts/label_next.py"

@@ -22,7 +22,7 @@ rule labels:
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         split=ASKS.label_uses,
-        code=code_version("labels", "labelstore", "cell_ids"),
+        code=code_version("labels.coverage", "storage.label_slices", "labels.cell_ids"),
     script:
         "../scripts/labels.py"
 
@@ -46,7 +46,7 @@ use rule labels as labels_corrected with:
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         split=lambda wc: PLAN.uses(wc.structure, wc.volume),
-        code=code_version("labels", "labelstore", "cell_ids"),
+        code=code_version("labels.coverage", "storage.label_slices", "labels.cell_ids"),
 
 
 rule labels_fit:
@@ -70,6 +70,6 @@ rule labels_fit:
         slices=ASKS.fitted_slices,
         n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         first_slice_number=lambda wc: PLAN.volumes[wc.volume].first_label_number(wc.structure),
-        code=code_version("label_fit", "labelstore"),
+        code=code_version("labels.slice_offset", "storage.label_slices"),
     script:
         "../scripts/labels_fit.py"

@@ -21,7 +21,7 @@ rule link_edges:
             slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
             walk=ASKS.edges_walk,
         ),
-        code=code_version("link_edges"),
+        code=code_version("link.edges"),
     script:
         "../scripts/link_edges.py"
 
@@ -52,7 +52,7 @@ rule link:
         edits=ASKS.cell_edits,
         voxels=ASKS.edited_voxels,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("link_edits", "labelstore"),
+        code=code_version("link.apply_edits", "storage.label_slices"),
     script:
         "../scripts/link.py"
 
@@ -85,6 +85,6 @@ rule link_relabel:
             stand_ins=ASKS.slab_stand_ins,
             levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         ),
-        code=code_version("link_nodes", "link_edits", "labelstore", "pyramid"),
+        code=code_version("link.nodes", "link.apply_edits", "storage.label_slices", "storage.pyramid"),
     script:
         "../scripts/link_relabel.py"

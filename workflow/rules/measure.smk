@@ -23,7 +23,7 @@ rule measure_slab:
             slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
             n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
         ),
-        code=code_version("measure_slab"),
+        code=code_version("measure.slab"),
     script:
         "../scripts/measure_slab.py"
 
@@ -60,6 +60,6 @@ rule measure:
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         level=lambda wc: PLAN.volumes[wc.volume].measure_level,
         factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
-        code=code_version("measure", "courses", "distances", "store"),
+        code=code_version("measure.tables", "measure.lengths", "measure.distances", "storage.arrays"),
     script:
         "../scripts/measure.py"

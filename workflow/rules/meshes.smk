@@ -27,6 +27,6 @@ rule meshes_structure:
         is_cells=lambda wc: wc.structure == PLAN.cells,
         formats=CONFIG["meshes"]["formats"],
         max_voxels=CONFIG["meshes"]["max_voxels"],
-        code=code_version("meshes"),
+        code=code_version("viewer.mesh_files"),
     script:
         "../scripts/meshes.py"

@@ -20,7 +20,7 @@ rule objects_label:
             slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
             shape=lambda wc: PLAN.volumes[wc.volume].shape,
         ),
-        code=code_version("objects", "card"),
+        code=code_version("objects.organelles", "networks.card"),
     script:
         "../scripts/objects_label.py"
 
@@ -41,7 +41,7 @@ rule objects_merge:
         runtime=lambda wc, attempt: COSTS.minutes("objects_merge", wc, attempt),
     params:
         min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
-        code=code_version("objects"),
+        code=code_version("objects.organelles"),
     script:
         "../scripts/objects_merge.py"
 
@@ -77,6 +77,6 @@ rule objects:
             shape=lambda wc: PLAN.volumes[wc.volume].shape,
             levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
         ),
-        code=code_version("objects", "pyramid", "card"),
+        code=code_version("objects.organelles", "storage.pyramid", "networks.card"),
     script:
         "../scripts/objects.py"

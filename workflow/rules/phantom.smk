@@ -19,6 +19,6 @@ for volume in PLAN.volumes.values():
             params:
                 settings={k: v for k, v in volume.phantom.items() if k != "files"},
                 voxel_size_nm=volume.voxel_size_nm,
-                code=code_version("phantom"),
+                code=code_version("phantom.volume"),
             script:
                 "../scripts/phantom.py"

@@ -27,6 +27,6 @@ rule predict:
             slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
             window=ASKS.predict_window,
         ),
-        code=code_version("predict_slab", "precision"),
+        code=code_version("predict.slab", "networks.precision"),
     script:
         "../scripts/predict.py"

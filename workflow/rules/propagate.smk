@@ -29,7 +29,7 @@ rule propagate:
         network=lambda wc: PLAN.network_of(PLAN.cells).name,
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("propagate", "slices"),
+        code=code_version("cells.propagate", "storage.slice_stacks"),
     script:
         "../scripts/propagate.py"
 
@@ -55,4 +55,4 @@ use rule propagate as propagate_ends with:
         network=lambda wc: PLAN.network_of(PLAN.cells).name,
         channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("propagate", "slices"),
+        code=code_version("cells.propagate", "storage.slice_stacks"),

@@ -15,7 +15,7 @@ rule quality_slab:
         runtime=lambda wc, attempt: COSTS.minutes("quality_slab", wc, attempt),
     params:
         references=ASKS.quality_references,
-        code=code_version("quality_stats", "store"),
+        code=code_version("quality.statistics", "storage.arrays"),
     script:
         "../scripts/quality_slab.py"
 
@@ -46,6 +46,6 @@ rule quality:
         settings=CONFIG["quality"],
         slices=lambda wc: PLAN.slices(wc.volume),
         first=lambda wc: PLAN.volumes[wc.volume].roi[0][0],
-        code=code_version("quality", "figures_slices"),
+        code=code_version("quality.flags", "figures.slice_quality"),
     script:
         "../scripts/quality.py"

@@ -57,7 +57,7 @@ rule report_tables:
         mem_mb=lambda wc, attempt: 2000 * attempt,
         runtime=15,
     params:
-        code=code_version("report_pages"),
+        code=code_version("report.pages"),
     script:
         "../scripts/report_tables.py"
 
@@ -89,7 +89,7 @@ rule report_run:
         facts={f"volume {name}": volume.description for name, volume in PLAN.volumes.items()},
         n_slabs={name: len(volume.slabs) for name, volume in PLAN.volumes.items()},
         rules=[rule.name for rule in workflow.rules],
-        code=code_version("run_facts", "report_pages"),
+        code=code_version("report.run_facts", "report.pages"),
     script:
         "../scripts/report_run.py"
 
@@ -125,6 +125,6 @@ rule report:
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         config=config,
-        code=code_version("reporting"),
+        code=code_version("report.snakemake_report"),
     script:
         "../scripts/report.py"

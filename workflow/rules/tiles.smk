@@ -28,6 +28,6 @@ rule tiles:
             for v in PLAN.networks[wc.network].train_on
         },
         contexts=lambda wc: {v: PLAN.contexts(wc.network, v) for v in PLAN.networks[wc.network].train_on},
-        code=code_version("tile_sources"),
+        code=code_version("train.volume_tiles"),
     script:
         "../scripts/tiles.py"

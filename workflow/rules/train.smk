@@ -37,7 +37,7 @@ rule train:
         device=DEVICE,
         gpus=max(GPUS, 1),
         mixed_precision=CONFIG["mixed_precision"],
-        code=code_version("train", "model_export", "card", "precision"),
+        code=code_version("train.train_network", "networks.export", "networks.card", "networks.precision"),
     script:
         "../scripts/train.py"
 
@@ -67,7 +67,7 @@ if READY:
             architecture=lambda wc: PLAN.networks[wc.network].settings["architecture"],
             filters=lambda wc: PLAN.networks[wc.network].settings["filters"],
             predict_tile=lambda wc: PLAN.predict_tile(wc.network),
-            code=code_version("model_export", "card"),
+            code=code_version("networks.export", "networks.card"),
         script:
             "../scripts/adopt.py"
 
@@ -97,7 +97,7 @@ rule quantise:
         tile=lambda wc: PLAN.predict_tile(wc.network),
         overlap=lambda wc: PLAN.predict_settings(wc.network)["overlap"],
         stride=lambda wc: PLAN.networks[wc.network].stride,
-        code=code_version("quantise", "model_export"),
+        code=code_version("predict.quantise", "networks.export"),
     script:
         "../scripts/quantise.py"
 
@@ -125,6 +125,6 @@ rule augmentation:
     params:
         augmentation=lambda wc: PLAN.networks[wc.network].settings["augmentation"],
         crop=lambda wc: PLAN.networks[wc.network].settings["crop"],
-        code=code_version("figures_augment"),
+        code=code_version("figures.augmentation"),
     script:
         "../scripts/augmentation.py"

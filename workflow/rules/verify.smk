@@ -10,7 +10,7 @@ rule verify:
         runtime=lambda wc, attempt: COSTS.minutes("verify", wc, attempt),
     params:
         config=config,
-        code=code_version("verify", "config", "plan"),
+        code=code_version("run.verify", "plan.config", "plan.plan"),
         command=COMMAND,
     script:
         "../scripts/verify.py"

@@ -9,7 +9,7 @@ rule viewer_files:
         lambda wc: ASKS.whole_image(wc.volume),
         "results/{volume}/tables/cells.parquet",
         expand("results/models/{network}.json", network=PLAN.networks),
-        script=workflow.source_path("../ultraseg/view_page.js"),
+        script=workflow.source_path("../ultraseg/viewer/page.js"),
     output:
         directory("results/{volume}/viewer"),
     log:
@@ -20,6 +20,6 @@ rule viewer_files:
         mem_mb=lambda wc, attempt: 2000 * attempt,
         runtime=lambda wc, attempt: 60 * attempt,
     params:
-        code=code_version("view_page"),
+        code=code_version("viewer.page"),
     script:
         "../scripts/viewer.py"

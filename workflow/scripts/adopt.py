@@ -1,15 +1,15 @@
 """Take a network over that was trained before: the same files as after training."""
 
-from ultraseg.devices import open_device
-from ultraseg.job import job
+from ultraseg.networks.devices import open_device
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     open_device("cpu", snakemake.threads)
     # Keras reads the limits when it is imported.
-    from ultraseg.card import write_card
-    from ultraseg.model_export import export_network
-    from ultraseg.model_file import read_card
-    from ultraseg.network import load_network
+    from ultraseg.networks.architecture import load_network
+    from ultraseg.networks.card import write_card
+    from ultraseg.networks.export import export_network
+    from ultraseg.networks.model_file import read_card
 
     p, out, model = snakemake.params, snakemake.output, snakemake.input[0]
     card = read_card(model) | {"network": snakemake.wildcards.network, "taken_from": model}

@@ -1,7 +1,7 @@
 """Write the zarr.json of arrays and groups."""
 
-from ultraseg.job import job
-from ultraseg.store_create import create_array, create_group
+from ultraseg.run.job import job
+from ultraseg.storage.create import create_array, create_group
 
 with job(snakemake) as log:
     volume = snakemake.params.get("volume") or snakemake.wildcards.volume

@@ -1,9 +1,10 @@
 """Write the zarr.json of an image's group and arrays, which tell its grey-value window."""
 
-from ultraseg.intensity import known_window, stored_as
-from ultraseg.job import job
-from ultraseg.ome import with_window
-from ultraseg.store_create import create_array, create_group
+from ultraseg.arrays.grey_values import stored_as
+from ultraseg.ingest.grey_window import known_window
+from ultraseg.run.job import job
+from ultraseg.storage.create import create_array, create_group
+from ultraseg.storage.ome_write import with_window
 
 with job(snakemake) as log:
     p = snakemake.params

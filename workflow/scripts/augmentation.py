@@ -1,9 +1,9 @@
 """Draw what augmentation does to the training crops of one network."""
 
-from ultraseg.augment import Augmentation
-from ultraseg.figures_augment import augmentation_figure
-from ultraseg.job import job
-from ultraseg.tiles import read_tiles
+from ultraseg.figures.augmentation import augmentation_figure
+from ultraseg.run.job import job
+from ultraseg.train.augment import Augmentation
+from ultraseg.train.tiles import read_tiles
 
 with job(snakemake):
     p = snakemake.params

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.cells import empty_table, given_pieces, slice_cells
-from ultraseg.files import write_table
-from ultraseg.job import job, parameters
-from ultraseg.slices import propagated_slices
-from ultraseg.store import read_slices, write_slab
+from ultraseg.base.files import write_table
+from ultraseg.cells.pieces import empty_table, given_pieces, slice_cells
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_slices, write_slab
+from ultraseg.storage.slice_stacks import propagated_slices
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

@@ -3,7 +3,8 @@
 import os
 import sys
 
-from ultraseg.check import CHECKED, check_config, print_findings
+from ultraseg.run.check import CHECKED, check_config
+from ultraseg.run.check_table import print_findings
 
 if CHECKED not in os.environ:  # Snakemake was called with --no-hooks
     checked = check_config(snakemake.params.config)

@@ -1,12 +1,12 @@
 """Score the final labels of a volume slice by slice."""
 
 import pandas as pd
-from ultraseg.files import write_table, write_text
-from ultraseg.job import job
-from ultraseg.label_next import advice_note
-from ultraseg.quality import quality_note
-from ultraseg.scoring import score_volume
-from ultraseg.summary import format_summary
+from ultraseg.base.files import write_table, write_text
+from ultraseg.evaluate.label_next import advice_note
+from ultraseg.evaluate.score_volume import score_volume
+from ultraseg.evaluate.summary import format_summary
+from ultraseg.quality.flags import quality_note
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p = snakemake.params

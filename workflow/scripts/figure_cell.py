@@ -1,10 +1,10 @@
 """Draw one cell in 3D, with its protrusions and organelles."""
 
 import pandas as pd
-from ultraseg.figure_style import empty_figure
-from ultraseg.figures_cell import cell_figure, choose_cell, describe_cell
-from ultraseg.job import job
-from ultraseg.montage import cut_out
+from ultraseg.figures.one_cell_3d import cell_figure, choose_cell, describe_cell
+from ultraseg.figures.style import empty_figure
+from ultraseg.figures.volume_arrays import cut_out
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p, given = snakemake.params, snakemake.input

@@ -1,10 +1,10 @@
 """Draw examples of what linking decided."""
 
 import pandas as pd
-from ultraseg.figures_links import link_examples_figure
-from ultraseg.job import job
-from ultraseg.link_examples import choose_examples, read_example
-from ultraseg.stepping import Stepping
+from ultraseg.figures.link_examples import link_examples_figure
+from ultraseg.grid.good_slices import Stepping
+from ultraseg.link.examples import choose_examples, read_example
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p, given = snakemake.params, snakemake.input

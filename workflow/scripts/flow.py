@@ -1,10 +1,10 @@
 """Optical flow between the good slices of one slab, and on to the next good one."""
 
 import numpy as np
-from ultraseg.flow import stack_flow
-from ultraseg.job import job, parameters
-from ultraseg.slices import image_stack
-from ultraseg.store import write_slab
+from ultraseg.cells.flow import stack_flow
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import write_slab
+from ultraseg.storage.slice_stacks import image_stack
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

@@ -1,12 +1,13 @@
 """Read the image slices of one slab and write them at all pyramid levels."""
 
 import numpy as np
-from ultraseg.bridge import fill_missing
-from ultraseg.images import read_stored
-from ultraseg.intensity import known_window, stored_as
-from ultraseg.job import job, parameters
-from ultraseg.pyramid import levels_of, reduce_image, write_pyramid
-from ultraseg.tiff_names import SliceRef
+from ultraseg.arrays.grey_values import stored_as
+from ultraseg.ingest.fill_missing import fill_missing
+from ultraseg.ingest.grey_window import known_window
+from ultraseg.ingest.read_slices import read_stored
+from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.pyramid import levels_of, reduce_image, write_pyramid
 
 with job(snakemake) as log:
     p = parameters(snakemake)

@@ -1,11 +1,11 @@
 """Rank the slices of a volume by how much labels there should help."""
 
 import pandas as pd
-from ultraseg.figures_advice import advice_figure
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.label_next import advice_note, advice_table, advise, doubt_table
-from ultraseg.labelstore import LabelSlices
+from ultraseg.base.files import write_table
+from ultraseg.evaluate.label_next import advice_note, advice_table, advise, doubt_table
+from ultraseg.figures.label_next import advice_figure
+from ultraseg.run.job import job
+from ultraseg.storage.label_slices import LabelSlices
 
 with job(snakemake) as log:
     p, given, out = snakemake.params, snakemake.input, snakemake.output

@@ -1,11 +1,11 @@
 """Check the user's label files of one structure; write the slices and what they cover."""
 
-from ultraseg.cell_ids import changes, matched, warning
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.label_sources import LabelSource
-from ultraseg.labels import coverage_table, iterate_labels, stored
-from ultraseg.labelstore import LabelSlices, write_slices
+from ultraseg.base.files import write_table
+from ultraseg.labels.cell_ids import changes, matched, warning
+from ultraseg.labels.coverage import coverage_table, iterate_labels, stored
+from ultraseg.labels.source import LabelSource
+from ultraseg.run.job import job
+from ultraseg.storage.label_slices import LabelSlices, write_slices
 
 with job(snakemake) as log:
     p, structure = snakemake.params, snakemake.wildcards.structure

@@ -1,10 +1,10 @@
 """Compare the labels of one structure with the image of their own slices and of the neighbours."""
 
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.label_fit import fit_table, warning
-from ultraseg.labelstore import LabelSlices
-from ultraseg.store import read_image
+from ultraseg.base.files import write_table
+from ultraseg.labels.slice_offset import fit_table, warning
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_image
+from ultraseg.storage.label_slices import LabelSlices
 
 with job(snakemake) as log:
     p, wc = snakemake.params, snakemake.wildcards

@@ -1,12 +1,12 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
-from ultraseg.cell_edits import CellEdit
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.labelstore import LabelSlices
-from ultraseg.link_edits import link_edited, pieces_at
-from ultraseg.link_nodes import read_tables
-from ultraseg.store import read_slices
+from ultraseg.base.files import write_table
+from ultraseg.link.apply_edits import link_edited, pieces_at
+from ultraseg.link.edit_file import CellEdit
+from ultraseg.link.nodes import read_tables
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_slices
+from ultraseg.storage.label_slices import LabelSlices
 
 with job(snakemake) as log:
     out = snakemake.output

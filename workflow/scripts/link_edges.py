@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.files import write_table
-from ultraseg.job import job, parameters
-from ultraseg.link_edges import EDGE_TYPES, slab_edges
-from ultraseg.store import read_listed
+from ultraseg.base.files import write_table
+from ultraseg.link.edges import EDGE_TYPES, slab_edges
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_listed
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

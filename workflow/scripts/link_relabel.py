@@ -2,13 +2,14 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.job import job, parameters
-from ultraseg.labels3d import count_ids, upsample_labels
-from ultraseg.labelstore import LabelSlices
-from ultraseg.link_edits import edited_ids
-from ultraseg.link_nodes import piece_luts, relabel_pieces
-from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
-from ultraseg.store import read_listed
+from ultraseg.arrays.labels import count_ids
+from ultraseg.arrays.scale import upsample_labels
+from ultraseg.link.apply_edits import edited_ids
+from ultraseg.link.nodes import piece_luts, relabel_pieces
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_listed
+from ultraseg.storage.label_slices import LabelSlices
+from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

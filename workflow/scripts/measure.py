@@ -1,12 +1,12 @@
 """Add the measures of all slabs up to tables."""
 
 import pandas as pd
-from ultraseg.courses import course_lengths
-from ultraseg.distances import organelle_distances
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.measure import merge_measures
-from ultraseg.store import read_slices, shape_of
+from ultraseg.base.files import write_table
+from ultraseg.measure.distances import organelle_distances
+from ultraseg.measure.lengths import course_lengths
+from ultraseg.measure.tables import merge_measures
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_slices, shape_of
 
 MEASURES = ("labels", "contacts", "joint")
 

@@ -1,9 +1,9 @@
 """Measure the final labels of one slab, slice by slice, so that only two slices are in memory."""
 
-from ultraseg.files import write_table
-from ultraseg.job import job, parameters
-from ultraseg.measure_slab import add_partials, measure_slab
-from ultraseg.store import read_slices
+from ultraseg.base.files import write_table
+from ultraseg.measure.slab import add_partials, measure_slab
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_slices
 
 with job(snakemake) as log:
     p = parameters(snakemake)

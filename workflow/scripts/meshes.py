@@ -1,8 +1,8 @@
 """Write the surfaces of the objects of one structure."""
 
 import pandas as pd
-from ultraseg.job import job
-from ultraseg.meshes import write_meshes
+from ultraseg.run.job import job
+from ultraseg.viewer.mesh_files import write_meshes
 
 with job(snakemake) as log:
     p, wc = snakemake.params, snakemake.wildcards

@@ -1,12 +1,12 @@
 """Write the final objects of one structure in one slab at all pyramid levels."""
 
 import numpy as np
-from ultraseg.card import threshold_of
-from ultraseg.job import job, parameters
-from ultraseg.labels3d import count_ids, relabel_in_place
-from ultraseg.objects import label_slab, mask_slab
-from ultraseg.pyramid import levels_of, reduce_labels, write_pyramid
-from ultraseg.store import read_slices
+from ultraseg.arrays.labels import count_ids, relabel_in_place
+from ultraseg.networks.card import threshold_of
+from ultraseg.objects.organelles import label_slab, mask_slab
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_slices
+from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

@@ -1,10 +1,10 @@
 """Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
 
-from ultraseg.card import threshold_of
-from ultraseg.files import write_arrays
-from ultraseg.job import job, parameters
-from ultraseg.objects import label_slab
-from ultraseg.store import read_slices
+from ultraseg.base.files import write_arrays
+from ultraseg.networks.card import threshold_of
+from ultraseg.objects.organelles import label_slab
+from ultraseg.run.job import job, parameters
+from ultraseg.storage.arrays import read_slices
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

@@ -1,9 +1,9 @@
 """Join the components of all slabs of one structure into numbered objects."""
 
 import numpy as np
-from ultraseg.files import write_arrays
-from ultraseg.job import job
-from ultraseg.objects import face_pairs, merge_slabs
+from ultraseg.base.files import write_arrays
+from ultraseg.objects.organelles import face_pairs, merge_slabs
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     sizes, pairs, last = [], [], None

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ultraseg.job import job
-from ultraseg.phantom import write_phantom
+from ultraseg.phantom.volume import write_phantom
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     settings = dict(snakemake.params.settings)

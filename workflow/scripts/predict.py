@@ -2,12 +2,12 @@
 
 import json
 
-from ultraseg.devices import open_device
-from ultraseg.files import write_text
-from ultraseg.job import job, parameters
-from ultraseg.precision import policy
-from ultraseg.predict import load_predictor
-from ultraseg.predict_slab import predict_slab
+from ultraseg.base.files import write_text
+from ultraseg.networks.devices import open_device
+from ultraseg.networks.precision import policy
+from ultraseg.predict.predictor import load_predictor
+from ultraseg.predict.slab import predict_slab
+from ultraseg.run.job import job, parameters
 
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards

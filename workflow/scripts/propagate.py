@@ -1,12 +1,12 @@
 """Carry cell ids through one gap between labelled slices."""
 
 import numpy as np
-from ultraseg.gap_ends import known_slices, read_end
-from ultraseg.job import job
-from ultraseg.labelstore import LabelSlices, write_slices
-from ultraseg.propagate import fill_bad, propagate_gap
-from ultraseg.slices import image_stack
-from ultraseg.store import read_listed
+from ultraseg.cells.gap_ends import known_slices, read_end
+from ultraseg.cells.propagate import fill_bad, propagate_gap
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_listed
+from ultraseg.storage.label_slices import LabelSlices, write_slices
+from ultraseg.storage.slice_stacks import image_stack
 
 with job(snakemake) as log:
     p, gap = snakemake.params, snakemake.params.gap

@@ -1,10 +1,10 @@
 """Compare every slice with those around it; table and figure of the slices of a volume."""
 
 import pandas as pd
-from ultraseg.figures_slices import slices_figure
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.quality import quality_note, slice_table, thresholds
+from ultraseg.base.files import write_table
+from ultraseg.figures.slice_quality import slices_figure
+from ultraseg.quality.flags import quality_note, slice_table, thresholds
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p, out = snakemake.params, snakemake.output

@@ -1,9 +1,9 @@
 """Statistics of the image slices of one slab by which bad ones are told."""
 
-from ultraseg.files import write_table
-from ultraseg.job import job
-from ultraseg.quality_stats import statistics_of
-from ultraseg.store import read_image
+from ultraseg.base.files import write_table
+from ultraseg.quality.statistics import statistics_of
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_image
 
 with job(snakemake) as log:
     p = snakemake.params

@@ -2,18 +2,18 @@
 
 import json
 
-from ultraseg.devices import open_device
-from ultraseg.files import write_text
-from ultraseg.job import job
+from ultraseg.base.files import write_text
+from ultraseg.networks.devices import open_device
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     open_device("cpu", snakemake.threads, framework="tensorflow")
     # Keras reads the limits when it is imported.
-    from ultraseg.model_export import fixed_size
-    from ultraseg.model_file import read_card
-    from ultraseg.network import load_network
-    from ultraseg.quantise import write_int8
-    from ultraseg.tiles import read_tiles
+    from ultraseg.networks.architecture import load_network
+    from ultraseg.networks.export import fixed_size
+    from ultraseg.networks.model_file import read_card
+    from ultraseg.predict.quantise import write_int8
+    from ultraseg.train.tiles import read_tiles
 
     p, files, out = snakemake.params, snakemake.input, snakemake.output
     card = read_card(files.keras)

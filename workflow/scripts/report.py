@@ -1,7 +1,7 @@
 """Let Snakemake pack its report of this run into one zip file."""
 
-from ultraseg.job import job
-from ultraseg.reporting import size_warning, write_report
+from ultraseg.report.snakemake_report import size_warning, write_report
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p = snakemake.params

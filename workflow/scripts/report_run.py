@@ -4,10 +4,10 @@ import os
 import time
 
 import yaml
-from ultraseg.files import write_text
-from ultraseg.job import job
-from ultraseg.report_pages import run_page
-from ultraseg.run_facts import devices_used, job_costs, versions
+from ultraseg.base.files import write_text
+from ultraseg.report.pages import run_page
+from ultraseg.report.run_facts import devices_used, job_costs, versions
+from ultraseg.run.job import job
 
 with job(snakemake):
     p, given = snakemake.params, snakemake.input

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pandas as pd
-from ultraseg.files import write_text
-from ultraseg.job import job
-from ultraseg.report_pages import accuracy_page, table_page
+from ultraseg.base.files import write_text
+from ultraseg.report.pages import accuracy_page, table_page
+from ultraseg.run.job import job
 
 with job(snakemake):
     volume, given, out = snakemake.wildcards.volume, snakemake.input, snakemake.output

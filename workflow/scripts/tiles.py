@@ -1,8 +1,8 @@
 """Cut the training and validation tiles of one network from all its volumes."""
 
-from ultraseg.job import job
-from ultraseg.tile_sources import volume_tiles
-from ultraseg.tiles import write_tiles
+from ultraseg.run.job import job
+from ultraseg.train.tiles import write_tiles
+from ultraseg.train.volume_tiles import volume_tiles
 
 with job(snakemake) as log:
     p = snakemake.params

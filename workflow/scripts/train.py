@@ -1,18 +1,19 @@
 """Train one network; write it with its history and its card."""
 
-from ultraseg.checkpoints import hold
-from ultraseg.devices import data_parallel, open_device
-from ultraseg.job import job
+from ultraseg.networks.devices import data_parallel, open_device
+from ultraseg.run.job import job
+from ultraseg.train.checkpoints import hold
 
 with job(snakemake) as log:
     device = open_device(snakemake.params.device, snakemake.threads, snakemake.params.gpus)
     # Keras reads the limits when it is imported.
-    from ultraseg.card import make_card, write_card, write_history
-    from ultraseg.checkpoints import file_hash
-    from ultraseg.macs import FILTERS
-    from ultraseg.model_export import export_network
-    from ultraseg.precision import policy
-    from ultraseg.train import Augmentation, train_network
+    from ultraseg.networks.card import make_card, write_card, write_history
+    from ultraseg.networks.export import export_network
+    from ultraseg.networks.precision import policy
+    from ultraseg.networks.sizes import FILTERS
+    from ultraseg.train.augment import Augmentation
+    from ultraseg.train.checkpoints import file_hash
+    from ultraseg.train.train_network import train_network
 
     p, out = snakemake.params, snakemake.output
     precision = policy(p.mixed_precision, device.compute, training=True)

@@ -1,10 +1,10 @@
 """Read all results and compare them with what their jobs recorded; list what to make anew."""
 
-from ultraseg.config import load_config
-from ultraseg.errors import UserError
-from ultraseg.job import job
-from ultraseg.plan import Plan
-from ultraseg.verify import remake_command, verify_results
+from ultraseg.base.errors import UserError
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+from ultraseg.run.job import job
+from ultraseg.run.verify import remake_command, verify_results
 
 with job(snakemake) as log:
     p = snakemake.params

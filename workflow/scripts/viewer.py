@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ultraseg.job import job
-from ultraseg.view_page import write_viewer
+from ultraseg.run.job import job
+from ultraseg.viewer.page import write_viewer
 
 with job(snakemake) as log:
     written = write_viewer(Path(snakemake.output[0]).parent, snakemake.output[0])

@@ -2,11 +2,11 @@
 
 import json
 
-from ultraseg.files import write_text
-from ultraseg.images import read_slices
-from ultraseg.intensity import window_of
-from ultraseg.job import job
-from ultraseg.tiff_names import SliceRef
+from ultraseg.base.files import write_text
+from ultraseg.ingest.grey_window import window_of
+from ultraseg.ingest.read_slices import read_slices
+from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p = snakemake.params

@@ -1,0 +1,69 @@
+"""A plan of one or two volumes over tiny TIFF stacks."""
+
+import numpy as np
+import tifffile
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+
+LABELLED = (0, 5, 10, 15, 20)
+
+
+def write_stack(folder, zs, shape=(24, 40), dtype="uint8", number="z{:04d}.tif"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for z in zs:
+        tifffile.imwrite(folder / number.format(z), np.full(shape, z + 1, dtype))
+    return str(folder)
+
+
+def make_config(folder, n_slices=21, labelled=LABELLED, **changes) -> dict:
+    """A complete configuration of one volume 'a' in ``folder``: cells, nuclei and a membrane, two networks."""
+    write_stack(folder / "image", range(n_slices))
+    for structure in ("cells", "nuclei"):
+        write_stack(folder / structure, labelled, dtype="uint16")
+    write_stack(folder / "membrane", labelled[:2])
+    config = {
+        "data_root": str(folder),
+        "slab_depth": 4,
+        "pyramid_levels": 3,
+        "volumes": {
+            "a": {
+                "image": "image",
+                "voxel_size_nm": [4, 4, 4],
+                "labels": {s: s for s in ("cells", "nuclei", "membrane")},
+                "truth": {},
+            }
+        },
+        "structures": {
+            "cells": {"kind": "cells"},
+            "nuclei": {"kind": "organelle", "threshold": 0.3},
+            "membrane": {"kind": "mask"},
+        },
+        "networks": {
+            "context": {"structures": ["nuclei", "cells"], "downsample": 4},
+            "detail": {"structures": ["membrane"], "z_context": 0},
+        },
+    }
+    return config | changes
+
+
+def make_plan(folder, **changes) -> Plan:
+    return Plan(load_config(make_config(folder, **changes)))
+
+
+def two_volumes(folder, **networks) -> dict:
+    """A second volume 'b' of 9 slices without labels; ``networks``: settings added to each network."""
+    config = make_config(folder)
+    write_stack(folder / "b", range(100, 109), (30, 20), "uint16")
+    config["volumes"]["b"] = {"image": "b", "voxel_size_nm": [20, 4, 4], "intensity_window": [10, 4000]}
+    for network in config["networks"].values():
+        network |= networks
+    return config
+
+
+def write_labels(folder):
+    """Labels that pass: ids for cells, spots for mitochondria."""
+    for kind in ("cells", "nuclei", "membrane"):
+        for file in sorted((folder / kind).glob("*.tif")):
+            values = np.zeros((24, 40), np.uint16)
+            values[2:9, 3:9], values[12:20, 20:30] = 1, 2
+            tifffile.imwrite(file, values)

@@ -1,0 +1,82 @@
+"""A file appears under its name only when it is whole."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ultraseg.base import files
+from ultraseg.base.files import is_part, remove_parts, whole_file, write_arrays, write_table, write_text
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path):
+    file = tmp_path / "new/table.csv"
+    with whole_file(file) as part:
+        with open(part, "w") as out:
+            out.write("a")
+        assert not file.exists() and part.endswith("table.csv")
+        assert is_part(os.path.basename(part), "table.csv")
+    assert file.read_text() == "a" and os.listdir(file.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    file = tmp_path / "table.csv"
+    file.write_text("old")
+    with pytest.raises(error), whole_file(file) as part:
+        with open(part, "w") as out:
+            out.write("half")
+        raise error
+    assert file.read_text() == "old" and os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "x"):
+        pass
+
+
+def test_tables_texts_and_arrays_read_back(tmp_path):
+    table = pd.DataFrame({"z": [1, 2], "name": ["a", "b"]})
+    write_table(tmp_path / "t.csv", table)
+    write_table(tmp_path / "t.parquet", table)
+    assert pd.read_csv(tmp_path / "t.csv").equals(table)
+    assert pd.read_parquet(tmp_path / "t.parquet").equals(table)
+    with pytest.raises(ValueError, match="t.txt"):
+        write_table(tmp_path / "t.txt", table)
+    write_text(tmp_path / "t.txt", "µm")
+    assert (tmp_path / "t.txt").read_text() == "µm"
+    write_arrays(tmp_path / "a.npz", sizes=np.arange(3))
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["sizes"].tolist() == [0, 1, 2]
+    assert not any(is_part(name) for name in os.listdir(tmp_path))
+
+
+def test_only_the_unfinished_files_of_one_name_are_removed(tmp_path):
+    names = [".part-00-0", "0.ab12.partial", ".part-00-10", "10.ab12.partial", "0", ".part-00-0.json"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert sorted(os.path.basename(f) for f in remove_parts(tmp_path / "0")) == sorted(names[:2])
+    assert sorted(os.listdir(tmp_path)) == sorted(names[2:])
+    assert remove_parts(tmp_path / "nowhere/file") == []
+
+
+def test_no_module_or_script_writes_under_the_final_name():
+    direct = re.compile(
+        r"\.to_csv\(|\.to_parquet\(|savez|imwrite\(|\.savefig\(|h5py\.File\([^)]*\"w\"|\.write_(text|bytes)\("
+    )
+    workflow = Path(files.__file__).parents[2]
+    found = [
+        f"{file.name}:{number}: {line.strip()}"
+        for file in [*workflow.glob("ultraseg/**/*.py"), *workflow.glob("scripts/*.py")]
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if direct.search(line) and "part" not in line and file.name != "files.py"
+    ]
+    allowed = {
+        "snakemake_report.py": "configfile.write_text",  # in a temporary folder
+        "proofread.py": "tifffile.imwrite(scratch,",  # in a temporary folder
+        "page.py": ".write_bytes(",  # into a folder that is an output as a whole, and made anew as a whole
+    }
+    found = [line for line in found if allowed.get(line.split(":")[0], "\n") not in line]
+    assert found == []

@@ -1,0 +1,92 @@
+"""Errors of the system in words: which file, what happened, what to do."""
+
+import errno
+import subprocess
+import sys
+
+import pytest
+from ultraseg.base.system_errors import explain_system_error
+
+WRITERS = {
+    "slab": (
+        "from ultraseg.storage.arrays import write_slab\n"
+        "from ultraseg.storage.create import create_array\n"
+        "create_array('slab', (8, 300, 400), (1, 300, 400), (8, 300, 400), 'uint8', 'zyx')\n"
+        "write_slab('slab', 0, noise)"
+    ),
+    "labels.h5": (
+        "from ultraseg.storage.label_slices import write_slices\n"
+        "write_slices('labels.h5', (300, 400), ((z, {'labels': s}) for z, s in enumerate(noise)))"
+    ),
+    "table.parquet": (
+        "import pandas\n"
+        "from ultraseg.base.files import write_table\n"
+        "write_table('table.parquet', pandas.DataFrame({'v': noise.ravel()}))"
+    ),
+    "table.csv": (
+        "import pandas\n"
+        "from ultraseg.base.files import write_table\n"
+        "write_table('table.csv', pandas.DataFrame({'v': noise.ravel()}))"
+    ),
+    "arrays.npz": "from ultraseg.base.files import write_arrays\nwrite_arrays('arrays.npz', noise=noise)",
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_kind_of_file_that_finds_no_room_is_explained(tmp_path, name):
+    """A limit on the size of files fails in the same calls as a full disk, and needs no disk of its own."""
+    code = f"""
+import resource, numpy
+from ultraseg.base.system_errors import explain_system_error
+noise = numpy.random.default_rng(0).integers(0, 256, (8, 300, 400)).astype("uint8")
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    {WRITERS[name].replace(chr(10), chr(10) + "    ")}
+except Exception as error:
+    print(explain_system_error(error, ["{name}"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert f"{name}: the file would pass the limit on the size of files" in done.stdout, done.stderr
+    assert "ulimit -f" in done.stdout
+    assert not [file for file in tmp_path.rglob("*part*")]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "out.bin: the disk is full"),
+        (errno.EDQUOT, "out.bin: your quota"),
+        (errno.EACCES, "in.tif: no permission"),
+        (errno.EROFS, "in.tif: the disk can only be read"),
+        (errno.EIO, "in.tif: the disk reports an error"),
+    ],
+)
+def test_numbers_of_the_system_have_a_cure(number, text):
+    found = explain_system_error(OSError(number, "words of the system", "in.tif"), ["out.bin"])
+    assert text in found.problem
+    assert "run snakemake again" in found.cure
+
+
+def test_the_error_behind_another_one_counts():
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError as first:
+            raise RuntimeError("cannot write the array") from first
+    except RuntimeError as error:
+        assert "the disk is full" in explain_system_error(error, ["a/b/out.bin"]).problem
+
+
+def test_too_little_memory_is_explained():
+    assert "slab_depth" in explain_system_error(MemoryError("Unable to allocate 9 GiB"), []).cure
+
+
+@pytest.mark.parametrize("error", [ValueError("shape"), FileNotFoundError(errno.ENOENT, "no such file", "x")])
+def test_errors_of_the_program_stay_what_they_are(error):
+    assert explain_system_error(error, ["out.bin"]) is None

@@ -1,0 +1,51 @@
+"""Stepping over bad slices: neighbours, stand-ins and context against plain definitions."""
+
+import pytest
+from ultraseg.grid.good_slices import Stepping, bridge_weights
+
+STACKS = [
+    Stepping(8),
+    Stepping(8, (0, 3, 4, 7)),
+    Stepping(8, (1, 2, 3, 4, 5)),
+    Stepping(3, (0, 1)),
+    Stepping(1),
+]
+
+
+def test_known_answers():
+    stack = Stepping(10, (0, 4, 5, 6, 9))
+    assert stack.good == [1, 2, 3, 7, 8]
+    # Slice 5 is as near to 3 as to 7: the lower one.
+    assert stack.stand_ins(0, 10) == [1, 1, 2, 3, 3, 3, 7, 7, 8, 8]
+    assert [stack.next(z) for z in (0, 3, 5, 7, 8, 9)] == [1, 7, 7, 8, None, None]
+    assert stack.next(3, 2) == 8 and stack.next(4, 2) == 8
+    assert [stack.previous(z) for z in (0, 1, 5, 7, 9)] == [None, None, 3, 3, 8]
+    assert stack.context(3, 1) == [2, 3, 7]
+    assert stack.context(8, 2) == [3, 7, 8, 8, 8]
+    assert stack.good_in(3, 8) == [3, 7] and stack.bad_in(3, 8) == [4, 5, 6]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_agrees_with_plain_search(stack):
+    good = [z for z in range(stack.n_slices) if z not in stack.bad]
+    for z in range(stack.n_slices):
+        assert stack.stand_in(z) == min(good, key=lambda g: (abs(g - z), g))
+        assert stack.next(z) == min((g for g in good if g > z), default=None)
+        assert stack.previous(z) == max((g for g in good if g < z), default=None)
+    assert all(stack.stand_in(z) == z for z in good)
+
+
+def test_without_bad_slices_neighbours_are_the_next_ones():
+    stack = Stepping(5)
+    assert stack.context(0, 2) == [0, 0, 0, 1, 2]
+    assert stack.context(3, 1) == [2, 3, 4]
+    assert stack.stand_ins(1, 4) == [1, 2, 3]
+
+
+def test_missing_slices_weigh_their_neighbours_by_distance():
+    found = bridge_weights([3, 4, 5], [0, 1, 2, 6])
+    assert {z: [s for s, _ in sources] for z, sources in found.items()} == dict.fromkeys([3, 4, 5], [2, 6])
+    assert [w for _, w in found[3]] == pytest.approx([0.75, 0.25])
+    assert [w for _, w in found[4]] == pytest.approx([0.5, 0.5])
+    # Where all recorded slices on one side are declared bad, the other side counts whole.
+    assert bridge_weights([1], [2, 3]) == {1: [(2, 1.0)]}

@@ -1,0 +1,96 @@
+"""Voxel sizes that files tell, and stacks that are not simply slices."""
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.base.errors import UserError
+from ultraseg.ingest.image_source import image_header, resolve_image
+from ultraseg.ingest.pixel_size import PixelSize, check_pixel_size, in_nm
+
+STACK = np.zeros((4, 6, 7), np.uint8)
+
+
+def told(path):
+    return image_header(resolve_image(str(path))).pixel_size
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "nm"),
+    [
+        (0.004, "µm", 4), (4, "nm", 4), ("0.02", "micron", 20), (50, "angstrom", 5), (2, "\\u00B5m", 2000),
+        (3, "\u03bcm", 3000), (1, "inch", None), (1, "pixel", None), (1, None, None), (None, "nm", None),
+        (0, "nm", None),
+    ],
+)  # fmt: skip
+def test_lengths_in_nanometres(value, unit, nm):
+    assert in_nm(value, unit) == (nm if nm is None else pytest.approx(nm))
+
+
+def test_imagej_tells_unit_spacing_and_pixels_per_unit(tmp_path):
+    about = {"unit": "um", "spacing": 0.02, "axes": "ZYX"}
+    tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True, resolution=(200, 250), metadata=about)
+    found = told(tmp_path / "a.tif")
+    assert found.nm == pytest.approx((20, 4, 5)) and found.told_by == "ImageJ"
+    tifffile.imwrite(tmp_path / "b.tif", STACK, imagej=True, metadata={"axes": "ZYX"})
+    assert told(tmp_path / "b.tif").nm == (None, None, None)
+
+
+def test_ome_tells_physical_sizes(tmp_path):
+    about = {"axes": "ZYX", "PhysicalSizeX": 0.004, "PhysicalSizeY": 5, "PhysicalSizeYUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, metadata=about)
+    found = told(tmp_path / "a.ome.tif")
+    assert found.nm == (None, pytest.approx(5), pytest.approx(4)) and found.told_by == "OME"
+
+
+def test_the_resolution_of_other_tiffs_is_none(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif", STACK, resolution=(72, 72), resolutionunit="inch", photometric="minisblack"
+    )
+    assert told(tmp_path / "a.tif") == PixelSize()
+
+
+def test_a_mismatch_shows_both_sizes():
+    found = PixelSize((None, 4, 5.0), "ImageJ")
+    check_pixel_size(found, (20, 4.03, 4.98), "a.tif", "volumes.a")
+    with pytest.raises(UserError) as error:
+        check_pixel_size(found, (20, 4, 4), "a.tif", "volumes.a")
+    assert "volumes.a.voxel_size_nm is z 20, y 4, x 4, but ImageJ metadata of a.tif say y 4, x 5 nm" in str(
+        error.value
+    )
+    assert "check_pixel_size: false" in error.value.cure
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "told_sizes"),
+    [("ZCYX", (4, 2, 6, 7), "2 channels x 4 slices"), ("TZYX", (3, 4, 6, 7), "3 times x 4 slices")],
+)
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_channels_and_times_are_refused(tmp_path, kind, axes, shape, told_sizes):
+    file = tmp_path / f"a.{'ome.' if kind == 'ome' else ''}tif"
+    tifffile.imwrite(file, np.zeros(shape, np.uint8), **{kind: True}, metadata={"axes": axes})
+    with pytest.raises(UserError, match=f"a.*tif: is a hyperstack of {told_sizes}"):
+        told(file)
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_slices_that_are_called_times_are_slices(tmp_path, kind):
+    file = tmp_path / f"a.{'ome.' if kind == 'ome' else ''}tif"
+    tifffile.imwrite(file, STACK, **{kind: True}, metadata={"axes": "TYX"})
+    told(file)
+    assert len(resolve_image(str(file))) == 4
+
+
+def test_more_channels_than_imagej_knows_are_slices(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 6, 7), np.uint8), imagej=True, metadata={"axes": "CYX"})
+    assert told(tmp_path / "a.tif").nm == (None, None, None)
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((7, 6, 7), np.uint8), imagej=True, metadata={"axes": "CYX"})
+    with pytest.raises(UserError, match="hyperstack of 7 channels"):
+        told(tmp_path / "a.tif")
+
+
+def test_several_ome_images_in_one_file_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for _ in range(2):
+            tif.write(STACK, metadata={"axes": "ZYX"})
+    with pytest.raises(UserError, match="holds 2 OME images"):
+        told(tmp_path / "a.ome.tif")

@@ -1,0 +1,167 @@
+"""Checking label slices and tabulating them."""
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.base.errors import UserError
+from ultraseg.labels.coverage import COVERAGE_COLUMNS, coverage_table, iterate_labels, stored
+from ultraseg.labels.source import resolve_labels
+
+SHAPE = (20, 30)
+
+
+def cells(*ids):
+    labels = np.zeros(SHAPE, np.uint16)
+    for index, cell in enumerate(ids):
+        labels[2:8, 5 * index : 5 * index + 4] = cell
+    return labels
+
+
+def write(folder, settings=None, **slices):
+    folder.mkdir(exist_ok=True)
+    for name, labels in slices.items():
+        tifffile.imwrite(folder / f"{name}.tif", labels)
+    return resolve_labels({"path": str(folder), **(settings or {})}, str)
+
+
+def test_coverage_counts(tmp_path):
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[1:3, 1:3] = mask[3:5, 3:5] = mask[10:12, 10:15] = 255  # two squares touch at a corner: one piece
+    table = coverage_table(
+        {
+            "cells": write(tmp_path / "cells", z000=cells(1, 2), z005=cells(2, 3, 4)),
+            "mito": write(tmp_path / "mito", z005=mask),
+        },
+        {"cells": "cells", "mito": "organelle"},
+        SHAPE,
+        n_slices=6,
+        splits={"cells": {5: "test"}},
+    )
+    assert list(table.columns) == COVERAGE_COLUMNS
+    assert table["structure"].tolist() == ["cells", "cells", "mito"]
+    assert table["z"].tolist() == [0, 5, 5]
+    assert table["n_instances"].tolist() == [2, 3, 2]
+    assert table["labelled_pixels"].tolist() == [48, 72, 18]
+    assert table["known_fraction"].tolist() == [1, 1, 1]
+    assert table["foreground_fraction"].tolist() == pytest.approx([0.08, 0.12, 0.03])
+    assert table["split"].tolist() == ["train", "test", "train"]
+
+
+def test_coverage_of_partly_labelled_slices_counts_what_is_known(tmp_path):
+    labels = cells(1, 2)
+    labels[:, 15:] = 9
+    source = write(tmp_path / "cells", {"ignore_value": 9}, z0=labels, z1=cells(1))
+    table = coverage_table({"cells": source}, {"cells": "cells"}, SHAPE, 2)
+    assert table["known_fraction"].tolist() == [0.5, 1]
+    assert table["foreground_fraction"].tolist() == [48 / 300, 24 / 600]
+    slices = [stored(one, partial=True) for one in iterate_labels(source, SHAPE, 2)]
+    assert [z for z, _ in slices] == [0, 1]
+    assert (slices[0][1]["known"][:, 15:] == 0).all() and (slices[0][1]["known"][:, :15] == 1).all()
+    assert (
+        slices[1][1]["known"].all()
+        and "known" not in stored(next(iterate_labels(source, SHAPE, 2)), False)[1]
+    )
+
+
+def test_only_the_wanted_part_of_the_slices_is_given(tmp_path):
+    source = write(tmp_path / "cells", z0=cells(1, 2, 3))
+    (slice_,) = iterate_labels(source, SHAPE, 1, crop=((2, 8), (5, 12)))
+    assert np.array_equal(slice_.labels, cells(1, 2, 3)[2:8, 5:12])
+
+
+def test_splits_by_slice_hold_for_all_structures(tmp_path):
+    source = write(tmp_path / "cells", z0=cells(1, 2), z1=cells(1, 2))
+    table = coverage_table(
+        {"a": source, "b": source}, {"a": "cells", "b": "mask"}, SHAPE, 2, {1: "validation"}
+    )
+    assert table["split"].tolist() == ["train", "validation", "train", "validation"]
+
+
+def test_no_labels_give_an_empty_table():
+    table = coverage_table({}, {}, SHAPE, 5)
+    assert len(table) == 0
+    assert "n_instances" in table.columns
+
+
+def test_all_problems_are_reported_together(tmp_path):
+    source = write(
+        tmp_path / "cells",
+        z0=cells(1, 2),
+        z1=cells(1, 2).astype(np.float32),
+        z2=cells(1, 2)[:-1],
+        z9=cells(1, 2),
+    )
+    empty = write(tmp_path / "mito", z0=cells(), z1=cells())
+    with pytest.raises(UserError, match="4 problems") as error:
+        coverage_table({"cells": source, "mito": empty}, {"cells": "cells", "mito": "organelle"}, SHAPE, 9)
+    text = str(error.value)
+    for part in (
+        "z1.tif: label type is float32",
+        "z2.tif: slice is 19 x 30",
+        "z9.tif: labels slice 9",
+        "mito: all 2",
+    ):
+        assert part in text
+    assert "first_slice_number" in error.value.cure
+
+
+def test_first_problem_is_raised_when_none_are_collected(tmp_path):
+    source = write(tmp_path / "cells", z0=cells(1, 2), z7=cells(1, 2))
+    seen = []
+    with pytest.raises(UserError, match="labels slice 7"):
+        for slice_ in iterate_labels(source, SHAPE, 5):
+            seen.append(slice_.z)
+    assert seen == [0]
+
+
+# ---------------------------------------------------------------- exports of whole stacks
+def export(folder, settings=None):
+    """A page for each of six slices, labels on two of them."""
+    folder.mkdir(exist_ok=True)
+    pages = np.stack([cells(1, 2) if z in (1, 4) else cells() for z in range(6)])
+    tifffile.imwrite(folder / "annotation.tif", pages, photometric="minisblack")
+    return resolve_labels({"path": str(folder / "annotation.tif"), **(settings or {})}, str)
+
+
+def test_empty_pages_of_an_export_must_be_explained(tmp_path):
+    with pytest.raises(UserError, match="4 of its 6 pages hold no label: 0, 2-3, 5") as error:
+        coverage_table({"cells": export(tmp_path)}, {"cells": "cells"}, SHAPE, 6)
+    assert "empty_slices: unlabelled" in error.value.cure
+
+
+@pytest.mark.parametrize(("said", "zs"), [("unlabelled", [1, 4]), ("labelled", list(range(6)))])
+def test_empty_pages_count_as_said(tmp_path, monkeypatch, said, zs):
+    monkeypatch.chdir(tmp_path)
+    source = export(tmp_path, {"empty_slices": said})
+    assert coverage_table({"cells": source}, {"cells": "cells"}, SHAPE, 6)["z"].tolist() == zs
+
+
+def test_empty_files_and_slices_of_the_ignore_value_are_left_out_on_request(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nothing = np.full(SHAPE, 99, np.uint16)
+    settings = {"empty_slices": "unlabelled", "ignore_value": 99}
+    source = write(tmp_path / "cells", settings, z3=cells(1), z4=cells(), z5=nothing, z6=cells(2))
+    assert source.zs == [3, 6]
+
+
+def test_pages_are_looked_at_again_when_the_file_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"empty_slices": "unlabelled"}
+    assert export(tmp_path, settings).zs == [1, 4]
+    read = pytest.MonkeyPatch()
+    read.setattr("ultraseg.labels.empty_pages._scan", lambda file: pytest.fail("read again"))
+    assert export_again(tmp_path, settings).zs == [1, 4]
+    read.undo()
+    tifffile.imwrite(tmp_path / "annotation.tif", np.stack([cells(1)] * 3), photometric="minisblack")
+    assert export_again(tmp_path, settings).zs == [0, 1, 2]
+
+
+def export_again(folder, settings):
+    return resolve_labels({"path": str(folder / "annotation.tif"), **settings}, str)
+
+
+def test_an_export_without_any_label_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, *SHAPE), np.uint8), photometric="minisblack")
+    with pytest.raises(UserError, match="all 3 slices are empty"):
+        resolve_labels({"path": str(tmp_path / "a.tif"), "empty_slices": "unlabelled"}, str)

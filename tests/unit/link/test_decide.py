@@ -1,0 +1,326 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scene import SHAPE, Scene, disc, two_cells
+from ultraseg.link.decide import link_pieces
+from ultraseg.link.edges import slab_edges
+from ultraseg.link.flood import flood
+from ultraseg.link.nodes import piece_luts, read_tables, relabel_pieces
+
+
+def test_a_tube_rising_from_a_body_belongs_to_its_cell_in_both_directions():
+    scene = two_cells(left=(8, 12), right=(8, 12))
+    scene.add(3, lambda z: disc(20, 12 + abs(z - 9.5) / 2, 3), [*range(8), *range(12, 20)]).link()
+    assert scene.cells(3, "assigned") == [11]
+    table = scene.result.protrusions
+    assert table[["cell", "z_first", "z_last"]].values.tolist() == [[11, 0, 7], [11, 12, 19]]
+    assert (table["pieces"] == 8).all() and (table["strength"] >= 0.5).all()
+    assert table["voxels"].sum() == (scene.volume == 3).sum()
+
+
+def test_crossing_tubes_keep_their_own_cells():
+    # They pass each other within one slice distance: at z = 10 the tubes lie side by side.
+    scene = two_cells(left=(0, 3), right=(0, 3))
+    scene.add(3, lambda z: disc(20, 12 + 2 * (z - 3), 4), range(3, 20))
+    scene.add(4, lambda z: disc(28 if z > 6 else 20, 52 - 2 * (z - 3), 4), range(3, 20)).link()
+    assert scene.cells(3, "assigned") == [11]
+    late = scene.result.nodes.query("name == 4 and z > 6")
+    assert 11 not in set(late["final"])
+    assert set(scene.result.nodes.query("name == 4 and z <= 6")["final"]) == {22}
+
+
+def test_parallel_near_tubes_stay_apart():
+    scene = two_cells(left=(0, 4), right=(0, 4))
+    scene.add(3, lambda z: disc(20 + min(2 * (z - 4), 20), min(12 + 3 * (z - 4), 28), 4), range(4, 20))
+    scene.add(4, lambda z: disc(20 + min(2 * (z - 4), 20), max(52 - 3 * (z - 4), 38), 4), range(4, 20))
+    scene.link()
+    assert scene.cells(3, "assigned") == [11] and scene.cells(4, "assigned") == [22]
+
+
+def test_an_orphan_belongs_to_nobody_and_a_persistent_one_is_a_new_cell():
+    scene = two_cells()
+    scene.add(3, lambda z: disc(50, 20, 3), range(5, 10))
+    scene.add(4, lambda z: disc(50, 45, 8), range(2, 18)).link(max_user_id=99)
+    assert scene.cells(3, "unassigned_weak") == [0]
+    assert scene.cells(4, "new_cell") == [100]
+    links = scene.result.links.set_index("outcome")
+    assert links.loc["unassigned_weak", ["cell", "pieces", "z_first", "z_last"]].tolist() == [0, 5, 5, 9]
+    assert links.loc["new_cell", ["cell", "voxels"]].tolist() == [100, (scene.volume == 4).sum()]
+    assert scene.result.protrusions.empty and "voxels" in scene.result.protrusions
+
+
+@pytest.mark.parametrize("gap, cell", [(0, 0), (1, 11)])
+def test_one_missing_slice_is_bridged_only_when_asked(gap, cell):
+    scene = two_cells(left=(0, 4))
+    scene.add(3, lambda z: disc(20, 12, 4), [4, 5, 6, 8, 9, 10]).link(gap)
+    after = scene.result.nodes.query("name == 3 and z > 7")
+    assert set(after["final"]) == {cell}
+    assert set(scene.result.nodes.query("name == 3 and z < 7")["final"]) == {11}
+
+
+def test_a_gap_edge_does_not_jump_over_an_intact_chain():
+    scene = two_cells()
+    edges = scene.tables(max_gap=1)[2]
+    assert len(edges) == 2 * 19 and (edges["gap"] == 1).all()
+    assert (edges["iou"] == 1).all() and (edges["containment"] == 1).all()
+
+
+def test_a_fragment_between_two_cells_is_ambiguous():
+    scene = two_cells(left=(0, 5), right=(9, 14))
+    scene.known[2] = (22, 1.0, True)
+    scene.volume[scene.volume == 2] = 0
+    scene.add(2, lambda z: disc(20, 14, 9), range(9, 14), cell=22, body=True)
+    scene.add(3, lambda z: disc(20, 12, 3), range(5, 9)).link()
+    assert scene.cells(3, "unassigned_ambiguous") == [0]
+    row = scene.result.links.iloc[0]
+    assert {row["best_cell"], row["runner_up_cell"]} == {11, 22} and row["margin"] < 0.1 and row["cell"] == 0
+
+
+def test_a_carried_id_decides_between_equal_cells_but_not_against_a_drawn_piece():
+    scene = two_cells(left=(0, 5), right=(0, 0))
+    scene.add(2, lambda z: disc(20, 14, 9), range(9, 14), cell=22, body=True)
+    scene.add(3, lambda z: disc(20, 12, 3), range(5, 9), cell=22, confidence=1.0).link()
+    assert scene.cells(3, "assigned") == [22]
+    scene.volume[5:9][scene.volume[5:9] > 0] = 0
+    scene.add(4, lambda z: disc(20, 12, 3), [6], cell=11)
+    scene.add(3, lambda z: disc(20, 12, 3), [5, 7, 8], cell=22, confidence=0.6)
+    scene.given = {6}
+    scene.link()
+    assert scene.cells(3, "assigned") == [11]
+    assert scene.result.protrusions["pieces"].tolist() == [4]
+
+
+def test_a_chain_is_cut_at_its_weakest_link():
+    scene = two_cells(left=(0, 4), right=(0, 0))
+    scene.add(2, lambda z: disc(20, 12, 9), range(16, 20), cell=22, body=True)
+    scene.add(3, lambda z: disc(20, 12, 3), range(4, 8), cell=0)
+    scene.add(4, lambda z: disc(20, 16.5, 3), range(8, 16), cell=0).link()
+    assert scene.cells(3, "assigned") == [11] and scene.cells(4, "assigned") == [22]
+
+
+def test_touching_bodies_and_fragments_over_both_never_merge_two_cells():
+    scene = Scene(12)
+    scene.add(1, lambda z: disc(20, 20 + z, 12), range(6), cell=5, body=True)
+    scene.add(2, lambda z: disc(20, 20 + z, 12), range(6, 12), cell=6, body=True)
+    scene.add(3, lambda z: disc(50, 30, 4), range(12)).link()
+    assert scene.cells(1, "body") == [5] and scene.cells(2, "body") == [6]
+
+
+def test_a_body_that_lost_its_id_returns_and_a_newcomer_gets_one_and_keeps_its_protrusion():
+    scene = two_cells(left=(0, 8))
+    scene.add(3, lambda z: disc(20, 12, 9), range(8, 12), body=True)
+    scene.add(4, lambda z: disc(44, 30, 10), range(0, 12), body=True)
+    scene.add(5, lambda z: disc(44, 30, 3), range(12, 18)).link()
+    assert scene.cells(3, "assigned") == [11]
+    assert scene.cells(4, "new_cell") == [23] and scene.cells(5, "assigned") == [23]
+    assert scene.result.protrusions["cell"].tolist() == [23]
+
+
+def test_a_newcomer_is_not_drawn_into_a_neighbour_by_a_fragment():
+    scene = two_cells(left=(0, 6))
+    scene.add(3, lambda z: disc(20, 12, 3), range(6, 10))
+    scene.add(4, lambda z: disc(20, 14, 9), range(10, 20), body=True).link()
+    assert scene.cells(4, "new_cell") == [23] and scene.cells(1) == [11]
+    assert scene.cells(3, "unassigned_ambiguous") == [0]
+
+
+def left_out_at(z, **about):
+    """A tube above the body of cell 11, which the user left out on slice z."""
+    scene = two_cells(left=(0, 4))
+    scene.add(3, lambda z: disc(20, 12, 4), range(4, 12), **about)
+    pieces, nodes, edges = scene.tables()
+    drawn = (nodes["name"] == 3) & (nodes["z"] == z)
+    nodes.loc[drawn, ["cell", "given"]] = 0, True
+    result = link_pieces(nodes, edges).nodes
+    return result[result["name"] == 3].set_index("z"), result
+
+
+def test_what_the_user_left_out_belongs_to_nobody_in_neighbouring_slices_too():
+    tube, nodes = left_out_at(6)
+    assert (tube["final"] == 0).all() and tube.loc[6, "outcome"] == "background"
+    assert set(tube["outcome"].drop(6)) == {"unassigned_left_out"}
+    assert (tube["runner_up_cell"].loc[4:5] == 11).all() and (tube["margin"].loc[4:5] > 0.3).all()
+    assert set(nodes["final"][nodes["name"] != 3]) == {11, 22}
+
+
+def test_a_carried_id_stands_against_what_was_left_out():
+    tube, _ = left_out_at(6, cell=11, confidence=0.9)
+    assert tube["final"].tolist() == [11, 11, 0, 11, 11, 11, 11, 11]
+
+
+def random_scene(depth=14, seed=5):
+    rng = np.random.default_rng(seed)
+    scene = Scene(depth)
+    for name in range(1, 31):
+        y, x, r = *rng.uniform(4, 60, 2), rng.uniform(2, 8)
+        dy, dx = rng.normal(0, 1, 2)
+        first = int(rng.integers(0, depth - 3))
+        place = lambda z, y=y, x=x, r=r, dy=dy, dx=dx, f=first: disc(y + dy * (z - f), x + dx * (z - f), r)  # noqa: E731
+        scene.add(
+            name,
+            place,
+            range(first, min(depth, first + int(rng.integers(3, 12)))),
+            cell=int(name) if name % 4 == 0 else 0,
+            confidence=float(rng.uniform(0, 1)),
+            body=r > 5,
+        )
+    scene.volume[[4, 8, 9], 20:] = 0  # bad slices to bridge
+    return scene
+
+
+@pytest.mark.parametrize("gap, with_flow", [(0, False), (1, False), (1, True), (2, False)])
+def test_edges_and_links_are_the_same_for_every_slab_depth(gap, with_flow):
+    scene = random_scene()
+    pieces, nodes, _ = scene.tables()
+    flow = np.random.default_rng(0).normal(0, 1.5, (14, 4, *SHAPE)).astype(np.float16) if with_flow else None
+    whole = slab_edges(pieces, range(14), flow=flow, max_gap=gap)
+    assert gap == 0 or (whole["gap"] > 1).any()
+    expected = link_pieces(nodes, whole, min_cell_voxels=300)
+    for depth in (1, 3, 4):
+        parts = []
+        for z in range(0, 14, depth):
+            n = min(depth, 14 - z)
+            stack = pieces[z : z + n + 1 + gap]
+            zs = range(z, z + len(stack))
+            parts.append(slab_edges(stack, zs, n=n, flow=None if flow is None else flow[z:], max_gap=gap))
+        edges = pd.concat(parts, ignore_index=True)
+        pd.testing.assert_frame_equal(edges, whole)
+        shuffled = link_pieces(
+            nodes.sample(frac=1, random_state=1), edges.sample(frac=1, random_state=2), min_cell_voxels=300
+        )
+        for name in ("nodes", "links", "protrusions"):
+            pd.testing.assert_frame_equal(getattr(shuffled, name), getattr(expected, name))
+    assert {"assigned", "unassigned_weak", "new_cell", "body"} <= set(expected.nodes["outcome"])
+    totals = expected.links["pieces"].sum() + expected.nodes["outcome"].isin(["body", "given"]).sum()
+    assert totals == len(nodes)
+
+
+def test_edges_are_exact_and_flow_brings_displaced_pieces_together():
+    pieces = np.zeros((2, 20, 40), np.int32)
+    pieces[0, 5:10, 2:12] = 1
+    pieces[1, 5:10, 8:18] = 1
+    row = slab_edges(pieces, [7, 8]).iloc[0]
+    assert row["z"] == 7 and row["overlap"] == 20 and row["iou"] == 20 / 80 and row["containment"] == 0.4
+    flow = np.zeros((1, 4, 20, 40), np.float16)
+    flow[0, 3] = -6
+    assert slab_edges(pieces, [7, 8], flow=flow).iloc[0]["iou"] == 1
+    empty = slab_edges(pieces[:1], [7])
+    assert len(empty) == 0 and list(empty) == list(slab_edges(pieces, [7, 8]))
+    with pytest.raises(ValueError, match="flow"):
+        slab_edges(pieces, [7, 8], flow=flow[..., 1:])
+
+
+def widest_paths(count, edges, seeds):
+    """Best strength from every node to every cell, by brute force (Floyd-Warshall, max-min)."""
+    width = np.zeros((count, count))
+    np.fill_diagonal(width, 1)
+    for a, b, w in zip(*edges, strict=True):
+        width[a, b] = width[b, a] = max(width[a, b], w)
+    for k in range(count):
+        width = np.maximum(width, np.minimum(width[:, k : k + 1], width[k : k + 1]))
+    best = np.zeros((count, int(max(seeds[1])) + 1))
+    for node, cell, w in zip(*seeds, strict=True):
+        best[:, cell] = np.maximum(best[:, cell], np.minimum(width[:, node], w))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_flood_finds_the_widest_path_and_the_best_other_cell(seed):
+    rng = np.random.default_rng(seed)
+    count, step = 40, 0.01
+    pairs = np.array(list(itertools.combinations(range(count), 2)))
+    a, b = pairs[rng.choice(len(pairs), 55, replace=False)].T
+    edges = (a, b, rng.integers(1, 100, 55) * step)
+    seeds = (rng.integers(0, count, 9), rng.integers(1, 5, 9), rng.integers(1, 100, 9) * step)
+    best = widest_paths(count, edges, seeds)
+    got = flood(count, edges, seeds, step=step)
+    ranked = np.sort(best, axis=1)
+    np.testing.assert_allclose(got.strength, ranked[:, -1], atol=1e-9)
+    np.testing.assert_allclose(got.runner, ranked[:, -2], atol=1e-9)
+    reached = got.cell > 0
+    np.testing.assert_array_equal(got.cell[reached], best.argmax(axis=1)[reached])
+    second = got.runner_cell > 0
+    assert second.any() and (got.runner_cell != got.cell)[second].all()
+    rows = np.flatnonzero(second)
+    np.testing.assert_allclose(best[rows, got.runner_cell[rows]], got.runner[rows], atol=1e-9)
+
+
+def test_relabelling_follows_the_tables():
+    scene = two_cells().link()
+    labels = relabel_pieces(scene.pieces[3:7], piece_luts(scene.result.nodes, range(3, 7)))
+    assert labels.dtype == np.uint32
+    np.testing.assert_array_equal(labels, np.choose(scene.volume[3:7], [0, 11, 22]))
+    with pytest.raises(ValueError, match="tables"):
+        relabel_pieces(scene.pieces[:2], piece_luts(scene.result.nodes, [0]))
+
+
+def test_empty_tables_and_unknown_pieces():
+    _, nodes, edges = two_cells().tables()
+    empty = link_pieces(nodes.iloc[:0], edges.iloc[:0])
+    full = link_pieces(nodes, edges)
+    for name in ("nodes", "links", "protrusions"):
+        assert len(getattr(empty, name)) == 0 and list(getattr(empty, name)) == list(getattr(full, name))
+    with pytest.raises(ValueError, match="unknown"):
+        link_pieces(nodes[nodes["z"] != 3], edges)
+    with pytest.raises(ValueError, match="confidence"):
+        link_pieces(nodes.drop(columns="confidence"), edges)
+
+
+def test_tables_of_slabs_in_any_order_link_like_those_of_the_whole(tmp_path):
+    scene = two_cells(left=(0, 3), right=(0, 3))
+    scene.add(3, lambda z: disc(20, 12 + 2 * (z - 3), 4), range(3, 20))
+    scene.add(4, lambda z: disc(28 if z > 6 else 20, 52 - 2 * (z - 3), 4), range(3, 20)).link()
+    _, nodes, edges = scene.tables()
+    files = {"nodes": [], "edges": []}
+    for name, table in (("nodes", nodes), ("edges", edges)):
+        for part, here in enumerate((table["z"] >= 8, table["z"] < 9 if name == "edges" else table["z"] < 8)):
+            files[name].append(str(tmp_path / f"{name}{part}.parquet"))
+            table[here].to_parquet(files[name][-1])
+    read_nodes, read_edges = read_tables(files["nodes"], files["edges"])
+    assert len(read_edges) > len(edges)  # the edges of slice 8 are in both files
+    assert read_edges.memory_usage(index=False).sum() / len(read_edges) == 4 * 4 + 1 + 2 * 8
+    found = link_pieces(read_nodes, read_edges, min_cell_voxels=1000)
+    pd.testing.assert_frame_equal(found.nodes, scene.result.nodes)
+    pd.testing.assert_frame_equal(found.links, scene.result.links)
+    with pytest.raises(ValueError, match="names a piece twice"):
+        link_pieces(pd.concat([nodes, nodes.iloc[:1]]), edges)
+
+
+# ---------------------------------------------------------------- bad slices are stepped over
+def test_good_slices_are_neighbours_across_bad_ones():
+    """A tube through slices 0 to 5 of which 2 and 3 are bad: its edges are those of a stack without them."""
+    pieces = np.zeros((4, *SHAPE), np.int32)
+    pieces[:, 10:20, 10:20] = 1
+    zs = [0, 1, 4, 5]
+    edges = slab_edges(pieces, zs, max_gap=1)
+    plain = slab_edges(pieces, range(4), max_gap=1)
+    assert edges[["z", "gap", "z_b"]].values.tolist() == [[0, 1, 1], [1, 1, 4], [4, 1, 5]]
+    assert edges["iou"].tolist() == plain["iou"].tolist() == [1, 1, 1]
+    nodes = pd.DataFrame(
+        {
+            "z": zs, "piece": 1, "area": 100, "y": 14.5, "x": 14.5, "cell": [7, 0, 0, 0], "confidence": 0.0,
+            "body": False, "given": [True, False, False, False],
+        }
+    )  # fmt: skip
+    result = link_pieces(nodes, edges)
+    assert result.nodes["final"].tolist() == [7, 7, 7, 7]
+    assert result.nodes["strength"].tolist() == [1, 1, 1, 1]  # no penalty for the bad slices
+    assert result.protrusions[["z_first", "z_last", "pieces"]].values.tolist() == [[0, 5, 4]]
+
+
+def test_edges_over_bad_slices_are_the_same_for_every_slab_depth():
+    scene = random_scene()
+    pieces, _, _ = scene.tables()
+    zs = [0, 1, 2, 5, 6, 7, 11, 12, 13, 14, 20, 21, 22, 23]
+    whole = slab_edges(pieces, zs, max_gap=1)
+    for depth in (1, 3, 4):
+        parts = []
+        for start in range(0, 24, depth):
+            inside = [i for i, z in enumerate(zs) if start <= z < start + depth]
+            if inside:
+                i, n = inside[0], len(inside)
+                stop = i + n + 2
+                parts.append(slab_edges(pieces[i:stop], zs[i:stop], n=n, max_gap=1))
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)

@@ -1,0 +1,158 @@
+import cc3d
+import numpy as np
+import pytest
+from ultraseg.arrays.labels import count_ids, label_sizes, overlap_counts, relabel, relabel_in_place
+from ultraseg.arrays.scale import upsample_labels
+from ultraseg.objects.organelles import face_pairs, fill_holes, label_slab, mask_slab, merge_slabs
+
+
+def objects_by_slab(probability, shape, depth, min_voxels=1, **settings):
+    slabs = [probability[z : z + depth] for z in range(0, len(probability), depth)]
+    labels, sizes = zip(*[label_slab(p, shape, **settings) for p in slabs], strict=True)
+    pairs = [face_pairs(a[-1], b[0]) for a, b in zip(labels[:-1], labels[1:], strict=True)]
+    luts = merge_slabs(sizes, pairs, min_voxels=min_voxels)
+    return np.concatenate([relabel(one, lut) for one, lut in zip(labels, luts, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def probability():
+    rng = np.random.default_rng(1)
+    noise = rng.random((13, 30, 41))
+    return (255 * (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 2)) / 3).astype(np.uint8)
+
+
+@pytest.mark.parametrize("downsample, shape", [(1, (30, 41)), (2, (59, 82)), (3, (88, 122))])
+def test_objects_are_identical_for_every_slab_depth(probability, downsample, shape):
+    settings = {"downsample": downsample, "threshold": 0.6, "max_hole_pixels": 6, "min_voxels": 12}
+    whole = objects_by_slab(probability, shape, 13, **settings)
+    assert whole.max() > 20
+    for depth in (1, 2, 4, 5):
+        np.testing.assert_array_equal(objects_by_slab(probability, shape, depth, **settings), whole)
+
+
+def test_objects_are_the_connected_components_in_raster_order(probability):
+    got = objects_by_slab(probability, (30, 41), 3, threshold=0.6)
+    mask = probability >= 153
+    expected = cc3d.connected_components(mask, connectivity=6)
+    pairs = np.unique(np.stack([got[mask], expected[mask]]), axis=1)
+    assert pairs.shape[1] == expected.max() == got.max() and not got[~mask].any()
+    ids, first = np.unique(got[got > 0], return_index=True)
+    assert (np.diff(first) > 0).all() and ids[0] == 1
+
+
+def test_small_objects_go_by_their_size_in_the_whole_volume():
+    p = np.zeros((4, 3, 8), np.uint8)
+    p[:, 1, 1] = 255  # 4 voxels over all slabs
+    p[0, 1, 4:7] = 255  # 3 voxels in one
+    got = objects_by_slab(p, (3, 8), 1, min_voxels=4)
+    assert (got == (p > 0) * (np.arange(8) == 1)).all()
+
+
+def test_a_u_shape_is_one_object_and_keeps_the_lowest_number():
+    p = np.zeros((3, 1, 7), np.uint8)
+    p[0, 0, [1, 5]] = p[1, 0, [1, 5]] = 255
+    p[2, 0, 1:6] = 255
+    p[0, 0, 3] = 255
+    got = objects_by_slab(p, (1, 7), 1)
+    assert got[0, 0].tolist() == [0, 1, 0, 2, 0, 1, 0] and got[2, 0].tolist() == [0, 1, 1, 1, 1, 1, 0]
+
+
+def test_diagonal_contact_across_a_face_does_not_join():
+    p = np.zeros((2, 2, 2), np.uint8)
+    p[0, 0, 0] = p[1, 1, 1] = 255
+    assert objects_by_slab(p, (2, 2), 1).max() == 2
+
+
+def test_enlarged_mask_covers_the_area_of_its_pixels():
+    p = np.zeros((1, 6, 6), np.uint8)
+    p[0, 2:4, 2:4] = 255
+    mask = mask_slab(p, (24, 24), downsample=4, threshold=0.5)
+    y, x = np.nonzero(mask[0])
+    assert (y.min(), y.max(), x.min(), x.max()) == (8, 15, 8, 15)
+    assert abs(y.mean() - 11.5) < 1e-9 and abs(x.mean() - 11.5) < 1e-9
+    assert 44 <= mask.sum() <= 64  # corners are rounded
+
+
+def test_threshold_includes_its_own_value():
+    p = np.array([[[127, 128, 0, 255]]], np.uint8)
+    assert mask_slab(p, (1, 4), threshold=128 / 255).ravel().tolist() == [0, 1, 0, 1]
+    assert mask_slab(p, (1, 4), threshold=0.0).ravel().tolist() == [1, 1, 0, 1]
+
+
+def test_holes_up_to_the_size_are_filled_unless_at_the_edge():
+    mask = np.ones((9, 9), np.uint8)
+    mask[2, 2] = mask[5:7, 5:7] = mask[0, 4] = 0
+    fill_holes(mask, 3)
+    assert mask[2, 2] == 1 and not mask[5:7, 5:7].any() and mask[0, 4] == 0
+
+
+def test_misfit_is_refused():
+    with pytest.raises(ValueError, match="downsample 2"):
+        mask_slab(np.zeros((1, 4, 4), np.uint8), (9, 8), downsample=2)
+    with pytest.raises(ValueError, match="face 0"):
+        merge_slabs([np.array([0, 3]), np.array([0, 3])], [np.array([[1, 2]])])
+    with pytest.raises(ValueError, match="beyond"):
+        relabel(np.array([[2]]), np.array([0, 1], np.uint32))
+
+
+def test_empty_volumes():
+    got = objects_by_slab(np.zeros((3, 4, 4), np.uint8), (4, 4), 2)
+    assert got.dtype == np.uint32 and not got.any()
+
+
+def test_counts_agree_with_dense_histograms():
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 5, (2, 20, 33))
+    i, j, n = overlap_counts(a, b)
+    dense = np.histogram2d(a.ravel(), b.ravel(), bins=(np.arange(6), np.arange(6)))[0][1:, 1:]
+    sparse = np.zeros((4, 4))
+    sparse[i - 1, j - 1] = n
+    np.testing.assert_array_equal(sparse, dense)
+    sizes = label_sizes(np.stack([a, b]), 4)
+    np.testing.assert_array_equal(sizes[1:], np.bincount(np.stack([a, b]).ravel())[1:])
+
+
+def vote_slowly(labels, d, shape):
+    """The definition, pixel by pixel, with exact integer weights."""
+    out = np.zeros(shape, labels.dtype)
+    for y, x in np.ndindex(shape):
+        score = {}
+        (y0, fy), (x0, fx) = divmod(2 * y + 1 - d, 2 * d), divmod(2 * x + 1 - d, 2 * d)
+        for iy, wy in ((y0, 2 * d - fy), (y0 + 1, fy)):
+            for ix, wx in ((x0, 2 * d - fx), (x0 + 1, fx)):
+                label = labels[np.clip(iy, 0, labels.shape[0] - 1), np.clip(ix, 0, labels.shape[1] - 1)]
+                score[label] = score.get(label, 0) + wy * wx
+        out[y, x] = min(score, key=lambda k: (-score[k], k))
+    return out
+
+
+@pytest.mark.parametrize("d, shape", [(2, (13, 18)), (3, (20, 25)), (4, (27, 33))])
+def test_label_upsampling_is_the_bilinear_vote(d, shape):
+    labels = np.random.default_rng(d).integers(0, 4, (-(-shape[0] // d), -(-shape[1] // d))).astype(np.uint32)
+    got = upsample_labels(labels, d, shape)
+    assert got.dtype == np.uint32
+    np.testing.assert_array_equal(got, vote_slowly(labels, d, shape))
+
+
+def test_label_upsampling_is_smooth_and_exact_at_scale_one():
+    y, x = np.mgrid[:40, :40]
+    small = (np.hypot(y - 19.5, x - 19.5) < 12).astype(np.uint32) * 7
+    assert upsample_labels(small, 1, (40, 40)) is small
+    large = upsample_labels(small, 4, (160, 160)) > 0
+    y, x = np.mgrid[:160, :160]
+    disc = np.hypot(y - 79.5, x - 79.5) < 48
+    blocky = np.repeat(np.repeat(small, 4, 0), 4, 1) > 0
+    assert (large != disc).sum() < 0.9 * (blocky != disc).sum()
+    with pytest.raises(ValueError, match="enlarged"):
+        upsample_labels(small, 4, (161, 160))
+
+
+def test_relabelling_in_place_and_counting_ids_agree_with_whole_arrays():
+    labels = np.random.default_rng(4).integers(0, 30, (3, 40, 50)).astype(np.uint32)
+    labels[labels == 7] = 8
+    lut = np.arange(30, dtype=np.uint32)[::-1].copy()
+    lut[0] = 0
+    expected = lut[labels]
+    assert count_ids(labels) == len(np.unique(labels[labels > 0])) == 28
+    relabel_in_place(labels, lut)
+    assert np.array_equal(labels, expected)

@@ -1,0 +1,53 @@
+"""The report is made by Snakemake itself, from results that are there."""
+
+import os
+import zipfile
+
+import pytest
+from ultraseg.report.snakemake_report import size_warning, write_report
+
+SNAKEFILE = """
+rule report_figures:
+    input:
+        config["figure"],
+
+rule figure:
+    output:
+        report(config["figure"], category="Slices"),
+    shell:
+        "exit 1"
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run whose figure exists."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/figure.txt").write_text("grey values and so on")
+    return tmp_path
+
+
+def test_the_report_is_a_zip_that_holds_the_figure(run):
+    before = set(os.listdir(run / "results"))
+    write_report("results/report.zip", "Snakefile", {"figure": "results/figure.txt"})
+    with zipfile.ZipFile(run / "results/report.zip") as packed:
+        names = packed.namelist()
+        assert any(name.endswith("report.html") for name in names)
+        figures = [name for name in names if name.endswith(".txt")]
+        assert [packed.read(name) for name in figures] == [b"grey values and so on"]
+    assert set(os.listdir(run / "results")) == before | {"report.zip"}
+
+
+def test_a_report_that_fails_says_why_and_leaves_no_file(run):
+    with pytest.raises(RuntimeError, match="(?s)snakemake --report failed:.*figure"):
+        write_report("results/report.zip", "Snakefile", {})
+    assert os.listdir(run / "results") == ["figure.txt"]
+
+
+def test_a_large_report_is_pointed_out(tmp_path):
+    file = tmp_path / "report.zip"
+    file.write_bytes(bytes(3_000_000))
+    assert size_warning(str(file)) == ""
+    assert "has 3 MB" in size_warning(str(file), largest=2_999_999)

@@ -1,0 +1,203 @@
+"""The check before a run: all problems at once, each with its cure."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from tiny_plan import make_config, write_labels
+from ultraseg.base.errors import Problems, UserError, UserErrors
+from ultraseg.base.text import amount
+from ultraseg.run.check import check_config, files_of, start_check
+from ultraseg.run.check_table import format_problems, format_tables
+
+
+@pytest.fixture
+def config(tmp_path):
+    made = make_config(tmp_path)
+    write_labels(tmp_path)
+    return made
+
+
+def image_file(folder, z):
+    return sorted((folder / "image").glob("*.tif"))[z]
+
+
+def test_a_sound_configuration_has_no_problem_and_a_table(config, tmp_path):
+    checked = check_config(config)
+    assert checked.problems == [] and checked.plan is not None
+    v = checked.volumes["a"]
+    assert checked.files == len(files_of(v)) > 21
+    text = format_tables(checked)
+    for words in (
+        "Volume a", "slices", "21, in 6 slabs of 4",
+        "24 x 40 pixels", "uint8", "nm (z, y, x)", "2 to 2 instances per slice",
+        "labels: cells", "split: context", "validation", "disk", "memory per job", "jobs", "ingest", "The whole run",
+        "64 at a time",
+    ):  # fmt: skip
+        assert words in text, text
+
+
+def test_every_problem_of_every_kind_and_volume_is_named_at_once(config, tmp_path):
+    other = make_config(tmp_path / "b")["volumes"]["a"]
+    other["image"] = str(tmp_path / "b/image")
+    other["labels"] = {s: str(tmp_path / "b" / s) for s in other["labels"]}
+    write_labels(tmp_path / "b")
+    config["volumes"]["b"] = other
+    image_file(tmp_path, 1).write_bytes(image_file(tmp_path, 1).read_bytes()[:300])
+    for z in (3, 4):
+        tifffile.imwrite(image_file(tmp_path, z), np.zeros((20, 40), np.uint8))
+    tifffile.imwrite(image_file(tmp_path / "b", 5), np.zeros((24, 40), np.uint16))
+    image_file(tmp_path / "b", 6).write_bytes(b"")
+    first = sorted((tmp_path / "cells").glob("*.tif"))[0]
+    tifffile.imwrite(first, np.zeros((24, 40), np.float32))
+    for file in (tmp_path / "b/nuclei").glob("*.tif"):
+        tifffile.imwrite(file, np.zeros((24, 40), np.uint8))
+    checked = check_config(config)
+    text = format_problems(checked.problems)
+    for words in (
+        "truncated",
+        "20 x 40 pixels", "the same", "pixel type is uint16, expected uint8", "is empty (0 bytes)",
+        "float32",
+        "volumes.b.labels.nuclei: all",
+    ):  # fmt: skip
+        assert words in text, text
+    assert len(checked.problems) == 7 and all(error.cure for error in checked.problems)
+
+
+def test_missing_files_of_several_sources_are_named_together(config, tmp_path):
+    shutil.rmtree(tmp_path / "image")
+    shutil.rmtree(tmp_path / "cells")
+    checked = check_config(config)
+    assert {"volumes.a.image", "volumes.a.labels.cells"} == {
+        error.problem.split(":")[0] for error in checked.problems
+    }
+    assert checked.plan is None and checked.volumes == {}
+
+
+def test_problems_of_the_configuration_do_not_hide_those_of_the_files(config, tmp_path):
+    config["slab_dept"] = 3
+    config["volumes"]["a"]["voxelsize"] = 3
+    image_file(tmp_path, 6).write_bytes(b"")
+    text = format_problems(check_config(config).problems)
+    assert "did you mean 'slab_depth'?" in text and "voxelsize" in text and "is empty (0 bytes)" in text
+    for broken in (
+        {},
+        {"volumes": 3},
+        {"volumes": {"a": 3, "../b": {}}},
+        {"volumes": None, "structures": []},
+    ):
+        assert len(check_config(broken).problems) == 1
+
+
+def test_only_the_files_that_a_run_will_read_are_read(config, tmp_path):
+    for z in (3, 7):
+        image_file(tmp_path, z).write_bytes(b"")
+    checked = check_config(config, only={str(image_file(tmp_path, 7))})
+    assert [error.problem.split(":")[0] for error in checked.problems] == [str(image_file(tmp_path, 7))]
+    assert checked.files == 1
+
+
+def test_the_start_of_a_run_stops_at_a_problem_and_is_silent_when_no_file_of_the_user_is_read(
+    config, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("ULTRASEG_CHECKED", "")  # so that what is set here ends with the test
+    monkeypatch.delenv("ULTRASEG_CHECKED")
+    start_check(config, {"link"}, {"results/a/work/edges/0.parquet"})
+    assert capsys.readouterr().out == ""
+    start_check(config, {"ingest"}, {str(image_file(tmp_path, 2))})
+    shown = capsys.readouterr().out
+    assert "Checked 1 files" in shown and "no problem" in shown and "Volume a" not in shown
+    image_file(tmp_path, 2).write_bytes(b"")
+    with pytest.raises(SystemExit) as caught:
+        start_check(config, {"ingest"}, {str(image_file(tmp_path, 2))})
+    assert caught.value.code == 1
+    start_check(config, {"ingest"}, {str(image_file(tmp_path, 3))})
+    with pytest.raises(SystemExit):
+        start_check(config, {"check"}, set())
+    assert "Volume a" in capsys.readouterr().out
+
+
+def test_a_phantom_is_planned_and_not_read():
+    config = {
+        "volumes": {"demo": {"voxel_size_nm": [16, 16, 16], "phantom": {"shape": [16, 64, 64]}}},
+        "structures": {"cells": {"kind": "cells"}},
+        "networks": {"context": {"structures": ["cells"]}},
+    }
+    checked = check_config(config)
+    assert checked.problems == [] and "made by the workflow" in format_tables(checked)
+
+
+def test_a_run_that_needs_absurd_memory_or_size_is_refused(config):
+    config["max_memory_gb"] = 1
+    config["networks"]["context"]["crop"] = config["networks"]["context"]["tile"] = 4096
+    text = format_problems(check_config(config).problems)
+    assert "max_memory_gb" in text and "train" in text
+    config["volumes"]["models"] = {"voxel_size_nm": [1, 1, 1], "phantom": {"shape": [10_000, 10_000, 20_000]}}
+    text = format_problems(check_config(config).problems)
+    assert "results/models is taken" in text and "too many to make" in text
+
+
+def test_a_header_that_claims_an_absurd_size_is_refused(config, tmp_path):
+    for z in range(21):
+        tifffile.imwrite(image_file(tmp_path, z), np.zeros((8, 8), np.uint8), compression="deflate")
+        with tifffile.TiffFile(image_file(tmp_path, z), mode="r+") as tif:
+            tif.pages[0].tags["ImageWidth"].overwrite(1_000_000)
+            tif.pages[0].tags["ImageLength"].overwrite(1_000_000)
+    text = format_problems(check_config(config).problems)
+    assert "1000000" in text and "Traceback" not in text
+
+
+def test_many_files_with_one_problem_are_shown_as_one(tmp_path):
+    errors = [UserError(f"/data/z{z}.tif: is empty", "Copy it again.") for z in range(20)]
+    text = format_problems([*errors, UserError("volumes.a.image: nothing", "Name a folder.")])
+    assert text.startswith("21 problems:") and text.count("Copy it again.") == 1
+    assert "and 15 more files" in text and "volumes.a.image: nothing" in text
+
+
+def test_problems_are_collected_and_raised_together():
+    problems = Problems()
+    problems.raise_all()
+    with problems.caught():
+        raise UserError("a: x", "do a")
+    with pytest.raises(UserError, match="a: x"):
+        problems.raise_all()
+    with problems.caught():
+        raise UserErrors([UserError("b: y", "do a"), UserError("c: z", "do c")])
+    with pytest.raises(UserErrors) as caught:
+        problems.raise_all()
+    assert [error.problem for error in caught.value.errors] == ["a: x", "b: y", "c: z"]
+    assert str(caught.value).count("do a") == 1 and str(caught.value).startswith("3 problems")
+
+
+def test_amounts_of_bytes_are_readable():
+    assert [amount(n) for n in (2e3, 3.21e6, 4e9, 1.5e12)] == ["2 kB", "3.21 MB", "4 GB", "1.5 TB"]
+
+
+def test_nothing_is_written(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.walk(tmp_path))
+    check_config(config)
+    assert sorted(os.walk(tmp_path)) == before
+
+
+def test_a_planned_volume_has_costs_and_no_files():
+    config = {
+        "volumes": {"big": {"voxel_size_nm": [4, 4, 4], "planned": {"shape": [1000, 6000, 4000]}}},
+        "structures": {"cells": {"kind": "cells"}, "nuclei": {"kind": "organelle"}},
+        "networks": {"context": {"structures": ["cells", "nuclei"], "downsample": 4}},
+    }
+    checked = check_config(config)
+    text = format_tables(checked)
+    assert checked.problems == [] and checked.files == 0
+    assert "Volume big  (planned)" in text and "21 slices: 0, 50" in text and "24 billion voxels" in text
+    config["volumes"]["big"]["image"] = "somewhere"
+    assert "give one of image, phantom and planned" in check_config(config).problems[0].problem
+
+
+def test_names_that_snakemake_would_take_for_wildcards_are_refused(config, tmp_path):
+    file = image_file(tmp_path, 0)
+    file.rename(file.with_name("{slab} z0000.tif"))
+    (error,) = check_config(config).problems
+    assert "{slab} z0000.tif" in error.problem and "wildcard" in error.cure

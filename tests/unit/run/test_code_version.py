@@ -1,0 +1,186 @@
+"""Hashes of code: what changes numbers changes them, what does not does not."""
+
+import ast
+import re
+import shutil
+
+import pytest
+from ultraseg.run import code_version as hashing
+from ultraseg.run.code_version import PACKAGE, code_version, imported_modules, imports_of, module_file
+
+WORKFLOW = PACKAGE.parent
+# Around the numbers, not in them. The card only writes down what training found: not worth training anew.
+PLUMBING = {"run.job", "base.errors", "base.files", "networks.devices", "storage.arrays"}
+WORDS = {"train.py": {"networks.card"}}
+
+BASE = '''"""Doc of the module."""
+import ultraseg.deep.low
+
+def f(x):
+    """Doc of the function."""
+    return x + 1
+'''
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package with sub-packages: top -> middle -> low -> helper and errors, and one that nothing imports."""
+    modules = {
+        "high.top": "from ultraseg.high.middle import g\n\ny = g(2)\n",
+        "high.middle": BASE + "g = f\n",
+        "deep.low": "from ultraseg.deep import helper\nfrom ultraseg.base.errors import UserError\n\nz = helper.h\n",
+        "deep.helper": "import numpy\n\nh = 3\n",
+        "base.errors": "class UserError(Exception):\n    pass\n",
+        "deep.other": "a = 1\n",
+    }
+    for name, text in modules.items():
+        module_file(name, tmp_path).parent.mkdir(exist_ok=True)
+        module_file(name, tmp_path).write_text(text)
+    return tmp_path
+
+
+def version(package, *modules) -> str:
+    """The hash as a new process would find it."""
+    code_version.cache_clear()
+    hashing._read.cache_clear()
+    return code_version(*modules, package=package)
+
+
+CHAIN = {"high.top", "high.middle", "deep.low", "deep.helper"}
+
+
+def test_imports_are_followed(package):
+    assert imported_modules(("high.top",), package) == CHAIN
+    assert imported_modules(("deep.helper", "deep.other"), package) == {"deep.helper", "deep.other"}
+
+
+def test_imports_within_functions_count(package):
+    module_file("deep.other", package).write_text(
+        "def f():\n    from ultraseg.deep.helper import h\n    return h\n"
+    )
+    hashing._read.cache_clear()
+    assert imported_modules(("deep.other",), package) == {"deep.other", "deep.helper"}
+
+
+def test_circles_of_imports_end(package):
+    module_file("deep.helper", package).write_text("import ultraseg.high.top\n")
+    hashing._read.cache_clear()
+    assert imported_modules(("high.top",), package) == CHAIN
+
+
+def edit(package, name, old, new):
+    file = module_file(name, package)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("high.middle", "x + 1", "x + 2"),
+        ("high.middle", "x + 1", "x - 1"),
+        ("high.middle", "def f(x)", "def f(x=0)"),
+        ("deep.helper", "h = 3", "h = 4"),  # imported by an import of an import
+        ("deep.helper", "h = 3", "h = '3'"),
+        ("deep.low", "helper.h", "helper.h  + 1"),
+    ],
+)
+def test_changed_code_changes_the_hash(package, name, old, new):
+    before = version(package, "high.top")
+    edit(package, name, old, new)
+    assert version(package, "high.top") != before
+
+
+@pytest.mark.parametrize(
+    "name, old, new",
+    [
+        ("high.middle", "Doc of the module.", "Other words."),
+        ("high.middle", "Doc of the function.", "Other words.\n\n    And more.\n    "),
+        ("high.middle", "    return", "    # Why it is so.\n\n    return"),
+        ("high.middle", "x + 1", "(x   +   1)  # one more"),
+        ("deep.helper", "h = 3", "\n\nh = 3\n"),
+        ("deep.other", "a = 1", "a = 2"),  # not imported
+        ("base.errors", "pass", "x = 1"),  # words for people
+        ("high.middle", '"""Doc of the module."""\n', ""),
+        ("high.top", "y = g", '"""Doc."""\ny = g'),
+        ("high.middle", '    """Doc of the function."""\n', ""),
+    ],
+)
+def test_what_is_not_code_does_not_change_the_hash(package, name, old, new):
+    before = version(package, "high.top")
+    if name == "high.top":
+        file = module_file(name, package)
+        file.write_text('"""Doc."""\n' + file.read_text())
+    else:
+        edit(package, name, old, new)
+    assert version(package, "high.top") == before
+
+
+def test_the_same_code_under_another_name_is_another_hash(package):
+    module_file("deep.twin", package).write_text(module_file("deep.helper", package).read_text())
+    assert version(package, "deep.twin") != version(package, "deep.helper")
+
+
+def test_the_order_of_the_modules_does_not_matter(package):
+    assert version(package, "high.top", "deep.other") == version(package, "deep.other", "high.top")
+    assert version(package, "high.top", "deep.other") != version(package, "high.top")
+
+
+def test_an_unknown_module_is_an_error(package):
+    with pytest.raises(FileNotFoundError):
+        version(package, "deep.no_such_module")
+
+
+# ---- the rules of this workflow
+def test_no_module_imports_in_a_way_that_would_be_missed():
+    files = list(PACKAGE.rglob("*.py"))
+    assert len(files) > 100
+    for file in files:
+        relative = [
+            n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.ImportFrom) and n.level
+        ]
+        assert not relative, f"{file} has a relative import"
+
+
+def test_every_import_of_every_module_is_found():
+    """Written apart from ``imports_of``: each line that names the package must lead to a file."""
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text()
+        lines = re.findall(r"^ *(?:from|import) (ultraseg\.[\w.]+)", text, re.M)
+        found = {name for node in ast.walk(ast.parse(text)) for name in imports_of(node)}
+        for line in lines:
+            name = line.removeprefix("ultraseg.")
+            assert any(one == name or one.startswith(f"{name}.") for one in found), f"{file}: {line}"
+
+
+def rules_with_scripts():
+    """(script, modules named in code_version) of every rule that runs a script."""
+    for file in sorted((WORKFLOW / "rules").glob("*.smk")):
+        for text in re.split(r"^\s*rule\b", file.read_text(), flags=re.M)[1:]:
+            script = re.search(r'"\.\./scripts/(\w+\.py)"', text)
+            code = re.search(r"code_version\(([^)]*)\)", text)
+            if script:
+                yield script[1], tuple(re.findall(r'"([\w.]+)"', code[1])) if code else ()
+
+
+RULES = list(rules_with_scripts())
+
+
+def test_every_script_belongs_to_a_rule():
+    assert {script for script, _ in RULES} == {file.name for file in (WORKFLOW / "scripts").glob("*.py")}
+
+
+@pytest.mark.parametrize("script, modules", RULES, ids=[script for script, _ in RULES])
+def test_a_rule_reruns_when_a_module_of_its_script_changes(script, modules):
+    assert modules, f"the rule of {script} names no code_version"
+    tree = ast.parse((WORKFLOW / "scripts" / script).read_text())
+    used = {name for node in ast.walk(tree) for name in imports_of(node)}
+    assert used - PLUMBING - WORDS.get(script, set()) <= imported_modules(modules), (
+        f"{script} also uses other modules"
+    )
+
+
+def test_hashes_do_not_depend_on_the_folder(package, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copytree(package, copy / "copy")
+    assert version(copy / "copy", "high.top") == version(package, "high.top")

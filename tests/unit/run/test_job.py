@@ -1,0 +1,154 @@
+"""What a job leaves behind: its log, its exit code and, for people, one message."""
+
+import errno
+import logging
+import re
+from types import SimpleNamespace
+
+import pytest
+from snakemake.iocontainers import Params, Wildcards
+from ultraseg.base.checksums import read_records
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import write_text
+from ultraseg.run.job import job, parameters
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def snakemake(tmp_path, monkeypatch):
+    """A job as a script sees it, in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    return SimpleNamespace(
+        rule="predict",
+        log=[str(tmp_path / "job.log")],
+        wildcards=Wildcards(fromdict={"volume": "a", "slab": "3"}),
+        input=["in.tif"],
+        output=[str(tmp_path / "out.bin")],
+        threads=2,
+    )
+
+
+def text(snakemake):
+    return open(snakemake.log[0]).read()
+
+
+def test_a_job_logs_what_it_read_wrote_and_how_long_it_took(snakemake):
+    with job(snakemake) as log:
+        log.info("mean grey value 12")
+        with open(snakemake.output[0], "wb") as file:
+            file.write(b"x" * 2_340_000)
+    written = text(snakemake)
+    assert "predict: volume a, slab 3, 2 thread(s)" in written
+    assert "reads in.tif" in written and "mean grey value 12" in written
+    assert f"wrote {snakemake.output[0]}: 2.34 MB" in written
+    seconds = re.search(r"INFO took (\d+\.\d) s\n\Z", written)
+    assert seconds and float(seconds[1]) < 10
+
+
+def test_modules_log_into_the_file_of_the_job(snakemake):
+    with job(snakemake):
+        logging.getLogger("ultraseg.train").info("epoch 1 of 40")
+        logging.getLogger("h5py").info("noise")
+    assert "epoch 1 of 40" in text(snakemake) and "noise" not in text(snakemake)
+
+
+def test_an_error_of_the_user_ends_the_job_with_its_message_alone(snakemake, capsys):
+    with pytest.raises(SystemExit) as caught, job(snakemake):
+        raise UserError("z0007.tif: holds 2 slices", "Give one-slice TIFFs.")
+    assert caught.value.code == 1
+    for shown in (text(snakemake), capsys.readouterr().err):
+        assert "ERROR predict: z0007.tif: holds 2 slices" in shown
+        assert "Cure: Give one-slice TIFFs." in shown
+        assert "Traceback" not in shown
+    assert "took" not in text(snakemake) and "wrote" not in text(snakemake)
+
+
+def test_any_other_error_is_raised_and_its_traceback_logged(snakemake):
+    with pytest.raises(ZeroDivisionError), job(snakemake):
+        print(1 / 0)
+    assert "predict failed" in text(snakemake)
+    assert "Traceback" in text(snakemake) and "ZeroDivisionError" in text(snakemake)
+
+
+def test_a_job_records_its_files_and_forgets_them_when_it_starts_again(snakemake):
+    with job(snakemake):
+        write_text(snakemake.output[0], "whole")
+    (record,) = read_records()
+    assert record["rule"] == "predict" and record["wildcards"] == {"volume": "a", "slab": "3"}
+    assert record["files"][snakemake.output[0]]["bytes"] == 5
+    with pytest.raises(ZeroDivisionError), job(snakemake):
+        print(1 / 0)
+    assert list(read_records()) == []
+
+
+def test_a_job_removes_what_a_killed_one_left_half_written(snakemake, tmp_path):
+    left = [tmp_path / ".part-0123abcd-out.bin", tmp_path / "out.0123abcd.partial"]
+    other = tmp_path / ".part-0123abcd-other.bin"
+    for file in (*left, other):
+        file.write_bytes(b"half")
+    with job(snakemake):
+        pass
+    assert not any(file.exists() for file in left) and other.exists()
+    assert "left by a job that was cut off" in text(snakemake)
+
+
+def test_a_full_disk_is_a_message_and_not_a_traceback(snakemake, capsys):
+    with pytest.raises(SystemExit) as caught, job(snakemake):
+        raise OSError(errno.ENOSPC, "No space left on device", "results/a/slab")
+    assert caught.value.code == 1
+    shown = capsys.readouterr().err
+    assert f"{snakemake.output[0]}: the disk is full" in shown and "MB free" in shown and "Cure:" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_job_whose_log_finds_no_room_still_runs_and_speaks(snakemake, tmp_path, capsys):
+    snakemake.log = [str(tmp_path / "missing/job.log")]
+    with pytest.raises(SystemExit), job(snakemake):
+        raise UserError("a.tif: is empty", "Copy it again.")
+    assert "a.tif: is empty" in capsys.readouterr().err
+
+
+def test_only_warnings_reach_the_screen(snakemake, capsys):
+    with job(snakemake) as log:
+        log.info("quiet")
+        log.warning("loud")
+    shown = capsys.readouterr().err
+    assert "loud" in shown and "quiet" not in shown
+
+
+def test_a_second_job_in_the_same_process_has_its_own_log(snakemake, tmp_path):
+    with job(snakemake) as log:
+        log.info("words of one")
+    snakemake.log = [str(tmp_path / "second.log")]
+    with job(snakemake) as log:
+        log.info("words of two")
+    assert "words of one" not in text(snakemake) and "words of two" in text(snakemake)
+    assert "words of two" not in open(tmp_path / "job.log").read()
+
+
+def test_long_lists_of_files_are_shortened_and_missing_wildcards_named(snakemake):
+    snakemake.input = [f"z{z}.tif" for z in range(500)]
+    snakemake.wildcards = Wildcards(fromdict={})
+    with job(snakemake):
+        pass
+    assert "reads z0.tif, z1.tif ... z499.tif (500 files)" in text(snakemake)
+    assert "predict: one job" in text(snakemake)
+
+
+def test_parameters_found_together_stand_beside_the_others():
+    given = Params(fromdict={"settings": {"a": 1}, "plan": {"slab": (0, 4), "levels": []}})
+    found = parameters(SimpleNamespace(params=given))
+    assert (found.settings, found.slab, found.levels) == ({"a": 1}, (0, 4), [])
+    twice = Params(fromdict={"slab": (0, 4), "plan": {"slab": (4, 8)}})
+    with pytest.raises(TypeError, match="slab"):
+        parameters(SimpleNamespace(params=twice))

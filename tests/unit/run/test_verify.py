@@ -1,0 +1,175 @@
+"""Verification finds every kind of damage, names it, and gives the command that makes the file anew."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_plan import make_config, write_labels
+from ultraseg.base.checksums import drop_record, record_file, write_record
+from ultraseg.base.files import whole_file, write_arrays, write_table, write_text
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+from ultraseg.run.readable import READERS, read_through
+from ultraseg.run.verify import remake_command, verify_results
+from ultraseg.storage.arrays import write_slab
+from ultraseg.storage.create import create_array
+
+ARRAY = "results/a/work/flow"
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    """A plan with one whole array, a table and a network's files, each recorded by its job."""
+    config = make_config(tmp_path)
+    write_labels(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    plan = Plan(load_config(config))
+    create_array(ARRAY, **plan.arrays("a")["work/flow"])
+    v = plan.volumes["a"]
+    shape = plan.arrays("a")["work/flow"]["shape"]
+    for slab in v.slabs:
+        start, stop = v.slab(slab)
+        write_slab(
+            ARRAY, start, np.random.default_rng(slab).random((stop - start, *shape[1:])).astype("float16")
+        )
+        write_record("flow", {"volume": "a", "slab": str(slab)}, [f"{ARRAY}/c/{slab}/0/0/0"])
+    write_record("arrays_cells", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
+    write_table("results/a/work/edges/0.parquet", pd.DataFrame({"z": range(1000)}))
+    write_record("link_edges", {"volume": "a", "slab": "0"}, ["results/a/work/edges/0.parquet"])
+    return plan
+
+
+def slab_file(slab):
+    return f"{ARRAY}/c/{slab}/0/0/0"
+
+
+def flip_a_bit(file):
+    content = bytearray(open(file, "rb").read())
+    content[len(content) // 2] ^= 1
+    open(file, "wb").write(content)
+
+
+def test_whole_results_are_whole(plan):
+    found = verify_results(plan, threads=3)
+    assert found.wrong == {} and found.leftovers == []
+    assert found.arrays == 1 and found.unmade == 0
+    assert found.files == len(plan.volumes["a"].slabs) + 2 and found.bytes > 10_000
+
+
+@pytest.mark.parametrize(
+    "damage, words",
+    [
+        (os.remove, "missing"),
+        (lambda file: os.truncate(file, 100), "has 100 bytes"),
+        (flip_a_bit, "checksum"),
+        (lambda file: os.truncate(file, 0), "has 0 bytes"),
+    ],
+)
+@pytest.mark.parametrize("file", [slab_file(2), "results/a/work/edges/0.parquet"])
+def test_every_damage_is_found_in_slabs_and_in_tables(plan, damage, words, file):
+    damage(file)
+    wrong = verify_results(plan, threads=2).wrong
+    assert list(wrong) == [file] and words in wrong[file]
+
+
+def test_a_file_that_was_wrong_when_it_was_recorded_is_found_too(plan):
+    flip_a_bit(slab_file(1))
+    write_record("flow", {"volume": "a", "slab": "1"}, [slab_file(1)])
+    write_text("results/a/work/edges/0.parquet", "no table")
+    write_record("link_edges", {"volume": "a", "slab": "0"}, ["results/a/work/edges/0.parquet"])
+    wrong = verify_results(plan).wrong
+    assert set(wrong) == {slab_file(1), "results/a/work/edges/0.parquet"}
+    assert (
+        "do not decode" in wrong[slab_file(1)] and "cannot be read" in wrong["results/a/work/edges/0.parquet"]
+    )
+
+
+def test_a_slab_whose_job_did_not_end_is_in_doubt_and_one_that_was_never_made_is_not(plan):
+    drop_record("flow", {"volume": "a", "slab": "3"})
+    found = verify_results(plan)
+    assert list(found.wrong) == [slab_file(3)] and "did not end" in found.wrong[slab_file(3)]
+    os.remove(slab_file(3))
+    found = verify_results(plan)
+    assert found.wrong == {} and found.unmade == 1
+
+
+def test_an_array_of_another_shape_is_found(plan):
+    file = f"{ARRAY}/zarr.json"
+    about = json.loads(open(file).read())
+    about["shape"][0] += 4
+    write_text(file, json.dumps(about))
+    write_record("arrays_cells", {"volume": "a"}, [file])
+    assert "shape, type and slab" in verify_results(plan).wrong[file]
+
+
+def test_a_damaged_record_is_found(plan):
+    file = record_file("flow", {"volume": "a", "slab": "0"})
+    file.write_text("{")
+    wrong = verify_results(plan).wrong
+    assert "damaged record" in wrong[str(file)] and "did not end" in wrong[slab_file(0)]
+
+
+def test_results_that_the_configuration_no_longer_names_are_left_alone(plan):
+    for wildcards in (
+        {"volume": "old"}, {"volume": "a", "structure": "old"}, {"network": "old"}, {"volume": "a", "slab": "99"},
+        {"volume": "a", "gap": "00000-00099"},
+    ):  # fmt: skip
+        write_text("x.txt", "x")
+        write_record("some", wildcards, ["x.txt"])
+        os.remove("x.txt")
+    write_text("x.txt", "x")
+    write_record("phantom_old", {}, ["x.txt"])
+    os.remove("x.txt")
+    assert verify_results(plan).wrong == {}
+
+
+def test_leftovers_are_named(plan):
+    left = ["results/a/work/edges/.part-0123abcd-0.parquet", f"{ARRAY}/c/1/0/0/0.0123.partial"]
+    for file in left:
+        open(file, "w").close()
+    found = verify_results(plan)
+    assert sorted(found.leftovers) == sorted(left) and found.wrong == {}
+
+
+def test_the_command_names_the_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = remake_command("snakemake --configfile 'my file.yaml'", {"b": "x", "a": "y"}, "list.txt")
+    assert command == "snakemake --configfile 'my file.yaml' --forcerun a b"
+    assert (
+        remake_command("snakemake", {"results/checksums/flow/a/0.json": "x"}, "")
+        == "snakemake --forcerun flow"
+    )
+    many = {f"results/{i}": "x" for i in range(100)}
+    assert remake_command("snakemake", many, "list.txt") == "snakemake --forcerun $(cat list.txt)"
+    assert open("list.txt").read().split() == sorted(many)
+
+
+def test_every_kind_of_file_is_read_to_its_end(tmp_path):
+    import h5py
+    import tifffile
+    from PIL import Image
+
+    write_arrays(tmp_path / "x.npz", a=np.arange(5000))
+    write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1]}))
+    write_table(tmp_path / "x.parquet", pd.DataFrame({"a": range(5000)}))
+    write_text(tmp_path / "x.json", json.dumps(list(range(99))))
+    with whole_file(tmp_path / "x.png") as part:
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50)).astype("uint8")).save(part)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset(
+            "a", data=np.random.default_rng(0).random((4, 99)), chunks=(1, 99), compression="gzip"
+        )
+    tifffile.imwrite(tmp_path / "x.tif", np.random.default_rng(0).random((2, 30, 30)), compression="deflate")
+    for file in sorted(tmp_path.iterdir()):
+        read_through(file)
+        if file.suffix in (".csv",):
+            continue
+        content = file.read_bytes()
+        file.write_bytes(content[: len(content) // 2])
+        with pytest.raises(Exception):  # noqa: B017 - each reader has errors of its own
+            read_through(file)
+    with pytest.raises(ValueError, match="no reader"):
+        read_through(tmp_path / "x.doc")
+    assert set(READERS) >= {".keras", ".tflite", ".zip", ".txt"}

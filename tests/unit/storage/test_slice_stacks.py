@@ -1,0 +1,109 @@
+"""Stacks read from disk: the same as cut from the whole stack, whatever the slabs."""
+
+import numpy as np
+import pytest
+from ultraseg.arrays.scale import downsample_image
+from ultraseg.grid.gaps import gaps_between
+from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.pyramid_levels import chunk_and_shard
+from ultraseg.storage.arrays import read_listed, write_slab
+from ultraseg.storage.create import create_array
+from ultraseg.storage.label_slices import write_slices
+from ultraseg.storage.slice_stacks import image_stack, propagated_slices
+
+N, PLANE = 13, (21, 30)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return np.random.default_rng(2).integers(0, 256, (N, *PLANE), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory, whole):
+    """The same image in slabs of several depths."""
+    folder, paths = tmp_path_factory.mktemp("stores"), {}
+    for depth in (1, 4, 7, 16):
+        chunk, shard = chunk_and_shard(PLANE, depth)
+        paths[depth] = str(folder / str(depth))
+        create_array(paths[depth], whole.shape, chunk, shard, "uint8", "zyx")
+        for start in range(0, N, depth):
+            write_slab(paths[depth], start, whole[start : start + depth])
+    return paths
+
+
+BAD = ((), (0, 3, 4, 7), (4, 5, 6, 12), tuple(range(1, N)))
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("depth", [1, 4, 7, 16])
+@pytest.mark.parametrize("z_context", [0, 1, 3])
+def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_context, bad):
+    """What a network sees for the slice that each z shows, against a window cut from the good slices alone."""
+    stack = Stepping(N, bad)
+    small = np.stack([downsample_image(whole[z], 4) for z in stack.good])
+    padded = np.pad(small, ((z_context, z_context), (0, 0), (0, 0)), mode="edge")
+    for start in range(0, N, depth):
+        stop = min(start + depth, N)
+        read, shown = stack.window(start, stop, z_context)
+        found = image_stack(stores[depth], read, 4)
+        for z, i in zip(range(start, stop), shown, strict=True):
+            # The network sees slices i to i + 2 z_context for its prediction i.
+            place = stack.good.index(stack.stand_in(z))
+            assert np.array_equal(found[i : i + 2 * z_context + 1], padded[place : place + 2 * z_context + 1])
+
+
+@pytest.mark.parametrize("zs", [[3], [3, 4, 5], [0, 4, 5, 12], [2, 2, 3, 9, 9]])
+def test_listed_slices_come_in_their_order(stores, whole, zs):
+    for path in stores.values():
+        assert np.array_equal(read_listed(path, zs), whole[zs])
+
+
+def test_slices_at_a_scale_are_area_means(stores, whole):
+    found = image_stack(stores[4], range(3, 9), 2)
+    assert found.shape == (6, 11, 15) and found.dtype == np.uint8
+    means = whole[3:9, :20].reshape(6, 10, 2, 15, 2).mean((2, 4))
+    assert np.abs(found[:, :10] - means).max() <= 0.5
+    assert np.array_equal(image_stack(stores[4], range(3, 9), 1), whole[3:9])
+
+
+@pytest.fixture
+def propagated(tmp_path):
+    """Gaps between labels on slices 3 and 8; each file holds 100 * (number of its gap) + z."""
+    gaps = gaps_between([3, 8], N)
+    for number, gap in enumerate(gaps, 1):
+        arrays = {
+            z: {
+                "labels": np.full(PLANE, 100 * number + z, np.uint32),
+                "confidence": np.full(PLANE, z, np.uint8),
+            }
+            for z in range(gap.first, gap.last + 1)
+        }
+        write_slices(str(tmp_path / f"{gap.name}.h5"), PLANE, arrays.items())
+    return str(tmp_path), [vars(gap) for gap in gaps]
+
+
+@pytest.mark.parametrize("depth", [1, 4, 7, 16])
+def test_propagated_slices_come_from_their_gap_whatever_the_slab(propagated, depth):
+    folder, gaps = propagated
+    found = []
+    for start in range(0, N, depth):
+        found += propagated_slices(folder, gaps, range(start, min(start + depth, N)), PLANE)
+    numbers = [np.unique(labels).tolist() for labels, _, _ in found]
+    # A labelled slice ends one gap and begins the next; both hold the user's labels.
+    assert numbers == [[100 * (1 + (z > 3) + (z > 8)) + z] for z in range(N)]
+    assert [np.unique(confidence).tolist() for _, confidence, _ in found] == [[z] for z in range(N)]
+    assert [z for z, (_, _, given) in enumerate(found) if given] == [3, 8]
+
+
+def test_without_labels_nothing_is_carried(tmp_path):
+    for labels, confidence, given in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
+        assert labels.shape == confidence.shape == PLANE
+        assert labels.dtype == np.uint32 and not labels.any() and not confidence.any() and not given
+
+
+def test_a_missing_gap_is_an_error_and_not_zeros(propagated, tmp_path):
+    folder, gaps = propagated
+    (tmp_path / "00003-00008.h5").unlink()
+    with pytest.raises(OSError):
+        list(propagated_slices(folder, gaps, [4], PLANE))

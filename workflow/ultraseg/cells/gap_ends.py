@@ -1,0 +1,63 @@
+"""The labelled slices at the ends of a gap, where only a part of such a slice may be labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ultraseg.arrays.scale import downsample_ids, downsample_known
+from ultraseg.storage.label_slices import LabelSlices
+
+
+class GapEnd(NamedTuple):
+    """User's ids of a slice (Y, X) at the scale of the cells, and where they are known (None: everywhere).
+
+    What lies elsewhere came from beyond the gap: ``carried`` ids with their ``confidence`` (uint8, 0 = nothing came).
+    """
+
+    ids: np.ndarray
+    known: np.ndarray | None = None
+    carried: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+
+    def proposal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Ids, confidence (255 where the user labelled) and where anything is known at all; all (Y, X)."""
+        if self.known is None:
+            return self.ids, np.full(self.ids.shape, 255, np.uint8), np.ones(self.ids.shape, bool)
+        carried, confidence = self.carried, self.confidence
+        if carried is None:
+            carried, confidence = np.zeros_like(self.ids), np.zeros(self.ids.shape, np.uint8)
+        ids = np.where(self.known, self.ids, carried)
+        confidence = np.where(self.known, 255, confidence).astype(np.uint8)
+        return ids, confidence, self.known | (confidence > 0)
+
+
+def as_end(end: np.ndarray | GapEnd | None) -> GapEnd | None:
+    """An end of a gap from plain ids as well."""
+    return GapEnd(end) if isinstance(end, np.ndarray) else end
+
+
+def read_end(given: LabelSlices, z: int, downsample: int, carried_file: str | None = None) -> GapEnd:
+    """The end of a gap from the user's labels of slice z and from what the neighbouring gap carried there.
+
+    A pixel counts as known at the scale of the cells where all its pixels at full size are.
+    """
+    ids, known = downsample_ids(given.read(z), downsample), given.known(z)
+    if known is None:
+        return GapEnd(ids)
+    known = downsample_known(known, downsample)
+    if carried_file is None:
+        return GapEnd(ids, known)
+    with LabelSlices(carried_file) as carried:
+        return GapEnd(ids, known, carried.read(z, "labels"), carried.read(z, "confidence"))
+
+
+def known_slices(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> np.ndarray:
+    """Where the user labelled the slices of a gap of ``shape`` (n, Y, X), from its first and last end; uint8 0/1."""
+    known = np.zeros(shape, np.uint8)
+    for z, end in zip((0, shape[0] - 1), ends, strict=True):
+        if end is not None:
+            known[z] = 1 if end.known is None else end.known
+    return known

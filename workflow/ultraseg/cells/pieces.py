@@ -1,0 +1,161 @@
+"""Final 2D cells of one slice: carried labels and newcomers, cut into connected pieces, with a table."""
+
+from __future__ import annotations
+
+import cc3d
+import cv2
+import numpy as np
+import pandas as pd
+from skimage.segmentation import watershed
+
+from ultraseg.cells.reconcile import foreground
+
+COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body"]
+
+
+def newcomers(
+    labels: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    foreground_threshold: float = 0.5,
+    seed_distance: float = 1.0,
+) -> np.ndarray:
+    """Regions that look like the inside of a cell but that no label reached.
+
+    labels: integers; interior, boundary: uint8; all (Y, X). Interior without a label, more than
+    `seed_distance` pixels from everything else, seeds one region per connected component; these grow by
+    watershed up to the membranes. Returns int32 (Y, X), numbered from 1, 0 elsewhere.
+    """
+    free = labels == 0
+    inside = free & (interior >= 128) & (interior > boundary)
+    if not inside.any():
+        return np.zeros(labels.shape, np.int32)
+    # A rim along a carried cell is no newcomer: the seed must keep its distance from everything else.
+    depth = cv2.distanceTransform(np.pad(inside, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    seeds = cc3d.connected_components((depth > seed_distance).astype(np.uint8), connectivity=4)
+    area = free & foreground(interior, boundary, threshold=foreground_threshold)
+    return watershed(boundary, seeds.astype(np.int32), mask=area).astype(np.int32)
+
+
+def empty_table() -> pd.DataFrame:
+    """The table of a slab without a good slice: no rows, and the columns and types of the others."""
+    zero = np.zeros((1, 1), np.int32)
+    return piece_table(zero, zero.astype(np.uint32), zero, min_body_area=1).assign(
+        z=np.zeros(0, np.int64), given=np.zeros(0, bool)
+    )
+
+
+def piece_table(
+    pieces: np.ndarray, labels: np.ndarray, confidence: np.ndarray, *, min_body_area: int
+) -> pd.DataFrame:
+    """One row per piece: area, centroid, carried id, mean confidence 0..1, and whether it is a cell body.
+
+    pieces: int32 (Y, X), numbered 1..n; labels: ids (Y, X), constant within a piece; confidence: uint8 (Y,
+    X).
+    """
+    n = int(pieces.max()) if pieces.size else 0
+    y, x = np.nonzero(pieces)
+    piece = pieces[y, x]
+    area = np.bincount(piece, minlength=n + 1)[1:]
+    mean = [
+        np.bincount(piece, v, minlength=n + 1)[1:] / np.maximum(area, 1)
+        for v in (y, x, confidence[y, x] / 255)
+    ]
+    cell = np.zeros(n + 1, np.uint32)
+    cell[piece] = labels[y, x]
+    values = [
+        np.arange(1, n + 1, dtype=np.int32),
+        area,
+        mean[0],
+        mean[1],
+        cell[1:],
+        mean[2],
+        area >= min_body_area,
+    ]
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+def holes(pieces: np.ndarray, given: np.ndarray, most: int) -> np.ndarray:
+    """The piece that encloses each pixel of a hole of up to `most` pixels; 0 elsewhere.
+
+    A hole is background (8 neighbours) that touches one piece alone, not the edge of the slice and nothing that is
+    `given`. pieces: int32 (Y, X), given: bool (Y, X). Returns int32 (Y, X).
+    """
+    parts, n = cc3d.connected_components((pieces == 0).astype(np.uint8), connectivity=8, return_N=True)
+    small = np.bincount(parts.ravel(), minlength=n + 1) <= most
+    small[0] = False
+    for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1], parts[given]):
+        small[edge] = False
+    if not small.any():
+        return np.zeros_like(pieces)
+    # Background after the numbers of the pieces, so that one graph tells what touches what.
+    first = int(pieces.max()) + 1
+    touching = cc3d.region_graph(
+        np.where(parts > 0, parts.astype(np.uint32) + first, pieces.astype(np.uint32)), 4
+    )
+    around: dict[int, set[int]] = {}
+    for piece, part in touching:
+        if piece < first < part and small[part - first]:
+            around.setdefault(part - first, set()).add(piece)
+    owner = np.zeros(n + 1, np.int32)
+    for part, found in around.items():
+        owner[part] = found.pop() if len(found) == 1 else 0
+    return owner[parts]
+
+
+def slice_cells(
+    labels: np.ndarray,
+    confidence: np.ndarray,
+    interior: np.ndarray,
+    boundary: np.ndarray,
+    *,
+    given: bool | np.ndarray,
+    min_body_area: int = 200,
+    min_fragment_area: int = 4,
+    max_hole_area: int = 1000,
+    foreground_threshold: float = 0.5,
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Cut the cells of one slice into connected 2D pieces and describe them.
+
+    Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
+    along membranes (`newcomers`). On a slice the user labelled (`given`: all of it, none, or bool (Y, X)), ids
+    stay untouched; pieces without an id there are what the user left out: no cell. labels: ids (Y, X) of
+    `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
+    min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
+    (never on a given slice); max_hole_area: holes of up to so many pixels in one piece are filled, but where the user
+    labelled any of their pixels. Connectivity is 4, so that cells that touch at a corner stay apart.
+    Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
+    (carried id or 0), confidence (mean, 0..1), body.
+    """
+    shapes = {a.shape for a in (labels, confidence, interior, boundary)}
+    if len(shapes) != 1 or labels.ndim != 2:
+        raise ValueError(f"labels, confidence and maps must be equal 2D shapes, got {sorted(shapes)}")
+    pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
+    given = np.broadcast_to(given, labels.shape)
+    drawn = np.unique(pieces[given])
+    # What the user labelled as no cell does not mix with what nobody labelled.
+    for part in (given, ~given):
+        taken = np.where(part, labels, np.uint32(1))
+        if taken.all():
+            continue
+        fresh = newcomers(taken, interior, boundary, foreground_threshold=foreground_threshold)
+        fresh = cc3d.connected_components(fresh.astype(np.uint32), connectivity=4).astype(np.int32)
+        pieces = np.where(fresh > 0, fresh + pieces.max(), pieces)
+    keep = np.bincount(pieces.ravel()) >= min_fragment_area
+    keep[drawn] = True
+    keep[0] = False
+    pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
+    cell = np.zeros(int(pieces.max(initial=0)) + 1, labels.dtype)
+    cell[pieces] = labels
+    pieces += holes(pieces, given, max_hole_area)
+    return pieces, piece_table(
+        pieces, np.where(pieces > 0, cell[pieces], 0), confidence, min_body_area=min_body_area
+    )
+
+
+def given_pieces(pieces: np.ndarray, given: bool | np.ndarray) -> np.ndarray:
+    """Whether the user labelled any pixel of each piece 1..n; pieces: int32 (Y, X), given as in `slice_cells`."""
+    seen = np.zeros(int(pieces.max(initial=0)) + 1, bool)
+    seen[pieces[np.broadcast_to(given, pieces.shape)]] = True
+    return seen[1:]

@@ -1,0 +1,75 @@
+"""The scores as a table for the terminal, with what each number means."""
+
+import textwrap
+
+import pandas as pd
+
+from ultraseg.evaluate.definitions import DEFINITIONS, SPLITS
+from ultraseg.evaluate.scores import accuracy_by_distance
+
+
+def format_summary(metrics: pd.DataFrame, width: int = 100) -> str:
+    """Write the metrics table as aligned text: one line per structure and metric, one column per split.
+
+    Below it Dice by distance to the nearest labelled slice, and one plain definition per metric and split.
+    """
+    if len(metrics) == 0:
+        return "No scores: no slice was held out for testing, and no truth was given."
+    distances = accuracy_by_distance(metrics)
+    plain = metrics[~metrics["metric"].astype(str).str.startswith("dice_distance_")]
+    splits = [split for split in SPLITS if (metrics["split"] == split).any()]
+    splits += [split for split in metrics["split"].unique() if split not in splits]
+    parts = [_scores(plain, splits)]
+    if len(distances):
+        parts.append(_distances(distances))
+    parts.append(_definitions(list(dict.fromkeys(plain["metric"])), splits, width))
+    return "\n\n".join(parts)
+
+
+def _scores(plain: pd.DataFrame, splits: list[str]) -> str:
+    header = ["structure", "metric", *(f"{split} (slices)" for split in splits)]
+    lines, last = [], None
+    for (structure, metric), rows in plain.groupby(["structure", "metric"], sort=False):
+        by_split = {row.split: row for row in rows.itertuples()}
+        cells = [_cell(metric, by_split.get(split)) for split in splits]
+        lines.append(["" if structure == last else structure, metric, *cells])
+        last = structure
+    return _align([header, *lines])
+
+
+def _cell(metric: str, row: tuple | None) -> str:
+    if row is None or pd.isna(row.value):
+        return "-"
+    value = f"{row.value:.0f}" if metric == "dice_pairs" else f"{row.value:.3f}"
+    return f"{value} ({row.n_slices})"
+
+
+def _distances(table: pd.DataFrame) -> str:
+    header = ["structure", "split", "slices to nearest label", "dice", "slices"]
+    lines = []
+    for row in table.itertuples():
+        value = "-" if pd.isna(row.dice) else f"{row.dice:.3f}"
+        lines.append([row.structure, row.split, str(row.distance), value, str(row.n_slices)])
+    return _align([header, *lines])
+
+
+def _definitions(metrics: list[str], splits: list[str], width: int) -> str:
+    known = [(name, DEFINITIONS[name]) for name in metrics if name in DEFINITIONS]
+    known += [(name, SPLITS[name]) for name in splits if name in SPLITS]
+    indent = max((len(name) for name, _ in known), default=0) + 2
+    wrap = textwrap.TextWrapper(width=width, subsequent_indent=" " * indent)
+    return "\n".join(wrap.fill(f"{name:<{indent}}{text}") for name, text in known)
+
+
+def _align(rows: list[list[str]]) -> str:
+    """Lay out rows of text in columns: names left, numbers right; a rule under the header."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            text.ljust(size) if column < 2 else text.rjust(size)
+            for column, (text, size) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * size for size in widths))
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""Results in forms that other software asks for: TIFF slices, TIFF stacks, and OME-Zarr 0.4."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import whole_folder
+from ultraseg.exchange.tiff_write import label_slices, label_type, streamed_stack
+from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
+from ultraseg.storage.finished_runs import choose_volume
+from ultraseg.storage.ome_read import read_ome, read_scaling, structures_of
+
+FORMATS = {
+    "slices": "one TIFF per slice and structure",
+    "stack": "one TIFF per structure, for ImageJ and Fiji",
+    "ome-zarr": "OME-Zarr 0.4 (Zarr 2); the results themselves are OME-Zarr 0.5",
+}
+CHUNK = (16, 512, 512)
+
+
+def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path) -> list[str]:
+    """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``; returns the paths.
+
+    One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError where a slab is
+    missing: the run must have finished.
+    """
+    out = Path(out)
+    if form == "ome-zarr":
+        return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
+    written = []
+    for name in names:
+        path, shape = str(_group(folder, name) / "0"), shape_of(str(_group(folder, name) / "0"))
+        nm = read_scaling(_group(folder, name))[0].size_nm
+        dtype = "uint8" if name == "image" else _type(path, shape)
+        if form == "slices":
+            label_slices(
+                out / name, _planes(path, shape, name), "uint32" if dtype == "float32" else dtype, nm
+            )
+            written.append(str(out / name))
+        else:
+            streamed_stack(out / f"{name}.tif", (p for _, p in _planes(path, shape, name)), shape, dtype, nm)
+            written.append(str(out / f"{name}.tif"))
+    return written
+
+
+def _group(folder: str | Path, name: str) -> Path:
+    return Path(folder, "image.zarr", *([] if name == "image" else ["labels", name]))
+
+
+def _planes(path: str, shape: Sequence[int], name: str) -> Iterator[tuple[int, np.ndarray]]:
+    read = read_image if name == "image" else read_slices
+    depth = describe(path)[2][0]
+    for start in range(0, shape[0], depth):
+        for offset, plane in enumerate(read(path, start, min(start + depth, shape[0]))):
+            yield start + offset, plane
+
+
+def _type(path: str, shape: Sequence[int]) -> str:
+    """The smallest type that holds all ids of an array."""
+    return label_type(max(int(plane.max()) for _, plane in _planes(path, shape, "labels")))
+
+
+def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
+    import dask
+    import zarr
+    from ome_zarr.format import FormatV04
+    from ome_zarr.writer import write_multiscale, write_multiscale_labels
+
+    if target.exists():
+        raise UserError(f"{target}: is there already", "Remove it, or give another folder with --to.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # With threads of our own, which are waited for: Dask would leave those that still write at work after an error in
+    # another one, and they would write into the folder while it is removed.
+    threads = ThreadPoolExecutor(os.cpu_count() or 1)
+    with whole_folder(target) as part, threads, dask.config.set(pool=threads):
+        group = zarr.open_group(part, mode="w", zarr_format=2)
+        how = {"fmt": FormatV04(), "storage_options": {"chunks": CHUNK}}
+        for name in ("image", *[n for n in names if n != "image"]):
+            source = _group(folder, name)
+            scales = read_ome(source)["multiscales"][0]
+            levels = [_lazy(str(source / one["path"])) for one in scales["datasets"]]
+            transforms = [one["coordinateTransformations"] for one in scales["datasets"]]
+            about = {"axes": scales["axes"], "coordinate_transformations": transforms}
+            if name == "image":
+                write_multiscale(levels, group, name=folder.name, **about, **how)
+            else:
+                write_multiscale_labels(levels, group, name=name, **about, **how)
+    return str(target)
+
+
+def _lazy(path: str):
+    """An array of the run as a Dask array of its slabs."""
+    import dask.array as da
+    from dask import delayed
+
+    shape, dtype, (depth, *_) = describe(path)
+    parts = [(start, min(start + depth, shape[0])) for start in range(0, shape[0], depth)]
+    return da.concatenate(
+        [
+            da.from_delayed(delayed(read_slices)(path, *part), (part[1] - part[0], *shape[1:]), dtype)
+            for part in parts
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: ``python workflow export``."""
+    listing = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    parser = argparse.ArgumentParser(prog="export", description="Write results for other software.")
+    parser.add_argument("format", choices=FORMATS, help=listing)
+    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
+    parser.add_argument("--volume", help="which one, where the run has several")
+    parser.add_argument("--structures", nargs="+", help="'image' or structures (default: all structures)")
+    parser.add_argument("--to", help="folder to write to (default: export/VOLUME in the folder of the run)")
+    given = parser.parse_args(arguments)
+    volume = choose_volume(given.directory, given.volume)
+    folder = Path(given.directory, "results", volume)
+    known = ["image", *structures_of(folder)]
+    names = given.structures or known[1:]
+    for name in [name for name in names if name not in known]:
+        raise UserError(
+            f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
+        )
+    out = given.to or Path(given.directory, "export", volume)
+    print("\n".join(export(folder, names, given.format, out)))

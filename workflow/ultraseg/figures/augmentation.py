@@ -1,0 +1,86 @@
+"""Figure of what augmentation does to a tile: each change alone, then all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from ultraseg.base.colours import PALETTE
+from ultraseg.figures.style import INK, new_figure, save
+from ultraseg.train.augment import NONE, Augmentation, crop_and_augment
+from ultraseg.train.tiles import Tiles
+
+COLUMNS, TOGETHER = 6, 5
+DRAWS, MOST_DRAWS = 12, 300  # rare changes show in few draws
+PANEL = 250  # pixels
+
+
+def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: str, title: str = "") -> None:
+    """Write a figure with crops around one place of the tile that shows most structures, and their outlines.
+
+    The first crop is unchanged; then each change of ``settings`` that is on, alone and at its strength, as one of few
+    random draws that show it most; then all together, as training sees them. The slice shift is shown on the slice
+    before.
+    """
+    panels = [("unchanged", *_drawn(tiles, crop, NONE, 0))]
+    for change in fields(Augmentation):
+        strength = getattr(settings, change.name)
+        if strength:
+            alone = replace(NONE, **{change.name: strength})
+            channel = _shown(change.name, tiles.image.shape[-1])
+            panels.append((f"{change.name} {_text(strength)}", *_strongest(tiles, crop, alone, channel)))
+    panels += [("all together", *_drawn(tiles, crop, settings, seed)) for seed in range(TOGETHER)]
+    rows = -(-len(panels) // COLUMNS)
+    figure = new_figure(COLUMNS * PANEL, rows * (PANEL + 24) + 40)
+    for index, (name, image, truth) in enumerate(panels):
+        axes = figure.add_subplot(rows, COLUMNS, index + 1)
+        axes.imshow(image[..., _shown(name.split()[0], image.shape[-1])], cmap="gray", vmin=0, vmax=255)
+        for k in range(truth.shape[-1] // 2):
+            if np.ptp(truth[..., k]) > 127:
+                axes.contour(truth[..., k], [127], colors=PALETTE[k % len(PALETTE)], linewidths=0.8)
+        axes.set_title(name.replace("_", " "), fontsize=9, color=INK)
+        axes.set_axis_off()
+    figure.suptitle(f"Augmentation of the training crops{': ' + title if title else ''}", color=INK)
+    figure.tight_layout()
+    save(figure, path)
+
+
+def _shown(change: str, channels: int) -> int:
+    return 0 if change == "slice_shift" else channels // 2
+
+
+def _text(strength) -> str:
+    return "" if strength is True else f"{strength:g}"
+
+
+def _place(tiles: Tiles) -> tuple[int, tuple[int, int]]:
+    """The tile that shows most structures and the middle of what it shows."""
+    found = (tiles.target > 127) & (tiles.weight > 0)
+    shares = found.mean((1, 2))
+    best = int((shares / np.maximum(shares.mean(0), 1e-9)).sum(1).argmax())
+    places = np.argwhere(found[best].any(-1))
+    middle = places[len(places) // 2] if len(places) else np.array(found.shape[1:3]) // 2
+    return best, (int(middle[0]), int(middle[1]))
+
+
+def _drawn(tiles: Tiles, crop: int, settings: Augmentation, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    i, near = _place(tiles)
+    truth = np.concatenate([tiles.target[i], tiles.weight[i]], axis=-1)
+    extent = (int(tiles.height[i]), int(tiles.width[i]))
+    rng = np.random.default_rng(seed)
+    return crop_and_augment(tiles.image[i], truth, crop, rng, settings, extent, near)
+
+
+def _strongest(tiles: Tiles, crop: int, alone: Augmentation, channel: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of some draws the one that alters the shown slice of the crop most, against the same draw without the change."""
+    best, most = _drawn(tiles, crop, alone, 0), 0.0
+    for seed in range(MOST_DRAWS):
+        drawn = _drawn(tiles, crop, alone, seed)
+        without, _ = _drawn(tiles, crop, NONE, seed)
+        change = float(np.abs(drawn[0][..., channel].astype(np.int16) - without[..., channel]).mean())
+        if change > most:
+            best, most = drawn, change
+        if seed + 1 >= DRAWS and most > 0:
+            break
+    return best

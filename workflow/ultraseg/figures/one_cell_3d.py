@@ -1,0 +1,126 @@
+"""A 3D view of one cell: its protrusions, and its organelles seen through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch
+
+from ultraseg.base.colours import id_colours, structure_colours
+from ultraseg.figures.cells_3d import render, surface_points, views_of_a_cube
+from ultraseg.figures.style import INK, empty_figure, new_figure, save, scale_bar
+
+PROTRUSION = (70, 70, 70)  # darker than every colour of a cell
+SHOWN = ("seen along z", "from a corner")
+PANEL, TOP, HEAD, GAP, FOOT = 690, 30, 30, 10, 34
+# How much of the cell, and of a nucleus with nucleoli, is seen where one looks through it.
+GLASS, VEIL = 0.22, 0.45
+
+
+def choose_cell(cells: pd.DataFrame) -> int | None:
+    """The cell to show, of the table of cells: one with a nucleus and long protrusions, or else the largest."""
+    if cells.empty:
+        return None
+    nucleus = cells["nucleus_to_cell_ratio"].notna()
+    order = cells.assign(both=nucleus & (cells["n_protrusions"] > 0), nucleus=nucleus)
+    order = order.sort_values(["both", "nucleus", "protrusion_length_um", "voxels"], ascending=False)
+    return int(order["cell"].iloc[0])
+
+
+def describe_cell(row: pd.Series, organelles: Sequence[str]) -> str:
+    """What the table of cells says of a cell, in a line."""
+    counts = [f"{name} {row[f'n_{name}']:.0f}" for name in organelles if row.get(f"n_{name}", 0) > 0]
+    length = f" of together {row['protrusion_length_um']:.3g} µm" if row["n_protrusions"] else ""
+    parts = [
+        f"Cell {row['cell']:.0f}: {row['volume_um3']:.3g} µm³",
+        f"{row['n_protrusions']:.0f} protrusions{length}",
+    ]
+    parts += [", ".join(counts)] if counts else []
+    return "; ".join(parts + ["cut by the edge of the volume"] * bool(row["cut_by_edge"]))
+
+
+def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, title: str, path: str) -> None:
+    """Write the views of one cell, whole above and as of glass below.
+
+    ``parts``: masks (z, y, x) on one cubic grid of ``step_nm``: ``cell``, ``protrusions`` (part of it), and one for
+    each organelle. ``title`` is written above.
+    """
+    inside = parts["cell"]
+    if not inside.any():
+        empty_figure(path, "The cell is too small to be shown.")
+        return
+    organelles = {name: mask & inside for name, mask in parts.items() if name not in ("cell", "protrusions")}
+    organelles = {name: mask for name, mask in organelles.items() if mask.any()}
+    table, colours = _colour_table(cell, organelles)
+    outside = np.pad(inside.astype(np.uint32), 1)
+    outside[1:-1, 1:-1, 1:-1][parts["protrusions"] & inside] = 2
+    veiled, filled = np.zeros((2, *outside.shape), np.uint32)
+    for number, (name, mask) in enumerate(organelles.items(), start=3):
+        cube = veiled if name == "nuclei" and "nucleoli" in organelles else filled
+        cube[1:-1, 1:-1, 1:-1][mask] = number
+    seen = {name: views_of_a_cube()[name] for name in SHOWN}
+    points, ids = surface_points(outside)
+    span = max(float(np.ptp((points @ turn.T)[:, 1:], axis=0).max()) for turn in seen.values()) * 1.06 + 4
+    figure = new_figure(2 * PANEL + GAP, TOP + 2 * (PANEL + HEAD) + FOOT)
+    for column, (name, turn) in enumerate(seen.items()):
+        whole = render(points @ turn.T, ids, PANEL, span, lambda i: table[i])
+        glass = _glass(whole, points @ turn.T, (veiled, filled), turn, span, table)
+        for row, (picture, caption) in enumerate(((whole, name), (glass, f"{name}, organelles"))):
+            if row == column == 0:
+                bar, text = scale_bar(PANEL, step_nm * span / PANEL)
+                picture[-14:-9, 12 : 12 + bar] = 34
+            _place(figure, picture, row, column, caption)
+            if row == column == 0:
+                _text(figure, text, 12, TOP + HEAD + PANEL - 18)
+    _text(figure, title, 0, TOP - 4, 13)
+    handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, borderaxespad=0.2)
+    save(figure, path)
+
+
+def _colour_table(cell: int, organelles: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, str]]:
+    """RGB by number (1 cell, 2 protrusions, 3 and up organelles), and the same for the legend."""
+    named = structure_colours(organelles)
+    hexes = [
+        "#{:02x}{:02x}{:02x}".format(*id_colours(np.array(cell))),
+        "#{:02x}{:02x}{:02x}".format(*PROTRUSION),
+        *named.values(),
+    ]
+    table = np.array([(0, 0, 0), *(tuple(bytes.fromhex(colour[1:])) for colour in hexes)], np.uint8)
+    return table, dict(zip((f"cell {cell}", "its protrusions", *named), hexes, strict=True))
+
+
+def _glass(
+    whole: np.ndarray,
+    shell: np.ndarray,
+    cubes: Sequence[np.ndarray],
+    turn: np.ndarray,
+    span: float,
+    table: np.ndarray,
+) -> np.ndarray:
+    """The organelles in a cell as of glass; ``shell``: its turned points. The second cube shows through the first."""
+    picture = 255 - GLASS * (255.0 - whole)
+    for cube, opacity in zip(cubes, (VEIL, 1.0), strict=True):
+        points, ids = surface_points(cube)
+        if len(points):
+            drawn = render(points @ turn.T, ids, PANEL, span, lambda i: table[i], around=shell).astype(float)
+            seen = (drawn < 255).any(axis=-1)[..., None]
+            picture = np.where(seen, opacity * drawn + (1 - opacity) * picture, picture)
+    return picture.round().astype(np.uint8)
+
+
+def _height(figure) -> int:
+    return figure.canvas.get_width_height()[1]
+
+
+def _place(figure, picture: np.ndarray, row: int, column: int, caption: str) -> None:
+    left, top = column * (PANEL + GAP), TOP + row * (PANEL + HEAD) + HEAD
+    figure.figimage(picture, left, _height(figure) - top - PANEL, origin="upper", resize=False)
+    _text(figure, caption, left, top - 6)
+
+
+def _text(figure, text: str, left: int, bottom: int, size: int = 11) -> None:
+    width, height = figure.canvas.get_width_height()
+    figure.text((left + 6) / width, 1 - bottom / height, text, va="bottom", color=INK, fontsize=size)

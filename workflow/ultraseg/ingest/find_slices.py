@@ -1,0 +1,211 @@
+"""Finding the slices of a stack: a folder, a file pattern or one multi-page TIFF, as the user names it.
+
+Imports neither NumPy nor tifffile, because the Snakefile calls it each time it is parsed.
+"""
+
+import glob
+import os
+import re
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.text import format_numbers, format_ranges
+from ultraseg.ingest.slice_source import SliceRef, SliceSource
+
+SUFFIXES = (".tif", ".tiff")
+LIST_SUFFIX = ".txt"
+
+
+def resolve_slices(
+    path: str,
+    first_slice_number: int = 0,
+    slices: list[int] | None = None,
+    kind: str = "image",
+    missing_slices: str = "error",
+) -> SliceSource:
+    """Find the slices that ``path`` names: a folder of one-slice TIFFs, a pattern, a .txt list, or a multi-page TIFF.
+
+    ``kind="image"``: files are ordered by the last number in their names, which must run without duplicates from
+    any start, and without gaps unless ``missing_slices`` is "bridge": then each file keeps the place that its number
+    gives it, and the missing numbers are left out. ``kind="labels"``: z = last number in the name -
+    ``first_slice_number``; for a multi-page file ``slices`` gives the slice number of each page in the same
+    numbering (default: page = z).
+    Raises UserError for missing files, names without a number, gaps, duplicates and negative z.
+    """
+    if kind not in ("image", "labels"):
+        raise ValueError(f"kind is {kind!r}, not 'image' or 'labels'")
+    files = _find_files(os.path.expanduser(str(path)), kind)
+    if len(files) == 1:
+        pages = _count_pages(files[0])
+        if pages > 1 or slices is not None or (kind == "image"):
+            return _from_pages(files[0], pages, first_slice_number, slices, kind)
+    if slices is not None:
+        raise UserError(
+            f"{path}: a list of slices is given, but {len(files)} files were found",
+            "Remove 'slices' (the file names say which slices they are) or name one TIFF file.",
+        )
+    return _from_names(path, files, first_slice_number, kind, missing_slices)
+
+
+def slice_number(file: str) -> int | None:
+    """Last number in the name of a file, without its folder and suffix; None where there is none."""
+    numbers = re.findall(r"\d+", os.path.splitext(os.path.basename(file))[0])
+    return int(numbers[-1]) if numbers else None
+
+
+def _find_files(path: str, kind: str) -> list[str]:
+    if os.path.isdir(path):
+        names = os.listdir(path)
+        found = [os.path.join(path, name) for name in names if _is_tiff_name(name)]
+        if not found:
+            raise UserError(
+                f"{path}: no TIFF file in this folder ({len(names)} other files)",
+                f"Name the folder that holds the {kind} slices as .tif or .tiff files.",
+            )
+    elif os.path.isfile(path) and path.lower().endswith(LIST_SUFFIX):
+        found = _listed_files(path)
+    elif os.path.exists(path):
+        found = [path]
+    elif glob.has_magic(path):
+        found = [name for name in glob.glob(path, recursive=True) if _is_tiff_name(os.path.basename(name))]
+        if not found:
+            raise UserError(
+                f"{path}: no .tif or .tiff file matches this pattern",
+                "Check the folder and the pattern; '*' stands for any text within one folder.",
+            )
+    else:
+        raise UserError(
+            f"{path}: no such file or folder",
+            f"Correct the path of the {kind}; relative paths start at the folder where the workflow runs.",
+        )
+    return sorted(found)
+
+
+def _listed_files(path: str) -> list[str]:
+    """The files that a text file names, one per line, relative to it; empty lines and lines with # are left out."""
+    try:
+        with open(path, encoding="utf-8-sig") as text:
+            lines = [(number, line.strip()) for number, line in enumerate(text, 1)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read as a list of files ({error})", "Give a plain text file."
+        ) from error
+    named = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if not named:
+        raise UserError(f"{path}: lists no file", "Write one path per line, relative to the list.")
+    folder = os.path.dirname(path)
+    found = [
+        (number, os.path.normpath(os.path.join(folder, os.path.expanduser(line)))) for number, line in named
+    ]
+    lost = [f"line {number}: {file}" for number, file in found if not os.path.isfile(file)]
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+        raise UserError(
+            f"{path}: {len(lost)} of {len(found)} listed files do not exist: {'; '.join(lost[:5])}{more}",
+            "Correct these lines; paths are relative to the folder of the list.",
+        )
+    return [file for _, file in found]
+
+
+def _is_tiff_name(name: str) -> bool:
+    # macOS writes a hidden "._name.tif" beside each file on foreign disks: not a TIFF
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _count_pages(file: str) -> int:
+    from ultraseg.ingest.tiff_read import (
+        read_header,
+    )  # imports NumPy and tifffile: only where a file must be opened
+
+    return read_header(file).pages
+
+
+def _from_pages(
+    file: str, pages: int, first_slice_number: int, slices: list[int] | None, kind: str
+) -> SliceSource:
+    number = slice_number(file)
+    if kind == "image":
+        if slices is not None:
+            raise UserError(
+                f"{file}: 'slices' is given for an image stack",
+                "Remove 'slices': every page of the image is a slice.",
+            )
+        first = 0 if pages > 1 or number is None else number
+        return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first)
+    if slices is None:
+        return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first_slice_number)
+    if len(slices) != pages:
+        raise UserError(
+            f"{file}: has {pages} pages, but 'slices' lists {len(slices)} numbers",
+            "Give one slice number for each page, in the order of the pages.",
+        )
+    _check_labels(file, [(number, file) for number in slices], first_slice_number)
+    refs = [SliceRef(number - first_slice_number, file, page) for page, number in enumerate(slices)]
+    return SliceSource(tuple(sorted(refs)), first_slice_number)
+
+
+def _from_names(
+    path: str, files: list[str], first_slice_number: int, kind: str, missing_slices: str
+) -> SliceSource:
+    unnumbered = [os.path.basename(file) for file in files if slice_number(file) is None]
+    if unnumbered:
+        raise UserError(
+            f"{path}: {len(unnumbered)} file(s) without a number in the name: {', '.join(unnumbered[:5])}",
+            "Put the slice number last in each file name, as in slice_0123.tif, or move other TIFFs away.",
+        )
+    numbered = sorted((slice_number(file), file) for file in files)
+    if kind == "labels":
+        _check_labels(path, numbered, first_slice_number)
+        refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)
+        return SliceSource(refs, first_slice_number)
+    _check_duplicates(path, numbered)
+    _check_gaps(path, [number for number, _ in numbered], missing_slices)
+    first = numbered[0][0]
+    return SliceSource(tuple(SliceRef(number - first, file, None) for number, file in numbered), first)
+
+
+def _check_gaps(path: str, numbers: list[int], missing_slices: str) -> None:
+    first, last = numbers[0], numbers[-1]
+    count = last - first + 1 - len(numbers)
+    if not count:
+        return
+    gaps = format_ranges(
+        [(a + 1, b - 1) for a, b in zip(numbers[:-1], numbers[1:], strict=True) if b > a + 1]
+    )
+    if missing_slices != "bridge":
+        raise UserError(
+            f"{path}: {count} slice(s) missing between {first} and {last}: {gaps}",
+            "Add the missing files. Where a slice was lost for good, set missing_slices: bridge for this volume: "
+            "its place stays, and results there are interpolated.",
+        )
+    if count > len(numbers):
+        raise UserError(
+            f"{path}: more slices are missing ({count}) than there are ({len(numbers)}): {gaps}",
+            "A gap of this size is not bridged. Check that the slice number is the last one in every file name; "
+            "a stack with a large hole is two volumes.",
+        )
+
+
+def _check_duplicates(path: str, numbered: list[tuple[int, str]]) -> None:
+    names: dict[int, list[str]] = {}
+    for number, file in numbered:
+        names.setdefault(number, []).append(os.path.basename(file))
+    duplicates = {number: found for number, found in names.items() if len(found) > 1}
+    if duplicates:
+        number, found = next(iter(duplicates.items()))
+        # The pages of one file have no names of their own.
+        example = f" (number {number}: {', '.join(found[:3])})" if len(set(found)) > 1 else ""
+        raise UserError(
+            f"{path}: more than one file or page for slice number(s) {format_numbers(list(duplicates))}{example}",
+            "Each slice may occur once, and its number must be the last one in the file name: "
+            "rename files like slice_0123_8bit.tif, move copies away, or use a pattern that matches one set.",
+        )
+
+
+def _check_labels(path: str, numbered: list[tuple[int, str]], first_slice_number: int) -> None:
+    _check_duplicates(path, numbered)
+    early = [number for number, _ in numbered if number < first_slice_number]
+    if early:
+        raise UserError(
+            f"{path}: slice number(s) {format_numbers(early)} lie before the first one, {first_slice_number}",
+            "Set 'first_slice_number' to the number of the first image slice, or rename the label files.",
+        )

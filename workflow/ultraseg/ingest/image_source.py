@@ -1,0 +1,67 @@
+"""What a volume's image may be, by its path: TIFF slices, one MRC file or an OME-Zarr. Light to import."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from ultraseg.ingest import mrc, ome_zarr_layout
+from ultraseg.ingest.find_slices import SUFFIXES, resolve_slices
+from ultraseg.ingest.pixel_size import PixelSize
+from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.tiff_read import check_image_type, read_image_header
+
+
+class ImageHeader(NamedTuple):
+    """What the metadata of an image say of every slice: shape (Y, X), type, voxel size."""
+
+    shape: tuple[int, int]
+    dtype: str
+    pixel_size: PixelSize
+
+
+def file_kind(file: str) -> str:
+    """'zarr', 'mrc' or 'tiff', by the file (or folder) that holds a slice."""
+    if file.lower().endswith(mrc.SUFFIXES):
+        return "mrc"
+    if file.lower().endswith(SUFFIXES):
+        return "tiff"
+    return "zarr" if os.path.isdir(file) else "tiff"
+
+
+def resolve_image(path: str, missing_slices: str = "error") -> SliceSource:
+    """The slices of the image that ``path`` names. Raises UserError where it names none, or for gaps ("error")."""
+    if ome_zarr_layout.is_zarr(path):
+        return ome_zarr_layout.resolve(path)
+    if path.lower().endswith(mrc.SUFFIXES) and not os.path.isdir(path):
+        return mrc.resolve(path)
+    return resolve_slices(path, kind="image", missing_slices=missing_slices)
+
+
+def image_header(source: SliceSource) -> ImageHeader:
+    """Size, type and voxel size of the slices, from the metadata of the first one. Raises UserError."""
+    file = source.slices[0].file
+    kind = file_kind(file)
+    if kind == "zarr":
+        found = ome_zarr_layout.layout(file)
+        header = ImageHeader(found.shape[-2:], found.dtype, found.pixel_size)
+    elif kind == "mrc":
+        about = mrc.layout(file)
+        header = ImageHeader(about.shape[1:], about.dtype.name, about.pixel_size)
+    else:
+        header = ImageHeader(*read_image_header(file))
+    check_image_type(header.dtype, file)
+    return header
+
+
+def image_files(refs: Sequence[SliceRef], crop: Sequence[Sequence[int]] | None = None) -> list[str]:
+    """The files that hold some slices (of a Zarr the part ``crop``), each once: what their reader depends on."""
+    files = []
+    for file, group in groupby(refs, key=lambda ref: ref.file):
+        if file_kind(file) == "zarr":
+            files += ome_zarr_layout.files_of(file, [ref.page for ref in group], crop)
+        else:
+            files.append(file)
+    return list(dict.fromkeys(files))

@@ -1,0 +1,227 @@
+"""Where the slices of a foreign OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) lie: its finest level and its chunk files.
+
+Reads the JSON metadata only: the Snakefile asks this module when it is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from ultraseg.base.errors import UserError
+from ultraseg.ingest.pixel_size import PixelSize, in_nm
+from ultraseg.ingest.slice_source import SliceRef, SliceSource
+
+FILES_AT_MOST = 200  # of a job; where there are more, their folders stand for them
+SUFFIX = ".zarr"
+METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
+Crop = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One array of Zarr 2 or 3 whose last axes are z, y, x and all others have length 1.
+
+    chunk: that one file holds, block: that is decoded as one (smaller in a sharded array); prefix and separator: of
+    chunk names.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    chunk: tuple[int, ...]
+    block: tuple[int, ...]
+    prefix: str
+    separator: str
+    pixel_size: PixelSize = PixelSize()
+    metadata: tuple[str, ...] = ()
+
+    def chunk_names(self, pages: Sequence[int], crop: Crop | None = None) -> Iterator[str]:
+        """Names of the chunk files that hold some slices (or the part ``crop`` of them), relative to the array."""
+        leading = len(self.shape) - 3
+        ranges = [sorted({page // self.chunk[leading] for page in pages})]
+        for axis, (start, stop) in enumerate(crop or [(0, n) for n in self.shape[-2:]], leading + 1):
+            ranges.append(range(start // self.chunk[axis], (stop - 1) // self.chunk[axis] + 1))
+        for index in product(*[(0,)] * leading, *ranges):
+            yield self.prefix + self.separator.join(map(str, index))
+
+
+def is_zarr(path: str) -> bool:
+    """Whether a path is a Zarr folder: by its suffix, or by the metadata in it."""
+    return os.path.isdir(path) and (
+        path.endswith(SUFFIX) or any(os.path.exists(os.path.join(path, name)) for name in METADATA)
+    )
+
+
+def resolve(path: str) -> SliceSource:
+    """The slices of an OME-Zarr image at its finest level. Raises UserError where it is no single z, y, x image."""
+    array = finest_level(path)
+    entries = [name for name in os.listdir(array) if name not in METADATA]
+    if not entries:
+        raise UserError(
+            f"{array}: has metadata but not one chunk",
+            "Copy the whole folder again, with everything below it.",
+        )
+    return SliceSource(tuple(SliceRef(z, array, z) for z in range(layout(array).shape[-3])))
+
+
+def finest_level(path: str) -> str:
+    """Folder of the array of an image's finest level."""
+    attributes, metadata = _attributes(path)
+    if "multiscales" not in attributes:
+        if _array_file(path):
+            _layouts[path] = _read_array(path)
+            _check_axes(path, _axes_of_array(path), _layouts[path].shape)
+            return path
+        series = [name for name in os.listdir(path) if name.isdigit()]
+        if "bioformats2raw.layout" in attributes and len(series) == 1:
+            return finest_level(os.path.join(path, series[0]))
+        inside = f"; it holds {len(series)} series: {', '.join(sorted(series, key=int))}" if series else ""
+        raise UserError(
+            f"{path}: no OME-Zarr image (no 'multiscales' in its metadata){inside}",
+            "Name the folder of one image, the one with multiscales metadata.",
+        )
+    scales = attributes["multiscales"][0]
+    found = {d["path"]: _read_array(os.path.join(path, d["path"])) for d in scales["datasets"]}
+    largest = max(scales["datasets"], key=lambda d: math.prod(found[d["path"]].shape))
+    level = found[largest["path"]]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", ())]
+    axes = axes or [{"name": name} for name in "tczyx"]
+    _check_axes(path, [axis["name"] for axis in axes], level.shape)
+    told = _pixel_size(axes, scales, largest)
+    about = level.__dict__ | {"pixel_size": told, "metadata": (*metadata, *level.metadata)}
+    _layouts[level.path] = Layout(**about)
+    return level.path
+
+
+_layouts: dict[str, Layout] = {}  # by folder of the array, as ``finest_level`` found them
+
+
+def layout(array: str) -> Layout:
+    """The layout of an array; without voxel size where it was not found through its image."""
+    if array not in _layouts:
+        _layouts[array] = _read_array(array)
+    return _layouts[array]
+
+
+def files_of(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
+    """Metadata and the chunk files of some slices that exist, or the folders of these where they are many."""
+    found = layout(array)
+    chunks = [os.path.join(array, name) for name in present(array, pages, crop)]
+    if len(chunks) > FILES_AT_MOST:
+        # Zarr renames a chunk into place, which changes the time of its folder.
+        chunks = list(dict.fromkeys(os.path.dirname(chunk) for chunk in chunks))
+    return [*found.metadata, *chunks]
+
+
+def present(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
+    """Names of the chunk files of some slices that exist."""
+    listed: dict[str, set[str]] = {}
+    names = []
+    for name in layout(array).chunk_names(pages, crop):
+        folder, _, base = name.rpartition("/")
+        if folder not in listed:
+            where = os.path.join(array, folder)
+            listed[folder] = set(os.listdir(where)) if os.path.isdir(where) else set()
+        if base in listed[folder]:
+            names.append(name)
+    return names
+
+
+def missing_chunks(array: str, pages: Sequence[int], crop: Crop | None = None) -> tuple[list[str], int]:
+    """Names of the chunk files of some slices that do not exist, and how many there should be.
+
+    Zarr leaves out chunks that hold the fill value alone, so that a missing one need not be a loss.
+    """
+    wanted = list(layout(array).chunk_names(pages, crop))
+    there = set(present(array, pages, crop))
+    return [name for name in wanted if name not in there], len(wanted)
+
+
+def _json(file: str) -> dict:
+    try:
+        with open(file, encoding="utf-8") as text:
+            return json.load(text)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{file}: cannot be read ({error})", "Copy the OME-Zarr again from the source."
+        ) from error
+
+
+def _attributes(path: str) -> tuple[dict, list[str]]:
+    """Attributes of a group in Zarr 3 ("ome" of them) or Zarr 2, and the files that hold them."""
+    new, old = (os.path.join(path, name) for name in ("zarr.json", ".zattrs"))
+    if os.path.exists(new):
+        return _json(new).get("attributes", {}).get("ome", {}), [new]
+    return (_json(old), [old]) if os.path.exists(old) else ({}, [])
+
+
+def _array_file(path: str) -> str | None:
+    for name in ("zarr.json", ".zarray"):
+        file = os.path.join(path, name)
+        if os.path.exists(file) and "shape" in _json(file):
+            return file
+    return None
+
+
+def _axes_of_array(path: str) -> list[str]:
+    about = _json(_array_file(path))
+    return about.get("dimension_names") or list("tczyx"[-len(about["shape"]) :])
+
+
+def _read_array(path: str) -> Layout:
+    file = _array_file(path)
+    if file is None:
+        raise UserError(
+            f"{path}: no Zarr array here, though the metadata name it", "Copy the OME-Zarr again."
+        )
+    about = _json(file)
+    shape = tuple(about["shape"])
+    if file.endswith(".zarray"):
+        kinds = {"u": "uint", "i": "int", "f": "float"}
+        kind, size = about["dtype"][1:2], about["dtype"][2:]
+        dtype = f"{kinds[kind]}{8 * int(size)}" if kind in kinds else about["dtype"]
+        chunk = block = tuple(about["chunks"])
+        prefix, separator = "", about.get("dimension_separator", ".")
+    else:
+        dtype = str(about["data_type"])
+        chunk = block = tuple(about["chunk_grid"]["configuration"]["chunk_shape"])
+        for codec in about["codecs"]:
+            if codec["name"] == "sharding_indexed":
+                block = tuple(codec["configuration"]["chunk_shape"])
+        encoding = about["chunk_key_encoding"]
+        given = encoding.get("configuration", {}).get("separator")
+        separator = given or ("/" if encoding["name"] == "default" else ".")
+        prefix = f"c{separator}" if encoding["name"] == "default" else ""
+    return Layout(path, shape, dtype, chunk, block, prefix, separator, metadata=(file,))
+
+
+def _check_axes(path: str, names: Sequence[str], shape: Sequence[int]) -> None:
+    told = ", ".join(f"{name} {size}" for name, size in zip(names, shape, strict=False))
+    if len(names) != len(shape) or list(names[-3:]) != ["z", "y", "x"]:
+        raise UserError(
+            f"{path}: its axes are {told} ({len(shape)} dimensions), not z, y, x at the end",
+            "Save the image as a volume with the axes z, y, x (or t, c, z, y, x).",
+        )
+    longer = [name for name, size in zip(names[:-3], shape, strict=False) if size > 1]
+    if longer:
+        raise UserError(
+            f"{path}: has more than one entry along {' and '.join(longer)} (axes {told})",
+            "Write one channel and one time to an OME-Zarr of its own, and name that.",
+        )
+
+
+def _pixel_size(axes: Sequence[dict], scales: dict, dataset: dict) -> PixelSize:
+    size = [1.0] * len(axes)
+    known = False
+    for holder in (dataset, scales):
+        for transform in holder.get("coordinateTransformations", ()):
+            if transform["type"] == "scale" and "scale" in transform:
+                size = [a * b for a, b in zip(size, transform["scale"], strict=True)]
+                known = True
+    nm = [in_nm(s, axis.get("unit")) if known else None for s, axis in zip(size, axes, strict=True)]
+    return PixelSize(tuple(nm[-3:]), "OME-Zarr")

@@ -1,0 +1,58 @@
+"""Reading slices of a foreign OME-Zarr, one row of chunks at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import zarr
+
+from ultraseg.base.errors import UserError
+from ultraseg.ingest.ome_zarr_layout import layout, missing_chunks
+from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.ingest.tiff_read import check_expected
+
+log = logging.getLogger(__name__)
+
+
+def read_blocks(
+    refs: Sequence[SliceRef], plane: tuple[int, int], dtype: str, crop: Sequence[Sequence[int]]
+) -> Iterator[np.ndarray]:
+    """Slices of one array cut to ``crop``; those that share their chunks are decoded together, each chunk once.
+
+    Chunk files that do not exist are counted and pointed out: Zarr fills them with a constant and says nothing.
+    """
+    path = refs[0].file
+    found = layout(path)
+    check_expected(found.shape[-2:], np.dtype(found.dtype), path, plane, dtype)
+    missing, total = missing_chunks(path, [ref.page for ref in refs], crop)
+    array = zarr.open_array(zarr.storage.LocalStore(path, read_only=True), mode="r")
+    if missing:
+        log.warning(
+            "%s: %d of %d chunk files of slices %d to %d do not exist, first %s; voxels there are %s. Programs leave "
+            "out chunks of one value; if yours does not, copy the OME-Zarr again.",
+            path, len(missing), total, refs[0].page, refs[-1].page, missing[0], array.fill_value or 0,
+        )  # fmt: skip
+    leading = (0,) * (array.ndim - 3)
+    for first, last in _blocks([ref.page for ref in refs], found.block[-3]):
+        try:
+            block = array[(*leading, slice(first, last + 1), slice(*crop[0]), slice(*crop[1]))]
+        except (ValueError, RuntimeError, OSError, TypeError) as error:
+            raise UserError(
+                f"{path}: slices {first} to {last} do not decode ({type(error).__name__}: {error})",
+                "A chunk file is damaged: copy the OME-Zarr again from the source.",
+            ) from error
+        yield from block.astype(block.dtype.newbyteorder("="), copy=False)
+
+
+def _blocks(pages: Sequence[int], depth: int) -> Iterator[tuple[int, int]]:
+    """Runs (first, last) of rising pages within one row of chunks."""
+    start = 0
+    for i in range(1, len(pages) + 1):
+        together = (
+            i < len(pages) and pages[i] == pages[i - 1] + 1 and pages[i] // depth == pages[start] // depth
+        )
+        if not together:
+            yield pages[start], pages[i - 1]
+            start = i

@@ -1,0 +1,99 @@
+"""Image slices as arrays, whatever kind of file holds them: in their own type, or as a slab is stored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, groupby
+
+import numpy as np
+
+from ultraseg.arrays.grey_values import Stored, to_stored
+from ultraseg.base.errors import UserError, raise_together
+from ultraseg.ingest import mrc, tiff_read
+from ultraseg.ingest.image_source import file_kind
+from ultraseg.ingest.slice_source import SliceRef
+
+Crop = Sequence[Sequence[int]]
+PAGES = 4  # of a multi-page file that are decoded together: finding a page far inside takes time
+
+
+def read_slices(
+    refs: Sequence[SliceRef], plane: Sequence[int], dtype: str, crop: Crop | None = None
+) -> Iterator[np.ndarray]:
+    """Slices in their own type, one at a time: (Y, X) of the whole ``plane``, or its part ``crop`` (y and x ranges).
+
+    Raises UserError for a slice of another size or type.
+    """
+    crop = crop or [(0, size) for size in plane]
+    for file, run in groupby(refs, key=lambda ref: ref.file):
+        yield from _reader(file)(list(run), tuple(plane), dtype, crop)
+
+
+def read_stored(
+    refs: Sequence[SliceRef],
+    plane: Sequence[int],
+    dtype: str,
+    stored: Stored,
+    crop: Crop | None = None,
+    threads: int = 1,
+) -> Iterator[np.ndarray]:
+    """Slices as they are stored, uint8 or uint16 (Y, X), in order; ``threads`` of them are decoded at a time.
+
+    Few of them are in memory, however many there are. Raises one UserError that names all bad slices: after the
+    first bad one the others are still decoded, but none is given out.
+    """
+    problems: list[UserError] = []
+    for found in _decoded(_batches(refs), plane, dtype, stored, crop, threads):
+        if isinstance(found, UserError):
+            problems.append(found)
+        elif not problems:
+            yield found
+    raise_together(problems, "slices")
+
+
+def _decoded(
+    batches: Sequence[Sequence[SliceRef]], plane, dtype: str, stored: Stored, crop: Crop | None, threads: int
+) -> Iterator[np.ndarray | UserError]:
+    """The slices of all batches in order, in place of those of a bad batch what is wrong with it."""
+
+    def decode(batch: Sequence[SliceRef]) -> Iterator[np.ndarray | UserError]:
+        try:
+            for values in read_slices(batch, plane, dtype, crop):
+                yield to_stored(values, stored)
+        except UserError as error:
+            yield error
+
+    if file_kind(batches[0][0].file) == "zarr":  # it decodes with threads of its own
+        yield from chain.from_iterable(map(decode, batches))
+        return
+    # Decoders release Python's lock, so threads help; the one more is decoded while the caller works.
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future] = deque()
+        for batch in batches:
+            ahead.append(pool.submit(lambda batch=batch: list(decode(batch))))
+            if len(ahead) > threads:
+                yield from ahead.popleft().result()
+        for waiting in ahead:
+            yield from waiting.result()
+
+
+def _batches(refs: Sequence[SliceRef]) -> list[list[SliceRef]]:
+    """Neighbouring slices of one file, which are read with the file open: few at a time, of a Zarr all."""
+    batches = []
+    for file, group in groupby(refs, key=lambda ref: ref.file):
+        run = list(group)
+        size = len(run) if file_kind(file) == "zarr" else PAGES
+        batches += [run[i : i + size] for i in range(0, len(run), size)]
+    return batches
+
+
+def _reader(file: str):
+    """Function (refs of one file, plane, dtype, crop) -> iterator of slices."""
+    kind = file_kind(file)
+    if kind == "zarr":
+        from ultraseg.ingest.ome_zarr_read import read_blocks  # slow to import
+
+        return read_blocks
+    return mrc.read_sections if kind == "mrc" else tiff_read.read_pages

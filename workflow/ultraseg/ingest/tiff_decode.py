@@ -1,0 +1,170 @@
+"""Opening and decoding TIFF pages so that every kind of damage ends in one readable error."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import tifffile
+
+from ultraseg.base.errors import UserError
+
+DAMAGE_WORDS = ("corrupted", "invalid page offset", "invalid offset", "raised")
+
+
+class Tags(NamedTuple):
+    """What of a page says how its numbers are to be read."""
+
+    photometric: int
+    colormap: np.ndarray | None
+    samples_axis: int | None  # axis of RGB samples in the decoded page
+
+
+@contextmanager
+def open_tiff(file: str) -> Iterator[tifffile.TiffFile]:
+    """Open a TIFF; whatever a damaged file makes tifffile raise or log becomes a UserError."""
+    check_readable(file)
+    damage = _DamageLog()
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(damage)
+    try:
+        with tifffile.TiffFile(file) as tif:
+            yield tif
+    except (UserError, MemoryError):
+        raise
+    except tifffile.TiffFileError as exc:
+        raise UserError(
+            f"{file}: not a valid TIFF file ({exc})",
+            "Copy the file again from the source, or save it again as TIFF; move files of other kinds away.",
+        ) from exc
+    except Exception as exc:  # codecs raise errors of many kinds on damaged data
+        raise UserError(
+            f"{file}: cannot be decoded ({type(exc).__name__}: {exc})",
+            "The file is damaged or compressed in an unknown way: copy it again or save it uncompressed.",
+        ) from exc
+    finally:
+        logger.removeHandler(damage)
+    if damage.messages:
+        raise UserError(
+            f"{file}: truncated or damaged ({damage.messages[0]})", "Copy the file again from the source."
+        )
+
+
+def check_readable(file: str) -> None:
+    """Raise UserError for a file that is not there, cannot be read or is empty."""
+    if not os.path.isfile(file):
+        raise UserError(f"{file}: no such file", "Put the file back or correct the path.")
+    if not os.access(file, os.R_OK):
+        raise UserError(f"{file}: no permission to read", "Ask its owner for read permission (chmod a+r).")
+    if os.path.getsize(file) == 0:
+        raise UserError(f"{file}: is empty (0 bytes)", "Copy the file again from the source.")
+
+
+class _DamageLog(logging.Handler):
+    """Keeps tifffile's messages on damage from this thread: for broken page chains it logs and goes on."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.thread = threading.get_ident()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.thread == self.thread and any(word in message for word in DAMAGE_WORDS):
+            self.messages.append(message)
+
+
+def number_of_slices(tif: tifffile.TiffFile) -> int:
+    """Slices in a TIFF: its pages without reduced copies, or what follows a single page of Fiji."""
+    pages = len(tif.pages)
+    first = tif.pages[0]
+    if pages == 1:  # Fiji writes stacks over 4 GB as one page followed by the raw data of all slices
+        return _hidden_slices(tif)
+    if tif.pages[1].shape != first.shape:  # reduced copies for quick viewing follow the slice itself
+        return max(1, sum(not _is_reduced(tif.pages[index]) for index in range(pages)))
+    return pages
+
+
+def _is_reduced(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
+    return bool(page.aspage().subfiletype & 1)
+
+
+def _hidden_slices(tif: tifffile.TiffFile) -> int:
+    if not (tif.is_imagej or tif.is_shaped):
+        return 1
+    series = tif.series[0]
+    return max(1, int(series.size // tif.pages[0].size)) if series.dataoffset is not None else 1
+
+
+def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int, int], np.dtype]:
+    """Shape (Y, X) and type of one slice from its header; UserError where data or decoder are missing."""
+    page, _ = _locate(tif, file, index)
+    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+        raise UserError(
+            f"{file}: compression {page.compression!r} is not known",
+            "Save it again uncompressed, or with LZW, deflate or zstd compression.",
+        )
+    dtype = np.dtype("uint8") if page.dtype == bool else np.dtype(page.dtype)
+    return (page.imagelength, page.imagewidth), dtype
+
+
+def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
+    """The page that describes a slice, and where its data lies if that is hidden behind the page."""
+    hidden = len(tif.pages) == 1 and number_of_slices(tif) > 1
+    page, offset = tif.pages[0 if hidden else index].aspage(), None
+    if hidden:
+        nbytes = page.size * page.dtype.itemsize
+        offset = tif.series[0].dataoffset + index * nbytes
+        needed = offset + nbytes
+    else:
+        needed = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+    size = os.path.getsize(file)
+    if needed > size:
+        raise UserError(
+            f"{file}: truncated: page {index} needs {needed} bytes, the file has {size}",
+            "Copy the file again from the source.",
+        )
+    return page, offset
+
+
+def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[np.ndarray, Tags]:
+    """Stored numbers of one slice and how they are to be read; UserError where the file is too short."""
+    page, offset = _locate(tif, file, index)
+    if offset is not None:
+        dtype = np.dtype(tif.byteorder + page.dtype.char)
+        values = np.fromfile(file, dtype, page.size, offset=offset).reshape(page.shape).astype(page.dtype)
+    else:
+        values = page.asarray(maxworkers=1)
+    axis = page.axes.index("S") if "S" in page.axes else None
+    return values, Tags(int(page.photometric), page.colormap, axis)
+
+
+def single_channel(values: np.ndarray, tags: Tags, file: str, kind: str) -> np.ndarray:
+    """Reduce RGB(A), grey + alpha and palette pages that hold one grey channel to 2D."""
+    colour = UserError(
+        f"{file}: is a colour image",
+        "Convert it to grey (Fiji: Image > Type > 8-bit); labels need numbers, not colours.",
+    )
+    if tags.samples_axis is not None:
+        channels = np.moveaxis(values, tags.samples_axis, 0)
+        if len(channels) >= 3 and not (
+            np.array_equal(channels[0], channels[1]) and np.array_equal(channels[0], channels[2])
+        ):
+            raise colour
+        values = channels[0]
+    values = np.squeeze(values) if values.ndim > 2 else values
+    if values.ndim != 2:
+        raise UserError(
+            f"{file}: a page has shape {values.shape}, not one 2D slice",
+            "Save each slice as one 2D grey page.",
+        )
+    if tags.photometric == 3 and tags.colormap is not None and kind == "image":
+        red, green, blue = tags.colormap[:3]
+        if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+            raise colour
+        table = red >> 8 if red.max() > 255 else red  # some writers fill the 16-bit palette with 8-bit values
+        values = table.astype(np.uint8)[values]
+    return values

@@ -1,0 +1,57 @@
+"""Which slices of label files show nothing at all: looked up each time the Snakefile is parsed, so kept in a cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+
+import numpy as np
+
+CACHE = ".snakemake/ultraseg_label_pages.json"
+
+
+def constant_pages(file: str) -> list[int | None]:
+    """For each slice of a TIFF the one number that all its pixels have, None where they differ.
+
+    Reads every slice once; the answer is kept in ``.snakemake`` of the working directory until the file changes.
+    """
+    status = os.stat(file)
+    key, stamp = os.path.abspath(file), [status.st_size, status.st_mtime_ns]
+    known = _load()
+    if known.get(key, {}).get("stamp") != stamp:
+        known[key] = {"stamp": stamp, "constant": _scan(file)}
+        _save(known)
+    return known[key]["constant"]
+
+
+def _scan(file: str) -> list[int | None]:
+    from ultraseg.ingest.tiff_decode import decode, number_of_slices, open_tiff
+
+    constant: list[int | None] = []
+    with open_tiff(file) as tif:
+        for index in range(number_of_slices(tif)):
+            values, _ = decode(tif, file, index)
+            same = np.issubdtype(values.dtype, np.integer) and values.min() == values.max()
+            constant.append(int(values.flat[0]) if same else None)
+    return constant
+
+
+def _load() -> dict:
+    try:
+        with open(CACHE) as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}  # none yet, or cut off by a full disk: the files are read again
+
+
+def _save(known: dict) -> None:
+    """Jobs on a cluster parse the Snakefile side by side: each writes a file of its own and renames it."""
+    try:
+        os.makedirs(os.path.dirname(CACHE), exist_ok=True)
+        part = f"{CACHE}.{uuid.uuid4().hex}"
+        with open(part, "w") as file:
+            json.dump(known, file)
+        os.replace(part, CACHE)
+    except OSError:
+        pass  # a working directory that cannot be written costs time only

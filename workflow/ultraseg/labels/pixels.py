@@ -1,0 +1,134 @@
+"""What one slice of a label TIFF stores: numbers, colours, or numbers that a palette shows as colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import fastremap
+import numpy as np
+
+from ultraseg.base.errors import UserError
+
+MANY_COLOURS = 64  # drawn classes are fewer; a picture, or a drawing with blended edges, has more
+
+
+class Pixels(NamedTuple):
+    """The numbers (Y, X) of a slice; of a colour image 0xRRGGBB. ``palette``: number -> its colour as shown."""
+
+    numbers: np.ndarray
+    coloured: bool = False
+    palette: dict[int, int] | None = None
+
+    def codes(self, wanted: Sequence[int | str], file: str) -> list[int]:
+        """The numbers that stand for values of the configuration: numbers, or colours '#rrggbb'."""
+        found: list[int] = []
+        for value in wanted:
+            if isinstance(value, str) != self.coloured and not (isinstance(value, str) and self.palette):
+                is_, said = ("colours", "a number") if self.coloured else ("numbers", "a colour")
+                raise UserError(
+                    f"{file}: holds {is_}, but the configuration gives {said}, {value!r}",
+                    "Write colours as '#ff0000' (red, green, blue) in quotes, numbers as 2, as the file stores them.",
+                )
+            if not isinstance(value, str):
+                found.append(value)
+            elif self.coloured:
+                found.append(int(value[1:], 16))
+            else:
+                found += [n for n, colour in self.palette.items() if colour == int(value[1:], 16)]
+        return found
+
+
+def read_pixels(file: str, page: int | None, shape: tuple[int, int]) -> Pixels:
+    """Read one slice of a label TIFF as it is stored. Raises UserError for a damaged file and for another size."""
+    from ultraseg.ingest.tiff_decode import decode, number_of_slices, open_tiff
+
+    with open_tiff(file) as tif:
+        count = number_of_slices(tif)
+        if page is None and count != 1:
+            raise UserError(
+                f"{file}: holds {count} slices where one is expected",
+                "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
+            )
+        if (page or 0) >= count:
+            raise UserError(
+                f"{file}: has no page {page} (pages 0 to {count - 1})",
+                "The file is shorter than expected: copy it again from the source.",
+            )
+        values, tags = decode(tif, file, page or 0)
+    if tags.samples_axis is not None:
+        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file)
+    else:
+        values = np.squeeze(values) if values.ndim > 2 else values
+        shown = tags.photometric == 3 and tags.colormap is not None
+        pixels = Pixels(values, palette=_palette(values, tags.colormap) if shown else None)
+    numbers = pixels.numbers
+    if numbers.shape != tuple(shape):
+        size = " x ".join(map(str, numbers.shape))
+        raise UserError(
+            f"{file}: slice is {size} pixels (height x width), expected {shape[0]} x {shape[1]}",
+            "All slices and labels of a volume must have one size: export it again from the aligned stack.",
+        )
+    if numbers.dtype == bool:
+        numbers = numbers.astype(np.uint8)
+    if numbers.dtype.kind not in "iu":
+        raise UserError(
+            f"{file}: label type is {numbers.dtype.name}, not whole numbers",
+            "Save the labels as 8, 16 or 32 bit integers without scaling (for float labels: Fiji, switch off "
+            "Edit > Options > Conversions > Scale when converting, then Image > Type > 16-bit).",
+        )
+    return pixels._replace(numbers=np.ascontiguousarray(numbers))
+
+
+def _from_samples(samples: np.ndarray, file: str) -> Pixels:
+    """Grey or colour from samples (Y, X, S); where an alpha sample says transparent, the number is 0."""
+    alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
+    colour = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
+    if all(np.array_equal(colour[..., 0], colour[..., i]) for i in range(1, colour.shape[-1])):
+        pixels = Pixels(colour[..., 0].copy())
+    elif colour.dtype.kind != "u" or colour.dtype.itemsize > 2:
+        raise UserError(
+            f"{file}: colours of type {colour.dtype.name}", "Save colours with 8 bits per channel."
+        )
+    else:
+        if colour.dtype == np.uint16:  # 8-bit colours that were spread to 16 bit
+            colour = colour // 257 if (colour % 257 == 0).all() else colour >> 8
+        packed = colour.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+        pixels = Pixels(packed.astype(np.uint32), coloured=True)
+    if alpha is not None:
+        levels = fastremap.unique(np.ascontiguousarray(alpha))
+        if levels.size > 2 or (levels.size == 2 and levels[0] != 0):
+            raise UserError(
+                f"{file}: has half-transparent pixels ({levels.size} levels of transparency)",
+                "Draw labels without smoothed edges (anti-aliasing) and fully opaque.",
+            )
+        if levels.size == 2:  # one level alone only says that all is opaque, or that alpha is unused
+            pixels.numbers[alpha == 0] = 0
+    if pixels.coloured:
+        _check_colours(pixels.numbers, file)
+    return pixels
+
+
+def _check_colours(numbers: np.ndarray, file: str) -> None:
+    colours = fastremap.unique(numbers)
+    if colours.size > MANY_COLOURS:
+        raise UserError(
+            f"{file}: holds {colours.size} different colours, so it is a picture, or its edges are blended",
+            "Draw labels without smoothed edges (anti-aliasing), save them without JPEG compression, or export "
+            "label numbers instead of colours.",
+        )
+
+
+def _palette(values: np.ndarray, colormap: np.ndarray) -> dict[int, int]:
+    """Colour 0xRRGGBB of every number that occurs."""
+    table = colormap[:3].astype(np.int64)
+    table = (
+        table >> 8 if table.max() > 255 else table
+    )  # some writers fill the 16-bit palette with 8-bit values
+    used = fastremap.unique(np.ascontiguousarray(values)).astype(int).tolist()
+    return {n: int(table[0, n] << 16 | table[1, n] << 8 | table[2, n]) for n in used}
+
+
+def colour_name(colour: int) -> str:
+    """A colour as the configuration writes it: '#ff0000'."""
+    return f"#{colour:06x}"

@@ -1,0 +1,193 @@
+"""Where a volume's labels lie and how their numbers are to be read; light to import, for the Snakefile."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.text import format_numbers
+from ultraseg.ingest.find_slices import resolve_slices, slice_number
+from ultraseg.ingest.slice_source import SliceRef, SliceSource
+
+ROI_SUFFIXES = (".zip", ".roi")
+
+
+@dataclass(frozen=True)
+class LabelSource(SliceSource):
+    """The label slices of one structure and how to read them; a ``page`` of a ROI file is a number of a slice.
+
+    values: the numbers, or colours '#rrggbb', that are the structure (none: all but 0). ignore_value: what stands
+    for 'not labelled'. rectangle: ((y0, y1), (x0, x1)) in pixels of the full stack, None at an open end. region:
+    (number, file, page) of mask slices, number as in the file names, None for a mask of all slices. Outside
+    rectangle or region nothing is known. roi_ids: what gives ROIs their ids. empty_slices: what a slice of zeros
+    says, 'labelled', 'unlabelled', or 'ask' where that must not be guessed. corrected: files of slices that were
+    proofread, plain numbers on all of the slice, whatever the rest of the source says.
+    """
+
+    values: tuple[int | str, ...] = ()
+    ignore_value: int | str | None = None
+    rectangle: tuple[tuple[int | None, int | None], ...] | None = None
+    region: tuple[tuple[int | None, str, int | None], ...] = ()
+    roi_ids: str | None = None
+    empty_slices: str = "labelled"
+    corrected: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """The files to read, those of the region included, each once."""
+        chosen = {ref.z + self.first_number for ref in self.slices}
+        regions = [file for number, file, _ in self.region if number is None or number in chosen]
+        return list(dict.fromkeys([*super().files, *regions]))
+
+    @property
+    def partial(self) -> bool:
+        """Whether some of its pixels may be unlabelled."""
+        return self.ignore_value is not None or self.rectangle is not None or bool(self.region)
+
+    def as_params(self) -> dict:
+        """The source as plain values, from which ``LabelSource.of`` makes it again."""
+        return asdict(self) | {"slices": tuple(tuple(ref) for ref in self.slices)}
+
+    @classmethod
+    def of(cls, source: SliceSource | Mapping | list) -> LabelSource:
+        """A label source from ``as_params``, from a plain source or from a list of slices."""
+        if isinstance(source, LabelSource):
+            return source
+        if isinstance(source, SliceSource):
+            return cls(source.slices, source.first_number)
+        if isinstance(source, Mapping):
+            slices = tuple(SliceRef(*ref) for ref in source["slices"])
+            return cls(**{**source, "slices": slices})
+        return cls(tuple(SliceRef(*ref) for ref in source))
+
+
+def resolve_labels(settings: str | Mapping, locate: Callable[[str], str]) -> LabelSource:
+    """Find the label slices of one entry under ``labels:`` or ``truth:``; ``locate`` completes a path.
+
+    TIFFs as ``tiff_names.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
+    slices of nothing but zeros are left out. Raises UserError.
+    """
+    settings = {"path": settings} if isinstance(settings, str) else settings
+    path = locate(settings["path"])
+    region = settings.get("region")
+    found = _find(path, settings.get("first_slice_number"), settings.get("slices"))
+    source = LabelSource(
+        found.slices,
+        found.first_number,
+        values=tuple(settings.get("values", ())),
+        ignore_value=settings.get("ignore_value"),
+        rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
+        region=_region(locate(region), settings) if isinstance(region, str) else (),
+        roi_ids=settings.get("roi_ids"),
+        empty_slices=settings.get("empty_slices", "ask" if _is_dense(found, settings) else "labelled"),
+    )
+    _check_region(path, source)
+    return _without_empty(path, source) if source.empty_slices == "unlabelled" else source
+
+
+def with_corrections(
+    labels: Mapping[str, LabelSource], folder: str, structures: Mapping[str, Mapping]
+) -> dict[str, LabelSource]:
+    """The labels with the proofread slices in ``folder``, which hold instead of the user's first ones.
+
+    The folder has one folder for each structure that was corrected, with one TIFF per slice, its number in the stack,
+    from 0, last in the name. A folder that is not there yet has none. Raises UserError for unknown structures.
+    """
+    merged = dict(labels)
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for name in [name for name in names if not name.startswith(".")]:
+        if name not in structures:
+            raise UserError(
+                f"{os.path.join(folder, name)}: corrections of '{name}', which is no structure of the configuration",
+                f"Keep one folder for each of {', '.join(structures)}; remove others.",
+            )
+        found = resolve_slices(os.path.join(folder, name), 0, None, "labels")
+        before = merged.get(name, LabelSource(()))
+        kept = [ref for ref in before.slices if ref.z not in found.zs]
+        slices = sorted([*kept, *found.slices], key=lambda ref: ref.z)
+        merged[name] = replace(before, slices=tuple(slices), corrected=tuple(SliceSource.files.fget(found)))
+    return merged
+
+
+def is_roi(file: str) -> bool:
+    """Whether a file is one of ImageJ's ROI files, by its name."""
+    return file.lower().endswith(ROI_SUFFIXES)
+
+
+def find_rois(path: str) -> list[str]:
+    """ROI files that a path names: one .zip or .roi, a pattern of them, or a folder of them without a TIFF."""
+    if os.path.isdir(path):
+        names = [name for name in sorted(os.listdir(path)) if not name.startswith(".")]
+        if any(name.lower().endswith((".tif", ".tiff")) for name in names):
+            return []
+        return [os.path.join(path, name) for name in names if is_roi(name)]
+    if glob.has_magic(path) and not os.path.exists(path):
+        return [name for name in sorted(glob.glob(path, recursive=True)) if is_roi(name)]
+    return [path] if is_roi(path) and os.path.exists(path) else []
+
+
+def _find(path: str, first_slice_number: int | None, slices: list[int] | None) -> SliceSource:
+    rois = find_rois(path)
+    if not rois:
+        return resolve_slices(path, first_slice_number or 0, slices, "labels")
+    if slices is not None:
+        raise UserError(
+            f"{path}: 'slices' is given for ROI files",
+            "Remove it: the slice of a ROI is its position in the stack.",
+        )
+    from ultraseg.labels.imagej_rois import roi_slices  # opens files
+
+    return roi_slices(rois, first_slice_number)
+
+
+def _is_dense(found: SliceSource, settings: Mapping) -> bool:
+    """Whether a multi-page TIFF has a page for every slice of the stack, as exports of whole stacks do."""
+    return "slices" not in settings and any(r.page is not None and not is_roi(r.file) for r in found.slices)
+
+
+def _rectangle(region: Mapping) -> tuple:
+    return tuple(tuple(region.get(axis, (None, None))) for axis in "yx")
+
+
+def _region(path: str, settings: Mapping) -> tuple:
+    """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
+    if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
+        from ultraseg.ingest.tiff_read import read_header
+
+        if read_header(path).pages == 1:
+            return ((None, path, None),)
+    found = _find(path, settings.get("first_slice_number"), None)
+    return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
+
+
+def _check_region(path: str, source: LabelSource) -> None:
+    numbers = {number for number, _, _ in source.region}
+    if not numbers or None in numbers:
+        return
+    lacking = [z + source.first_number for z in source.zs if z + source.first_number not in numbers]
+    if lacking:
+        raise UserError(
+            f"{path}: the region has no mask for slice number(s) {format_numbers(lacking)}",
+            "Give a mask for each labelled slice, or one mask file without a number in its name for all of them.",
+        )
+
+
+def _without_empty(path: str, source: LabelSource) -> LabelSource:
+    from ultraseg.labels.empty_pages import constant_pages  # opens files
+
+    nothing = {0, source.ignore_value}
+    constant = {file: constant_pages(file) for file in SliceSource.files.fget(source) if not is_roi(file)}
+    kept = tuple(
+        ref
+        for ref in source.slices
+        if ref.file not in constant or constant[ref.file][ref.page or 0] not in nothing - {None}
+    )
+    if not kept:
+        raise UserError(
+            f"{path}: all {len(source.slices)} slices are empty",
+            "Check that the export holds the labels; with empty_slices: unlabelled, empty ones do not count.",
+        )
+    return replace(source, slices=kept)

@@ -1,0 +1,123 @@
+"""The table of 2D pieces that linking works on: checks, first state, and lookup tables for relabelling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.arrays.labels import relabel
+
+# A volume has several edges per piece: their columns as small as they go.
+READ = {
+    "z": "int32",
+    "piece_a": "int32",
+    "gap": "int8",
+    "z_b": "int32",
+    "piece_b": "int32",
+    "iou": "float64",
+    "containment": "float64",
+}
+NOBODY = 2**62  # stands for a cell where the user left out what is there: above all ids
+NODE_COLUMNS = ["z", "piece", "area", "y", "x", "cell", "confidence", "body", "given"]
+
+
+def sorted_nodes(nodes: pd.DataFrame) -> pd.DataFrame:
+    """Nodes in order of z and piece, with the types that linking counts on."""
+    missing = [name for name in NODE_COLUMNS if name not in nodes]
+    if missing:
+        raise ValueError(f"the table of pieces lacks {', '.join(missing)}")
+    types = {"z": "int64", "piece": "int64", "area": "int64", "cell": "int64", "body": bool, "given": bool}
+    nodes = nodes.astype(types).sort_values(["z", "piece"], ignore_index=True)
+    if (np.diff(_key(nodes["z"], nodes["piece"])) == 0).any():
+        raise ValueError("the table of pieces names a piece twice")
+    return nodes
+
+
+def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows in `nodes` of both pieces of every edge, and its row in `edges`, in a fixed order without repeats.
+
+    nodes: as from `sorted_nodes`. By search in sorted numbers, as an index of pandas takes several times the memory of
+    the tables, and this is the largest job of a large volume. Raises ValueError when an edge names an unknown piece.
+    """
+    known = _key(nodes["z"], nodes["piece"])
+    ends = []
+    for z, piece in (("z", "piece_a"), ("z_b", "piece_b")):
+        wanted = _key(edges[z], edges[piece])
+        row = np.searchsorted(known, wanted)
+        found = np.append(known, -1)[row] == wanted
+        if not found.all():
+            first = edges.iloc[int(np.argmin(found))].to_dict()
+            raise ValueError(f"{np.count_nonzero(~found)} edges name unknown pieces, first {first}")
+        ends.append(row)
+    # Pieces are in order of z and number, so this is the order of slices and pieces.
+    pair, rows = np.unique(ends[0] * max(len(nodes), 1) + ends[1], return_index=True)
+    small = np.int32 if len(nodes) < 2**31 else np.int64
+    return *(end[rows].astype(small) for end in ends), rows
+
+
+def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of all slabs in one table each, of pieces and of edges, these with what linking reads alone."""
+    return (
+        pd.concat([pd.read_parquet(file) for file in nodes], ignore_index=True),
+        pd.concat(
+            [pd.read_parquet(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True
+        ),
+    )
+
+
+def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:
+    """One number for slice and piece, in the order of both."""
+    return (z.to_numpy().astype(np.int64) << 32) | piece.to_numpy().astype(np.int64)
+
+
+def initial_state(nodes: pd.DataFrame, min_confidence: float) -> dict[str, np.ndarray]:
+    """Working arrays per piece; terminals have their outcome and final id from the start."""
+    cell, given = nodes["cell"].to_numpy(), nodes["given"].to_numpy()
+    trusted = nodes["body"].to_numpy() & (nodes["confidence"].to_numpy() >= min_confidence)
+    # What the user gave to a cell is its own, like what the user drew.
+    fixed = nodes["fixed"].to_numpy() if "fixed" in nodes else np.zeros(len(nodes), bool)
+    terminal = (cell > 0) & (given | trusted | fixed)
+    blocked = given & (cell == 0)  # the user says: no cell here
+    outcome = np.full(len(nodes), "", object)
+    outcome[terminal & ~given], outcome[terminal & given], outcome[blocked] = "body", "given", "background"
+    outcome[fixed & terminal] = "corrected"
+    empty = np.zeros(len(nodes), np.int64)
+    return {
+        "outcome": outcome,
+        "blocked": blocked,
+        "final": np.where(terminal, cell, 0),
+        "best_cell": np.where(terminal, cell, 0),
+        "strength": terminal.astype(float),
+        "runner_up_cell": empty.copy(),
+        "runner_up": empty.astype(float),
+    }
+
+
+def piece_luts(nodes: pd.DataFrame, zs: Sequence[int], column: str = "final") -> list[np.ndarray]:
+    """Lookup tables piece -> id for the slices ``zs``, from the node table of `link_pieces`.
+
+    column: `final` for cells, `protrusion` or `fragment` for those. Returns uint32 arrays, entry 0 = 0.
+    """
+    nodes = nodes[nodes["z"].isin(list(zs))]
+    luts = []
+    for z in zs:
+        here = nodes[nodes["z"] == z]
+        lut = np.zeros(int(here["piece"].max()) + 1 if len(here) else 1, np.uint32)
+        lut[here["piece"].to_numpy()] = here[column].to_numpy()
+        luts.append(lut)
+    return luts
+
+
+def relabel_pieces(pieces: np.ndarray, luts: Sequence[np.ndarray]) -> np.ndarray:
+    """Replace piece numbers by ids, slice by slice: pieces (n, Y, X), one table per slice; uint32 (n, Y, X).
+
+    Raises ValueError when a piece is beyond its slice's table.
+    """
+    if len(pieces) != len(luts):
+        raise ValueError(f"{len(pieces)} slices but {len(luts)} tables")
+    out = np.empty(pieces.shape, np.uint32)
+    for one, lut, target in zip(pieces, luts, out, strict=True):
+        target[:] = relabel(one, lut)
+    return out

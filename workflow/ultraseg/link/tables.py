@@ -1,0 +1,132 @@
+"""Audit tables of linking: one row per fragment, one row per protrusion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.link.flood import groups
+
+LINK_TYPES = {
+    "fragment": "int64",
+    "z_first": "int64",
+    "z_last": "int64",
+    "z": "int64",
+    "y": "float64",
+    "x": "float64",
+    "pieces": "int64",
+    "body_pieces": "int64",
+    "voxels": "int64",
+    "cell": "int64",
+    "outcome": "str",
+    "best_cell": "int64",
+    "strength": "float64",
+    "runner_up_cell": "int64",
+    "runner_up": "float64",
+    "margin": "float64",
+}
+PROTRUSION_TYPES = {
+    "protrusion": "int64",
+    "cell": "int64",
+    "z_first": "int64",
+    "z_last": "int64",
+    "pieces": "int64",
+    "voxels": "int64",
+    "strength": "float64",
+}
+# What a row of the table of fragments is made of.
+MEMBER = [
+    "z", "y", "x", "area", "body", "final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin",
+]  # fmt: skip
+
+
+def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
+    """Group the pieces that linking had to decide on into 3D fragments, one audit row each.
+
+    nodes: table of `link.LinkResult`; a, b: rows of the pieces that the strong edges join. A fragment is a
+    connected group of pieces with one outcome and one cell. Returns fragment per piece (0 = terminal or
+    background) and columns fragment, z_first, z_last, z, y, x (centre of its largest piece), pieces, body_pieces,
+    voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous,
+    unassigned_left_out; by edits corrected, forbidden) and, of its least clear piece (smallest margin, then
+    smallest strength): best_cell, strength, runner_up_cell, runner_up, margin. Places, areas and voxels
+    at the scale of the pieces.
+    """
+    decided = ~nodes["outcome"].isin(["given", "body", "background"]).to_numpy()
+    code = pd.factorize(nodes["outcome"])[0]
+    final = nodes["final"].to_numpy()
+    number = _number(decided, a, b, (code[a] == code[b]) & (final[a] == final[b]))
+    members = nodes.loc[decided, MEMBER].assign(fragment=number[decided])
+    if not len(members):
+        return number, _empty(LINK_TYPES)
+    grouped = members.groupby("fragment")
+    table = _extent(grouped)
+    table["body_pieces"] = grouped["body"].sum()
+    # The first of each fragment in these orders, found without a sorted copy of the table.
+    fragment, area, margin, strength = (
+        members[n].to_numpy() for n in ("fragment", "area", "margin", "strength")
+    )
+    largest = members.iloc[_first_of(fragment, np.lexsort((-area, fragment)))].set_index("fragment")
+    table = table.join(largest[["z", "y", "x"]])
+    worst = members.iloc[_first_of(fragment, np.lexsort((strength, margin, fragment)))].set_index("fragment")
+    worst = worst.rename(columns={"final": "cell_final"})
+    table["cell"] = worst["cell_final"]
+    for name in ("outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin"):
+        table[name] = worst[name]
+    return number, table.reset_index()[list(LINK_TYPES)].astype(LINK_TYPES)
+
+
+def protrusion_table(
+    nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, *, min_slices: int = 3
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Group the pieces of a cell that are not part of its body into 3D protrusions.
+
+    nodes, a, b as for `fragment_table`. Pieces of labelled slices belong to protrusions like all others;
+    groups that span fewer than `min_slices` slices are the ruggedness of a body and left out. Returns
+    protrusion per piece (0 = none) and columns protrusion, cell, z_first, z_last, pieces, voxels (at the
+    scale of the pieces), strength (of the weakest piece; 1 for pieces that the user drew).
+    """
+    member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(["given", "assigned", "corrected"]).to_numpy()
+    final = nodes["final"].to_numpy()
+    number = _number(member, a, b, final[a] == final[b])
+    z = nodes["z"].to_numpy()
+    spans = pd.Series(z).groupby(number).agg(np.ptp) + 1
+    short = number > 0
+    short &= spans.reindex(number).to_numpy() < min_slices
+    number = _number(member & ~short, a, b, final[a] == final[b])
+    members = nodes[number > 0].assign(protrusion=number[number > 0])
+    if not len(members):
+        return number, _empty(PROTRUSION_TYPES)
+    grouped = members.groupby("protrusion")
+    table = _extent(grouped)
+    table["cell"] = grouped["final"].first()
+    table["strength"] = grouped["strength"].min()
+    return number, table.reset_index()[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES)
+
+
+def _first_of(group: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The first row of each group in an order that keeps groups together."""
+    return order[np.flatnonzero(np.diff(group[order], prepend=group.min() - 1))]
+
+
+def _number(member: np.ndarray, a: np.ndarray, b: np.ndarray, alike: np.ndarray) -> np.ndarray:
+    """Connected groups of member pieces, 1..k in order of their first piece; 0 for all other pieces."""
+    rows = np.flatnonzero(member)
+    number = np.zeros(len(member), np.int64)
+    if len(rows):
+        local = np.full(len(member), -1)
+        local[rows] = np.arange(len(rows))
+        inner = member[a] & member[b] & alike
+        number[rows] = 1 + groups(len(rows), local[a[inner]], local[b[inner]])
+    return number
+
+
+def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
+    """z range, number of pieces and voxels of every group."""
+    return grouped.agg(
+        z_first=("z", "min"), z_last=("z", "max"), pieces=("z", "size"), voxels=("area", "sum")
+    )
+
+
+def _empty(types: dict[str, str]) -> pd.DataFrame:
+    """A table without rows that still has its columns and their types."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})

@@ -1,0 +1,229 @@
+"""Tables of cells, their contacts, organelles and protrusions from the partial measures of all slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ultraseg.measure.slab import Partial, add_partials, measure_slab
+from ultraseg.measure.surfaces import contact_areas, surfaces
+
+__all__ = ["cell_columns", "measure_slab", "merge_measures"]
+
+GEOMETRY = [
+    "voxels",
+    "volume_um3",
+    "surface_um2",
+    "face_area_um2",
+    "sphericity",
+    "major_axis_um",
+    "middle_axis_um",
+    "minor_axis_um",
+    "elongation",
+    "centroid_z_um",
+    "centroid_y_um",
+    "centroid_x_um",
+    "z_min",
+    "y_min",
+    "x_min",
+    "z_max",
+    "y_max",
+    "x_max",
+    "n_slices",
+    "cut_by_edge",
+]
+ORGANELLE_COLUMNS = ["structure", "id", "cell", "cell_share", "nucleus", *GEOMETRY]
+PROTRUSION_COLUMNS = [
+    "protrusion",
+    "cell",
+    "z_first",
+    "z_last",
+    "pieces",
+    "strength",
+    "volume_um3",
+    "length_um",
+    "mean_area_um2",
+    "diameter_um",
+]
+
+
+def cell_columns(organelles: Sequence[str], masks: Sequence[str] = ()) -> list[str]:
+    """Columns of the cell table for these structures."""
+    columns = ["cell", *GEOMETRY, "n_neighbours", "contact_area_um2"]
+    columns += ["n_protrusions", "protrusion_length_um", "protrusion_volume_um3", "nucleus_to_cell_ratio"]
+    for name in (*organelles, *masks):
+        columns += [f"n_{name}"] if name not in masks else []
+        columns += [f"{name}_volume_um3", f"{name}_volume_fraction"]
+    return columns
+
+
+def merge_measures(
+    partials: Sequence[Partial],
+    voxel_size_nm: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    *,
+    organelles: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    cell: str = "cell",
+    nucleus: str | None = None,
+    protrusions: pd.DataFrame | None = None,
+    pieces: pd.DataFrame | None = None,
+    stand_ins: Mapping[int, int] | None = None,
+    cell_downsample: int = 1,
+    lengths: Mapping[int, float] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Add up all slabs and derive the tables `cells`, `contacts`, `organelles` and `protrusions` (merge).
+
+    partials: from `measure_slab`, in any order; voxel_size_nm and shape of the measured volume in z, y, x.
+    organelles, masks: structures with and without instances; cell, nucleus: names of the structures that
+    contain others. protrusions, pieces: `LinkResult.protrusions` and `.nodes`, whose pixels are
+    `cell_downsample` times larger in y, x. stand_ins: bad slice -> good slice whose labels it shows; protrusions
+    count there as the labels do.
+
+    An organelle belongs to the cell with most of its voxels (the lowest id on a tie, 0 where no cell has
+    any); cell_share is that cell's part of all its voxels, and `nucleus` is found likewise. Volumes and
+    fractions of a structure in a cell count the shared voxels, n_<structure> the objects that belong to it.
+    surface_um2 is the estimate for smooth surfaces from 13 directions (`surfaces`), low for flat faces along the axes
+    (by 13 %, for a cube with its edges by 9 %); face_area_um2 is the area of the voxel faces, right for those and
+    half as much again for a sphere. Neither counts the border of the volume, and cut_by_edge tells which objects
+    reach it. sphericity is the surface of a sphere of the same volume over surface_um2, NaN where the object is cut,
+    as a part of its surface is missing. The axes are those of the ellipsoid with the same second moments; elongation
+    is the major over the middle one. Bounds include the last voxel. Centroids are voxel centres in um from the
+    volume's corner.
+
+    Cells: contacts are pairs of cells with touching voxel faces and their contact area, n_neighbours and
+    contact_area_um2 their sums. nucleus_to_cell_ratio is the volume of the nuclei over that of the cell, NaN where
+    there is none to measure.
+
+    Protrusions: length_um is `lengths` (`courses.course_lengths`), by protrusion; diameter_um that of a tube of this
+    volume and length, mean_area_um2 the volume per z range.
+    """
+    size = np.asarray(voxel_size_nm, float) / 1000
+    if len(size) != 3 or (size <= 0).any():
+        raise ValueError(f"voxel size must be three positive numbers, got {voxel_size_nm}")
+    sums = add_partials(partials)
+    joint = sums["joint"]
+    geometry = _geometry(sums["labels"], surfaces(sums["contacts"], size), size, shape)
+    contacts = contact_areas(sums["contacts"], cell, size)
+    if pieces is not None and stand_ins:
+        pieces = _on_bad_slices(pieces, stand_ins)
+    found = _protrusions(protrusions, pieces, size, cell_downsample, lengths)
+    objects = _organelles(geometry, joint, organelles, cell, nucleus)
+    cells = geometry[geometry["structure"] == cell].rename(columns={"id": "cell"}).set_index("cell")
+    neighbours = pd.concat([contacts, contacts.assign(id=contacts["other"])]).groupby("id")["area"]
+    cells["n_neighbours"] = neighbours.size().reindex(cells.index, fill_value=0)
+    cells["contact_area_um2"] = neighbours.sum().reindex(cells.index, fill_value=0.0)
+    by_cell = found.groupby("cell")
+    cells["n_protrusions"] = by_cell.size().reindex(cells.index, fill_value=0)
+    for measure in ("length_um", "volume_um3"):
+        cells[f"protrusion_{measure}"] = by_cell[measure].sum().reindex(cells.index, fill_value=0.0)
+    shared = joint[joint["within"] == cell].groupby(["structure", "within_id"])["voxels"].sum()
+    for name in (*organelles, *masks):
+        if name not in masks:
+            owners = objects.loc[objects["structure"] == name, "cell"].value_counts()
+            cells[f"n_{name}"] = owners.reindex(cells.index, fill_value=0)
+        inside = shared[shared.index.get_level_values(0) == name].droplevel(0)
+        inside = inside.reindex(cells.index, fill_value=0)
+        cells[f"{name}_volume_um3"] = inside * size.prod()
+        cells[f"{name}_volume_fraction"] = inside / cells["voxels"]
+    ratio = cells[f"{nucleus}_volume_fraction"] if nucleus in organelles else 0.0
+    cells["nucleus_to_cell_ratio"] = ratio
+    cells["nucleus_to_cell_ratio"] = cells["nucleus_to_cell_ratio"].where(lambda share: share > 0)
+    cells = cells.reset_index()[cell_columns(organelles, masks)]
+    contacts = contacts.rename(
+        columns={"id": "cell", "other": "neighbour", "area": "area_um2", "faces": "face_area_um2"}
+    )
+    return {"cells": cells, "contacts": contacts, "organelles": objects, "protrusions": found}
+
+
+def _geometry(
+    labels: pd.DataFrame, areas: pd.DataFrame, size: np.ndarray, shape: tuple[int, int, int]
+) -> pd.DataFrame:
+    """Sizes, shapes and places of all labels in physical units; exact integers go in."""
+    table = labels.copy()
+    table["volume_um3"] = table["voxels"] * size.prod()
+    # A label that fills the volume has no surface.
+    areas = areas.reindex(pd.MultiIndex.from_frame(table[["structure", "id"]]), fill_value=0.0)
+    table["surface_um2"] = areas["surface"].to_numpy()
+    table["face_area_um2"] = areas["faces"].to_numpy()
+    axes = _axes(table, size)
+    for number, name in enumerate(("major", "middle", "minor")):
+        table[f"{name}_axis_um"] = axes[:, number]
+    table["elongation"] = table["major_axis_um"] / table["middle_axis_um"]
+    cut = np.zeros(len(table), bool)
+    for axis, step, extent in zip("zyx", size, shape, strict=True):
+        table[f"centroid_{axis}_um"] = (table[f"sum_{axis}"] / table["voxels"] + 0.5) * step
+        cut |= ((table[f"{axis}_min"] == 0) | (table[f"{axis}_max"] == extent - 1)).to_numpy()
+    table["cut_by_edge"] = cut
+    sphere = np.pi ** (1 / 3) * (6 * table["volume_um3"]) ** (2 / 3)
+    table["sphericity"] = sphere / table["surface_um2"].where((table["surface_um2"] > 0) & ~cut)
+    return table[["structure", "id", *GEOMETRY]]
+
+
+def _axes(table: pd.DataFrame, size: np.ndarray) -> np.ndarray:
+    """Full axes (n, 3), longest first, of the ellipsoids with the second moments of the labels."""
+    moments = np.empty((len(table), 3, 3))
+    for i, a in enumerate("zyx"):
+        for j, b in enumerate("zyx"):
+            squares = table[f"sum_{a}{b}" if f"sum_{a}{b}" in table else f"sum_{b}{a}"]
+            mean = table[f"sum_{a}"] / table["voxels"] * (table[f"sum_{b}"] / table["voxels"])
+            # The extent of a voxel itself adds a twelfth.
+            moments[:, i, j] = (squares / table["voxels"] - mean + (i == j) / 12) * size[i] * size[j]
+    return 2 * np.sqrt(5 * np.maximum(np.linalg.eigvalsh(moments)[:, ::-1], 0))
+
+
+def _organelles(
+    geometry: pd.DataFrame, joint: pd.DataFrame, organelles: Sequence[str], cell: str, nucleus: str | None
+) -> pd.DataFrame:
+    """One row per object of every organelle, with the cell and the nucleus it belongs to."""
+    table = geometry[geometry["structure"].isin(list(organelles))].reset_index(drop=True)
+    table["cell"], shared = _owner(table, joint, cell)
+    table["cell_share"] = shared / table["voxels"]
+    table["nucleus"] = _owner(table, joint, nucleus)[0]
+    return table[ORGANELLE_COLUMNS]
+
+
+def _owner(table: pd.DataFrame, joint: pd.DataFrame, within: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Label of structure `within` that shares most voxels with every object, and how many; 0 for none."""
+    candidates = joint[joint["within"] == within] if within else joint.iloc[:0]
+    candidates = candidates.sort_values(["voxels", "within_id"], ascending=[False, True], kind="stable")
+    best = candidates.drop_duplicates(["structure", "id"]).set_index(["structure", "id"])
+    best = best.reindex(pd.MultiIndex.from_frame(table[["structure", "id"]]))
+    label, voxels = (best[name].fillna(0).astype("int64").to_numpy() for name in ("within_id", "voxels"))
+    return label, voxels
+
+
+def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.DataFrame:
+    """The pieces, and copies of them on the bad slices that show them."""
+    copies = [pieces[pieces["z"] == good].assign(z=bad) for bad, good in stand_ins.items()]
+    return pd.concat([pieces, *copies], ignore_index=True)
+
+
+def _protrusions(
+    protrusions: pd.DataFrame | None,
+    pieces: pd.DataFrame | None,
+    size: np.ndarray,
+    downsample: int,
+    lengths: Mapping[int, float] | None,
+) -> pd.DataFrame:
+    """The protrusions of linking with physical measures."""
+    if protrusions is None or pieces is None or protrusions.empty:
+        kinds = ["int64"] * 5 + ["float64"] * 5
+        return pd.DataFrame(
+            {c: pd.Series(dtype=k) for c, k in zip(PROTRUSION_COLUMNS, kinds, strict=True)},
+        )
+    step = size * (1, downsample, downsample)
+    members = pieces[pieces["protrusion"] > 0]
+    extent = members.groupby("protrusion").agg(
+        z_first=("z", "min"), z_last=("z", "max"), voxels=("area", "sum")
+    )
+    table = protrusions.copy()
+    for name in extent:
+        table[name] = extent[name].reindex(table["protrusion"]).to_numpy()
+    table["volume_um3"] = table["voxels"] * step.prod()
+    table["length_um"] = table["protrusion"].map(lengths or {}).astype(float)
+    table["mean_area_um2"] = table["volume_um3"] / ((table["z_last"] - table["z_first"] + 1) * step[0])
+    table["diameter_um"] = 2 * np.sqrt(table["volume_um3"] / (np.pi * table["length_um"]))
+    return table[PROTRUSION_COLUMNS]

@@ -1,0 +1,217 @@
+"""A seeded phantom of FIB-SEM tumour tissue with exact truth: for the demo, for tests and for benchmarks.
+
+Nothing is stored but tables of positions: every slice is worked out from them, so a volume of any depth can
+be made slab by slab. ``phantom_files`` needs neither NumPy nor SciPy: the Snakefile calls it when parsed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import whole_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+STRUCTURES = ("cells", "nuclei", "nucleoli", "mitochondria", "endosomes", "lysosomes")
+TRUTH = (*STRUCTURES, "protrusions")
+BAND_VOXELS = 4_000_000  # a slice is worked out in bands of rows of this size, to bound memory
+HALO = 4  # rows on both sides of a band: reach of the blur and of the gradient
+
+
+class Phantom:
+    """Packed cells with organelles and filopodia in a volume of ``shape`` (z, y, x); see ``render``.
+
+    ``difficulty`` 0..1: fainter membranes and stronger noise. ``scale`` multiplies the size of all structures
+    (at 1, cells are 100-200 wide). ``filopodia_per_cell``: tried, about half find room. ``orphans``:
+    tubes whose cell lies nowhere in the volume. ``filopodia_radius``: factor on the radius of all tubes;
+    ``clearance``: voxels between any two, below 0 they may run into each other. Raises UserError for values
+    out of bounds.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (64, 512, 512),
+        seed: int = 1,
+        voxel_size_nm: Sequence[float] = (16.0, 16.0, 16.0),
+        difficulty: float = 0.5,
+        scale: float = 1.0,
+        filopodia_per_cell: float = 10.0,
+        orphans: int = 0,
+        filopodia_radius: float = 1.0,
+        clearance: float = 4.0,
+    ):
+        from ultraseg.phantom.geometry import Geometry
+        from ultraseg.phantom.noise import LatticeNoise
+        from ultraseg.phantom.render import Painter
+
+        _check(shape, seed, difficulty, scale)
+        self.shape = tuple(int(n) for n in shape)
+        self.voxel_size_nm = tuple(float(n) for n in voxel_size_nm)
+        tubes = {"radius_factor": filopodia_radius, "clearance": clearance}
+        self._geometry = Geometry(self.shape, seed, scale, filopodia_per_cell, orphans, **tubes)
+        self._painter = Painter(self.shape, seed, scale, difficulty, self._geometry.tissue.cells.tone)
+        self._drift = [LatticeNoise(self.shape, (14.0, 1e6, 1e6), [seed, 60 + a]) for a in range(2)]
+
+    @property
+    def cell_count(self) -> int:
+        """The cells, whether they show or not, are 1 to this; higher ids are orphans."""
+        return len(self._geometry.tissue)
+
+    def render(self, z0: int, z1: int) -> dict[str, np.ndarray]:
+        """Slices z0..z1-1: 'image' uint8, 'cells' and 'protrusions' uint32, organelles uint16, all (z, y, x).
+
+        'cells' holds each cell with its filopodia, 'protrusions' the cell's id where a voxel belongs to a
+        filopodium outside its body; organelles have instance ids (uint32 where 16 bits are too few).
+        The result for a slice does not depend on the other slices asked for.
+        """
+        import numpy as np
+
+        if not 0 <= z0 < z1 <= self.shape[0]:
+            raise ValueError(f"slices {z0}..{z1} are not within 0..{self.shape[0]}")
+        out = {name: np.empty((z1 - z0, *self.shape[1:]), dtype) for name, dtype in self.dtypes().items()}
+        height, width = self.shape[1:]
+        rows = max(64, BAND_VOXELS // width)
+        for z in range(z0, z1):
+            for block, y0 in enumerate(range(0, height, rows)):
+                band = self._band(z, y0, min(y0 + rows, height), block)
+                for name, values in band.items():
+                    out[name][z - z0, y0 : y0 + rows] = values
+        return out
+
+    def dtypes(self) -> dict[str, np.dtype]:
+        """Type of every array that ``render`` gives."""
+        import numpy as np
+
+        from ultraseg.phantom.organelles import MAX_PER_CELL
+
+        few = len(self._geometry.tissue) * MAX_PER_CELL < 2**16
+        organelle = np.dtype("uint16" if few else "uint32")
+        wide = {name: np.dtype("uint32") for name in ("cells", "protrusions")}
+        return {"image": np.dtype("uint8")} | {name: wide.get(name, organelle) for name in TRUTH}
+
+    def _band(self, z: int, y0: int, y1: int, block: int) -> dict[str, np.ndarray]:
+        import numpy as np
+
+        from ultraseg.phantom.organelles import ENDOSOME, LYSOSOME, MITOCHONDRION
+
+        height, width = self.shape[1:]
+        above, below = max(y0 - HALO, 0), min(y1 + HALO, height)
+        # the drift moves the coordinates, so that image and labels move as one
+        origin = np.zeros(1)
+        dy, dx = (1.6 * float(noise.on_slice(z, origin, origin)[0, 0]) for noise in self._drift)
+        plane = self._geometry.plane(z, np.arange(above, below) + dy, np.arange(width) + dx)
+        section = self._geometry.section(plane)
+        image = self._painter.expose(self._painter.tissue(plane, section), z, slice(above, below), block)
+        cells = section.cell + 1
+        labels = {
+            "cells": cells,
+            "protrusions": np.where(section.protrusion, cells, 0),
+            "nuclei": np.where(section.nucleus_depth > 0, section.nucleus_cell + 1, 0),
+            "nucleoli": np.where(section.nucleolus_depth > 0, section.nucleolus_id, 0),
+            "mitochondria": np.where(section.kind == MITOCHONDRION, section.kind_id, 0),
+            "endosomes": np.where(section.kind == ENDOSOME, section.kind_id, 0),
+            "lysosomes": np.where(section.kind == LYSOSOME, section.kind_id, 0),
+        }
+        return {
+            name: a[y0 - above : a.shape[0] - (below - y1)] for name, a in (labels | {"image": image}).items()
+        }
+
+
+def phantom_files(folder: str, shape: Sequence[int], label_slices: Sequence[int]) -> dict[str, list[str]]:
+    """Files that ``write_phantom`` writes: 'image', 'truth' and 'labels/<structure>' for every structure."""
+    digits = max(4, len(str(shape[0] - 1)))
+
+    def slices(kind: str, numbers: Sequence[int]) -> list[str]:
+        return [os.path.join(folder, kind, f"z{z:0{digits}d}.tif") for z in numbers]
+
+    labels = {f"labels/{name}": slices(f"labels/{name}", sorted(set(label_slices))) for name in STRUCTURES}
+    truth = [os.path.join(folder, "truth", f"{name}.tif") for name in TRUTH]
+    return {"image": slices("image", range(shape[0]))} | labels | {"truth": truth}
+
+
+def write_phantom(
+    folder: str,
+    shape: Sequence[int] = (64, 512, 512),
+    seed: int = 1,
+    difficulty: float = 0.5,
+    label_slices: Sequence[int] = (),
+    **settings,
+) -> dict[str, list[str]]:
+    """Write a phantom as a user would bring it, slice by slice; returns ``phantom_files``.
+
+    ``image/``: uint8 slices. ``labels/<structure>/``: the slices ``label_slices`` only; cells with their ids,
+    organelles as 0/255. ``truth/<structure>.tif``: all slices as pages. ``settings`` go to ``Phantom``.
+    """
+    import numpy as np
+    from tifffile import TiffWriter
+
+    phantom = Phantom(shape, seed, difficulty=difficulty, **settings)
+    wanted = sorted(set(label_slices))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] < shape[0]:
+        raise UserError(
+            f"label slices {wanted[0]}..{wanted[-1]} do not lie in a volume of {shape[0]} slices",
+            f"Choose slices from 0 to {shape[0] - 1}.",
+        )
+    files = phantom_files(folder, shape, wanted)
+    how = {"compression": "deflate", "metadata": None}
+    big = int(np.prod([int(n) for n in shape])) * 4 > 2**31
+    with ExitStack() as stack:
+        pages = {
+            n: stack.enter_context(TiffWriter(stack.enter_context(whole_file(f)), bigtiff=big))
+            for n, f in zip(TRUTH, files["truth"], strict=True)
+        }
+        for z in range(shape[0]):
+            slab = {name: array[0] for name, array in phantom.render(z, z + 1).items()}
+            _write(files["image"][z], slab["image"], how)
+            for name, writer in pages.items():
+                writer.write(slab[name], contiguous=False, **how)
+            if z in wanted:
+                for name in STRUCTURES:
+                    _write(files[f"labels/{name}"][wanted.index(z)], _as_label(name, slab[name]), how)
+    return files
+
+
+def _write(file: str, values: np.ndarray, how: dict) -> None:
+    from tifffile import imwrite
+
+    with whole_file(file) as part:
+        imwrite(part, values, **how)
+
+
+def _as_label(name: str, labels: np.ndarray) -> np.ndarray:
+    if name != "cells":
+        return (labels > 0).astype("uint8") * 255
+    return labels.astype("uint16") if labels.max() < 2**16 else labels
+
+
+def _check(shape: Sequence[int], seed: int, difficulty: float, scale: float) -> None:
+    if len(shape) != 3 or min(shape) < 1:
+        raise UserError(f"shape {tuple(shape)} of the phantom", "Give three positive numbers: z, y, x.")
+    if seed < 0:
+        raise UserError(f"seed {seed} of the phantom is negative", "Give 0 or more.")
+    if not 0 <= difficulty <= 1:
+        raise UserError(f"difficulty {difficulty} of the phantom", "Give a number from 0 to 1.")
+    if not 0.2 <= scale <= 20:
+        raise UserError(f"scale {scale} of the phantom", "Give a number from 0.2 to 20.")
+
+
+def main() -> None:
+    """Write a phantom from the command line: ``python -m ultraseg.phantom FOLDER --shape 64 512 512``."""
+    parser = argparse.ArgumentParser(description="Write a phantom of FIB-SEM tissue with labels and truth.")
+    parser.add_argument("folder")
+    parser.add_argument("--shape", type=int, nargs=3, default=(64, 512, 512), metavar=("Z", "Y", "X"))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--difficulty", type=float, default=0.5)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--label-slices", type=int, nargs="*", default=[], metavar="Z")
+    write_phantom(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

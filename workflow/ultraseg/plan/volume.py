@@ -1,0 +1,168 @@
+"""The volumes of a run: how their slices, labels and truth are cut into slabs, and which slices count."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ultraseg.arrays.grey_values import PERCENTILES
+from ultraseg.grid.good_slices import Stepping, bridge_weights
+from ultraseg.grid.pyramid_levels import Level, pyramid_levels
+from ultraseg.grid.slabs import slab_count, slab_range, slabs_of
+from ultraseg.ingest.crop import Roi
+from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.labels.source import LabelSource
+from ultraseg.link.edit_file import CellEdit
+
+RESULTS = "results"
+MEASURED_VOXELS = 2**26  # labels of this many voxels and their distances take about 1 GB
+
+
+@dataclass
+class Volume:
+    """One image stack with its labels and truth, or the ``roi`` of one; all shapes are z, y, x.
+
+    Slices, labels and truth count from the roi's corner; their files hold slices of the whole stack, ``full_shape``.
+    stack: all slices of the whole stack, counted from there as well, so that those before the roi are negative.
+    labels: with corrections, which labels_at_first lacks; labels_for_training: what networks learn from; both only have
+    structures that were corrected.
+    dtype: of the source; window: grey values that become 0 and 255, None where they are taken at ``percentiles`` of the
+    slices ``sampled``.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+    slab_depth: int
+    stack: SliceSource
+    labels: dict[str, LabelSource]
+    truth: dict[str, LabelSource]
+    full_shape: tuple[int, int, int]
+    roi: Roi
+    sampled: list[SliceRef]
+    dtype: str = "uint8"
+    bit_depth: int = 8
+    window: tuple[float, float] | None = None
+    percentiles: tuple[float, float] = PERCENTILES
+    phantom: dict | None = None
+    planned: bool = False
+    pyramid_levels: int = 5
+    missing: tuple[int, ...] = ()
+    declared_bad: tuple[int, ...] = ()
+    good_of_stack: tuple[int, ...] = ()
+    labels_for_training: dict[str, LabelSource] = field(default_factory=dict)
+    labels_at_first: dict[str, LabelSource] = field(default_factory=dict)
+    cell_edits: tuple[CellEdit, ...] = ()
+
+    @property
+    def n_slices(self) -> int:
+        return self.shape[0]
+
+    @cached_property
+    def image(self) -> SliceSource:
+        """The slices of the image."""
+        return replace(self.stack, slices=tuple(self.stack.range(0, self.n_slices)))
+
+    @property
+    def plane_crop(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The part of each slice of the source that is used: start and stop in y and x."""
+        return self.roi[1:]
+
+    @property
+    def origin_nm(self) -> tuple[float, ...]:
+        """Where the first voxel lies in the whole stack."""
+        return tuple(start * size for (start, _), size in zip(self.roi, self.voxel_size_nm, strict=True))
+
+    @cached_property
+    def bad(self) -> tuple[int, ...]:
+        """Slices that are stepped over, because they are missing or declared bad."""
+        return tuple(sorted({*self.missing, *self.declared_bad}))
+
+    @cached_property
+    def stepping(self) -> Stepping:
+        """Which slices are good, and which stand in for the others."""
+        return Stepping(self.n_slices, self.bad)
+
+    def bridges(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
+        """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights.
+
+        As in the whole stack: these may lie outside the roi.
+        """
+        missing = [z for z in self.missing if start <= z < stop]
+        return bridge_weights(missing, self.good_of_stack)
+
+    def recorded(self, start: int, stop: int) -> list[SliceRef]:
+        """Where the image of start <= z < stop is read from: its own slices and those that bridge missing ones."""
+        wanted = {z for sources in self.bridges(start, stop).values() for z, _ in sources}
+        beside = [ref for z in wanted if not start <= z < stop for ref in self.stack.range(z, z + 1)]
+        return sorted([*self.stack.range(start, stop), *beside])
+
+    @property
+    def folder(self) -> str:
+        return f"{RESULTS}/{self.name}"
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        return pyramid_levels(self.shape, self.voxel_size_nm, self.slab_depth, self.pyramid_levels)
+
+    @property
+    def measure_level(self) -> int:
+        """The finest pyramid level that is held in memory whole: what distances are measured on."""
+        fits = [i for i, level in enumerate(self.levels) if math.prod(level.shape) <= MEASURED_VOXELS]
+        return fits[0] if fits else len(self.levels) - 1
+
+    @property
+    def view_level(self) -> int:
+        """The finest pyramid level whose slices are at most 320 pixels wide: what the 3D view shows."""
+        fits = [i for i, level in enumerate(self.levels) if max(level.shape[1:]) <= 320]
+        return fits[0] if fits else len(self.levels) - 1
+
+    @property
+    def description(self) -> str:
+        """Size and labels in a line, for people."""
+        voxels, nm = (" x ".join(f"{n:g}" for n in numbers) for numbers in (self.shape, self.voxel_size_nm))
+        sizes = zip(self.shape, self.voxel_size_nm, strict=True)
+        um = " x ".join(f"{n * size / 1000:.3g}" for n, size in sizes)
+        labelled = ", ".join(f"{s} on {len(self.labelled(s))}" for s in self.labels)
+        return f"{voxels} voxels of {nm} nm, {um} µm (z, y, x); labelled slices: {labelled or 'none'}"
+
+    @property
+    def slabs(self) -> range:
+        return range(slab_count(self.n_slices, self.slab_depth))
+
+    def slab(self, number: int) -> tuple[int, int]:
+        """First slice of a slab and the one after its last."""
+        return slab_range(number, self.n_slices, self.slab_depth)
+
+    def slabs_of(self, start: int, stop: int) -> list[int]:
+        """Slabs that hold the slices start <= z < stop, as far as they exist."""
+        return slabs_of(start, stop, self.n_slices, self.slab_depth)
+
+    def taught(self, structure: str) -> list[int]:
+        """Labelled slices of a structure that a network may learn from."""
+        source = self.labels_for_training.get(structure, self.labels.get(structure))
+        return source.zs if source else []
+
+    def labelled_at_first(self, structure: str) -> list[int]:
+        """Labelled slices of a structure but for those that only corrections label."""
+        source = self.labels_at_first.get(structure, self.labels.get(structure))
+        return source.zs if source else []
+
+    def label_file(self, structure: str) -> str:
+        """The file with the checked labels of a structure that results are made from."""
+        taught = self.labels_for_training.get(structure)
+        differs = taught is not None and taught != self.labels[structure]
+        return f"{self.folder}/work/labels/{structure}{'.corrected' if differs else ''}.h5"
+
+    def labelled(self, structure: str) -> list[int]:
+        """Labelled slices of a structure."""
+        return self.labels[structure].zs if structure in self.labels else []
+
+    def first_label_number(self, structure: str) -> int:
+        """The number in the user's label files that stands for the first slice of the stack."""
+        return self.labels[structure].first_number - self.roi[0][0]
+
+    def plane(self, downsample: int) -> tuple[int, int]:
+        """Height and width of a slice at a network's scale."""
+        return tuple(-(-n // downsample) for n in self.shape[1:])

@@ -1,0 +1,116 @@
+"""Networks in 8-bit integers for the CPU, which must first prove on validation tiles that they are as good."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import whole_file
+from ultraseg.networks.model_file import embed_card
+from ultraseg.predict.predictor import Predictor, load_litert, predict_normalised
+from ultraseg.train.thresholds import dice_by_level, level_counts, scale_of
+from ultraseg.train.tiles import Tiles
+
+log = logging.getLogger(__name__)
+
+MOST_FALL = 0.005  # of the Dice of any structure
+CALIBRATION, PROOF = 48, 48  # tiles at most
+
+
+def write_int8(
+    model, tflite_file, int8_file, tiles: Tiles, held: Tiles, card: dict, *, threads: int = 1, **settings
+) -> dict[str, dict]:
+    """Write the int8 twin of a float32 ``.tflite`` file and return the Dice of both for every structure.
+
+    ``model`` is the Keras network for one tile, as the ``.tflite`` file has it (``model_export.fixed_size``). Its
+    ranges are measured on training tiles. ``settings`` of prediction are tile, overlap and stride. Raises UserError
+    where the Dice on the validation tiles ``held`` falls by ``MOST_FALL`` or more: then there is no file.
+    """
+    import tensorflow as tf
+
+    before = load_litert(tflite_file, threads)
+    with whole_file(int8_file) as part:
+        model.export(
+            part,
+            format="litert",
+            verbose=False,
+            optimizations=[tf.lite.Optimize.DEFAULT],
+            representative_dataset=lambda: ([image] for image in _calibration(tiles, before.tile)),
+        )
+        after = load_litert(part, threads)
+        proof = compare(
+            before, after, held, card["channels"], card["thresholds"], card["downsample"], **settings
+        )
+        refuse_worse(card["network"], proof)
+        embed_card(part, card | {"int8": proof})
+    return proof
+
+
+def refuse_worse(network: str, proof: dict[str, dict], most: float = MOST_FALL) -> None:
+    """Raise UserError unless every structure was compared and fell by less than ``most``."""
+    unproven = [name for name, dice in proof.items() if dice["float32"] is None]
+    if unproven:
+        raise UserError(
+            f"networks.{network}.int8: no validation slice shows {', '.join(unproven)}, so nothing proves that 8-bit "
+            "integers are good enough",
+            f"Give the network validation slices with these structures, or remove networks.{network}.int8.",
+        )
+    worse = {name: dice for name, dice in proof.items() if dice["float32"] - dice["int8"] >= most}
+    if worse:
+        told = ", ".join(
+            f"{name} {dice['float32']:.4f} to {dice['int8']:.4f}" for name, dice in worse.items()
+        )
+        raise UserError(
+            f"networks.{network}.int8: Dice on validation slices falls by {most:g} or more with 8-bit integers: {told}",
+            f"Remove networks.{network}.int8: the network is then computed in float32.",
+        )
+
+
+def compare(
+    before: Predictor,
+    after: Predictor,
+    held: Tiles,
+    channels: Sequence[str],
+    thresholds: dict,
+    downsample: int,
+    **settings,
+) -> dict[str, dict]:
+    """Dice of two predictors on validation tiles: {channel: {'float32': ..., 'int8': ...}}, None where unlabelled.
+
+    As in training, maps are compared at the size at which they will be cut.
+    """
+    counts = {name: np.zeros((len(channels), 2, 256)) for name in ("float32", "int8")}
+    for image, target, weight in _spread(held, PROOF):
+        for name, predictor in (("float32", before), ("int8", after)):
+            (found,) = predict_normalised(predictor, [image], **settings)
+            for k, channel in enumerate(channels):
+                counts[name][k] += level_counts(
+                    found[k], target[..., k], weight[..., k], scale_of(channel, downsample)
+                )
+    return {
+        channel: {name: _dice(each[k], thresholds[channel]) for name, each in counts.items()}
+        for k, channel in enumerate(channels)
+    }
+
+
+def _dice(counts: np.ndarray, threshold: float) -> float | None:
+    return float(dice_by_level(counts)[round(255 * threshold)]) if counts[1].any() else None
+
+
+def _calibration(tiles: Tiles, side: int) -> Iterator[np.ndarray]:
+    """Training tiles as the network sees them: float32 (1, side, side, C)."""
+    for image, _, _ in _spread(tiles, CALIBRATION):
+        pad = [(0, max(0, side - n)) for n in image.shape[:2]]
+        yield np.pad(image, [*pad, (0, 0)], mode="reflect")[None, :side, :side].astype(np.float32)
+
+
+def _spread(tiles: Tiles, most: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Image, target and weight of up to ``most`` tiles spread evenly, without padding."""
+    for i in (
+        np.unique(np.linspace(0, len(tiles) - 1, min(most, len(tiles))).astype(int)) if len(tiles) else []
+    ):
+        inside = np.s_[i, : tiles.height[i], : tiles.width[i]]
+        yield tiles.image[inside], tiles.target[inside], tiles.weight[inside]

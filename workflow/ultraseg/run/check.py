@@ -1,0 +1,78 @@
+"""The check before a run: every problem of configuration, files, headers and labels at once, and what the run costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Collection
+
+from ultraseg.base.errors import Problems, UserError
+from ultraseg.plan.config import load_config, valid_parts
+from ultraseg.plan.costs import Costs
+from ultraseg.plan.plan import Plan, open_volumes
+from ultraseg.plan.volume import RESULTS, Volume
+from ultraseg.run.check_table import print_findings
+from ultraseg.run.checked import Checked
+
+CHECKED = "ULTRASEG_CHECKED"  # tells the job of the rule check that the check was made when Snakemake started
+
+
+def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
+    """Check a configuration and all files that it names; nothing is raised and nothing is written.
+
+    What can be checked of a faulty configuration is checked too. ``only``: read just these files, if they are
+    the user's; the others have been read by a run before.
+    """
+    start, problems = time.monotonic(), Problems()
+    try:
+        config = load_config(given)
+    except UserError as error:
+        problems.add(error)
+        config = valid_parts(given)
+    checked = Checked(config, open_volumes(config, problems))
+    if not problems.errors:
+        with problems.caught():
+            checked.plan = Plan(config, checked.volumes)
+            Costs(checked.plan).check_memory()
+    for volume in checked.volumes.values():
+        if volume.phantom is None and not volume.planned:  # the workflow makes a phantom's files itself
+            _check_volume(checked, volume, problems, only)
+    checked.problems = problems.errors
+    checked.seconds = time.monotonic() - start
+    return checked
+
+
+def _check_volume(checked: Checked, volume: Volume, problems: Problems, only: Collection[str] | None) -> None:
+    # NumPy, tifffile and pandas: a dry run of a sound configuration does without them
+    from ultraseg.run.check_files import check_labels, image_problems, truth_problems
+
+    kinds = {s: settings["kind"] for s, settings in checked.config["structures"].items()}
+    checked.coverage[volume.name], in_labels = check_labels(volume, kinds, only)
+    for problem in [*image_problems(volume, only), *truth_problems(volume, only), *in_labels]:
+        problems.add(problem)
+    checked.files += len(files_of(volume) if only is None else files_of(volume) & set(only))
+
+
+def files_of(volume: Volume) -> set[str]:
+    """The user's files of a volume."""
+    sources = [volume.image, *volume.labels.values(), *volume.truth.values()]
+    return {file for source in sources for file in source.files}
+
+
+def start_check(given: dict, rules: Collection[str], inputs: Collection[str]) -> None:
+    """The check at the start of a run; ends the program with status 1 where there is a problem.
+
+    ``rules`` and ``inputs`` of the jobs that are about to run: what they do not read is not checked again, but for the
+    rule ``check`` itself, which checks everything.
+    """
+    asked = "check" in rules
+    os.environ[CHECKED] = "1"
+    users = {file for file in inputs if not file.startswith(f"{RESULTS}/")}
+    if not asked and not users:
+        return
+    checked = check_config(given, None if asked else users)
+    whole = asked or all(files_of(volume) <= users for volume in checked.volumes.values())
+    print_findings(checked, tables=whole)
+    if checked.problems:
+        sys.exit(1)

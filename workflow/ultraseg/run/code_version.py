@@ -1,0 +1,64 @@
+"""Hashes of the code that makes the numbers, so that a change of code reruns the steps it touches, and only these."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+WITHOUT_NUMBERS = {"base.errors", "base.files"}  # words for people, and how a file gets its name
+
+
+@lru_cache
+def code_version(*modules: str, package: Path = PACKAGE) -> str:
+    """Hash of the named modules of the package ("cells.flow") and of all its modules that they import, directly or not.
+
+    Comments, docstrings and layout do not count. Raises FileNotFoundError for an unknown module.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(imported_modules(modules, package)):
+        digest.update(name.encode() + _read(module_file(name, package), package)[1])
+    return digest.hexdigest()
+
+
+def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[str]:
+    """The named modules and those of the same package that they import, transitively."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _read(module_file(name, package), package)[0]
+    return found - WITHOUT_NUMBERS
+
+
+def module_file(name: str, package: Path = PACKAGE) -> Path:
+    """The file of a module by its dotted name within the package."""
+    return package.joinpath(*name.split(".")).with_suffix(".py")
+
+
+@lru_cache  # each job of a cluster pays for it, so each file is parsed once
+def _read(file: Path, package: Path) -> tuple[list[str], bytes]:
+    """The modules of its package that a file imports, and its code without comments, docstrings and layout."""
+    tree, imports = ast.parse(file.read_text()), []
+    for node in ast.walk(tree):
+        imports += imports_of(node, package)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                node.body = body[1:] or [ast.Pass()]
+    return imports, ast.dump(tree).encode()
+
+
+def imports_of(node: ast.AST, package: Path = PACKAGE) -> list[str]:
+    """The modules of the package that one statement imports, as dotted names within it."""
+    names: list[str] = []
+    if isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    elif isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    within = [name.removeprefix("ultraseg.") for name in names if name.startswith("ultraseg.")]
+    return [name for name in within if module_file(name, package).exists()]

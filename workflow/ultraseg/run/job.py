@@ -1,0 +1,84 @@
+"""What every job does around its work: log what it read, wrote and how long it took, record its files, end plainly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+from ultraseg.base.checksums import drop_record, write_record
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import remove_parts
+from ultraseg.base.system_errors import explain_system_error
+
+log = logging.getLogger("ultraseg")
+
+
+@contextmanager
+def job(snakemake):
+    """Run the body of a script as a job of Snakemake; a UserError ends it with its message alone."""
+    handlers = _handlers(snakemake)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
+    )
+    for noisy in ("absl", "tensorflow", "h5py", "matplotlib", "numcodecs", "asyncio", "PIL", "fontTools"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    start = time.monotonic()
+    wildcards = dict(snakemake.wildcards.items())  # Snakemake's own list of them has no values()
+    drop_record(snakemake.rule, wildcards)
+    for file in snakemake.output:
+        for left in remove_parts(file):
+            log.info("removed %s, left by a job that was cut off", left)
+    named = ", ".join(f"{key} {value}" for key, value in wildcards.items())
+    log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
+    log.info("reads %s", _names(snakemake.input))
+    try:
+        yield log
+        if len(snakemake.output):
+            write_record(snakemake.rule, wildcards, snakemake.output)
+    except UserError as error:
+        log.error("%s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except Exception as error:
+        explained = explain_system_error(error, snakemake.output)
+        if explained is None:
+            log.exception("%s failed", snakemake.rule)
+            raise
+        log.error("%s: %s", snakemake.rule, explained)
+        sys.exit(1)
+    written = sum(os.path.getsize(file) for file in snakemake.output if os.path.isfile(file))
+    log.info("wrote %s: %.2f MB", _names(snakemake.output), written / 1e6)
+    log.info("took %.1f s", time.monotonic() - start)
+
+
+def parameters(snakemake) -> SimpleNamespace:
+    """The parameters of a rule by name, with those that one function finds together."""
+    given = dict(snakemake.params.items())
+    return SimpleNamespace(**given.pop("plan"), **given)
+
+
+def _handlers(snakemake) -> list[logging.Handler]:
+    """The job's log file and the terminal; the terminal alone where a full disk leaves no room for a log."""
+    terminal = logging.StreamHandler(sys.stderr)
+    # Training takes longest: its epochs are progress to watch. The other jobs are short, and Snakemake counts them.
+    terminal.setLevel(logging.INFO if snakemake.rule == "train" else logging.WARNING)
+    logging.raiseExceptions = False  # a line that finds no room in the log is no traceback
+    try:
+        # Not the old file emptied: a job that outlived its Snakemake may still write there.
+        Path(snakemake.log[0]).unlink(missing_ok=True)
+        return [logging.FileHandler(snakemake.log[0]), terminal]
+    except OSError:
+        return [terminal]
+
+
+def _names(files) -> str:
+    names = [str(file) for file in files]
+    return (
+        ", ".join(names)
+        if len(names) <= 4
+        else f"{names[0]}, {names[1]} ... {names[-1]} ({len(names)} files)"
+    )

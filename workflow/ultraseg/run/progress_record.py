@@ -1,0 +1,156 @@
+"""Progress of a run, written down while it goes on: one line of JSON per event, whatever --quiet hides on the screen.
+
+Snakemake hands its events to a logging handler. That of a run writes ``logs/runs/<time>.jsonl``, which
+``progress`` reads, and tells on the screen now and then how far the run is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ultraseg.run.progress_state import RunState, one_line, rests, settle
+
+FOLDER = "logs/runs"
+EVERY_S = 10  # between two looks at the state; a line appears only when it changed
+AT_LEAST_S = 600  # between two lines in any case
+
+
+class ProgressHandler(logging.Handler):
+    """Writes the events of one run; the file is made when its first job starts, so a dry run leaves none.
+
+    ``stages()`` gives the stage of each rule, in the order of execution; ``epochs`` those of each network's training,
+    which is most of the time of many runs. With ``alone`` nothing else is on the screen (--quiet all), so that errors
+    are told here.
+    """
+
+    def __init__(self, stages, epochs: Mapping[str, int], alone: bool = False, folder: str = FOLDER):
+        super().__init__()
+        self._stages, self._epochs, self._alone = stages, dict(epochs), alone
+        self._folder = Path(folder).absolute()
+        self._total: dict[str, int] = {}
+        self._file = None
+        self._state = RunState()
+        self._over = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take an event of Snakemake. Trouble with the record never stops the run."""
+        try:
+            if self._alone and record.levelno >= logging.ERROR and not _kind(record).startswith("job"):
+                self._say(record.getMessage())
+            for event in self._events(record):
+                self._write(event)
+        except Exception:
+            self.handleError(record)
+
+    def _events(self, record: logging.LogRecord) -> Iterator[dict]:
+        kind = _kind(record)
+        if kind == "run_info":
+            self._total = {rule: n for rule, n in record.stats.items() if rule != "total"}
+        elif kind == "job_started":
+            if self._file is None:
+                yield self._start()
+            yield {"event": "started", "jobs": list(record.jobs)}
+        elif self._file is None:
+            return
+        elif kind == "job_info":
+            wildcards, log = [str(value) for value in dict(record.wildcards).values()], _files(record.log)
+            about = {"rule": record.rule_name, "wildcards": wildcards, "log": log}
+            yield {"event": "job", "job": record.jobid} | about
+        elif kind == "job_finished":
+            yield {"event": "done", "job": record.job_id}
+        elif kind == "job_error":
+            yield {
+                "event": "failed",
+                "job": record.jobid,
+                "rule": record.rule_name,
+                "log": _files(record.log),
+            }
+
+    def _start(self) -> dict:
+        """Begin the record of the run, and the lines on the screen."""
+        stages = self._stages()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = time.strftime("%Y-%m-%dT%H%M%S") + f"-{os.getpid()}.jsonl"
+        self._file = open(self._folder / name, "a", buffering=1)  # a line is on disk once it is written
+        threading.Thread(target=self._tell, daemon=True).start()
+        order = [rule for rule in stages if rule in self._total]
+        return {
+            "event": "run",
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "stages": {rule: stages[rule] for rule in order},
+            "total": {rule: self._total[rule] for rule in order},
+            "epochs": self._epochs,
+        }
+
+    def _write(self, event: dict) -> None:
+        event = {"time": round(time.time(), 2)} | event
+        self._file.write(json.dumps(event) + "\n")
+        self._state.take(event)
+        if event["event"] == "failed":
+            job = self._state.started[event["job"]]
+            self._say(f"failed: {job.name}, see {', '.join(job.log) or 'above'}")
+
+    def _tell(self) -> None:
+        """Say how far the run is: when that changed, and now and then."""
+        last, said = None, time.monotonic()
+        while not self._over.wait(EVERY_S):
+            with self.lock:
+                now = (self._state.done, *sorted(self._state.count("started").items()))
+                line = self._line()
+            if now != last or time.monotonic() - said > AT_LEAST_S:
+                last, said = now, time.monotonic()
+                self._say(line)
+
+    def _line(self) -> str:
+        root = self._folder.parents[1]
+        settle(self._state, root)
+        return one_line(self._state, time.time(), rests(self._state, root))
+
+    def _say(self, text: str) -> None:
+        print(f"ultraseg {time.strftime('%H:%M:%S')}: {text}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Say in the file that Snakemake ended by itself, with or without failed jobs; one that was killed cannot."""
+        if self._file is not None:
+            self._over.set()
+            self._say(self._line())
+            self._file.write(json.dumps({"time": round(time.time(), 2), "event": "end"}) + "\n")
+            self._file.close()
+            self._file = None
+        super().close()
+
+
+def _kind(record: logging.LogRecord) -> str:
+    return str(getattr(record, "event", None) or "")
+
+
+def _files(names: Iterable | None) -> list[str]:
+    """Names of logs, without the "(check log file(s) ...)" that Snakemake adds for people."""
+    return [str(name).partition(" (")[0] for name in names or []]
+
+
+def record_progress(workflow, epochs: Mapping[str, int]) -> None:
+    """Record the run that the Snakefile is parsed for; not its single jobs, for which Snakemake parses it as well.
+
+    The rules of one file of ``rules/`` are one stage.
+    """
+    if not workflow.is_main_process:
+        return
+    from snakemake.logging import logger
+    from snakemake.settings.enums import Quietness
+
+    def stages() -> dict[str, str]:
+        files = {rule.name: Path(str(rule.snakefile)) for rule in workflow.rules}
+        return {name: file.stem for name, file in files.items() if file.suffix == ".smk"}
+
+    alone = Quietness.ALL in (workflow.output_settings.quiet or ())
+    logger.addHandler(ProgressHandler(stages, epochs, alone))

@@ -1,0 +1,132 @@
+"""Whether the results are what their jobs wrote: every slab is read, every file compared with its record."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ultraseg.base.checksums import FOLDER, checksum, read_records
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import is_part, write_text
+from ultraseg.grid.slabs import shard_file
+from ultraseg.plan.plan import Plan
+from ultraseg.plan.volume import RESULTS
+from ultraseg.run.readable import read_through
+from ultraseg.storage.arrays import describe, read_slices
+
+INLINE = 20  # files that are named on the command line itself
+
+
+@dataclass
+class Verified:
+    """What ``verify_results`` found; ``wrong``: file -> what is wrong with it."""
+
+    files: int = 0
+    bytes: int = 0
+    arrays: int = 0
+    unmade: int = 0
+    wrong: dict[str, str] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)
+
+
+def verify_results(plan: Plan, threads: int = 1) -> Verified:
+    """Read all results of a plan in the working directory, some files at a time; nothing is changed."""
+    found, recorded = Verified(), {}
+    for record in read_records():
+        if "damaged" in record:
+            found.wrong[record["damaged"]] = "damaged record of checksums"
+        elif _belongs(plan, record):
+            recorded |= record["files"]
+    slabs = dict(_slabs(plan, found))
+    found.arrays = len({path for path, _, _ in slabs.values()})
+    unrecorded = [file for file in slabs if file not in recorded]
+    for file in unrecorded:
+        if Path(file).exists():
+            found.wrong[file] = "no checksum recorded: the job that made it did not end"
+        else:
+            found.unmade += 1
+    found.files = len(recorded)
+    found.bytes = sum(about["bytes"] for about in recorded.values())
+    with ThreadPoolExecutor(threads) as pool:
+        results = pool.map(lambda item: _verify(*item, slabs.get(item[0])), recorded.items())
+        found.wrong |= {file: what for file, what in zip(recorded, results, strict=True) if what}
+    found.leftovers = [str(f) for f in Path(RESULTS).rglob("*") if is_part(f.name)]
+    return found
+
+
+def _belongs(plan: Plan, record: Mapping) -> bool:
+    """Whether a record is of a job of this plan; results of what the configuration no longer names are left alone."""
+    wc, rule = record["wildcards"], record["rule"]
+    if rule.startswith("phantom_"):
+        return rule.removeprefix("phantom_") in plan.volumes
+    for key, known in (
+        ("volume", plan.volumes), ("network", plan.networks), ("structure", plan.structures)
+    ):  # fmt: skip
+        if key in wc and wc[key] not in known:
+            return False
+    if "gap" in wc:
+        if not plan.has_cells(wc["volume"]):
+            return False
+        gaps = [*plan.gaps(wc["volume"]), *plan.left_out(wc["volume"]).values()]
+        return wc["gap"] in {gap.name for gap in gaps}
+    return "slab" not in wc or int(wc["slab"]) in plan.volumes[wc["volume"]].slabs
+
+
+def _slabs(plan: Plan, found: Verified) -> Iterator[tuple[str, tuple[str, int, int]]]:
+    """Every slab file of the plan's arrays that there are: file -> (array, first slice, slice after the last)."""
+    for v in plan.volumes.values():
+        for name, spec in plan.arrays(v.name).items():
+            path = f"{v.folder}/{name}"
+            if "shape" not in spec or not Path(path, "zarr.json").exists():
+                continue
+            try:
+                shape, dtype, shard = describe(path)
+            except UserError as error:
+                found.wrong[f"{path}/zarr.json"] = error.problem.partition(": ")[2]
+                continue
+            wanted = (tuple(spec["shape"]), str(spec["dtype"]), tuple(spec["shard"]))
+            if (shape, dtype, shard) != wanted:
+                found.wrong[f"{path}/zarr.json"] = f"shape, type and slab {shape, dtype, shard}, not {wanted}"
+                continue
+            for slab in range(-(-shape[0] // shard[0])):
+                start = slab * shard[0]
+                stop = min(start + shard[0], shape[0])
+                yield shard_file(path, slab, len(shape)), (path, start, stop)
+
+
+def _verify(file: str, about: Mapping, slab: tuple[str, int, int] | None) -> str | None:
+    """What is wrong with a file, or None."""
+    path = Path(file)
+    if not path.exists():
+        return "missing"
+    if (size := path.stat().st_size) != about["bytes"]:
+        return f"has {size} bytes, {about['bytes']} were written"
+    try:
+        if checksum(path) != about["crc32c"]:
+            return "its content is not what was written (checksum)"
+        if slab:
+            array, start, stop = slab
+            for z in range(start, stop):
+                read_slices(array, z, z + 1)
+        else:
+            read_through(path)
+    except UserError as error:
+        return error.problem.removeprefix(f"{file}: ")
+    except Exception as error:  # readers raise errors of many kinds on damaged files
+        return f"cannot be read ({type(error).__name__}: {error})"
+    return None
+
+
+def remake_command(command: str, wrong: Mapping[str, str], listing: str) -> str:
+    """The command that makes the wrong files anew and all that follows from them; many are put into ``listing``."""
+    prefix = (
+        f"{FOLDER}/"  # a record is no target: all jobs of its rule are made anew, as it does not tell which
+    )
+    files = sorted({f.split("/")[2] if f.startswith(prefix) else f for f in wrong})
+    if len(files) <= INLINE:
+        return f"{command} --forcerun {shlex.join(files)}"
+    write_text(listing, "\n".join(files) + "\n")
+    return f"{command} --forcerun $(cat {shlex.quote(listing)})"

@@ -1,0 +1,182 @@
+"""Random changes of training crops that leave an electron micrograph plausible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ultraseg.arrays.normalise import MEAN
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may change, each with its strength; zero or False switches it off.
+
+    flips: mirror in x and in y. quarter_turns: turn by 0, 90, 180 or 270 degrees. rotation: degrees on top of that.
+    scale: share, 0.2 = 80-125 %. elastic: displacement in pixels. contrast: share of the standard deviation.
+    brightness: grey values. gamma: share. noise, blur: largest standard deviation, in grey values and pixels.
+    gradient: grey values from one side of the crop to the other. curtains: grey values of streaks along y or x, as ion
+    milling leaves them. strip: width of a band without image in one of the slices, share of the crop's side.
+    slice_shift: pixels by which neighbouring slices are off.
+    """
+
+    flips: bool = True
+    quarter_turns: bool = True
+    rotation: float = 20.0
+    scale: float = 0.2
+    elastic: float = 3.0
+    contrast: float = 0.25
+    brightness: float = 20.0
+    gamma: float = 0.2
+    noise: float = 12.0
+    blur: float = 1.0
+    gradient: float = 20.0
+    # Off, as they cost accuracy where a stack shows nothing of the kind.
+    curtains: float = 0.0
+    strip: float = 0.0
+    slice_shift: float = 0.0
+
+
+NONE = Augmentation(False, False, *[0] * 12)
+
+
+def crop_and_augment(
+    image: np.ndarray,
+    truth: np.ndarray,
+    crop: int,
+    rng: np.random.Generator,
+    settings: Augmentation = Augmentation(),  # noqa: B008 - frozen
+    extent: tuple[int, int] | None = None,
+    near: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a random crop from a tile and change it.
+
+    ``image`` (T, T, C) and ``truth`` (T, T, 2 K: targets, then weights) are uint8 and moved by the same map; what falls
+    outside the tile is reflected in the image and has weight 0. ``extent`` is the tile's part that is no padding;
+    ``near`` (y, x) draws the crop around that pixel, as far as it then lies inside.
+    """
+    grid = _sampling_map(extent or image.shape[:2], crop, rng, settings, near)
+    image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    half = truth.shape[-1] // 2
+    target = _sample(truth[..., :half], grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    weight = _sample(truth[..., half:], grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    image = _artefacts(_intensity(image, rng, settings), rng, settings)
+    return image, np.concatenate([target, weight], axis=-1)
+
+
+def _sample(array: np.ndarray, grid: tuple, interpolation: int, border: int) -> np.ndarray:
+    parts = [  # cv2 takes at most four channels at once
+        cv2.remap(np.ascontiguousarray(array[..., i : i + 4]), *grid, interpolation, borderMode=border)
+        for i in range(0, array.shape[-1], 4)
+    ]
+    parts = [p[..., None] if p.ndim == 2 else p for p in parts]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _sampling_map(extent, crop: int, rng: np.random.Generator, s: Augmentation, near=None) -> tuple:
+    """Maps (x, y) float32 (crop, crop): where in the tile each pixel of the crop is taken from."""
+    angle = np.deg2rad(rng.uniform(-s.rotation, s.rotation))
+    if s.quarter_turns:
+        angle += np.pi / 2 * rng.integers(4)
+    scale = (1 + s.scale) ** rng.uniform(-1, 1)
+    flip_y, flip_x = rng.choice([-1, 1], 2) if s.flips else (1, 1)
+    near = near or (None, None)
+    centre_y, centre_x = (_centre(n, crop * scale, rng, at) for n, at in zip(extent, near, strict=True))
+    step = np.arange(crop, dtype=np.float32) - (crop - 1) / 2
+    y, x = step[:, None] * (scale * flip_y), step[None, :] * (scale * flip_x)
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    map_x = (cos * x - sin * y + centre_x).astype(np.float32)
+    map_y = (sin * x + cos * y + centre_y).astype(np.float32)
+    if s.elastic:
+        shift = rng.normal(0, 0.5 * s.elastic, (2, 6, 6)).astype(np.float32)
+        map_x += cv2.resize(shift[0], (crop, crop), interpolation=cv2.INTER_CUBIC)
+        map_y += cv2.resize(shift[1], (crop, crop), interpolation=cv2.INTER_CUBIC)
+    return map_x, map_y
+
+
+def _centre(size: int, crop: float, rng: np.random.Generator, near: int | None) -> float:
+    """Centre of a crop that lies inside when it fits; whole pixels, so that an unturned crop is exact.
+
+    With ``near`` that pixel lies in the middle two thirds of the crop, or as near to them as the tile allows.
+    """
+    low = (crop - 1) / 2
+    places = int(size - 1 - 2 * low)
+    if places <= 0:
+        return (size - 1) / 2
+    if near is None:
+        return low + float(rng.integers(places + 1))
+    wanted = round(near - low + rng.uniform(-crop / 3, crop / 3))
+    return low + float(np.clip(wanted, 0, places))
+
+
+def _intensity(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> np.ndarray:
+    values = np.arange(256, dtype=np.float32)
+    contrast = (1 + s.contrast) ** rng.uniform(-1, 1)
+    table = MEAN + (values - MEAN) * contrast + rng.uniform(-s.brightness, s.brightness)
+    gamma = (1 + s.gamma) ** rng.uniform(-1, 1)
+    table = 255 * (np.clip(table, 0, 255) / 255) ** gamma
+    image = cv2.LUT(image, np.rint(table).astype(np.uint8)).reshape(image.shape)
+    if s.blur and rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1) * s.blur).reshape(image.shape)
+    if s.noise and rng.random() < 0.5:
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, s.noise))
+        image = np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+    return image
+
+
+def _artefacts(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> np.ndarray:
+    """What goes wrong in a microscope: uneven light, curtains, a missing band, slices off their place."""
+    crop, channels = image.shape[0], image.shape[-1]
+    added = np.zeros((crop, crop), np.float32)
+    if s.gradient and rng.random() < 0.3:
+        angle, step = rng.uniform(0, 2 * np.pi), np.linspace(-0.5, 0.5, crop, dtype=np.float32)
+        plane = np.cos(angle) * step[:, None] + np.sin(angle) * step[None, :]
+        added += plane * np.float32(rng.uniform(0, s.gradient))
+    if s.curtains and rng.random() < 0.2:
+        added += _curtains(crop, rng, s.curtains)
+    if added.any():
+        image = np.clip(np.rint(image + added[..., None]), 0, 255).astype(np.uint8)
+    if s.slice_shift and channels > 1 and rng.random() < 0.3:
+        image = _shift_neighbours(image, rng, s.slice_shift)
+    if s.strip and rng.random() < 0.1:
+        image = _without_strip(image, rng, max(1, round(s.strip * crop)))
+    return image
+
+
+def _curtains(crop: int, rng: np.random.Generator, strength: float) -> np.ndarray:
+    """Streaks: the same grey values along one axis, of random width, fading along it."""
+    profile = rng.standard_normal((1, crop), np.float32)
+    profile = cv2.GaussianBlur(profile, (0, 0), rng.uniform(0.7, 4))
+    fade = np.linspace(*rng.uniform(0.3, 1, 2), crop, dtype=np.float32)[:, None]
+    streaks = fade * profile * np.float32(rng.uniform(0.3, 1) * strength / max(float(profile.std()), 1e-6))
+    return streaks if rng.random() < 0.5 else streaks.T
+
+
+def _shift_neighbours(image: np.ndarray, rng: np.random.Generator, most: float) -> np.ndarray:
+    """Move the slices on either side of the middle one, the farther ones along with the nearer ones."""
+    image, middle = image.copy(), image.shape[-1] // 2
+    for side in (range(middle - 1, -1, -1), range(middle + 1, image.shape[-1])):
+        y = x = 0.0
+        for c in side:
+            y, x = y + rng.uniform(-most, most), x + rng.uniform(-most, most)
+            move = np.array([[1, 0, x], [0, 1, y]], np.float32)
+            image[..., c] = cv2.warpAffine(
+                np.ascontiguousarray(image[..., c]),
+                move,
+                image.shape[1::-1],
+                borderMode=cv2.BORDER_REFLECT_101,
+            )
+    return image
+
+
+def _without_strip(image: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
+    """Replace a band along y or x of one slice by black, white or grey; what is there stays to be found."""
+    image = image.copy()
+    width, c = int(rng.integers(1, most + 1)), int(rng.integers(image.shape[-1]))
+    start = int(rng.integers(image.shape[0] - width + 1))
+    grey = (0, 255, int(MEAN))[int(rng.integers(3))]
+    band = image[start : start + width] if rng.random() < 0.5 else image[:, start : start + width]
+    band[..., c] = grey
+    return image

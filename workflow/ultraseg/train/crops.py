@@ -1,0 +1,79 @@
+"""What one training step sees: random crops of the tiles, changed at random, rare structures often."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from ultraseg.train.augment import Augmentation, crop_and_augment
+from ultraseg.train.tiles import Tiles
+
+FOCUSED = 0.5  # share of the crops that are drawn around a pixel of some structure
+
+
+class TileCrops(keras.utils.PyDataset):
+    """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
+
+    def __init__(self, tiles: Tiles, settings: dict, epoch: int):
+        # Spread over several devices, Keras starts its workers twice and mixes the order of the batches.
+        workers = 2 if settings["devices"] == 1 else 1
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=6)
+        self.settings, self.epoch = settings, epoch
+        self.draw = CropDraw(tiles, settings["crop"], Augmentation(**settings["augmentation"]))
+
+    def __len__(self) -> int:
+        return self.settings["steps_per_epoch"]
+
+    def __getitem__(self, index: int):
+        rng = np.random.default_rng([self.settings["seed"], self.epoch, index])
+        images, truths = zip(*(self.draw(rng) for _ in range(self.settings["batch"])), strict=True)
+        return np.stack(images).astype(np.float32), np.stack(truths)
+
+
+class CropDraw:
+    """Draws crops: half of them anywhere in what is labelled, half around a pixel of a structure, each as often.
+
+    So rare structures are seen often. Their share is not faked: a crop that shows ``r`` times as much of them as usual
+    weighs the less, the more often it is drawn for that, and sums over crops mean what they mean on whole slices.
+    """
+
+    def __init__(self, tiles: Tiles, crop: int, augmentation: Augmentation):
+        self.tiles, self.crop, self.augmentation = tiles, crop, augmentation
+        known = tiles.weight > 0
+        places = tiles.stands_for
+        labelled = places * known.any(-1).mean((1, 2))
+        count = len(tiles)
+        self.even = labelled / labelled.sum() if labelled.any() else np.full(count, 1 / count)
+        area = places[:, None] * ((tiles.target > 127) & known).mean((1, 2))  # (tiles, structures)
+        self.present = np.flatnonzero(area.sum(0) > 0)
+        self.chance = {k: area[:, k] / area[:, k].sum() for k in self.present}
+        self.usual = area.sum(0) / np.maximum((places[:, None] * known.mean((1, 2))).sum(0), 1e-9)
+
+    def __call__(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Image (crop, crop, C) and truth (crop, crop, 2 K), uint8; see ``augment.crop_and_augment``."""
+        near = None
+        if len(self.present) and rng.random() < FOCUSED:
+            k = rng.choice(self.present)
+            i = rng.choice(len(self.tiles), p=self.chance[k])
+            places = np.flatnonzero((self.tiles.target[i, ..., k] > 127) & (self.tiles.weight[i, ..., k] > 0))
+            near = np.unravel_index(rng.choice(places), self.tiles.target.shape[1:3])
+        else:
+            i = rng.choice(len(self.tiles), p=self.even)
+        truth = np.concatenate([self.tiles.target[i], self.tiles.weight[i]], axis=-1)
+        extent = (int(self.tiles.height[i]), int(self.tiles.width[i]))
+        image, truth = crop_and_augment(
+            self.tiles.image[i], truth, self.crop, rng, self.augmentation, extent, near
+        )
+        return image, self._weighed(truth)
+
+    def _weighed(self, truth: np.ndarray) -> np.ndarray:
+        half = truth.shape[-1] // 2
+        target, weight = truth[..., :half], truth[..., half:]
+        if not len(self.present):
+            return truth
+        known = weight > 0
+        share = ((target > 127) & known).sum((0, 1)) / np.maximum(known.sum((0, 1)), 1)
+        often = (1 - FOCUSED) + FOCUSED * float(np.mean(share[self.present] / self.usual[self.present]))
+        # The rarest draw is that of a crop without any structure: it weighs 255.
+        value = max(1, round(255 * (1 - FOCUSED) / often))
+        return np.concatenate([target, known * np.uint8(value)], axis=-1)

@@ -1,0 +1,223 @@
+"""Training tiles: splits by slice, targets at the network's scale, fixed tiles cut once from image and label."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import cv2
+import fastremap
+import h5py
+import numpy as np
+
+from ultraseg.arrays.normalise import normalise_slice
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import whole_file
+
+log = logging.getLogger(__name__)
+
+STRIDE = 16  # tile sizes are multiples of it at least: networks with up to four stride-2 stages fit
+
+
+def cell_targets(
+    ids: np.ndarray, width: int = 1, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Masks (interior, boundary) of a slice (y, x) of cell ids, 0 = no cell.
+
+    Boundary is every pixel within ``width`` pixels of another id, background included; interior is the rest of
+    the cells. The edge of the slice is no boundary, and neither is that of the part that is ``known`` (bool).
+    """
+    small, _ = fastremap.renumber(np.ascontiguousarray(ids), preserve_zero=True)
+    # cv2's morphology takes no int32; exact up to 16 million cells in a slice
+    lowest = highest = small.astype(np.float32)
+    if known is not None:
+        # What is unknown is neither the highest nor the lowest id anywhere, so that it makes no edge.
+        lowest, highest = np.where(known, lowest, np.inf), np.where(known, highest, -np.inf)
+    kernel = _disk(width)
+    boundary = cv2.dilate(highest.astype(np.float32), kernel) != cv2.erode(lowest.astype(np.float32), kernel)
+    if known is not None:
+        boundary &= known
+    return (small > 0) & ~boundary, boundary
+
+
+def cell_weights(boundary: np.ndarray, known: np.ndarray, width: int = 1) -> np.ndarray:
+    """Where the targets of ``cell_targets`` hold, bool (y, x): an unknown pixel nearby may be another cell's.
+
+    A boundary found in the known part is one whatever lies in the unknown part.
+    """
+    near = cv2.dilate((~known).astype(np.uint8), _disk(width)) > 0
+    return known & (boundary | ~near)
+
+
+def _disk(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+# ---------------------------------------------------------------- tiles
+@dataclass
+class Tiles:
+    """Tiles of one or more slices: ``image`` (n, T, T, C), ``target`` and ``weight`` (n, T, T, K), all uint8.
+
+    ``target`` is an area fraction (255 = 1), ``weight`` 0 where nothing is known and 255 elsewhere; z, y, x are the
+    tile's corner at the network's scale, ``height`` and ``width`` the part that is no padding; ``stands_for`` is the
+    number of places of its slice that a tile stands for, as not all of them are kept.
+    """
+
+    image: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    z: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+    stands_for: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def tile_size(shape: tuple[int, int], wanted: int, stride: int = STRIDE) -> int:
+    """Side of the tiles for slices of ``shape``: a multiple of ``stride``, no larger than the slice needs."""
+    return -(-min(wanted, max(shape)) // stride) * stride
+
+
+def cut_tiles(
+    image: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    *,
+    z: int,
+    tile: int = 320,
+    tiles_per_slice: int = 32,
+    seed: int = 0,
+    rich: bool = True,
+) -> Tiles:
+    """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
+
+    ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
+    area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing is
+    known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
+    others are drawn evenly; without ``rich`` all are, so that shares of structures are those of the slice.
+    """
+    if image.shape[1:] != target.shape[1:]:
+        raise ValueError(f"image {image.shape[1:]} and label {target.shape[1:]} of slice {z} differ in size")
+    shape = target.shape[1:]
+    known = (np.asarray(weight) != 0).astype(np.uint8) * 255
+    known = np.broadcast_to(known.reshape(known.shape + (1,) * (3 - known.ndim)), target.shape)
+    # Image, target and weight are one array from here on: they cannot be cut apart.
+    stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
+    corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
+    anything = stack[..., len(image) + len(target) :].any(axis=-1)
+    corners = [(y, x) for y, x in corners if anything[y : y + tile, x : x + tile].any()]
+    corners, stands_for = _choose(
+        corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z]), rich
+    )
+    pad = [(0, max(0, tile - s)) for s in shape]
+    channels, structures = len(image), len(target)
+    stack = np.concatenate(
+        [
+            np.pad(stack[..., :channels], [*pad, (0, 0)], mode="reflect"),
+            np.pad(stack[..., channels:], [*pad, (0, 0)]),  # nothing is known beyond the slice
+        ],
+        axis=2,
+    )
+    cuts = np.stack([stack[y : y + tile, x : x + tile] for y, x in corners])
+    corner = np.array(corners, np.int32)
+    inside = [np.minimum(tile, shape[i] - corner[:, i]).astype(np.int32) for i in (0, 1)]
+    return Tiles(
+        cuts[..., :channels],
+        cuts[..., channels : channels + structures],
+        cuts[..., channels + structures :],
+        np.full(len(cuts), z, np.int32),
+        *(corner[:, 0], corner[:, 1], *inside, stands_for.astype(np.float32)),
+    )
+
+
+def _starts(size: int, tile: int) -> list[int]:
+    if size <= tile:
+        return [0]
+    n = -(-(size - tile // 8) // (tile - tile // 8))  # neighbours share at least an eighth
+    return np.rint(np.linspace(0, size - tile, n)).astype(int).tolist()
+
+
+def _choose(
+    corners: list, labels: np.ndarray, tile: int, most: int, rng: np.random.Generator, rich: bool
+) -> tuple[list, np.ndarray]:
+    """Some of the corners, and how many of them each stands for."""
+    count = len(corners)
+    if count <= most:
+        return corners, np.ones(count)
+    k = labels.shape[-1] // 2
+    order, first = np.arange(count), 0
+    if rich:
+        fraction = np.array(
+            [(labels[y : y + tile, x : x + tile, :k] > 127).mean((0, 1)) for y, x in corners]
+        )  # (places, structures)
+        richness = (fraction / np.maximum(fraction.mean(0), 1e-9)).sum(1)
+        order, first = np.argsort(-richness, kind="stable"), most // 2
+    drawn = rng.choice(order[first:], most - first, replace=False)
+    stands_for = {i: 1.0 for i in order[:first]} | {i: (count - first) / len(drawn) for i in drawn}
+    chosen = sorted(stands_for)
+    return [corners[i] for i in chosen], np.array([stands_for[i] for i in chosen])
+
+
+# ---------------------------------------------------------------- file
+def write_tiles(
+    path, groups: Iterable[tuple[str, str, Tiles]], *, channels: Sequence[str], **attributes
+) -> dict[str, int]:
+    """Write groups of (split, volume, tiles) to one HDF5 file, a chunk per tile; returns tiles per split.
+
+    Tiles of test slices are refused: they have no place in what a network is trained on.
+    """
+    counts = {"train": 0, "validation": 0}
+    with whole_file(path) as part:
+        with h5py.File(part, "w") as file:
+            file.attrs.update(channels=list(channels), **attributes)
+            for split, volume, tiles in groups:
+                if split not in counts:
+                    raise ValueError(f"tiles of the split {split!r} must not be written for training")
+                counts[split] += len(tiles)
+                _append_tiles(file, split, volume, tiles)
+        if not counts["train"]:
+            raise UserError(
+                "there is no tile to train on", cure="check the labels and the split of the slices"
+            )
+    log.info("%d training and %d validation tiles", counts["train"], counts["validation"])
+    return counts
+
+
+def _append_tiles(file: h5py.File, split: str, volume: str, tiles: Tiles) -> None:
+    text = h5py.string_dtype()
+    columns = {f.name: getattr(tiles, f.name) for f in fields(Tiles)}
+    columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
+    for name, values in columns.items():
+        _append(file, name, values, text if values.dtype == object else values.dtype)
+
+
+def _append(file: h5py.File, name: str, values: np.ndarray, dtype) -> None:
+    if name not in file:
+        kind = {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim == 4 else {}
+        chunks = (1, *values.shape[1:]) if values.ndim == 4 else (256,)
+        file.create_dataset(
+            name, (0, *values.shape[1:]), dtype, maxshape=(None, *values.shape[1:]), chunks=chunks, **kind
+        )
+    data = file[name]
+    data.resize(len(data) + len(values), axis=0)
+    data[len(data) - len(values) :] = values
+
+
+def read_tiles(path, split: str) -> tuple[Tiles, list[str]]:
+    """Tiles of one split, in memory, and the names of their channels."""
+    with h5py.File(path, "r") as file:
+        rows = np.flatnonzero(file["split"].asstr()[:] == split)
+        channels = [str(c) for c in file.attrs["channels"]]
+        # Whole-column reads: h5py's index reads are slower than decompressing both splits.
+        return Tiles(**{f.name: file[f.name][:][rows] for f in fields(Tiles)}), channels
+
+
+def read_downsample(path) -> int:
+    """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
+    with h5py.File(path, "r") as file:
+        return int(file.attrs.get("downsample", 1))

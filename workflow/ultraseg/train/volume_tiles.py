@@ -1,0 +1,89 @@
+"""Training tiles of one volume from its image and its checked labels."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_known, downsample_mask
+from ultraseg.storage.arrays import read_image
+from ultraseg.storage.label_slices import LabelSlices
+from ultraseg.train.tiles import STRIDE, Tiles, cell_targets, cell_weights, cut_tiles, tile_size
+
+log = logging.getLogger(__name__)
+
+
+def volume_tiles(
+    folder: str,
+    volume: str,
+    *,
+    split: Mapping[int, str],
+    labelled: Mapping[str, list[int]],
+    kinds: Mapping[str, str],
+    contexts: Mapping[int, list[int]],
+    downsample: int,
+    boundary_width: int,
+    tile: int,
+    tiles_per_slice: int,
+    seed: int,
+    stride: int = STRIDE,
+) -> Iterator[tuple[str, str, Tiles]]:
+    """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
+
+    contexts: for each of these slices those that the network sees, itself in the middle (``Stepping.context``). A
+    structure that is not labelled on a slice, or on a part of it, has weight 0 there.
+    """
+    for z, use in split.items():
+        if use == "test":
+            continue
+        image = np.stack(
+            [
+                downsample_image(read_image(f"{folder}/image.zarr/0", i, i + 1)[0], downsample)
+                for i in contexts[z]
+            ]
+        )
+        targets, weights = [], []
+        for structure, kind in kinds.items():
+            if z in labelled[structure]:
+                with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
+                    target, weight = _targets(given.read(z), given.known(z), kind, downsample, boundary_width)
+            else:
+                target = [np.zeros(image.shape[1:], np.uint8)] * (2 if kind == "cells" else 1)
+                weight = [np.zeros(image.shape[1:], bool)] * len(target)
+            targets += target
+            weights += weight
+        if not any(weight.any() for weight in weights):
+            log.warning("%s: the labelled part of slice %d is too small to train on", volume, z)
+            continue
+        yield (
+            use,
+            volume,
+            cut_tiles(
+                image,
+                np.stack(targets),
+                np.stack(weights),
+                z=z,
+                tile=tile_size(image.shape[1:], tile, stride),
+                tiles_per_slice=tiles_per_slice,
+                seed=seed,
+                rich=use == "train",  # thresholds are chosen at the shares that structures have
+            ),
+        )
+
+
+def _targets(
+    labels: np.ndarray, known: np.ndarray | None, kind: str, downsample: int, boundary_width: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Targets (uint8) and where they hold (bool) of the channels of one structure, at the network's scale."""
+    small = None if known is None else downsample_known(known, downsample)
+    if kind != "cells":
+        target = downsample_mask(labels, downsample)
+        if small is None:
+            return [target], [np.ones(target.shape, bool)]
+        # Turned and scaled crops mix each pixel with its neighbours: these must be known as well.
+        return [target], [cell_weights(np.zeros(target.shape, bool), small)]
+    masks = cell_targets(downsample_ids(labels, downsample), boundary_width, small)
+    holds = np.ones(masks[0].shape, bool) if small is None else cell_weights(masks[1], small, boundary_width)
+    return [mask.astype(np.uint8) * 255 for mask in masks], [holds, holds]

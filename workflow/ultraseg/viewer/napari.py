@@ -1,0 +1,88 @@
+"""napari with a volume's image and labels: describes the layers and starts napari where it is installed.
+
+napari brings a window system of its own, so it lives in an environment of its own; only ``napari_layers.py`` runs
+there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ultraseg.base.colours import structure_colours
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import write_text
+from ultraseg.storage.finished_runs import choose_volume
+from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
+from ultraseg.viewer.page import View
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = Path(__file__).with_name("napari_layers.py")
+INSTALLED = ROOT / ".venv-napari/bin/python"
+
+
+def layers_of(folder: str | Path) -> list[dict]:
+    """What napari is to show of the volume in ``folder``: name, kind, levels, µm per voxel, colours.
+
+    Image first. ``colours``: of each cell, as in the report, or one for all objects of another structure.
+    """
+    image = Path(folder, "image.zarr").absolute()
+    view, names = View(folder), structures_of(folder)
+    painted = {layer["name"]: layer for layer in view.state()["layers"]}
+    colours = structure_colours(names)
+    found = [_layer(image, "image") | {"window": list(read_window(image))}]
+    for name in names:
+        each = painted[name].get("segmentColors")
+        found.append(_layer(image / "labels" / name, name) | {"colours": each or {"": colours[name]}})
+    return found
+
+
+def _layer(group: Path, name: str) -> dict:
+    levels = read_scaling(group)
+    return {
+        "name": name,
+        "kind": "image" if name == "image" else "labels",
+        "levels": [str(group / str(number)) for number in range(len(levels))],
+        "scale": [nm / 1000 for nm in levels[0].size_nm],
+        "translate": [nm / 1000 for nm in levels[0].first_nm],
+    }
+
+
+def find_python(given: str | None) -> str:
+    """The Python that has napari: the one given, that of ``make napari``, or this one. Raises UserError."""
+    if given:
+        return given
+    if INSTALLED.exists():
+        return str(INSTALLED)
+    if importlib.util.find_spec("napari"):
+        return sys.executable
+    raise UserError(
+        "napari is not installed, neither here nor by make napari",
+        "Type make napari DIRECTORY=... in the folder of ultraseg: it installs napari (1 GB) into .venv-napari and "
+        "opens it; or name a Python that has napari, zarr 3 and dask: --python PATH.",
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line: ``python workflow napari``."""
+    parser = argparse.ArgumentParser(prog="napari", description="Show a volume in napari.")
+    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
+    parser.add_argument("--volume", help="which one, where the run has several")
+    parser.add_argument("--python", help="a Python that has napari, zarr 3 and dask")
+    given = parser.parse_args(arguments)
+    volume = choose_volume(given.directory, given.volume)
+    python = find_python(given.python)
+    with tempfile.TemporaryDirectory() as folder:
+        described = Path(folder, "layers.json")
+        write_text(described, json.dumps(layers_of(Path(given.directory, "results", volume))))
+        done = subprocess.run([python, str(SCRIPT), str(described), f"{volume} - ultraseg"])
+    if done.returncode:
+        raise UserError(
+            f"napari ended with status {done.returncode}",
+            "See its words above; without a screen (SSH) use make view, which needs only a browser.",
+        )

@@ -1,0 +1,129 @@
+"""The viewer of a volume as files: page, Neuroglancer's client, state and surfaces, for any web server.
+
+``viewer/index.html`` in the volume's folder leads to ``viewer/v/view.html`` (the client asks for a folder ``v`` in its
+address), which reads ``image.zarr`` next to ``viewer``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import neuroglancer.static
+import pandas as pd
+
+from ultraseg.base.errors import UserError
+from ultraseg.base.files import write_text
+from ultraseg.storage.arrays import shape_of
+from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
+from ultraseg.viewer.mesh import INFO, Surfaces, manifest
+from ultraseg.viewer.state import volume_state
+
+CLIENT = Path(neuroglancer.static.__file__).parent / "client"
+SCRIPT = Path(__file__).with_name("page.js")
+INDEX = """<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="1; url=v/view.html">
+<script>location.replace("v/view.html" + location.search)</script>
+<a href="v/view.html">Viewer</a>
+"""
+
+
+class View:
+    """All that the viewer shows of the volume in ``folder``. Raises UserError without an image."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.name = self.folder.absolute().name
+        image = self.folder / "image.zarr"
+        self._scaling, self._window = read_scaling(image)[0], read_window(image)
+        self._shape = shape_of(str(image / "0"))
+        self.surfaces = {s: Surfaces(folder, s) for s in structures_of(folder)}
+
+    def state(self) -> dict:
+        """The state of Neuroglancer at the start."""
+        sizes = {s: found.sizes for s, found in self.surfaces.items()}
+        cells, table = self._cell_structures() & {*sizes}, self._cells_in_table()
+        coloured = {s: sorted({*sizes[s], *table}) for s in cells}
+        return volume_state(self.name, self._shape, self._scaling, self._window, sizes, coloured)
+
+    def _cell_structures(self) -> set[str]:
+        """Structures of kind ``cells``: their networks have a channel for the interior."""
+        cards = [json.loads(file.read_text()) for file in sorted(self.folder.parent.glob("models/*.json"))]
+        channels = [name for card in cards for name in card.get("channels", ())]
+        return {name.removesuffix("/interior") for name in channels if name.endswith("/interior")}
+
+    def _cells_in_table(self) -> list[int]:
+        """All cells: the smallest ones may be lost at the level that surfaces are found at."""
+        file = self.folder / "tables/cells.parquet"
+        return pd.read_parquet(file, columns=["cell"])["cell"].tolist() if file.exists() else []
+
+    def mesh(self, structure: str, name: str) -> bytes | None:
+        """A file of the surfaces of a structure: info, manifest (12:0) or triangles (12.mesh); None: no such file."""
+        surfaces = self.surfaces.get(structure)
+        number = name.removesuffix(":0").removesuffix(".mesh")
+        if surfaces is None or (name != "info" and not number.isdecimal()):
+            return None
+        if name == "info":
+            return INFO
+        if name.endswith(":0"):
+            return manifest(int(number)) if int(number) in surfaces.sizes else None
+        return surfaces.surface(int(number))
+
+
+def client_file(name: str) -> Path | None:
+    """A file of the page that is the same for all volumes."""
+    path = SCRIPT if name == SCRIPT.name else CLIENT / name
+    return path if path.is_file() and path.suffix != ".map" else None
+
+
+def client_files() -> Iterator[Path]:
+    """Neuroglancer's client but for its page and the maps that only its developers need (5 MB)."""
+    yield SCRIPT
+    yield from sorted(p for p in CLIENT.iterdir() if p.is_file() and p.suffix not in (".map", ".html"))
+
+
+def page(title: str) -> str:
+    """The page: the client's own, with our script before it."""
+    ours = f'<link rel="icon" href="data:,"><script src="{SCRIPT.name}"></script>'
+    html = (CLIENT / "index.html").read_text()
+    changed = html.replace("<title>neuroglancer</title>", f"<title>{title}</title>{ours}")
+    if changed == html:
+        raise UserError(
+            f"{CLIENT / 'index.html'}: another page than this version of ultraseg knows",
+            "Install the versions of the lock file: make env.",
+        )
+    return changed
+
+
+def write_viewer(folder: str | Path, viewer: str | Path) -> dict[str, int]:
+    """Write the viewer of the volume in ``folder`` as plain files; returns the number of surfaces by structure.
+
+    Surfaces are written only for the objects that are drawn at the start.
+    """
+    view, viewer = View(folder), Path(viewer)
+    shutil.rmtree(viewer, ignore_errors=True)
+    state = view.state()
+    for file in client_files():
+        (viewer / "v").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, viewer / "v" / file.name)
+    write_text(viewer / "v/view.html", page(view.name))
+    write_text(viewer / "v/state.json", json.dumps(state))
+    labels = [layer for layer in state["layers"] if "segments" in layer]
+    written = {layer["name"]: _write_meshes(view, viewer, layer) for layer in labels}
+    write_text(viewer / "index.html", INDEX)
+    return written
+
+
+def _write_meshes(view: View, viewer: Path, layer: dict) -> int:
+    folder = viewer / "mesh" / layer["name"]
+    folder.mkdir(parents=True)
+    (folder / "info").write_bytes(INFO)
+    for number in layer["segments"]:
+        for name in (f"{number}.mesh", f"{number}:0"):
+            content = view.mesh(layer["name"], name)
+            if content is not None:
+                (folder / name).write_bytes(content)
+    return len(layer["segments"])
