@@ -1,6 +1,7 @@
 """Every file of a run: its name is written here and nowhere else. Pure strings.
 
-All paths are relative to the folder that Snakemake works in. A name may be a wildcard of Snakemake: ``VolumeFiles.of("{volume}")``.
+All paths are relative to the folder that Snakemake works in. A name may be a wildcard of Snakemake:
+``VolumeFiles.of("{volume}")``.
 """
 
 from __future__ import annotations
