@@ -40,7 +40,8 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and names the nearest word that would be right."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **how)
+        how["formatter_class"] = argparse.RawDescriptionHelpFormatter  # pages and examples keep their lines
+        super().__init__(*args, **how)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         given, left = super().parse_known_args(args, namespace)
@@ -113,9 +114,10 @@ def _configuration() -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, what: str, example: str, *parents: argparse.ArgumentParser) -> Parser:
     """A command with one line for the lists, its help page and the example at the end of that page."""
     example = re.sub(r"^", "  ", example, flags=re.M)
-    return commands.add_parser(  # type: ignore[no-any-return]  # argparse gives no type for sub-parsers
+    made: Parser = commands.add_parser(
         name, description=what, epilog=f"example:\n{example}", parents=list(parents)
     )
+    return made
 
 
 # ---------------------------------------------------------------- one function per command
