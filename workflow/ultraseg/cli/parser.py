@@ -222,6 +222,13 @@ def _status(commands: Any) -> None:
     status.add_argument("--watch", action="store_true", help="again every few seconds, until the run ends")
 
 
+def _port(word: str) -> int:
+    """A port, as ``type`` of an option."""
+    if not word.isdecimal() or not 0 <= int(word[:6]) <= 65535 or len(word) > 5:
+        raise argparse.ArgumentTypeError(f"{word}: a port is a number from 0 to 65535")
+    return int(word)
+
+
 def _view(commands: Any) -> None:
     view = _add(
         commands,
@@ -230,14 +237,18 @@ def _view(commands: Any) -> None:
         "ultraseg view --directory runs/demo --volume demo",
         _one_volume(),
     )
-    view.add_argument("--port", type=int, default=0, help="port to listen at (default: a free one)")
+    view.add_argument("--port", type=_port, default=0, help="port to listen at (default: a free one)")
     view.add_argument(
         "--bind",
         default="127.0.0.1",
         metavar="ADDRESS",
         help="address to listen at (default: this computer only)",
     )
-    view.add_argument("--token", metavar="WORD", help="secret word in the address (default: a new one)")
+    view.add_argument(
+        "--token",
+        metavar="WORD",
+        help="secret word in the address, 16 characters or more (default: a new one)",
+    )
     view.add_argument("--no-browser", action="store_true", help="only print the address")
 
 
