@@ -43,7 +43,9 @@ SNAKEMAKE = {
 }
 
 SECTIONS = {
-    "Configuration": "plan.config plan.config_file plan.plan plan.splits plan.open_volume ingest.crop plan.costs phantom.volume",
+    "Configuration": (
+        "plan.config plan.config_file plan.plan plan.splits plan.open_volume ingest.crop plan.costs phantom.volume"
+    ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode run.check_files",
     "Images": (
         "ingest.tiff_read ingest.mrc ingest.ome_zarr_layout ingest.ome_zarr_read ingest.pixel_size "
