@@ -192,7 +192,9 @@ class Plan:
         context = self.networks[network].z_context
         split = self.split(network, volume)
         return {
-            z: self.volumes[volume].stepping.context(z, context) for z, use in split.items() if use != "test"
+            z: self.volumes[volume].good_slices.context(z, context)
+            for z, use in split.items()
+            if use != "test"
         }
 
     def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
@@ -303,7 +305,7 @@ class Plan:
             "file": [files.get(z, "") for z in zs],
             "bad": [z in v.declared_bad for z in zs],
             "missing": [z in v.missing for z in zs],
-            "stand_in": v.stepping.stand_ins(0, v.n_slices),
+            "stand_in": v.good_slices.stand_ins(0, v.n_slices),
         }
 
     # ---- arrays: by folder in a volume's results, what their zarr.json says

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from ultraseg.grid.gaps import Gap, gaps_of
-from ultraseg.grid.slabs import shard_file
+from ultraseg.grid.paths import shard_file
 from ultraseg.ingest.image_source import image_files
 from ultraseg.labels.source import LabelSource
 from ultraseg.link.edit_file import voxels_of
@@ -71,7 +71,7 @@ class Asks:
         """For every slice of a slab that is there the good slice before it, which it is compared with."""
         v = self.plan.volumes[wc.volume]
         zs = [z for z in range(*v.slab(int(wc.slab))) if z not in v.missing]
-        return {z: v.stepping.previous(z) for z in zs}
+        return {z: v.good_slices.previous(z) for z in zs}
 
     def quality_slab(self, wc) -> list[str]:
         references = self.quality_references(wc)
@@ -128,7 +128,7 @@ class Asks:
     def predict_window(self, wc) -> tuple[list[int], list[int]]:
         """The slices that a slab's prediction reads, and which prediction each slice of the slab shows."""
         v = self.plan.volumes[wc.volume]
-        return v.stepping.window(*v.slab(int(wc.slab)), self.plan.networks[wc.network].z_context)
+        return v.good_slices.window(*v.slab(int(wc.slab)), self.plan.networks[wc.network].z_context)
 
     def predict(self, wc) -> list[str]:
         return self.listed(wc.volume, "image.zarr/0", self.predict_window(wc)[0])
@@ -145,7 +145,7 @@ class Asks:
     def flow_walk(self, wc) -> list[int]:
         """The good slices of a slab and the next one after it."""
         v = self.plan.volumes[wc.volume]
-        return v.stepping.walk(*v.slab(int(wc.slab)), beyond=1)
+        return v.good_slices.walk(*v.slab(int(wc.slab)), beyond=1)
 
     def flow(self, wc) -> list[str]:
         return self.listed(wc.volume, "image.zarr/0", self.flow_walk(wc))
@@ -157,7 +157,7 @@ class Asks:
 
     def gap_walk(self, wc) -> list[int]:
         """The good slices of a gap."""
-        return self.plan.volumes[wc.volume].stepping.good_in(*self.gap_range(wc))
+        return self.plan.volumes[wc.volume].good_slices.good_in(*self.gap_range(wc))
 
     def gap_images(self, wc) -> list[str]:
         return self.listed(wc.volume, "image.zarr/0", self.gap_walk(wc))
@@ -221,7 +221,7 @@ class Asks:
     def edited_voxels(self, wc) -> list[tuple[int, ...]]:
         """Voxels that these edits name: z, y, x, and the good slice whose cells z shows."""
         v = self.plan.volumes[wc.volume]
-        return [(*voxel, v.stepping.stand_in(voxel[0])) for voxel in voxels_of(v.cell_edits)]
+        return [(*voxel, v.good_slices.stand_in(voxel[0])) for voxel in voxels_of(v.cell_edits)]
 
     def edited_pieces(self, wc) -> list[str]:
         return self.listed(wc.volume, "work/pieces", [shown for *_, shown in self.edited_voxels(wc)])
@@ -229,7 +229,7 @@ class Asks:
     def edges_walk(self, wc) -> list[int]:
         """The good slices of a slab and those after it that its links reach."""
         v = self.plan.volumes[wc.volume]
-        return v.stepping.walk(*v.slab(int(wc.slab)), beyond=1 + self.plan.config["link"]["max_gap"])
+        return v.good_slices.walk(*v.slab(int(wc.slab)), beyond=1 + self.plan.config["link"]["max_gap"])
 
     def edges(self, wc) -> list[str]:
         return self.listed(wc.volume, "work/pieces", self.edges_walk(wc))
@@ -241,7 +241,7 @@ class Asks:
     def slab_stand_ins(self, wc) -> list[int]:
         """For every slice of a slab the good slice whose cells it shows."""
         v = self.plan.volumes[wc.volume]
-        return v.stepping.stand_ins(*v.slab(int(wc.slab)))
+        return v.good_slices.stand_ins(*v.slab(int(wc.slab)))
 
     def slab_pieces(self, wc) -> list[str]:
         return self.listed(wc.volume, "work/pieces", self.slab_stand_ins(wc))
