@@ -23,7 +23,7 @@ rule cells:
             gaps=lambda wc: [vars(gap) for gap in ASKS.gaps_of_slab(wc)],
             network=lambda wc: PLAN.network_of(PLAN.cells).name,
             slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            good=lambda wc: PLAN.volumes[wc.volume].stepping.good_in(
+            good=lambda wc: PLAN.volumes[wc.volume].good_slices.good_in(
                 *PLAN.volumes[wc.volume].slab(int(wc.slab))
             ),
             channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),

@@ -116,7 +116,7 @@ rule figure_cell:
         level=lambda wc: PLAN.volumes[wc.volume].measure_level,
         factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.replaced,
+        stand_ins=lambda wc: PLAN.volumes[wc.volume].good_slices.replaced,
         downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         code=code_version("figures.one_cell_3d", "figures.volume_arrays"),
     script:

@@ -55,7 +55,7 @@ rule measure:
         masks=lambda wc: PLAN.masks_in(wc.volume),
         containers=lambda wc: PLAN.containers_in(wc.volume),
         shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.replaced,
+        stand_ins=lambda wc: PLAN.volumes[wc.volume].good_slices.replaced,
         voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
         cell_downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
         level=lambda wc: PLAN.volumes[wc.volume].measure_level,

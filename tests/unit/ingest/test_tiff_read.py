@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.base.text import format_numbers
 from ultraseg.ingest.find_slices import resolve_slices, slice_number
 from ultraseg.ingest.tiff_read import read_header, read_slice
 
@@ -26,11 +25,6 @@ def write_folder(folder, numbers, name="slice_{:04d}.tif"):
 )
 def test_number_is_last_in_the_name(name, number):
     assert slice_number(name) == number
-
-
-def test_numbers_are_written_as_ranges():
-    assert format_numbers([9, 3, 7, 8, 12]) == "3, 7-9, 12"
-    assert format_numbers(list(range(0, 20, 2)), limit=2) == "0, 2 and 8 more"
 
 
 def test_image_folder_sorts_by_number_from_any_start(tmp_path):

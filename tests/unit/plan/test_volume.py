@@ -72,4 +72,4 @@ def test_numbers_of_files_do_not_matter_for_bad_slices(tmp_path):
 
 def test_a_stack_without_bad_slices_has_none(tmp_path):
     volume = make_plan(tmp_path).volumes["a"]
-    assert volume.bad == () and volume.stepping.good == list(range(21))
+    assert volume.bad == () and volume.good_slices.good == list(range(21))

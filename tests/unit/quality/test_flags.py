@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 from ultraseg.figures.slice_quality import slices_figure
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.quality.flags import DEFECTS, quality_note, slice_table, suspects, thresholds
 from ultraseg.quality.statistics import slice_statistics, statistics_of
 
@@ -26,7 +26,7 @@ def tissue():
 
 def table_of(volume, bad=(), depth=None, **settings):
     """The table of slices, from slabs of ``depth`` slices."""
-    stack, depth, parts = Stepping(len(volume), tuple(bad)), depth or len(volume), []
+    stack, depth, parts = GoodSlices(len(volume), tuple(bad)), depth or len(volume), []
     for start in range(0, len(volume), depth):
         references = {z: stack.previous(z) for z in range(start, min(start + depth, len(volume)))}
         zs = sorted({*references, *(z for z in references.values() if z is not None)})

@@ -8,7 +8,6 @@ import time
 import psutil
 import pytest
 from ultraseg.base.errors import UserError
-from ultraseg.base.text import duration
 from ultraseg.run.progress_state import (
     RunState,
     job_seconds,
@@ -107,21 +106,6 @@ def test_training_tells_its_time_left():
     assert training_seconds_left([], 20) is None
     assert job_seconds(lines) is None
     assert job_seconds([*lines, "2026-11-22 18:47:19,084 INFO took 193.8 s"]) == 193.8
-
-
-@pytest.mark.parametrize(
-    "seconds, text",
-    [
-        (0, "0 s"),
-        (99, "99 s"),
-        (100, "2 min"),
-        (3600, "60 min"),
-        (11_100, "3 h 05 min"),
-        (187_000, "2 d 3 h"),
-    ],
-)
-def test_durations_are_for_people(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_unknown_stages_are_named():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import zarr
 from ultraseg.base.errors import UserError
+from ultraseg.grid.paths import shard_file
 from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.grid.slabs import shard_file
 from ultraseg.storage.arrays import read_image_slice, read_slice, read_slices, shape_of, write_slab
 from ultraseg.storage.create import create_array, create_group
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.grid.gaps import gaps_between
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.grid.pyramid_levels import chunk_and_shard
 from ultraseg.storage.arrays import read_listed, write_slab
 from ultraseg.storage.create import create_array
@@ -40,7 +40,7 @@ BAD = ((), (0, 3, 4, 7), (4, 5, 6, 12), tuple(range(1, N)))
 @pytest.mark.parametrize("z_context", [0, 1, 3])
 def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_context, bad):
     """What a network sees for the slice that each z shows, against a window cut from the good slices alone."""
-    stack = Stepping(N, bad)
+    stack = GoodSlices(N, bad)
     small = np.stack([downsample_image(whole[z], 4) for z in stack.good])
     padded = np.pad(small, ((z_context, z_context), (0, 0), (0, 0)), mode="edge")
     for start in range(0, N, depth):

@@ -79,7 +79,7 @@ def fill_bad(
     """Labels and confidence of all slices of a gap from those of its good slices.
 
     labels, confidence: (len(zs), Y, X) of the good slices ``zs``; stand_ins: for each slice of the gap, from
-    ``first`` on, the good slice whose labels it shows (``Stepping.stand_ins``). Bad slices have confidence 0.
+    ``first`` on, the good slice whose labels it shows (``GoodSlices.stand_ins``). Bad slices have confidence 0.
     """
     if len(zs) == len(stand_ins):
         return labels, confidence

@@ -23,9 +23,9 @@ def metadata(array: str) -> str:
     return f"{array}/{METADATA}"
 
 
-def shard(array: str, slab: int | str, channels: bool = False) -> str:
-    """The file of one slab of an array (z, y, x), or (z, channel, y, x)."""
-    return f"{array}/c/{slab}/0/0" + ("/0" if channels else "")
+def shard_file(array: str, slab: int | str, ndim: int = 3) -> str:
+    """The file of one slab of an array; ndim: 3 for (z, y, x), 4 for (z, channel, y, x)."""
+    return "/".join([array, "c", str(slab), *["0"] * (ndim - 1)])
 
 
 def log_file(rule: str, *wildcards: str) -> str:

@@ -18,7 +18,7 @@ def fill_missing(
 
     stack: (n, Y, X) of any integer type, its slices those numbered ``zs``: the recorded ones of the slab and the
     sources of the missing ones; bridges: for each missing z its sources and weights, as from
-    ``stepping.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
+    ``good_slices.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
     neither read nor bridged.
     """
     place = {z: i for i, z in enumerate(zs)}

@@ -47,7 +47,7 @@ class Flow(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Flow:
         v = plan.volumes[wc.volume]
         slab, plane = v.slab(wc.slab), cell_plane(plan, v.name)
-        walk = v.stepping.walk(*slab, beyond=1)
+        walk = v.good_slices.walk(*slab, beyond=1)
         return cls(v.name, slab, plane, plan.cells_network.downsample, walk, plan.config["flow"])
 
     def inputs(self, plan: Plan) -> Files:
@@ -86,8 +86,8 @@ class Propagate(VolumeJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
         v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
         partial = v.labels[plan.cells_name].partial and not wc.direction
-        walk = v.stepping.good_in(gap.first, gap.last + 1)
-        stand_ins = v.stepping.stand_ins(gap.first, gap.last + 1)
+        walk = v.good_slices.good_in(gap.first, gap.last + 1)
+        stand_ins = v.good_slices.stand_ins(gap.first, gap.last + 1)
         about = (net.name, net.channels_of(plan.cells_name), net.downsample)
         return cls(v.name, gap, walk, stand_ins, wc.direction, partial, *about, plan.config["propagate"])
 
@@ -147,7 +147,7 @@ class Cells(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Cells:
         v, net, config = plan.volumes[wc.volume], plan.cells_network, plan.config
         slab = v.slab(wc.slab)
-        gaps, good = gaps_of(plan.gaps(v.name), *slab), v.stepping.good_in(*slab)
+        gaps, good = gaps_of(plan.gaps(v.name), *slab), v.good_slices.good_in(*slab)
         threshold = config["propagate"]["foreground_threshold"]
         return cls(v.name, slab, gaps, good, net.name, net.channels_of(plan.cells_name), threshold, config["cells"])
 

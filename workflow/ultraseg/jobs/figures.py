@@ -87,7 +87,7 @@ class FigureCell(VolumeJob):
         v = plan.volumes[wc.volume]
         level = v.measure_level
         kinds = {s: plan.structures[s]["kind"] for s in plan.structures_in(v.name)}
-        about = (v.voxel_size_nm, v.stepping.replaced, plan.cell_downsample)
+        about = (v.voxel_size_nm, v.good_slices.replaced, plan.cell_downsample)
         return cls(v.name, kinds, level, v.levels[level].factor, *about)
 
     def inputs(self, plan: Plan) -> Files:

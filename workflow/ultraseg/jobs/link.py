@@ -31,7 +31,7 @@ class LinkEdges(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> LinkEdges:
         v, max_gap = plan.volumes[wc.volume], plan.config["link"]["max_gap"]
         slab = v.slab(wc.slab)
-        return cls(v.name, slab, v.stepping.walk(*slab, beyond=1 + max_gap), max_gap)
+        return cls(v.name, slab, v.good_slices.walk(*slab, beyond=1 + max_gap), max_gap)
 
     def inputs(self, plan: Plan) -> Files:
         v, walk = plan.volumes[self.volume], self.walk
@@ -63,7 +63,7 @@ class Link(VolumeJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Link:
         v = plan.volumes[wc.volume]
         settings = {key: value for key, value in plan.config["link"].items() if key != "max_gap"}
-        voxels = [(z, y, x, v.stepping.stand_in(z)) for z, y, x in voxels_of(v.cell_edits)]
+        voxels = [(z, y, x, v.good_slices.stand_in(z)) for z, y, x in voxels_of(v.cell_edits)]
         return cls(v.name, settings, v.cell_edits, voxels, plan.cells_network.downsample)
 
     @classmethod
@@ -105,7 +105,7 @@ class LinkRelabel(CellSlabJob):
         v, net = plan.volumes[wc.volume], plan.cells_network
         slab = v.slab(wc.slab)
         factors = [level.factor for level in v.levels]
-        return cls(v.name, slab, plan.cells_name, v.stepping.stand_ins(*slab), v.plane(1), net.downsample, factors)
+        return cls(v.name, slab, plan.cells_name, v.good_slices.stand_ins(*slab), v.plane(1), net.downsample, factors)
 
     def inputs(self, plan: Plan) -> Files:
         files = self.files

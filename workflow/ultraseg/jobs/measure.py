@@ -76,7 +76,7 @@ class Measure(VolumeJob):
         v, containers = plan.volumes[wc.volume], plan.containers_in(wc.volume)
         kinds = (plan.organelles_in(v.name), plan.masks_in(v.name), containers["cell"], containers["nucleus"])
         level = v.measure_level
-        about = (v.shape, v.stepping.replaced, v.voxel_size_nm, plan.cell_downsample)
+        about = (v.shape, v.good_slices.replaced, v.voxel_size_nm, plan.cell_downsample)
         return cls(v.name, *kinds, *about, level, v.levels[level].factor)
 
     @classmethod

@@ -40,7 +40,7 @@ class Predict(SlabJob):
         chosen |= {"overlap": plan.overlap(net.name), "stride": net.stride}
         slab, device = v.slab(wc.slab), plan.config["device"]
         precision = plan.config["mixed_precision"] if device == "gpu" else False
-        window = v.stepping.window(*slab, net.z_context)
+        window = v.good_slices.window(*slab, net.z_context)
         return cls(v.name, slab, net.name, chosen, window, device, precision)
 
     @classmethod

@@ -28,7 +28,7 @@ class QualitySlab(SlabJob):
         v = plan.volumes[wc.volume]
         slab = v.slab(wc.slab)
         zs = [z for z in range(*slab) if z not in v.missing]
-        return cls(v.name, slab, {z: v.stepping.previous(z) for z in zs})
+        return cls(v.name, slab, {z: v.good_slices.previous(z) for z in zs})
 
     @property
     def zs(self) -> list[int]:
@@ -68,7 +68,7 @@ class Quality(VolumeJob):
             "file": [files.get(z, "") for z in zs],
             "bad": [z in v.declared_bad for z in zs],
             "missing": [z in v.missing for z in zs],
-            "stand_in": v.stepping.stand_ins(0, v.n_slices),
+            "stand_in": v.good_slices.stand_ins(0, v.n_slices),
         }
         return cls(v.name, plan.config["quality"], slices, v.roi[0][0])
 

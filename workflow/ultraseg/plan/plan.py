@@ -122,8 +122,8 @@ class Plan:
     def contexts(self, network: str, volume: str) -> dict[int, list[int]]:
         """For each labelled slice but the test slices what the network sees: good slices, the slice in the middle."""
         context, split = self.networks[network].z_context, self.split(network, volume)
-        stepping = self.volumes[volume].stepping
-        return {z: stepping.context(z, context) for z, use in split.items() if use != "test"}
+        good = self.volumes[volume].good_slices
+        return {z: good.context(z, context) for z, use in split.items() if use != "test"}
 
     def slices_of_split(self, structure: str, volume: str, split: str) -> list[int]:
         """Labelled slices of a structure that are used in one way."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ultraseg.arrays.grey_values import PERCENTILES
-from ultraseg.grid.good_slices import Stepping, bridge_weights
+from ultraseg.grid.good_slices import GoodSlices, bridge_weights
 from ultraseg.grid.pyramid_levels import Level, pyramid_levels
 from ultraseg.grid.slabs import slab_count, slab_range, slabs_of
 from ultraseg.ingest.crop import Roi
@@ -80,9 +80,9 @@ class Volume:
         return tuple(sorted({*self.missing, *self.declared_bad}))
 
     @cached_property
-    def stepping(self) -> Stepping:
+    def good_slices(self) -> GoodSlices:
         """Which slices are good, and which stand in for the others."""
-        return Stepping(self.n_slices, self.bad)
+        return GoodSlices(self.n_slices, self.bad)
 
     def bridges(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
         """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights.

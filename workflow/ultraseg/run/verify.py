@@ -11,7 +11,7 @@ from pathlib import Path
 from ultraseg.base.checksums import FOLDER, checksum, read_records
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import is_part, write_text
-from ultraseg.grid.slabs import shard_file
+from ultraseg.grid.paths import shard_file
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import RESULTS
 from ultraseg.run.readable import read_through

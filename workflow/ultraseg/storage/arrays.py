@@ -12,7 +12,7 @@ import zarr
 from ultraseg.arrays.grey_values import to_shown
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
-from ultraseg.grid.slabs import shard_file
+from ultraseg.grid.paths import shard_file
 from ultraseg.storage.shards import ShardWriter
 
 

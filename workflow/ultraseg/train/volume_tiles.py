@@ -32,7 +32,7 @@ def volume_tiles(
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
-    contexts: for each of these slices those that the network sees, itself in the middle (``Stepping.context``). A
+    contexts: for each of these slices those that the network sees, itself in the middle (``GoodSlices.context``). A
     structure that is not labelled on a slice, or on a part of it, has weight 0 there.
     """
     for z, use in split.items():
