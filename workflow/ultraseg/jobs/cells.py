@@ -54,7 +54,7 @@ class Flow(CellSlabJob):
         v = plan.volumes[self.volume]
         return {
             "images": slabs_with(v, self.files.image_level(), self.walk),
-            "array": [metadata(self.files.flow)],
+            "array": metadata(self.files.flow),
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
@@ -104,7 +104,7 @@ class Propagate(VolumeJob):
             "images": slabs_with(v, files.image_level(), self.walk),
             "flow": slabs_with(v, files.flow, self.walk[:-1] or self.walk, channels=True),
             "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
-            "labels": [v.label_file(plan.cells_name)],
+            "labels": v.label_file(plan.cells_name),
             **self._carried_ends(plan),
         }
 
@@ -156,7 +156,7 @@ class Cells(CellSlabJob):
         return {
             "gaps": [files.propagated(gap.name) for gap in self.gaps],
             "maps": slabs_with(v, files.probability(self.network), range(*self.slab), channels=True),
-            "array": [metadata(files.pieces)],
+            "array": metadata(files.pieces),
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:

@@ -31,9 +31,9 @@ class LabelNext(VolumeJob):
     def inputs(self, plan: Plan) -> Files:
         files = self.files
         return {
-            "nodes": [files.link("nodes")],
+            "nodes": files.link("nodes"),
             "propagated": [files.propagated(gap.name) for gap in plan.gaps(self.volume)],
-            "slices": [files.table("slices")],
+            "slices": files.table("slices"),
         }
 
     def cost(self, plan: Plan) -> Cost:
@@ -103,7 +103,7 @@ class Evaluate(VolumeJob):
             "labels": [file for s, file in self.label_files.items() if s in v.labels],
             "truth": [file for s, source in self.truth.items() if s in known for file in source.files],
             "left_out": [files.propagated(gap.name) for gap in self.left_out.values()],
-            "slices": [files.table("slices")],
+            "slices": files.table("slices"),
             "advice": [files.table("label_next")] if plan.has_cells(self.volume) else [],
         }
 

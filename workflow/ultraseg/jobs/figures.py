@@ -56,8 +56,8 @@ class Figures(VolumeJob):
             "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
             "small": every_slab(v, files.labels_level(self.shown_in_3d, self.level)),
             "coverage": [file.replace(".h5", ".csv") for file in labels],
-            "metrics": [files.metrics],
-            "cells": [files.table("cells")],
+            "metrics": files.metrics,
+            "cells": files.table("cells"),
             "links": [files.table("links")] if plan.has_cells(self.volume) else [],
         }
 
@@ -92,10 +92,10 @@ class FigureCell(VolumeJob):
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
-        found = {"cells": [files.table("cells")]}
+        found = {"cells": files.table("cells")}
         if plan.has_cells(self.volume):
             labels = [f for s in self.kinds for f in every_slab(v, files.labels_level(s, self.level))]
-            found |= {"labels": labels, "pieces": every_slab(v, files.pieces), "nodes": [files.link("nodes")]}
+            found |= {"labels": labels, "pieces": every_slab(v, files.pieces), "nodes": files.link("nodes")}
         return found
 
     def cost(self, plan: Plan) -> Cost:
@@ -126,8 +126,8 @@ class FigureLinks(VolumeJob):
             "image": every_slab(v, files.image_level()),
             "final": every_slab(v, files.labels_level(self.cells)),
             "pieces": every_slab(v, files.pieces),
-            "nodes": [files.link("nodes")],
-            "links": [files.table("links")],
+            "nodes": files.link("nodes"),
+            "links": files.table("links"),
         }
 
 
@@ -140,7 +140,7 @@ class LearningCurves(NetworkJob):
         return cls(wc.network)
 
     def inputs(self, plan: Plan) -> Files:
-        return {"history": [self.files.history]}
+        return {"history": self.files.history}
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class ViewerFiles(VolumeJob):
         cards = [NetworkJob(name).files.card for name in plan.networks]
         return {
             "image": whole_image(plan, self.volume),
-            "cells": [self.files.table("cells")],
+            "cells": self.files.table("cells"),
             "cards": cards,
         }
 

@@ -79,7 +79,7 @@ class Ingest(SlabJob):
             "slices": image_files(self.slices, self.crop),
             # An 8-bit image needs no window: its slabs must not wait for other slices.
             "window": window_files(plan.volumes[self.volume]),
-            "array": [metadata(self.files.image_level())],  # one job writes those of all levels
+            "array": metadata(self.files.image_level()),  # one job writes those of all levels
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:

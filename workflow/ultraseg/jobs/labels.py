@@ -41,9 +41,17 @@ class Labels(VolumeJob):
         v = plan.volumes[wc.volume]
         source, uses = cls.source_of(v, wc.structure), plan.uses(wc.structure, wc.volume)
         settings = plan.structures[wc.structure]
-        about = (settings["kind"], settings["ids_consistent"])
-        where = (v.shape, v.full_shape[1:], v.plane_crop)
-        return cls(v.name, wc.structure, source, *about, *where, {z: uses[z] for z in source.zs})
+        return cls(
+            v.name,
+            wc.structure,
+            source,
+            kind=settings["kind"],
+            ids_consistent=settings["ids_consistent"],
+            shape=v.shape,
+            plane=v.full_shape[1:],
+            crop=v.plane_crop,
+            uses={z: uses[z] for z in source.zs},
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -100,7 +108,7 @@ class LabelFit(VolumeJob):
         v = plan.volumes[self.volume]
         around = [z for near in self.zs for z in range(max(near - 1, 0), min(near + 2, v.n_slices))]
         return {
-            "labels": [self.files.checked_labels(self.structure)],
+            "labels": self.files.checked_labels(self.structure),
             "images": slabs_with(v, self.files.image_level(), around),
         }
 

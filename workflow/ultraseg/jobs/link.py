@@ -110,11 +110,11 @@ class LinkRelabel(CellSlabJob):
     def inputs(self, plan: Plan) -> Files:
         files = self.files
         return {
-            "nodes": [files.link("nodes")],
-            "ids": [files.link("ids")],
+            "nodes": files.link("nodes"),
+            "ids": files.link("ids"),
             "pieces": slabs_with(plan.volumes[self.volume], files.pieces, self.stand_ins),
             "labels": cell_labels(plan, self.volume),
-            "array": [metadata(files.labels_level(self.structure))],  # one job writes those of all levels
+            "array": metadata(files.labels_level(self.structure)),  # one job writes those of all levels
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:

@@ -84,9 +84,10 @@ class Measure(VolumeJob):
         return super().each(plan, name) if plan.structures_in(name) else []
 
     def inputs(self, plan: Plan) -> Files:
-        v, files, found = plan.volumes[self.volume], self.files, {}
+        v, files = plan.volumes[self.volume], self.files
+        found: Files = {}
         if self.cells:
-            found |= {name: [files.link(name)] for name in ("nodes", "protrusions")}
+            found |= {name: files.link(name) for name in ("nodes", "protrusions")}
             found["pieces"] = every_slab(v, files.pieces)
         for role, structure in (("coarse_cell", self.cells), ("coarse_nucleus", self.nuclei)):
             if structure:

@@ -49,7 +49,7 @@ class ObjectsLabel(SlabJob):
     def inputs(self, plan: Plan) -> Files:
         v = plan.volumes[self.volume]
         return {
-            "card": [NetworkFiles(self.network).card],
+            "card": NetworkFiles(self.network).card,
             "maps": slabs_with(v, self.files.probability(self.network), range(*self.slab), channels=True),
         }
 
@@ -102,7 +102,7 @@ class Objects(ObjectsLabel):
     def of(cls, plan: Plan, wc: Wildcards) -> Objects:
         merged = plan.structures[wc.structure]["kind"] == "organelle"
         factors = [level.factor for level in plan.volumes[wc.volume].levels]
-        return cls(*cls._about(plan, wc), wc.slab, merged, factors)
+        return cls(*(*cls._about(plan, wc), wc.slab, merged, factors))
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -111,7 +111,7 @@ class Objects(ObjectsLabel):
     def inputs(self, plan: Plan) -> Files:
         return super().inputs(plan) | {
             "merged": [self.files.objects(self.structure)] if self.merged else [],
-            "array": [metadata(self.files.labels_level(self.structure))],  # one job writes those of all levels
+            "array": metadata(self.files.labels_level(self.structure)),  # one job writes those of all levels
         }
 
 

@@ -51,9 +51,9 @@ class Predict(SlabJob):
     def inputs(self, plan: Plan) -> Files:
         v = plan.volumes[self.volume]
         return {
-            "model": [NetworkFiles(self.network).model(plan.model_suffix(self.network))],
+            "model": NetworkFiles(self.network).model(plan.model_suffix(self.network)),
             "images": slabs_with(v, self.files.image_level(), self.window[0]),
-            "array": [metadata(self.files.probability(self.network))],
+            "array": metadata(self.files.probability(self.network)),
         }
 
     def cost(self, plan: Plan) -> Cost:
@@ -65,7 +65,7 @@ class Predict(SlabJob):
         rate = PREDICT_MACS * (GPU_SPEEDUP if self.device == "gpu" else 1) / net.settings["views"]
         base = self.rate.cost(self.depth * whole, 0)
         # Few slices with their neighbours, sums in float32 and finished maps, and slices at full size: six as measured.
-        held = plane * (4 * (2 * net.z_context + 2) + (4 + 2) * k) + 6 * whole
+        held: float = plane * (4 * (2 * net.z_context + 2) + (4 + 2) * k) + 6 * whole
         held += 4 * PREDICT_TENSORS * width_of(net) * tile**2
         own = NETWORK_PIXELS * self.depth * plane / 1e6
         return Cost(base.seconds + own + macs / rate, base.mem_mb + held / 1e6)

@@ -62,7 +62,7 @@ class Quality(VolumeJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Quality:
         v = plan.volumes[wc.volume]
         zs, files = range(v.n_slices), {ref.z: ref.file for ref in v.image.slices}
-        slices = {
+        slices: dict[str, list[Any]] = {
             "z": list(zs),
             "number": [v.image.first_number + z for z in zs],
             "file": [files.get(z, "") for z in zs],

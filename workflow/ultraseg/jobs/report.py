@@ -25,7 +25,7 @@ class ReportTables(VolumeJob):
 
     def inputs(self, plan: Plan) -> Files:
         names = [*OF_ALL, *(OF_CELLS if plan.has_cells(self.volume) else ())]
-        return {"tables": [self.files.table(name) for name in names], "metrics": [self.files.metrics]}
+        return {"tables": [self.files.table(name) for name in names], "metrics": self.files.metrics}
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from ultraseg.grid.paths import VolumeFiles, shard
+from ultraseg.grid.paths import VolumeFiles, shard_file
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
     from ultraseg.plan.volume import Volume
 
-Files = dict[str, list[str]]
+Files = dict[str, str | list[str]]
 
 
 class Wildcards(NamedTuple):
@@ -128,9 +128,10 @@ def slabs_with(v: Volume, array: str, zs: Iterable[int], channels: bool = False)
     Without the array's zarr.json: every job that writes a slab has waited for zarr.json, and one file more in every
     job would cost Snakemake a tenth of the time of planning.
     """
-    return [shard(array, s, channels) for s in sorted({z // v.slab_depth for z in zs})]
+    ndim = 4 if channels else 3
+    return [shard_file(array, s, ndim) for s in sorted({z // v.slab_depth for z in zs})]
 
 
 def every_slab(v: Volume, array: str, channels: bool = False) -> list[str]:
     """All slab files of an array of a volume."""
-    return [shard(array, s, channels) for s in v.slabs]
+    return [shard_file(array, s, 4 if channels else 3) for s in v.slabs]

@@ -121,7 +121,7 @@ class Train(NetworkJob):
 
     def inputs(self, plan: Plan) -> Files:
         start = plan.networks[self.network].settings.get("init_from")
-        return {"tiles": [self.files.tiles], "init_from": [start] if start else []}
+        return {"tiles": self.files.tiles, "init_from": [start] if start else []}
 
     def cost(self, plan: Plan, threads: int = THREADS) -> Cost:
         net = plan.networks[self.network]
@@ -169,7 +169,7 @@ class Quantise(NetworkJob):
 
     def inputs(self, plan: Plan) -> Files:
         files = self.files
-        return {"keras": [files.model()], "tflite": [files.model("tflite")], "tiles": [files.tiles]}
+        return {"keras": files.model(), "tflite": files.model("tflite"), "tiles": files.tiles}
 
     def cost(self, plan: Plan) -> Cost:
         return Train.of(plan, Wildcards(network=self.network)).cost(plan)
@@ -188,7 +188,7 @@ class AugmentationFigure(NetworkJob):
         return cls(wc.network, settings["augmentation"], settings["crop"])
 
     def inputs(self, plan: Plan) -> Files:
-        return {"tiles": [self.files.tiles]}
+        return {"tiles": self.files.tiles}
 
     def cost(self, plan: Plan) -> Cost:
         return Train.of(plan, Wildcards(network=self.network)).cost(plan)

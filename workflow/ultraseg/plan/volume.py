@@ -45,7 +45,7 @@ class Volume:
     bit_depth: int = 8
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES
-    phantom: dict | None = None
+    phantom: dict[str, Any] | None = None
     planned: bool = False
     pyramid_levels: int = 5
     missing: tuple[int, ...] = ()
@@ -165,4 +165,5 @@ class Volume:
 
     def plane(self, downsample: int) -> tuple[int, int]:
         """Height and width of a slice at a network's scale."""
-        return tuple(-(-n // downsample) for n in self.shape[1:])
+        _, height, width = self.shape
+        return ceil_div(height, downsample), ceil_div(width, downsample)

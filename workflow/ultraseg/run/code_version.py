@@ -8,7 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
+SCRIPTS = PACKAGE.parent / "scripts"
 WITHOUT_NUMBERS = {"base.errors", "base.files"}  # words for people, and how a file gets its name
+# What scripts import around their numbers. Snakemake compares what a job is told (``jobs``) itself; the card only writes
+# down what training found, which is not worth training anew.
+AROUND = {"run.job", "networks.devices", "networks.card", "storage.arrays", "grid.paths"}
 
 
 @lru_cache
@@ -21,6 +25,12 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
     for name in sorted(imported_modules(modules, package)):
         digest.update(name.encode() + _read(module_file(name, package), package)[1])
     return digest.hexdigest()
+
+
+def script_version(script: str) -> str:
+    """Hash of all modules of the package that make the numbers of a script: "cells/flow", a file in workflow/scripts."""
+    imports = _read(SCRIPTS / f"{script}.py", PACKAGE)[0]
+    return code_version(*(name for name in imports if name not in AROUND and not name.startswith("jobs.")))
 
 
 def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[str]:

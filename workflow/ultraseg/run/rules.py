@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,13 @@ MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
 REMEMBERED = 256  # Snakemake asks for the files, the parameter and the resources of a job soon after one another
+
+
+def environment_file(workflow: Any, file: str) -> str | None:
+    """The file of the conda environment of all rules, where Snakemake makes environments or looks at its style."""
+    asked = {method.value for method in workflow.deployment_settings.deployment_method}
+    return file if "conda" in asked or "--lint" in sys.argv else None
+
 
 InputFunction = Callable[[Any], Files]
 ResourceFunction = Callable[[Any, int], int]
