@@ -2,7 +2,8 @@
 
 import numpy as np
 from ultraseg.cells.gap_ends import known_slices, read_end
-from ultraseg.cells.propagate import fill_bad, propagate_gap
+from ultraseg.cells.propagate import propagate_gap
+from ultraseg.cells.trust import fill_bad
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_listed
 from ultraseg.storage.label_slices import LabelSlices, write_slices
