@@ -2,8 +2,8 @@
 
 import numpy as np
 from ultraseg.base.files import write_table
+from ultraseg.base.tables import empty_table
 from ultraseg.link.edges import EDGE_TYPES, slab_edges
-from ultraseg.link.tables import empty_table
 from ultraseg.run.job import job, parameters
 from ultraseg.storage.arrays import read_listed
 

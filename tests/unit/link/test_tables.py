@@ -2,7 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from ultraseg.link.tables import LINK_TYPES, empty_table, fragment_table, protrusion_table
+from ultraseg.base.tables import empty_table
+from ultraseg.link.tables import LINK_TYPES, fragment_table, protrusion_table
 
 
 def chain(outcomes, finals, body=()):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.arrays.labels import label_runs, sum_pairs
+from ultraseg.base.tables import empty_table
 from ultraseg.cells.flow import warp_labels
-from ultraseg.link.tables import empty_table
 
 EDGE_TYPES = {
     "z": np.int64,
@@ -36,8 +36,8 @@ def slab_edges(
     """Overlaps between the pieces of neighbouring slices, for all edges that start in one slab.
 
     pieces: int32 (m, Y, X), numbered from 1 in each slice, of the m good slices zs. Successive good slices count as
-    neighbours, also where bad slices lie between them. n: slices of the slab itself (all m by default), to be followed by 1 + max_gap
-    good slices of the next slabs where the volume goes on. flow: optional (>= m - 1, 4, Y, X), as from
+    neighbours, also where bad slices lie between them. n: slices of the slab itself (all m by default); where the volume
+    goes on, they are followed by 1 + max_gap good slices of the next slabs. flow: optional (>= m - 1, 4, Y, X), as from
     `flow.stack_flow`: slices are warped onto the next before they are compared. max_gap: good slices that an edge
     may skip. An edge over a gap is kept only where its IoU reaches `gap_iou`
     and the IoU chain is broken on both sides (no direct edge of that IoU onward from a nor back from b).

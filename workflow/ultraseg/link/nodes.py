@@ -38,8 +38,9 @@ def sorted_nodes(nodes: pd.DataFrame) -> pd.DataFrame:
 def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows in `nodes` of both pieces of every edge, and its row in `edges`, in a fixed order without repeats.
 
-    nodes: as from `sorted_nodes`. The search is in sorted numbers, because an index of pandas takes several times
-    the memory of the tables, and no job of a large volume holds more than this one. Raises ValueError when an edge names an unknown piece.
+    nodes: as from `sorted_nodes`. The search is in sorted numbers, because an index of pandas takes several times the
+    memory of the tables, and no job of a large volume holds more than this one. Raises ValueError when an edge names an
+    unknown piece.
     """
     known = _key(nodes["z"], nodes["piece"])
     ends = []

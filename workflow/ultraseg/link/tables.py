@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from ultraseg.base.tables import empty_table
 from ultraseg.link.flood import groups
 
 LINK_TYPES = {
@@ -41,11 +39,6 @@ PROTRUSION_TYPES = {
 MEMBER = [
     "z", "y", "x", "area", "body", "final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin",
 ]  # fmt: skip
-
-
-def empty_table(types: Mapping[str, Any]) -> pd.DataFrame:
-    """A table without rows that has all columns and their types."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
 
 
 def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
