@@ -12,14 +12,14 @@ from ultraseg.base.tables import empty_table
 from ultraseg.cells.flow import warp_labels
 
 EDGE_TYPES = {
-    "z": np.int64,
-    "piece_a": np.int64,
-    "gap": np.int64,
-    "z_b": np.int64,
-    "piece_b": np.int64,
-    "overlap": np.int64,
-    "iou": np.float64,
-    "containment": np.float64,
+    "z": "int64",
+    "piece_a": "int64",
+    "gap": "int64",
+    "z_b": "int64",
+    "piece_b": "int64",
+    "overlap": "int64",
+    "iou": "float64",
+    "containment": "float64",
 }
 EDGE_KEY = ["z", "piece_a", "gap", "piece_b"]
 
@@ -36,7 +36,7 @@ def slab_edges(
     """Overlaps between the pieces of neighbouring slices, for all edges that start in one slab.
 
     pieces: int32 (m, Y, X), numbered from 1 in each slice, of the m good slices zs. Successive good slices count as
-    neighbours, also where bad slices lie between them. n: slices of the slab itself (all m by default); where the volume
+    neighbours, also where bad slices lie between them. n: slices of the slab itself (all m by default); if the volume
     goes on, they are followed by 1 + max_gap good slices of the next slabs. flow: optional (>= m - 1, 4, Y, X), as from
     `flow.stack_flow`: slices are warped onto the next before they are compared. max_gap: good slices that an edge
     may skip. An edge over a gap is kept only where its IoU reaches `gap_iou`
