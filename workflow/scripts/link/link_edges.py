@@ -1,8 +1,8 @@
 """Overlaps between the pieces of neighbouring good slices that start in one slab."""
 
 import numpy as np
-import pandas as pd
 from ultraseg.base.files import write_table
+from ultraseg.base.tables import empty_table
 from ultraseg.link.edges import EDGE_TYPES, slab_edges
 from ultraseg.run.job import job, parameters
 from ultraseg.storage.arrays import read_listed
@@ -10,7 +10,7 @@ from ultraseg.storage.arrays import read_listed
 with job(snakemake) as log:
     p, wc = parameters(snakemake), snakemake.wildcards
     folder, stop = f"results/{wc.volume}/work", p.slab[1]
-    edges = pd.DataFrame(columns=list(EDGE_TYPES)).astype(EDGE_TYPES)
+    edges = empty_table(EDGE_TYPES)
     if p.walk:
         pieces = read_listed(f"{folder}/pieces", p.walk).astype(np.int32)
         flow = read_listed(f"{folder}/flow", p.walk[:-1] or p.walk)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
 from ultraseg.grid.good_slices import GoodSlices
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import read_image, read_slices
 
 EACH = 4  # examples per kind
@@ -38,7 +40,7 @@ class Example:
     """
 
     kind: str
-    row: Mapping
+    row: Mapping[Any, Any]
     zs: list[int]
     bad: list[bool]
     images: np.ndarray
@@ -52,7 +54,7 @@ def choose_examples(
     """Rows of the link table to show, up to ``each`` per kind, with a column ``kind``, and fragments per kind.
 
     The fragments of a kind are divided in order of z, y, x; each part gives the one at the upper quartile of
-    piece size, as the smallest are hard to see and the largest are not typical. bad: slices that are stepped over.
+    piece size, because the smallest are hard to see and the largest are not typical. bad: slices that are stepped over.
     """
     crossed = np.zeros(len(links), int)
     for z in bad:
@@ -86,7 +88,7 @@ def _spread(rows: pd.DataFrame, each: int) -> pd.DataFrame:
 def read_example(
     folder: str,
     cells: str,
-    row: Mapping,
+    row: Mapping[Any, Any],
     nodes: pd.DataFrame,
     shape: Sequence[int],
     downsample: int,
@@ -96,6 +98,7 @@ def read_example(
 
     Memory: one chunk of the image and of each label array at a time, whatever the size of the volume.
     """
+    files = VolumeFiles(folder)
     nodes = nodes[nodes["fragment"] == row["fragment"]]
     worst = nodes.sort_values(["margin", "strength", "area"], ascending=[True, True, False], kind="stable")
     middle = worst.iloc[0]
@@ -114,9 +117,9 @@ def read_example(
     images, ids, own = [], [], []
     for at in zs:
         good = good_slices.stand_in(at)
-        images.append(read_image(f"{folder}/image.zarr/0", at, at + 1, tuple(box))[0])
-        ids.append(read_slices(f"{folder}/image.zarr/labels/{cells}/0", at, at + 1, tuple(box))[0])
-        pieces = read_slices(f"{folder}/work/pieces", good, good + 1, small)[0]
+        images.append(read_image(files.image_level(), at, at + 1, tuple(box))[0])
+        ids.append(read_slices(files.labels_level(cells), at, at + 1, tuple(box))[0])
+        pieces = read_slices(files.pieces, good, good + 1, small)[0]
         mask = np.isin(pieces, nodes.loc[nodes["z"] == good, "piece"].to_numpy()).astype(np.uint8)
         large = np.kron(mask, np.ones((downsample, downsample), np.uint8))
         corner = [side.start - part.start * downsample for side, part in zip(box, small, strict=True)]
