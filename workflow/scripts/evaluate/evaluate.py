@@ -4,34 +4,33 @@ import pandas as pd
 from ultraseg.base.files import write_table, write_text
 from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import score_volume
-from ultraseg.evaluate.summary import format_summary
+from ultraseg.evaluate.summary import volume_summary
+from ultraseg.jobs.evaluate import Evaluate
 from ultraseg.quality.flags import quality_note
 from ultraseg.run.job import job
 
-with job(snakemake) as log:
-    p = snakemake.params
+with job(snakemake, Evaluate) as (spec, log):
+    given, out = snakemake.input, snakemake.output
     metrics = score_volume(
-        f"results/{snakemake.wildcards.volume}",
-        structures=p.structures,
-        labelled=p.labelled,
-        splits=p.splits,
-        files=p.files,
-        left_out=p.left_out,
-        truth=p.truth,
-        cells=p.cells,
-        downsample=p.downsample,
-        shape=tuple(p.shape),
-        pixel_nm=tuple(p.pixel_nm),
-        plane=tuple(p.plane),
-        crop=p.crop,
-        min_cell_voxels=p.settings["min_cell_voxels"],
-        bad=p.bad,
+        spec.files.folder,
+        structures=spec.kinds,
+        labelled=spec.labelled,
+        splits=spec.uses,
+        files=spec.label_files,
+        left_out=spec.left_out,
+        truth=spec.truth,
+        cells=spec.cells,
+        downsample=spec.downsample,
+        shape=spec.shape,
+        pixel_nm=spec.pixel_nm,
+        plane=spec.plane,
+        crop=spec.crop,
+        min_cell_voxels=spec.settings["min_cell_voxels"],
+        bad=spec.bad,
     )
-    write_table(snakemake.output.metrics, metrics)
-    notes = [quality_note(pd.read_parquet(snakemake.input.slices), p.first)]
-    if snakemake.input.advice:
-        notes.append(advice_note(pd.read_parquet(snakemake.input.advice)))
-    summary = f"Accuracy of volume {snakemake.wildcards.volume}\n\n{format_summary(metrics)}\n"
-    summary += "".join(f"\n{note}\n" for note in notes if note)
-    write_text(snakemake.output.summary, summary)
+    write_table(out.metrics, metrics)
+    notes = [quality_note(pd.read_parquet(given.slices), spec.first)]
+    notes += [advice_note(pd.read_parquet(file)) for file in given.advice]
+    summary = volume_summary(spec.volume, metrics, notes)
+    write_text(out.summary, summary)
     log.info("%s", summary)

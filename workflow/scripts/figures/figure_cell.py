@@ -4,10 +4,11 @@ import pandas as pd
 from ultraseg.figures.one_cell_3d import cell_figure, choose_cell, describe_cell
 from ultraseg.figures.style import empty_figure
 from ultraseg.figures.volume_arrays import cut_out
+from ultraseg.jobs.figures import FigureCell
 from ultraseg.run.job import job
 
-with job(snakemake) as log:
-    p, given = snakemake.params, snakemake.input
+with job(snakemake, FigureCell) as (spec, log):
+    given = snakemake.input
     cells = pd.read_parquet(given.cells)
     cell = choose_cell(cells)
     if cell is None or "nodes" not in given.keys():
@@ -15,16 +16,16 @@ with job(snakemake) as log:
     else:
         row = cells[cells["cell"] == cell].iloc[0]
         parts, step_nm = cut_out(
-            f"results/{snakemake.wildcards.volume}",
+            spec.files.folder,
             row,
-            p.structures,
-            p.level,
-            p.factor,
-            p.voxel_size_nm,
+            spec.kinds,
+            spec.level,
+            spec.factor,
+            spec.voxel_size_nm,
             pd.read_parquet(given.nodes),
-            p.downsample,
-            p.stand_ins,
+            spec.downsample,
+            spec.replaced,
         )
-        title = describe_cell(row, [name for name, kind in p.structures.items() if kind == "organelle"])
+        title = describe_cell(row, [name for name, kind in spec.kinds.items() if kind == "organelle"])
         cell_figure(cell, parts, step_nm, title, snakemake.output[0])
         log.info("%s", title)

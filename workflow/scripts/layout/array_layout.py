@@ -1,14 +1,10 @@
 """Write the zarr.json of arrays and groups."""
 
+from ultraseg.jobs.layout import ArrayLayout
 from ultraseg.run.job import job
-from ultraseg.storage.create import create_array, create_group
+from ultraseg.storage.create import create
 
-with job(snakemake) as log:
-    volume = snakemake.params.get("volume") or snakemake.wildcards.volume
-    for name, spec in snakemake.params.arrays.items():
-        path = f"results/{volume}/{name}"
-        if "shape" in spec:
-            create_array(path, **spec)
-        else:
-            create_group(path, **spec)
-        log.info("%s: %s", path, spec.get("shape", "group"))
+with job(snakemake, ArrayLayout) as (spec, log):
+    for path, about in spec.layout.items():
+        create(path, about)
+        log.info("%s: %s", path, about.get("shape", "group"))

@@ -1,31 +1,26 @@
 """Join all pieces of a volume to cells, to new cells, or to none; write the decisions."""
 
 from ultraseg.base.files import write_table
+from ultraseg.jobs.link import Link
 from ultraseg.link.apply_edits import link_edited, pieces_at
-from ultraseg.link.edit_file import CellEdit
 from ultraseg.link.nodes import read_tables
+from ultraseg.link.tables import in_image_pixels
 from ultraseg.run.job import job
-from ultraseg.storage.arrays import read_slices
-from ultraseg.storage.label_slices import LabelSlices
+from ultraseg.storage.arrays import read_slice
+from ultraseg.storage.label_slices import highest_id
 
-with job(snakemake) as log:
-    out = snakemake.output
-    nodes, edges = read_tables(snakemake.input.tables, snakemake.input.edges)
-    highest = 0
-    for file in snakemake.input.labels:
-        with LabelSlices(file) as given:
-            highest = max(int(given.read(z).max()) for z in given.zs)
-    p = snakemake.params
-    array = f"results/{snakemake.wildcards.volume}/work/pieces"
-    voxels = {tuple(voxel): shown for *voxel, shown in p.voxels}
-    pieces = pieces_at(voxels, lambda z: read_slices(array, z, z + 1)[0], p.downsample)
-    edits = [CellEdit(*edit) for edit in p.edits]
-    result, ids = link_edited(nodes, edges, edits, pieces, max_user_id=highest, **p.settings)
-    # The tables for people have places in voxels of the image.
-    result.links[["y", "x"]] = ((result.links[["y", "x"]] + 0.5) * p.downsample).astype(int)
+with job(snakemake, Link) as (spec, log):
+    out, given = snakemake.output, snakemake.input
+    nodes, edges = read_tables(given.tables, given.edges)
+    voxels = {tuple(voxel): shown for *voxel, shown in spec.voxels}
+    pieces = pieces_at(voxels, lambda z: read_slice(spec.files.pieces, z), spec.downsample)
+    result, ids = link_edited(
+        nodes, edges, spec.edits, pieces, max_user_id=highest_id(given.labels), **spec.settings
+    )
+    links = in_image_pixels(result.links, spec.downsample)
     write_table(out.nodes, result.nodes)
     write_table(out.protrusions, result.protrusions)
     write_table(out.ids, ids)
-    write_table(out.links, result.links)
-    write_table(out.links_csv, result.links)
-    log.info("%d fragments: %s", len(result.links), result.links["outcome"].value_counts().to_dict())
+    write_table(out.links, links)
+    write_table(out.links_csv, links)
+    log.info("%d fragments: %s", len(links), links["outcome"].value_counts().to_dict())

@@ -3,18 +3,17 @@
 import numpy as np
 from ultraseg.base.files import write_table
 from ultraseg.base.tables import empty_table
+from ultraseg.jobs.link import LinkEdges
 from ultraseg.link.edges import EDGE_TYPES, slab_edges
-from ultraseg.run.job import job, parameters
+from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_listed
 
-with job(snakemake) as log:
-    p, wc = parameters(snakemake), snakemake.wildcards
-    folder, stop = f"results/{wc.volume}/work", p.slab[1]
-    edges = empty_table(EDGE_TYPES)
-    if p.walk:
-        pieces = read_listed(f"{folder}/pieces", p.walk).astype(np.int32)
-        flow = read_listed(f"{folder}/flow", p.walk[:-1] or p.walk)
-        n = sum(z < stop for z in p.walk)
-        edges = slab_edges(pieces, p.walk, n=n, flow=flow, max_gap=p.max_gap)
+with job(snakemake, LinkEdges) as (spec, log):
+    edges, walk = empty_table(EDGE_TYPES), spec.walk
+    if walk:
+        pieces = read_listed(spec.files.pieces, walk).astype(np.int32)
+        flow = read_listed(spec.files.flow, walk[:-1] or walk)
+        n = sum(z < spec.slab[1] for z in walk)
+        edges = slab_edges(pieces, walk, n=n, flow=flow, max_gap=spec.max_gap)
     log.info("%d edges", len(edges))
     write_table(snakemake.output[0], edges)

@@ -1,22 +1,21 @@
 """Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
 
 from ultraseg.base.files import write_arrays
+from ultraseg.jobs.objects import ObjectsLabel
 from ultraseg.networks.card import threshold_of
 from ultraseg.objects.organelles import label_slab
-from ultraseg.run.job import job, parameters
+from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slices
 
-with job(snakemake) as log:
-    p, wc = parameters(snakemake), snakemake.wildcards
-    s = p.settings
-    maps = read_slices(f"results/{wc.volume}/work/probability/{s['network']}", *p.slab)[:, s["channel"]]
-    threshold = s["threshold"] or threshold_of(snakemake.input.card, wc.structure)
+with job(snakemake, ObjectsLabel) as (spec, log):
+    maps = read_slices(spec.files.probability(spec.network), *spec.slab)[:, spec.channel]
+    threshold = spec.threshold or threshold_of(snakemake.input.card, spec.structure)
     labels, sizes = label_slab(
         maps,
-        tuple(p.shape[1:]),
-        downsample=s["downsample"],
+        spec.shape[1:],
+        downsample=spec.downsample,
         threshold=threshold,
-        max_hole_pixels=s["max_hole_pixels"],
+        max_hole_pixels=spec.max_hole_pixels,
     )
-    log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *p.slab)
+    log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *spec.slab)
     write_arrays(snakemake.output[0], sizes=sizes, first=labels[0], last=labels[-1])

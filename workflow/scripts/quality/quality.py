@@ -3,17 +3,17 @@
 import pandas as pd
 from ultraseg.base.files import write_table
 from ultraseg.figures.slice_quality import slices_figure
+from ultraseg.jobs.quality import Quality
 from ultraseg.quality.flags import quality_note, slice_table, thresholds
 from ultraseg.run.job import job
 
-with job(snakemake) as log:
-    p, out = snakemake.params, snakemake.output
-    statistics = pd.concat([pd.read_parquet(file) for file in snakemake.input], ignore_index=True)
-    table = slice_table(statistics, pd.DataFrame(p.slices), **p.settings)
+with job(snakemake, Quality) as (spec, log):
+    out = snakemake.output
+    statistics = pd.concat([pd.read_parquet(file) for file in snakemake.input.slabs], ignore_index=True)
+    table = slice_table(statistics, pd.DataFrame(spec.slices), **spec.settings)
     write_table(out.parquet, table)
     write_table(out.csv, table)
-    slices_figure(table, thresholds(p.settings), out.figure)
+    slices_figure(table, thresholds(spec.settings), out.figure)
     log.info("%d of %d slices flagged", int(table["flagged"].sum()), len(table))
-    note = quality_note(table, p.first)
-    if note:
-        log.warning("%s: %s", snakemake.wildcards.volume, note)
+    if note := quality_note(table, spec.first):
+        log.warning("%s: %s", spec.volume, note)

@@ -3,8 +3,7 @@
 from ultraseg.report.snakemake_report import size_warning, write_report
 from ultraseg.run.job import job
 
-with job(snakemake) as log:
-    p = snakemake.params
-    write_report(snakemake.output[0], p.snakefile, p.config, snakemake.input.stylesheet)
+with job(snakemake, dict) as (spec, log):
+    write_report(snakemake.output[0], spec["snakefile"], spec["config"], snakemake.input.stylesheet)
     if warning := size_warning(snakemake.output[0]):
         log.warning("%s", warning)

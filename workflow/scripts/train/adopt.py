@@ -1,9 +1,10 @@
 """Take a network over that was trained before: the same files as after training."""
 
+from ultraseg.jobs.train import Adopt
 from ultraseg.networks.devices import open_device
 from ultraseg.run.job import job
 
-with job(snakemake) as log:
+with job(snakemake, Adopt) as (spec, log):
     open_device("cpu", snakemake.threads)
     # Keras reads the limits when it is imported.
     from ultraseg.networks.architecture import load_network
@@ -11,15 +12,15 @@ with job(snakemake) as log:
     from ultraseg.networks.export import export_network
     from ultraseg.networks.model_file import read_card
 
-    p, out, model = snakemake.params, snakemake.output, snakemake.input[0]
-    card = read_card(model) | {"network": snakemake.wildcards.network, "taken_from": model}
+    model, out = snakemake.input.model, snakemake.output
+    card = read_card(model) | {"network": spec.network, "taken_from": model}
     export_network(
         load_network(model),
         out.keras,
         out.tflite,
-        architecture=p.architecture,
-        filters=p.filters,
-        tile=p.predict_tile,
+        architecture=spec.architecture,
+        filters=spec.filters,
+        tile=spec.predict_tile,
         card=card,
     )
     write_card(out.card, card, out.keras)

@@ -1,11 +1,12 @@
 """Train one network; write it with its history and its card."""
 
+from ultraseg.jobs.train import Train
 from ultraseg.networks.devices import data_parallel, open_device
 from ultraseg.run.job import job
 from ultraseg.train.checkpoints import hold
 
-with job(snakemake) as log:
-    device = open_device(snakemake.params.device, snakemake.threads, snakemake.params.gpus)
+with job(snakemake, Train) as (spec, log):
+    device = open_device(spec.device, snakemake.threads, spec.gpus)
     # Keras reads the limits when it is imported.
     from ultraseg.networks.card import make_card, write_card, write_history
     from ultraseg.networks.export import export_network
@@ -15,34 +16,23 @@ with job(snakemake) as log:
     from ultraseg.train.checkpoints import file_hash
     from ultraseg.train.train_network import train_network
 
-    p, out = snakemake.params, snakemake.output
-    precision = policy(p.mixed_precision, device.compute, training=True)
-    settings = dict(p.settings)
-    lock = hold(p.checkpoint)  # until this process ends
-    augmentation = Augmentation(**settings.pop("augmentation"))
+    tiles, out, settings = snakemake.input.tiles, snakemake.output, dict(spec.settings)
+    precision = policy(spec.mixed_precision, device.compute, training=True)
+    lock = hold(spec.files.checkpoint)  # until this process ends
     result = train_network(
-        snakemake.input.tiles,
-        p.checkpoint,
-        augmentation=augmentation,
+        tiles,
+        spec.files.checkpoint,
         precision=precision,
-        devices=p.gpus,
-        scope=data_parallel(p.gpus, p.device),
+        devices=spec.gpus,
+        scope=data_parallel(spec.gpus, spec.device),
         # What alters the numbers beside the settings; another number of GPUs may take over.
-        code=f"{p.code} {p.mixed_precision}",
-        init_from=snakemake.input.get("init_from") or None,
-        **settings,
+        code=f"{snakemake.params.code} {spec.mixed_precision}",
+        init_from=next(iter(snakemake.input.init_from), None),
+        **settings | {"augmentation": Augmentation(**settings["augmentation"])},
     )
-    settings["filters"] = list(settings["filters"] or FILTERS[settings["architecture"]])
-    settings["augmentation"] = p.settings["augmentation"]
-    card = make_card(result, p.about, settings, device.record(precision), file_hash(snakemake.input.tiles))
-    export_network(
-        result.model,
-        out.keras,
-        out.tflite,
-        architecture=settings["architecture"],
-        filters=settings["filters"],
-        tile=p.predict_tile,
-        card=card,
-    )
+    shape = {"architecture": settings["architecture"]}
+    shape["filters"] = list(settings["filters"] or FILTERS[settings["architecture"]])
+    card = make_card(result, spec.about, settings | shape, device.record(precision), file_hash(tiles))
+    export_network(result.model, out.keras, out.tflite, **shape, tile=spec.predict_tile, card=card)
     write_card(out.card, card, out.keras)
     write_history(out.history, result.history)

@@ -1,10 +1,8 @@
 """Write page, client, state and surfaces of a volume."""
 
-from pathlib import Path
-
+from ultraseg.jobs.figures import ViewerFiles
 from ultraseg.run.job import job
 from ultraseg.viewer.page import write_viewer
 
-with job(snakemake) as log:
-    written = write_viewer(Path(snakemake.output[0]).parent, snakemake.output[0])
-    log.info("surfaces: %s", written)
+with job(snakemake, ViewerFiles) as (spec, log):
+    log.info("surfaces: %s", write_viewer(spec.files.folder, snakemake.output[0]))

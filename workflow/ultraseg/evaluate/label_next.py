@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+
+from ultraseg.storage.label_slices import LabelSlices
 
 DOUBTS = ["low_confidence", "disagreement", "ambiguous", "without_label"]
 ADVISED = 10  # slices that get a rank
@@ -139,3 +141,25 @@ def advice_note(table: pd.DataFrame, count: int = NAMED) -> str:
         f"Slices to label next, the most helpful first: {names}. From there labels should clear up most of what is "
         "in doubt (tables/label_next.csv, figures/label_next.png)."
     )
+
+
+def advise_volume(
+    nodes: pd.DataFrame,
+    slices: pd.DataFrame,
+    propagated: Iterable[str],
+    labelled: Sequence[int],
+    voxel_size_nm: tuple[float, float, float],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All slices of a volume ranked, and the table of the first ones for people.
+
+    nodes: pieces with z, area, confidence and outcome; slices: the table of slices; propagated: files with the ids that
+    were carried through the gaps; voxel_size_nm: at the scale of the pieces.
+    """
+    differ: dict[int, int] = {}
+    for file in propagated:
+        with LabelSlices(file) as carried:
+            differ |= {z: int(carried.read(z, "differ")) for z in carried.zs}
+    bad = slices.loc[slices["bad"] | slices["missing"], "z"]
+    doubt = doubt_table(nodes, differ, labelled, bad, len(slices))
+    ranked = advise(doubt, avoid=slices.loc[slices["flagged"], "z"])
+    return ranked, advice_table(ranked, slices, voxel_size_nm)

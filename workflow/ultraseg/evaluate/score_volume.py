@@ -24,8 +24,8 @@ def score_volume(
     labelled: Mapping[str, Sequence[int]],
     splits: Mapping[str, Mapping[int, str]],
     files: Mapping[str, str],
-    left_out: Mapping[int, Mapping],
-    truth: Mapping[str, Mapping | Sequence[tuple]],
+    left_out: Mapping[int, Gap],
+    truth: Mapping[str, LabelSource],
     cells: str | None,
     downsample: int,
     shape: tuple[int, int, int],
@@ -38,7 +38,7 @@ def score_volume(
     """All rows of metrics.csv of the volume in ``folder``.
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; left_out:
-    labelled slice -> gap carried past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' ->
+    labelled slice -> gap carried past it ; truth: structure or 'protrusions' ->
     ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of
     a pixel; plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in
     y and x); bad: slices whose labels are copies, which are not scored.
@@ -120,7 +120,7 @@ def _left_out_cells(
     folder: str,
     structure: str,
     file: str,
-    left_out: Mapping[int, Mapping],
+    left_out: Mapping[int, Gap],
     split: Mapping[int, str],
     downsample: int,
     shape: Sequence[int],
@@ -132,7 +132,7 @@ def _left_out_cells(
     """
     scores = {name: CellScore(structure, name, 1, pixel_nm) for name in ("test", "left_out")}
     for z, gap in left_out.items():
-        with LabelSlices(f"{folder}/work/propagated/{Gap(**gap).name}.h5") as carried:
+        with LabelSlices(f"{folder}/work/propagated/{gap.name}.h5") as carried:
             found = upsample_labels(carried.read(z), downsample, shape[1:])
         distance = min(abs(z - gap[end]) for end in ("first", "last") if gap[f"{end}_given"])
         with LabelSlices(file) as given:

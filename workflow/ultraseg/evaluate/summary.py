@@ -1,6 +1,7 @@
 """The scores as a table for the terminal, with what each number means."""
 
 import textwrap
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -73,3 +74,9 @@ def _align(rows: list[list[str]]) -> str:
     ]
     lines.insert(1, "  ".join("-" * size for size in widths))
     return "\n".join(lines)
+
+
+def volume_summary(volume: str, metrics: pd.DataFrame, notes: Sequence[str]) -> str:
+    """The text of summary.txt: scores with definitions, then the notes that say anything."""
+    told = "".join(f"\n{note}\n" for note in notes if note)
+    return f"Accuracy of volume {volume}\n\n{format_summary(metrics)}\n{told}"

@@ -108,9 +108,9 @@ class Propagate(VolumeJob):
             **self._carried_ends(plan),
         }
 
-    def _carried_ends(self, plan: Plan) -> Files:
+    def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
         """What neighbouring gaps carried to the ends of this gap, where slices are labelled in part: up and down."""
-        found: Files = {"up": [], "down": []}
+        found: dict[str, list[str]] = {"up": [], "down": []}
         if not plan.volumes[self.volume].labels[plan.cells_name].partial:
             return found
         for other in plan.gaps(self.volume):
@@ -149,7 +149,9 @@ class Cells(CellSlabJob):
         slab = v.slab(wc.slab)
         gaps, good = gaps_of(plan.gaps(v.name), *slab), v.good_slices.good_in(*slab)
         threshold = config["propagate"]["foreground_threshold"]
-        return cls(v.name, slab, gaps, good, net.name, net.channels_of(plan.cells_name), threshold, config["cells"])
+        return cls(
+            v.name, slab, gaps, good, net.name, net.channels_of(plan.cells_name), threshold, config["cells"]
+        )
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files

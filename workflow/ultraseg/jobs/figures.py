@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
-from ultraseg.jobs.whole_run import whole_image
 from ultraseg.jobs.train import NetworkJob
+from ultraseg.jobs.whole_run import whole_image
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-CROPS = Rate(0, 0, 750, 0)  # parts of cells on a grid of 320 steps, crops of 320 pixels, the table of fragments
+CROPS = Rate(
+    0, 0, 750, 0
+)  # parts of cells on a grid of 320 steps, crops of 320 pixels, the table of fragments
 
 
 @dataclass(frozen=True)
 class Figures(VolumeJob):
     """Draws the figures of one volume.
 
-    montage_slices: how many slices are shown; kinds: of the structures; level, factor: the pyramid level of the 3D view.
+    montage_slices: how many slices are shown; kinds: of the structures; level, factor: pyramid level of the 3D view.
     """
 
     montage_slices: int
@@ -92,7 +94,7 @@ class FigureCell(VolumeJob):
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
-        found = {"cells": files.table("cells")}
+        found: Files = {"cells": files.table("cells")}
         if plan.has_cells(self.volume):
             labels = [f for s in self.kinds for f in every_slab(v, files.labels_level(s, self.level))]
             found |= {"labels": labels, "pieces": every_slab(v, files.pieces), "nodes": files.link("nodes")}
@@ -155,7 +157,9 @@ class Meshes(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Meshes:
         settings: dict[str, Any] = plan.config["meshes"]
-        return cls(wc.volume, wc.structure, wc.structure == plan.cells, settings["formats"], settings["max_voxels"])
+        return cls(
+            wc.volume, wc.structure, wc.structure == plan.cells, settings["formats"], settings["max_voxels"]
+        )
 
     def inputs(self, plan: Plan) -> Files:
         tables = [self.files.table(name) for name in ("cells", "organelles")]

@@ -105,7 +105,9 @@ class LinkRelabel(CellSlabJob):
         v, net = plan.volumes[wc.volume], plan.cells_network
         slab = v.slab(wc.slab)
         factors = [level.factor for level in v.levels]
-        return cls(v.name, slab, plan.cells_name, v.good_slices.stand_ins(*slab), v.plane(1), net.downsample, factors)
+        return cls(
+            v.name, slab, plan.cells_name, v.good_slices.stand_ins(*slab), v.plane(1), net.downsample, factors
+        )
 
     def inputs(self, plan: Plan) -> Files:
         files = self.files

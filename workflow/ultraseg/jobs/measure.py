@@ -33,7 +33,9 @@ class MeasureSlab(SlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> MeasureSlab:
         v, shown = plan.volumes[wc.volume], plan.structures_in(wc.volume)
         containers = [s for s in plan.containers_in(v.name).values() if s]
-        return cls(v.name, v.slab(wc.slab), shown, containers, [s for s in shown if s == plan.cells], v.n_slices)
+        return cls(
+            v.name, v.slab(wc.slab), shown, containers, [s for s in shown if s == plan.cells], v.n_slices
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

@@ -40,7 +40,14 @@ class ObjectsLabel(SlabJob):
         net = plan.network_of(wc.structure)
         holes = settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0
         where = (v.name, v.slab(wc.slab), wc.structure, v.shape)
-        return *where, net.name, net.channels_of(wc.structure)[0], net.downsample, settings.get("threshold"), holes
+        return (
+            *where,
+            net.name,
+            net.channels_of(wc.structure)[0],
+            net.downsample,
+            settings.get("threshold"),
+            holes,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

@@ -63,7 +63,7 @@ class Rate(NamedTuple):
 
 
 class JobSpec:
-    """What one job reads and is told. Sub-classes are frozen dataclasses whose fields are all that the script is told."""
+    """What one job reads and is told; a sub-class is a frozen dataclass whose fields are what the script is told."""
 
     rate: ClassVar[Rate] = Rate(0.5, 0.0, 110, 0)
 

@@ -126,3 +126,8 @@ def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
     return grouped.agg(
         z_first=("z", "min"), z_last=("z", "max"), pieces=("z", "size"), voxels=("area", "sum")
     )
+
+
+def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
+    """The table of fragments with places in voxels of the image, as people read them."""
+    return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -127,3 +127,25 @@ def _joint_table(stack: np.ndarray, other: np.ndarray) -> pd.DataFrame:
     parts = [overlap_counts(a, b) for a, b in zip(stack, other, strict=True)]
     a, b, voxels = sum_pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return pd.DataFrame({"id": a, "within_id": b, "voxels": voxels})
+
+
+def measure_slices(
+    read: Callable[[int], Mapping[str, np.ndarray]],
+    slab: tuple[int, int],
+    n_slices: int,
+    *,
+    within: Sequence[str],
+    touching: Sequence[str],
+) -> Partial:
+    """The measures of the slices slab[0] <= z < slab[1], of which only two are in memory at a time.
+
+    read: z -> labels (1, Y, X) of every structure; n_slices: of the volume, as faces to the slice after the slab
+    count; within, touching: as for ``measure_slab``.
+    """
+    partials, here = [], read(slab[0])
+    for z in range(*slab):
+        following = read(z + 1) if z + 1 < n_slices else None
+        faces = {s: values[0] for s, values in following.items()} if following else None
+        partials.append(measure_slab(here, z, following=faces, within=within, touching=touching))
+        here = following or {}
+    return add_partials(partials)

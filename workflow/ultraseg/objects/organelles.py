@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import cc3d
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ultraseg.arrays.labels import label_sizes, overlap_counts
+from ultraseg.arrays.labels import label_sizes, overlap_counts, relabel_in_place
 from ultraseg.arrays.scale import enlarge_map
 from ultraseg.grid.slabs import ceil_div
 
@@ -134,3 +135,18 @@ def _number_objects(component: np.ndarray, voxels: np.ndarray, min_voxels: int) 
     ids = np.zeros(len(first), np.uint32)
     ids[kept] = np.arange(1, len(kept) + 1)
     return ids[component]
+
+
+def final_labels(
+    probability: np.ndarray, shape: tuple[int, int], final_ids: np.ndarray | None, **settings: Any
+) -> np.ndarray:
+    """The final objects of one slab, or the mask of 0 and 1 where there are no ``final_ids``; uint32 (n, Y, X).
+
+    final_ids: for each number of ``label_slab`` the final id; settings: of ``mask_slab``.
+    """
+    if final_ids is None:
+        return mask_slab(probability, shape, **settings).astype(np.uint32)
+    # Labelling again costs less than storing the labels of every slab twice.
+    labels, _ = label_slab(probability, shape, **settings)
+    relabel_in_place(labels, final_ids)
+    return labels

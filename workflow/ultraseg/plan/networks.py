@@ -45,7 +45,9 @@ class Network:
         return [i for i, name in enumerate(self.channels) if name.split("/")[0] == structure]
 
 
-def make_network(name: str, settings: dict[str, Any], structures: Mapping[str, Settings], volumes: Volumes) -> Network:
+def make_network(
+    name: str, settings: dict[str, Any], structures: Mapping[str, Settings], volumes: Volumes
+) -> Network:
     """One network of the configuration. Raises UserError where labels are missing or a ready network does not fit."""
     predicted = tuple(settings["structures"])
     channels = _channels(predicted, structures)
@@ -100,7 +102,11 @@ def _channels(predicted: Sequence[str], structures: Mapping[str, Settings]) -> t
 
 
 def _ready_network(
-    name: str, settings: dict[str, Any], predicted: tuple[str, ...], channels: tuple[str, ...], volumes: Volumes
+    name: str,
+    settings: dict[str, Any],
+    predicted: tuple[str, ...],
+    channels: tuple[str, ...],
+    volumes: Volumes,
 ) -> Network:
     """A network that was trained before: its architecture is the file's, and it must fit the volumes."""
     card, problems = read_card(settings["model"]), Problems()

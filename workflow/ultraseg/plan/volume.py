@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES
 from ultraseg.grid.good_slices import GoodSlices, bridge_weights
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.grid.pyramid_levels import Level, pyramid_levels
-from ultraseg.grid.slabs import slab_count, slab_range, slabs_of
+from ultraseg.grid.slabs import ceil_div, slab_count, slab_range, slabs_of
 from ultraseg.ingest.crop import Roi
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource
 from ultraseg.link.edit_file import CellEdit
 
-RESULTS = "results"
 MEASURED_VOXELS = 2**26  # labels of this many voxels and their distances take about 1 GB
 
 
@@ -99,8 +100,13 @@ class Volume:
         return sorted([*self.stack.range(start, stop), *beside])
 
     @property
+    def files(self) -> VolumeFiles:
+        """The files of the results."""
+        return VolumeFiles.of(self.name)
+
+    @property
     def folder(self) -> str:
-        return f"{RESULTS}/{self.name}"
+        return self.files.folder
 
     @cached_property
     def levels(self) -> list[Level]:
@@ -153,7 +159,7 @@ class Volume:
         """The file with the checked labels of a structure that results are made from."""
         taught = self.labels_for_training.get(structure)
         differs = taught is not None and taught != self.labels[structure]
-        return f"{self.folder}/work/labels/{structure}{'.corrected' if differs else ''}.h5"
+        return self.files.checked_labels(structure, corrected=differs)
 
     def labelled(self, structure: str) -> list[int]:
         """Labelled slices of a structure."""

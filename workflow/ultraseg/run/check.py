@@ -8,12 +8,13 @@ import time
 from collections.abc import Collection
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.grid.paths import RESULTS
 from ultraseg.plan.config import load_config, valid_parts
-from ultraseg.plan.costs import Costs
 from ultraseg.plan.plan import Plan, open_volumes
-from ultraseg.plan.volume import RESULTS, Volume
+from ultraseg.plan.volume import Volume
 from ultraseg.run.check_table import print_findings
 from ultraseg.run.checked import Checked
+from ultraseg.run.costs import check_memory
 
 CHECKED = "ULTRASEG_CHECKED"  # tells the job of the rule check that the check was made when Snakemake started
 
@@ -34,7 +35,7 @@ def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
     if not problems.errors:
         with problems.caught():
             checked.plan = Plan(config, checked.volumes)
-            Costs(checked.plan).check_memory()
+            check_memory(checked.plan)
     for volume in checked.volumes.values():
         if volume.phantom is None and not volume.planned:  # the workflow makes a phantom's files itself
             _check_volume(checked, volume, problems, only)

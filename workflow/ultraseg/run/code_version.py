@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
 WITHOUT_NUMBERS = {"base.errors", "base.files"}  # words for people, and how a file gets its name
-# What scripts import around their numbers. Snakemake compares what a job is told (``jobs``) itself; the card only writes
-# down what training found, which is not worth training anew.
+# What scripts import around their numbers. Snakemake itself compares what a job is told (``jobs``); the card only
+# writes down what training found, which is not worth training anew.
 AROUND = {"run.job", "networks.devices", "networks.card", "storage.arrays", "grid.paths"}
 
 
@@ -28,7 +28,7 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
 
 
 def script_version(script: str) -> str:
-    """Hash of all modules of the package that make the numbers of a script: "cells/flow", a file in workflow/scripts."""
+    """Hash of all modules that make the numbers of a script in workflow/scripts, such as "cells/flow"."""
     imports = _read(SCRIPTS / f"{script}.py", PACKAGE)[0]
     return code_version(*(name for name in imports if name not in AROUND and not name.startswith("jobs.")))
 

@@ -8,8 +8,21 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ultraseg.jobs import cells, evaluate, figures, ingest, labels, layout, link, measure, objects, predict, quality
-from ultraseg.jobs import report, train
+from ultraseg.jobs import (
+    cells,
+    evaluate,
+    figures,
+    ingest,
+    labels,
+    layout,
+    link,
+    measure,
+    objects,
+    predict,
+    quality,
+    report,
+    train,
+)
 from ultraseg.jobs.spec import Cost, Files, JobSpec, Wildcards
 from ultraseg.jobs.whole_run import Verify
 from ultraseg.plan.plan import Plan
@@ -63,7 +76,9 @@ SNAKEMAKE_MB = 300  # the two Snakemakes around a job on a cluster
 MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry asks for as much again
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
-REMEMBERED = 256  # Snakemake asks for the files, the parameter and the resources of a job soon after one another
+REMEMBERED = (
+    256  # Snakemake asks for the files, the parameter and the resources of a job soon after one another
+)
 
 
 def environment_file(workflow: Any, file: str) -> str | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from ultraseg.base.checksums import FOLDER, checksum, read_records
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import is_part, write_text
-from ultraseg.grid.paths import shard_file
+from ultraseg.grid.paths import RESULTS, metadata, shard_file
+from ultraseg.jobs.layout import arrays_of
 from ultraseg.plan.plan import Plan
-from ultraseg.plan.volume import RESULTS
 from ultraseg.run.readable import read_through
 from ultraseg.storage.arrays import describe, read_slices
 
@@ -78,18 +78,17 @@ def _belongs(plan: Plan, record: Mapping) -> bool:
 def _slabs(plan: Plan, found: Verified) -> Iterator[tuple[str, tuple[str, int, int]]]:
     """Every slab file of the plan's arrays that there are: file -> (array, first slice, slice after the last)."""
     for v in plan.volumes.values():
-        for name, spec in plan.arrays(v.name).items():
-            path = f"{v.folder}/{name}"
-            if "shape" not in spec or not Path(path, "zarr.json").exists():
+        for path, spec in arrays_of(plan, v.name).items():
+            if "shape" not in spec or not Path(metadata(path)).exists():
                 continue
             try:
                 shape, dtype, shard = describe(path)
             except UserError as error:
-                found.wrong[f"{path}/zarr.json"] = error.problem.partition(": ")[2]
+                found.wrong[metadata(path)] = error.problem.partition(": ")[2]
                 continue
             wanted = (tuple(spec["shape"]), str(spec["dtype"]), tuple(spec["shard"]))
             if (shape, dtype, shard) != wanted:
-                found.wrong[f"{path}/zarr.json"] = f"shape, type and slab {shape, dtype, shard}, not {wanted}"
+                found.wrong[metadata(path)] = f"shape, type and slab {shape, dtype, shard}, not {wanted}"
                 continue
             for slab in range(-(-shape[0] // shard[0])):
                 start = slab * shard[0]
@@ -130,3 +129,13 @@ def remake_command(command: str, wrong: Mapping[str, str], listing: str) -> str:
         return f"{command} --forcerun {shlex.join(files)}"
     write_text(listing, "\n".join(files) + "\n")
     return f"{command} --forcerun $(cat {shlex.quote(listing)})"
+
+
+def damage(found: Verified, command: str) -> UserError:
+    """What to tell of damaged files: which, and the command that makes them anew; command: what the user typed."""
+    listed = "".join(f"\n  {file}: {what}" for file, what in sorted(found.wrong.items()))
+    return UserError(
+        f"{len(found.wrong)} file(s) are damaged, missing or in doubt:{listed}",
+        f"make them anew, with all that follows from them:\n\n  "
+        f"{remake_command(command, found.wrong, 'logs/verify_files.txt')}\n",
+    )

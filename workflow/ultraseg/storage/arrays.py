@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import to_shown
 from ultraseg.base.errors import UserError
@@ -165,3 +167,8 @@ def _open(path: str) -> zarr.Array:
         raise UserError(
             f"{path}/zarr.json: damaged ({error})", "Delete it and run snakemake again: it makes it anew."
         ) from error
+
+
+def read_whole(path: str) -> NDArray[Any]:
+    """All slices of an array: only for coarse pyramid levels."""
+    return read_slices(path, 0, shape_of(path)[0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
@@ -45,3 +46,9 @@ def create_group(path: str, attributes: dict) -> None:
     """Write the zarr.json of a group, such as that of an OME-Zarr image."""
     text = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     write_text(f"{path}/zarr.json", json.dumps(text, indent=2))
+
+
+def create(path: str, about: Mapping[str, Any]) -> None:
+    """Write the zarr.json of an array or a group; about: the arguments of ``create_array`` or ``create_group``."""
+    make = create_array if "shape" in about else create_group
+    make(path, **about)

@@ -63,3 +63,12 @@ class LabelSlices:
             return None
         known = self.read(z, "known") > 0
         return None if known.all() else known
+
+
+def highest_id(files: Iterable[str]) -> int:
+    """The highest id in any slice of some files with label slices; 0 where there is no file."""
+    highest = 0
+    for file in files:
+        with LabelSlices(file) as given:
+            highest = max([highest, *(int(given.read(z).max()) for z in given.zs)])
+    return highest

@@ -31,20 +31,20 @@ def image_slices(path: str, zs: Sequence[int], downsample: int) -> Iterator[np.n
 
 
 def propagated_slices(
-    folder: str, gaps: Sequence[dict], zs: Iterable[int], shape: tuple[int, int]
+    folder: str, gaps: Sequence[Gap], zs: Iterable[int], shape: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, bool | np.ndarray]]:
     """Labels, confidence and whether (or where, bool (Y, X)) the user labelled the slice, for each of ``zs``.
 
-    ``gaps`` as ``vars`` of ``slabs.Gap``, all that hold any of these slices; their files lie in ``folder``. A volume
-    without cell labels has no gaps: its labels are zero everywhere.
+    gaps: all that hold any of these slices; their files lie in ``folder``. A volume without cell labels has no
+    gaps: its labels are zero everywhere.
     """
-    given = {g["first"] for g in gaps if g["first_given"]} | {g["last"] for g in gaps if g["last_given"]}
+    given = {g.first for g in gaps if g.first_given} | {g.last for g in gaps if g.last_given}
     for z in zs:
-        gap = next((g for g in gaps if g["first"] <= z <= g["last"]), None)
+        gap = next((g for g in gaps if g.first <= z <= g.last), None)
         if gap is None:
             yield np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), False
             continue
-        with LabelSlices(f"{folder}/{Gap(**gap).name}.h5") as slices:
+        with LabelSlices(f"{folder}/{gap.name}.h5") as slices:
             labelled = z in given
             if labelled and "known" in slices.file:
                 labelled = slices.read(z, "known") > 0
