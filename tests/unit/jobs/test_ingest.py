@@ -54,7 +54,9 @@ def test_the_window_is_taken_from_the_whole_stack_and_only_where_it_is_not_known
     assert Window.each(sampled, "a") == [] and one == Wildcards(volume="b")
     told = spec(sampled, "window", volume="b")
     assert [ref.file for ref in told.slices] == [str(tmp_path / f"b/z{z:04d}.tif") for z in range(100, 109)]
-    assert files(sampled, "window", volume="b")["slices"] == [ref.file for ref in told.slices]  # the roi has 3
+    assert files(sampled, "window", volume="b")["slices"] == [
+        ref.file for ref in told.slices
+    ]  # the roi has 3
     assert (told.plane, told.dtype) == ((30, 20), "uint16")
 
 
