@@ -16,7 +16,8 @@ from ultraseg.run.check_table import print_findings
 from ultraseg.run.checked import Checked
 from ultraseg.run.costs import check_memory
 
-CHECKED = "ULTRASEG_CHECKED"  # tells the job of the rule check that the check was made when Snakemake started
+# The variable of the environment that tells the job of the rule check: the check was made when Snakemake started.
+ALREADY_CHECKED = "ULTRASEG_CHECKED"
 
 
 def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
@@ -68,7 +69,7 @@ def start_check(given: dict, rules: Collection[str], inputs: Collection[str]) ->
     rule ``check`` itself, which checks everything.
     """
     asked = "check" in rules
-    os.environ[CHECKED] = "1"
+    os.environ[ALREADY_CHECKED] = "1"
     users = {file for file in inputs if not file.startswith(f"{RESULTS}/")}
     if not asked and not users:
         return
