@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import ultraseg
 from ultraseg.base.errors import UserError
 from ultraseg.networks.card import make_card, threshold_of, weights_hash, write_card, write_history
 
@@ -80,7 +81,10 @@ def test_the_card_says_what_was_trained_on_and_how(files):
     assert (card["best_epoch"], card["training_seconds"], card["stopped_by_time"]) == (2, 12.3, False)
     assert (card["parameters"], card["settings"]["epochs"]) == (1234, 2)
     assert card["device"] == DEVICE
-    assert set(card["versions"]) == {"keras", "numpy", "h5py"} and card["versions"]["numpy"] == np.__version__
+    assert set(card["versions"]) == {"ultraseg", "keras", "numpy", "h5py"}
+    assert (
+        card["versions"]["numpy"] == np.__version__ and card["versions"]["ultraseg"] == ultraseg.__version__
+    )
 
 
 def test_the_history_has_one_row_per_epoch(files):

@@ -17,7 +17,7 @@ from ultraseg.run.progress_state import (
     time_left,
     training_seconds_left,
 )
-from ultraseg.run.status import last_run, main, summary
+from ultraseg.run.status import last_run, summary, tell
 
 NOW = 1_800_000_000.0
 RUN = {
@@ -194,7 +194,7 @@ def test_the_newest_run_counts_and_none_is_an_error(tmp_path, capsys):
           for e in job(n, r, 50, str(n), end=20)],
         name="2027-01-02T000000-1",
     )  # fmt: skip
-    main(["--directory", str(tmp_path), "--watch"])
+    tell(str(tmp_path), watch=True)
     assert capsys.readouterr().out.startswith("Finished.")
     assert read_run(tmp_path / "logs/runs/2027-01-01T000000-1.jsonl").done == 0
 

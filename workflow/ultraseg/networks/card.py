@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ultraseg import __version__
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_table, write_text
 
@@ -39,7 +40,7 @@ def make_card(result, about: dict, settings: dict, device: dict, tiles: str = ""
         "settings": settings,
         "tiles_blake2b": tiles,
         "device": device,
-        "versions": {name: version(name) for name in ("keras", "numpy", "h5py")},
+        "versions": {"ultraseg": __version__} | {name: version(name) for name in ("keras", "numpy", "h5py")},
     }
 
 

@@ -55,7 +55,7 @@ def _labels(checked: Checked, v: Volume, structure: str) -> str:
     zs = v.labelled(structure)
     text = f"{len(zs)} slices: {format_numbers(zs)}"
     table = checked.coverage.get(v.name)
-    if table is None or not (table["structure"] == structure).any():
+    if table is None or table.empty or not (table["structure"] == structure).any():
         return text
     found = table[table["structure"] == structure]
     share, counts = found["foreground_fraction"], found["n_instances"]

@@ -1,20 +1,19 @@
-"""The volumes of a run that has images, in any folder."""
+"""The volumes of a finished run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ultraseg.base.errors import UserError
-from ultraseg.grid.paths import IMAGE, METADATA, RESULTS
 
 
 def volumes_of(directory: str | Path) -> list[str]:
-    """The volumes whose image the run in ``directory`` has begun. Raises UserError where there is none."""
-    results = Path(directory, RESULTS)
-    found = sorted(file.parents[1].name for file in results.glob(f"*/{IMAGE}/{METADATA}"))
+    """Volumes that a run has made an image of. Raises UserError when there are none."""
+    found = sorted(file.parents[1].name for file in Path(directory, "results").glob("*/image.zarr/zarr.json"))
     if not found:
         raise UserError(
-            f"{results.absolute()}: no volume with an image here",
+            f"{Path(directory, 'results').absolute()}: no volume with an image here",
             "Give the folder that the run was made in: --directory FOLDER (make view DIRECTORY=FOLDER).",
         )
     return found
@@ -22,8 +21,12 @@ def volumes_of(directory: str | Path) -> list[str]:
 
 def choose_volume(directory: str | Path, name: str | None) -> str:
     """The volume of this name, or without a name the only volume. Raises UserError that lists the volumes."""
-    found = volumes_of(directory)
-    if name in found or (not name and len(found) == 1):
-        return name or found[0]
-    problem = f"no volume {name} in {directory}" if name else f"{directory} has {len(found)} volumes"
-    raise UserError(problem, f"Choose with --volume (make view VOLUME=...): {', '.join(found)}.")
+    return choose(name, volumes_of(directory), f" in {directory}")
+
+
+def choose(name: str | None, known: Sequence[str], where: str = "") -> str:
+    """The volume of this name, or without a name the only known volume. Raises UserError that lists the volumes."""
+    if name in known or (not name and len(known) == 1):
+        return name or known[0]
+    problem = f"no volume {name}{where}" if name else f"{len(known)} volumes{where}"
+    raise UserError(problem, f"Choose with --volume (make view VOLUME=...): {', '.join(known)}.")

@@ -36,7 +36,8 @@ def propagated_slices(
 ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint8], bool | NDArray[np.bool_]]]:
     """For each slice of ``zs``: labels (Y, X), confidence (Y, X), and whether or where the user labelled the slice.
 
-    folder: holds the files of the gaps; gaps: all that hold any of the slices; shape: (Y, X). The third value is an array (Y, X) where the user labelled a part of the slice.
+    folder: holds the files of the gaps; gaps: all that hold any of the slices; shape: (Y, X). The third value is an
+    array (Y, X) where the user labelled a part of the slice.
     A volume without labelled cells has no gaps: its labels are zero everywhere.
     """
     given = {gap.first for gap in gaps if gap.first_given} | {gap.last for gap in gaps if gap.last_given}
