@@ -152,10 +152,14 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ultraseg.networks.devices import data_parallel, open_device
 open_device("cpu", 1)
 from ultraseg.train.augment import NONE
+from ultraseg.train.settings import Compute, TrainSettings
 from ultraseg.train.train_network import train_network
 result = train_network(
-    {tiles!r}, {folder!r} + str(count), filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10,
-    learning_rate=1e-2, augmentation=NONE, devices=count, scope=data_parallel(count, "cpu"),
+    {tiles!r}, {folder!r} + str(count),
+    TrainSettings(
+        filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10, learning_rate=1e-2, augmentation=NONE
+    ),
+    Compute(devices=count, scope=data_parallel(count, "cpu")),
 )
 replicas = result.model.distribute_strategy.num_replicas_in_sync if count > 1 else 1
 print("RESULT", json.dumps([replicas, result.history, result.validation_dice, result.thresholds]))
