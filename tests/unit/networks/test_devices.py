@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from disc_tiles import disc_tiles
-from ultraseg.networks.precision import policy
 from ultraseg.train.tiles import write_tiles
 
 ROOT = Path(__file__).parents[3]
@@ -124,23 +123,6 @@ print(json.dumps(devices.open_device("gpu", 3, 1).record("mixed_bfloat16")))"""
     for part in ('"kind": "gpu"', '"names": ["NVIDIA A100-SXM4-40GB"]', '"memory_mb": [40960]', '"count": 1',
                  '"driver": "550.54.15"', '"precision": "mixed_bfloat16"', '"framework": "tensorflow'):  # fmt: skip
         assert part in text
-
-
-@pytest.mark.parametrize(
-    "mixed, compute, training, expected",
-    [
-        ("auto", None, True, "float32"),
-        ("auto", 6.1, True, "float32"),
-        ("auto", 7.0, True, "mixed_float16"),
-        ("auto", 8.0, True, "mixed_bfloat16"),
-        ("auto", 9.0, False, "mixed_float16"),
-        (True, None, True, "mixed_bfloat16"),
-        (True, 6.1, False, "mixed_float16"),
-        (False, 9.0, True, "float32"),
-    ],
-)
-def test_precision_follows_the_device_and_the_configuration(mixed, compute, training, expected):
-    assert policy(mixed, compute, training) == expected
 
 
 TRAIN = """

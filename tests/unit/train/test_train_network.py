@@ -56,13 +56,6 @@ def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypat
     assert len(other.history) == 1
 
 
-def test_checkpoint_names_only_files_that_exist(tiles_file, tmp_path):
-    train_network(tiles_file, tmp_path / "ck", replace(SMALL, epochs=2, steps_per_epoch=2))
-    state = json.loads((tmp_path / "ck/state.json").read_text())
-    names = {p.name for p in (tmp_path / "ck").iterdir()}
-    assert names == {"state.json", state["model"], state["best_weights"]}
-
-
 def test_time_limit_stops_and_is_recorded(tiles_file, tmp_path):
     result = train_network(tiles_file, tmp_path / "ck", replace(SMALL, epochs=500, max_minutes=0.02))
     assert result.stopped_by_time and 1 <= len(result.history) < 500
