@@ -43,10 +43,13 @@ SNAKEMAKE = {
 }
 
 SECTIONS = {
-    "Configuration": "plan.config plan.plan plan.splits plan.open_volume ingest.crop plan.costs phantom.volume",
-    "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode run.check_files",
+    "Configuration": (
+        "plan.config plan.config_sections plan.plan plan.splits plan.open_volume plan.label_choice ingest.crop "
+        "plan.costs phantom.volume"
+    ),
+    "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode",
     "Images": (
-        "ingest.tiff_read ingest.mrc ingest.ome_zarr_layout ingest.ome_zarr_read ingest.pixel_size "
+        "ingest.slice_checks ingest.mrc ingest.ome_zarr_layout ingest.ome_zarr_read ingest.pixel_size "
         "arrays.grey_values ingest.grey_window"
     ),
     "Labels": "labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois",
@@ -67,7 +70,7 @@ PAIRS = (
     "networks.devices",
     "base.system_errors",
 )  # modules that hand (problem, cure) on to the one that raises
-LISTED = ("plan.config",)  # every text that these yield or return is a problem
+LISTED = ("plan.config", "plan.config_sections")  # every text that these yield or return is a problem
 GENERAL = ("base.errors",)  # joins the messages of others
 # Placeholders of the messages as a reader understands them; all others are "..." or, for counts, "N".
 WORDS = {

@@ -1,7 +1,7 @@
 """Check the user's label files of one structure; write the slices and what they cover."""
 
 from ultraseg.base.files import write_table
-from ultraseg.labels.cell_ids import changes, matched, warning
+from ultraseg.labels.cell_ids import changed_ids_warning, changes, matched
 from ultraseg.labels.coverage import coverage_table, iterate_labels, stored
 from ultraseg.labels.source import LabelSource
 from ultraseg.run.job import job
@@ -22,6 +22,6 @@ with job(snakemake) as log:
         with LabelSlices(snakemake.output.labels) as given:
             found = changes((z, given.read(z), given.known(z)) for z in given.zs)
         if found:
-            log.warning(warning(structure, found))
+            log.warning(changed_ids_warning(structure, found))
     write_table(snakemake.output.coverage, table)
     log.info("%d slices of %s, %s", len(table), structure, table["split"].value_counts().to_dict())

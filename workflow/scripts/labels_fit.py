@@ -1,7 +1,7 @@
 """Compare the labels of one structure with the image of their own slices and of the neighbours."""
 
 from ultraseg.base.files import write_table
-from ultraseg.labels.slice_offset import fit_table, warning
+from ultraseg.labels.slice_offset import fit_table, offset_warning
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_image
 from ultraseg.storage.label_slices import LabelSlices
@@ -16,6 +16,8 @@ with job(snakemake) as log:
     log.info(
         "mean fit to the slice before, the own one and the one after: %s", table.mean().round(3).to_dict()
     )
-    said = warning(wc.structure, f"volumes.{wc.volume}.labels.{wc.structure}", table, p.first_slice_number)
+    said = offset_warning(
+        wc.structure, f"volumes.{wc.volume}.labels.{wc.structure}", table, p.first_slice_number
+    )
     if said:
         log.warning(said)

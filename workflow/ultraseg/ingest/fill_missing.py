@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def fill_missing(
-    stack: np.ndarray,
+    stack: NDArray[np.integer[Any]],
     zs: Sequence[int],
     start: int,
     stop: int,
     bridges: Mapping[int, Sequence[tuple[int, float]]],
-) -> np.ndarray:
+) -> NDArray[np.integer[Any]]:
     """The slices start <= z < stop from those that were read, missing ones as weighted means.
 
     stack: (n, Y, X) of any integer type, its slices those numbered ``zs``: the recorded ones of the slab and the
     sources of the missing ones; bridges: for each missing z its sources and weights, as from
-    ``stepping.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
+    ``good_slices.bridge_weights``. Returns (stop - start, Y, X) of the same type. Raises KeyError for a slice that is
     neither read nor bridged.
     """
     place = {z: i for i, z in enumerate(zs)}
