@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ultraseg.grid.gaps import Gap, gap_without, gaps_between, gaps_of
 from ultraseg.grid.pyramid_levels import CHUNK, chunk_and_shard, pyramid_levels
-from ultraseg.grid.slabs import shard_file, slab_count, slab_range, slabs_of
+from ultraseg.grid.slabs import ceil_div, shard_file, slab_count, slab_range, slabs_of
 
 stacks = st.tuples(st.integers(1, 300), st.integers(1, 40))
 
@@ -17,6 +17,12 @@ def labelled_stacks(draw):
 
 
 # ---- slabs
+@given(st.integers(0, 10**6), st.integers(1, 10**4))
+def test_ceil_div_is_the_least_number_of_parts_that_hold_all(a, b):
+    parts = ceil_div(a, b)
+    assert parts * b >= a > (parts - 1) * b
+
+
 @given(stacks)
 def test_slab_ranges_partition_the_stack(stack):
     n, depth = stack

@@ -9,7 +9,7 @@ import zarr
 from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import chunk_and_shard
 from ultraseg.grid.slabs import shard_file
-from ultraseg.storage.arrays import read_slices, shape_of, write_slab
+from ultraseg.storage.arrays import read_image_slice, read_slice, read_slices, shape_of, write_slab
 from ultraseg.storage.create import create_array, create_group
 
 
@@ -46,6 +46,20 @@ def test_slabs_with_channels_are_one_file_at_the_place_that_rules_name(tmp_path,
     assert files(path) == ["c/1/0/0/0", "zarr.json"]
     assert Path(shard_file(path, 1, 4)).is_file()
     assert np.array_equal(read_slices(path, 3, 5), whole[3:])
+
+
+def test_one_slice_comes_without_the_axis_z(tmp_path):
+    path = make(tmp_path / "a")
+    whole = noise((20, 30, 40))
+    for start in range(0, 20, 8):
+        write_slab(path, start, whole[start : start + 8])
+    box = np.s_[3:9, 5:6]
+    assert np.array_equal(read_slice(path, 9), whole[9])
+    assert np.array_equal(read_slice(path, 19, box), whole[19][box])
+    assert np.array_equal(read_image_slice(path, 0), whole[0])
+    assert np.array_equal(read_image_slice(path, 9, box), whole[9][box])
+    with pytest.raises(IndexError, match="has no slices 20 to 21"):
+        read_slice(path, 20)
 
 
 def test_a_slab_of_zeros_makes_its_file(tmp_path):

@@ -10,9 +10,10 @@ import pandas as pd
 from ultraseg.arrays.scale import upsample_labels
 from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
 from ultraseg.grid.gaps import Gap
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
-from ultraseg.storage.arrays import read_slices
+from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.label_slices import LabelSlices
 
 
@@ -71,7 +72,7 @@ def score_volume(
 
 
 def _final(folder: str, structure: str, z: int) -> np.ndarray:
-    return read_slices(f"{folder}/image.zarr/labels/{structure}/0", z, z + 1)[0]
+    return read_slice(VolumeFiles(folder).labels_level(structure), z)
 
 
 def _add_truth(score, folder, structure, source, labelled, distance, plane, crop, bad) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ultraseg.grid.slabs import ceil_div
+
 CHUNK = 512  # pixels in y and x: one view of a viewer touches few chunks, one slab file holds few hundreds
 
 
@@ -33,7 +35,7 @@ def pyramid_levels(
         halve_z = depth % 2 == 0 and spacing[0] < 1.5 * spacing[1]
         step = (2 if halve_z else 1, 2, 2)
         depth //= step[0]
-        shape = tuple(-(-n // s) for n, s in zip(shape, step, strict=True))
+        shape = tuple(ceil_div(n, s) for n, s in zip(shape, step, strict=True))
         factor = tuple(f * s for f, s in zip(factor, step, strict=True))
         levels.append(_level(shape, factor, depth))
     return levels
@@ -48,8 +50,8 @@ def chunk_and_shard(plane: Sequence[int], depth: int) -> tuple[tuple[int, ...], 
     """Chunk and shard of an array (z, ..., y, x) whose slabs are ``depth`` deep; a shard spans whole slices."""
     *between, height, width = plane
     # Of equal size: chunks that a slice fills in part take five times as long to compress, for the zeros in every row.
-    number_y, number_x = (-(-size // CHUNK) for size in (height, width))
-    chunk_y, chunk_x = -(-height // number_y), -(-width // number_x)
+    number_y, number_x = (ceil_div(size, CHUNK) for size in (height, width))
+    chunk_y, chunk_x = ceil_div(height, number_y), ceil_div(width, number_x)
     return (1, *(1 for _ in between), chunk_y, chunk_x), (
         depth,
         *between,

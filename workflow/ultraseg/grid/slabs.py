@@ -1,11 +1,16 @@
-"""Where things lie: slabs, gaps, pyramid levels and the files that hold them. Pure numbers and strings."""
+"""Slabs: which slices a slab holds, and which slabs hold a slice. Pure numbers."""
 
 from __future__ import annotations
 
 
+def ceil_div(a: int, b: int) -> int:
+    """a / b, rounded up to a whole number; b > 0."""
+    return -(-a // b)
+
+
 def slab_count(n_slices: int, slab_depth: int) -> int:
     """Number of slabs of a stack; the last one may be shallower."""
-    return -(-n_slices // slab_depth)
+    return ceil_div(n_slices, slab_depth)
 
 
 def slab_range(slab: int, n_slices: int, slab_depth: int) -> tuple[int, int]:

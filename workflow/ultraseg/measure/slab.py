@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.arrays.labels import label_runs, overlap_counts, sum_pairs
+from ultraseg.base.tables import empty_table
 from ultraseg.measure.surfaces import add_contacts, slice_contacts
 
 SQUARES = ["sum_zz", "sum_yy", "sum_xx", "sum_zy", "sum_zx", "sum_yx"]
@@ -15,6 +16,8 @@ SUMS = ["voxels", "sum_z", "sum_y", "sum_x", *SQUARES, "n_slices"]
 LOWS, HIGHS = ["z_min", "y_min", "x_min"], ["z_max", "y_max", "x_max"]
 LABEL_COLUMNS = ["structure", "id", *SUMS, *LOWS, *HIGHS]
 JOINT_COLUMNS = ["structure", "id", "within", "within_id", "voxels"]
+LABEL_TYPES = dict.fromkeys(LABEL_COLUMNS, "int64") | {"structure": "str"}
+JOINT_TYPES = dict.fromkeys(JOINT_COLUMNS, "int64") | {"structure": "str", "within": "str"}
 Partial = dict[str, pd.DataFrame]
 
 
@@ -67,21 +70,15 @@ def add_partials(partials: Sequence[Partial]) -> Partial:
 
 def add_labels(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Add up label tables: sums of sums, extremes of bounds; sorted by structure and id."""
-    table = pd.concat([_empty(LABEL_COLUMNS), *tables], ignore_index=True)
+    table = pd.concat([empty_table(LABEL_TYPES), *tables], ignore_index=True)
     how = {**dict.fromkeys(SUMS, "sum"), **dict.fromkeys(LOWS, "min"), **dict.fromkeys(HIGHS, "max")}
     return table.groupby(["structure", "id"], as_index=False).agg(how)[LABEL_COLUMNS]
 
 
 def add_joints(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Add up tables of shared voxels; sorted by structure, id, within, within_id."""
-    table = pd.concat([_empty(JOINT_COLUMNS), *tables], ignore_index=True)
+    table = pd.concat([empty_table(JOINT_TYPES), *tables], ignore_index=True)
     return table.groupby(JOINT_COLUMNS[:-1], as_index=False)["voxels"].sum()
-
-
-def _empty(columns: Sequence[str]) -> pd.DataFrame:
-    """A table without rows, with typed columns."""
-    text = ("structure", "within")
-    return pd.DataFrame({c: pd.Series(dtype="str" if c in text else "int64") for c in columns})
 
 
 def _slice_table(one: np.ndarray, z: int) -> pd.DataFrame:

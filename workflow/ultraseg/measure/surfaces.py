@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import SphericalVoronoi
 
+from ultraseg.base.tables import empty_table
+
 # Every second of the 26 neighbours (dz, dy, dx): the others are their opposites.
 DIRECTIONS = [(0, 0, 1), (0, 1, -1), (0, 1, 0), (0, 1, 1)]
 DIRECTIONS += [(1, dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -20,6 +22,7 @@ COUNTS = [f"unlike_{d}" for d in range(len(DIRECTIONS))]
 # The columns that count faces of voxels.
 FACES = {"z": COUNTS[DIRECTIONS.index((1, 0, 0))], "y": COUNTS[2], "x": COUNTS[0]}
 CONTACT_COLUMNS = ["structure", "id", "other", *COUNTS]
+CONTACT_TYPES = dict.fromkeys(CONTACT_COLUMNS, "int64") | {"structure": "str"}
 
 
 def slice_contacts(one: np.ndarray, after: np.ndarray | None, between: bool = False) -> pd.DataFrame:
@@ -71,10 +74,7 @@ def _labels(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def add_contacts(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Add up tables of contacts; sorted by structure, id, other."""
-    empty = pd.DataFrame(
-        {c: pd.Series(dtype="str" if c == "structure" else "int64") for c in CONTACT_COLUMNS}
-    )
-    table = pd.concat([empty, *tables], ignore_index=True)
+    table = pd.concat([empty_table(CONTACT_TYPES), *tables], ignore_index=True)
     return table.groupby(CONTACT_COLUMNS[:3], as_index=False)[COUNTS].sum()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from ultraseg.base.tables import empty_table
 from ultraseg.measure.slab import Partial, add_partials, measure_slab
 from ultraseg.measure.surfaces import contact_areas, surfaces
 
@@ -211,9 +212,7 @@ def _protrusions(
     """The protrusions of linking with physical measures."""
     if protrusions is None or pieces is None or protrusions.empty:
         kinds = ["int64"] * 5 + ["float64"] * 5
-        return pd.DataFrame(
-            {c: pd.Series(dtype=k) for c, k in zip(PROTRUSION_COLUMNS, kinds, strict=True)},
-        )
+        return empty_table(dict(zip(PROTRUSION_COLUMNS, kinds, strict=True)))
     step = size * (1, downsample, downsample)
     members = pieces[pieces["protrusion"] > 0]
     extent = members.groupby("protrusion").agg(

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ultraseg.arrays.labels import label_sizes, overlap_counts
 from ultraseg.arrays.scale import enlarge_map
+from ultraseg.grid.slabs import ceil_div
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def mask_slab(
     1. Raises ValueError when `shape` does not fit.
     """
     n, height, width = probability.shape
-    expected = tuple(-(-full // downsample) for full in shape)
+    expected = tuple(ceil_div(full, downsample) for full in shape)
     if probability.dtype != np.uint8 or (height, width) != expected:
         raise ValueError(
             f"probability is {probability.dtype} {probability.shape[1:]}, expected uint8 {expected} for "

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from ultraseg.grid.slabs import ceil_div
+
 OVERVIEW = 768  # pixels: larger slices are averaged down for all but sharpness
 TILE, TILES = 512, 3  # sharpness of large slices is measured in TILES x TILES places of this size
 COLUMNS = ["z", "contrast", "sharpness", "reference", "change", "shift_y", "shift_x", "match"]
@@ -62,9 +64,9 @@ def _overview(image: np.ndarray) -> tuple[np.ndarray, int]:
 
     Black padding of aligned stacks takes the mean of the rest: its edge must not be taken for tissue.
     """
-    factor = -(-max(image.shape) // OVERVIEW)
+    factor = ceil_div(max(image.shape), OVERVIEW)
     if factor > 1:
-        size = (-(-image.shape[1] // factor), -(-image.shape[0] // factor))
+        size = (ceil_div(image.shape[1], factor), ceil_div(image.shape[0], factor))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     small = image.astype(np.float32)
     padding = small == 0

@@ -76,6 +76,11 @@ def read_slices(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -
         ) from error
 
 
+def read_slice(path: str, z: int, box: tuple[slice, ...] = ()) -> np.ndarray:
+    """Read slice z, without the axis z; box and errors as in ``read_slices``."""
+    return read_slices(path, z, z + 1, box)[0]
+
+
 def read_image(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -> np.ndarray:
     """Image slices start <= z < stop as uint8, whatever is stored: the grey-value window spread over 0 to 255.
 
@@ -91,6 +96,11 @@ def read_image(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) ->
             "Delete this file and run snakemake again: it makes it anew.",
         )
     return to_shown(values, [(grey - about["offset"]) / about["scale"] for grey in about["window"]])
+
+
+def read_image_slice(path: str, z: int, box: tuple[slice, ...] = ()) -> np.ndarray:
+    """Read image slice z as uint8 (Y, X); box and errors as in ``read_image``."""
+    return read_image(path, z, z + 1, box)[0]
 
 
 def read_listed(path: str, zs: Sequence[int]) -> np.ndarray:

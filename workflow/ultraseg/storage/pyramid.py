@@ -11,6 +11,7 @@ import numpy as np
 from ultraseg.arrays.modes import block_modes
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.grid.pyramid_levels import Level
+from ultraseg.grid.slabs import ceil_div
 from ultraseg.storage.arrays import slab_writer
 
 
@@ -78,7 +79,7 @@ def write_pyramid(
     with ExitStack() as files:
         add = []
         for number, level in enumerate(levels):
-            first, within = start // level.factor[0], -(-count // level.factor[0])
+            first, within = start // level.factor[0], ceil_div(count, level.factor[0])
             add.append(files.enter_context(slab_writer(f"{group}/{number}", first, within)))
         for number, one in pyramid_slices(stack, levels, reduce):
             add[number](one)

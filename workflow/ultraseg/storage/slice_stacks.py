@@ -8,7 +8,7 @@ import numpy as np
 
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.grid.gaps import Gap
-from ultraseg.storage.arrays import read_image
+from ultraseg.storage.arrays import read_image_slice
 from ultraseg.storage.label_slices import LabelSlices
 
 
@@ -17,7 +17,7 @@ def image_stack(path: str, zs: Sequence[int], downsample: int) -> np.ndarray:
 
     One slice is read at a time, and a repeated one only once: only the small ones stay in memory.
     """
-    small = {z: downsample_image(read_image(path, z, z + 1)[0], downsample) for z in dict.fromkeys(zs)}
+    small = {z: downsample_image(read_image_slice(path, z), downsample) for z in dict.fromkeys(zs)}
     return np.stack([small[z] for z in zs])
 
 
@@ -26,7 +26,7 @@ def image_slices(path: str, zs: Sequence[int], downsample: int) -> Iterator[np.n
     last = small = None
     for z in zs:
         if z != last:
-            last, small = z, downsample_image(read_image(path, z, z + 1)[0], downsample)
+            last, small = z, downsample_image(read_image_slice(path, z), downsample)
         yield small
 
 
