@@ -49,6 +49,37 @@ def test_corrected_slices_take_the_place_of_the_first_ones(tmp_path):
         with_corrections({}, str(tmp_path / "corrected"), {"nuclei": {}})
 
 
+def stack(file, pages):
+    tifffile.imwrite(file, np.ones((pages, 8, 9), np.uint8), photometric="minisblack")
+    return str(file)
+
+
+@pytest.mark.parametrize("pages", [2, 5, 19, 21])
+@pytest.mark.parametrize("in_folder", [False, True])
+def test_pages_without_numbers_must_be_as_many_as_the_slices(tmp_path, pages, in_folder):
+    file = stack(tmp_path / "a.tif", pages)
+    path = str(tmp_path) if in_folder else file
+    with pytest.raises(UserError, match=rf"a.tif: has {pages} pages, but the image has 20 slices") as caught:
+        resolve_labels({"path": path, "empty_slices": "labelled"}, str, 20)
+    assert "'slices'" in caught.value.cure
+    numbers = list(range(0, 2 * pages, 2))
+    assert resolve_labels({"path": path, "slices": numbers}, str, 99).zs == numbers
+    assert resolve_labels(path, str, pages).zs == list(range(pages))
+    with pytest.raises(UserError, match="pages, but the image has 20 slices"):
+        resolve_labels({"path": write(tmp_path / "z", 0), "region": file}, str, 20)
+
+
+def test_files_with_numbers_need_not_be_as_many(tmp_path):
+    assert resolve_labels(write(tmp_path, 0, 7), str, 20).zs == [0, 7]
+
+
+def test_corrections_of_many_pages_are_refused(tmp_path):
+    (tmp_path / "cells").mkdir()
+    stack(tmp_path / "cells/z3.tif", 4)
+    with pytest.raises(UserError, match="holds 4 pages, and nothing says which slices they are"):
+        with_corrections({}, str(tmp_path), {"cells": {}})
+
+
 def test_roi_files_are_found_by_name(tmp_path):
     assert is_roi("RoiSet.ZIP") and not is_roi("a.tif")
     (tmp_path / "1.roi").write_bytes(b"x")

@@ -93,8 +93,12 @@ class LabelSource:
         return cls(SliceSource(tuple(SliceRef(*ref) for ref in source)))
 
 
-def resolve_labels(settings: str | Mapping[str, Any], locate: Callable[[str], str]) -> LabelSource:
+def resolve_labels(
+    settings: str | Mapping[str, Any], locate: Callable[[str], str], n_slices: int | None = None
+) -> LabelSource:
     """Find the label slices of one entry under ``labels:`` or ``truth:``; ``locate`` completes a path.
+
+    n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
 
     TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
     slices of nothing but zeros are left out. Raises UserError.
@@ -102,13 +106,13 @@ def resolve_labels(settings: str | Mapping[str, Any], locate: Callable[[str], st
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
     region = settings.get("region")
-    found = _find(path, settings.get("first_slice_number"), settings.get("slices"))
+    found = _find(path, settings.get("first_slice_number"), settings.get("slices"), n_slices)
     source = LabelSource(
         found,
         values=tuple(settings.get("values", ())),
         ignore_value=settings.get("ignore_value"),
         rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
-        region=_region(locate(region), settings) if isinstance(region, str) else (),
+        region=_region(locate(region), settings, n_slices) if isinstance(region, str) else (),
         roi_ids=settings.get("roi_ids"),
         empty_slices=settings.get("empty_slices", "ask" if _is_dense(found, settings) else "labelled"),
     )
@@ -133,6 +137,11 @@ def with_corrections(
                 f"Keep one folder for each of {', '.join(structures)}; remove others.",
             )
         found = resolve_slices(os.path.join(folder, name), 0, None, "labels")
+        if any(ref.page is not None for ref in found.slices):
+            raise UserError(
+                f"{found.slices[0].file}: holds {len(found)} pages, and nothing says which slices they are",
+                "Save each corrected slice as a TIFF of its own, its number in the stack, from 0, last in the name.",
+            )
         before = merged.get(name, LabelSource.of([]))
         kept = [ref for ref in before.slices if ref.z not in found.zs]
         slices = sorted([*kept, *found.slices], key=lambda ref: ref.z)
@@ -157,10 +166,15 @@ def find_rois(path: str) -> list[str]:
     return [path] if is_roi(path) and os.path.exists(path) else []
 
 
-def _find(path: str, first_slice_number: int | None, slices: list[int] | None) -> SliceSource:
+def _find(
+    path: str, first_slice_number: int | None, slices: list[int] | None, n_slices: int | None
+) -> SliceSource:
     rois = find_rois(path)
     if not rois:
-        return resolve_slices(path, first_slice_number or 0, slices, "labels")
+        found = resolve_slices(path, first_slice_number or 0, slices, "labels")
+        if slices is None and n_slices is not None:
+            _check_pages(found, n_slices)
+        return found
     if slices is not None:
         raise UserError(
             f"{path}: 'slices' is given for ROI files",
@@ -169,6 +183,18 @@ def _find(path: str, first_slice_number: int | None, slices: list[int] | None) -
     from ultraseg.labels.imagej_rois import roi_slices  # opens files
 
     return roi_slices(rois, first_slice_number)
+
+
+def _check_pages(found: SliceSource, n_slices: int) -> None:
+    """Pages without numbers are the slices of the stack only where there are as many of them."""
+    pages = sum(ref.page is not None for ref in found.slices)
+    if pages and pages != n_slices:
+        raise UserError(
+            f"{found.slices[0].file}: has {pages} pages, but the image has {n_slices} slices, and nothing says which "
+            "slices the pages are",
+            "Name the slice of each page with 'slices', such as slices: [0, 50, 100] for a file of three pages; without "
+            "'slices' a file must have a page for every slice of the stack.",
+        )
 
 
 def _is_dense(found: SliceSource, settings: Mapping[str, Any]) -> bool:
@@ -181,14 +207,14 @@ def _rectangle(region: Mapping[str, Any]) -> tuple[tuple[int | None, int | None]
     return tuple((start, stop) for start, stop in ranges)
 
 
-def _region(path: str, settings: Mapping[str, Any]) -> tuple[tuple[int | None, str, int | None], ...]:
+def _region(path: str, settings: Mapping[str, Any], n_slices: int | None) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
     if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
         from ultraseg.ingest.tiff_read import read_header
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    found = _find(path, settings.get("first_slice_number"), None)
+    found = _find(path, settings.get("first_slice_number"), None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 
 

@@ -59,7 +59,7 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in settings[key].items():
             with problems.caught():
-                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}")
+                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
                 check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
     assert image is not None and header is not None  # else there was a problem
@@ -177,12 +177,12 @@ def _image(path: str, config: Settings, where: str, missing_slices: str) -> Slic
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _labels(source: str | Settings, config: Settings, where: str) -> LabelSource:
+def _labels(source: str | Settings, config: Settings, where: str, image: SliceSource | None) -> LabelSource:
     def locate(path: str) -> str:
         return _located(path, config)
 
     try:
-        found = resolve_labels(source, locate)
+        found = resolve_labels(source, locate, image.n_slices if image else None)
         _check_names(found.files)
         return found
     except UserError as error:
