@@ -192,8 +192,8 @@ def _check_pages(found: SliceSource, n_slices: int) -> None:
         raise UserError(
             f"{found.slices[0].file}: has {pages} pages, but the image has {n_slices} slices, and nothing says which "
             "slices the pages are",
-            "Name the slice of each page with 'slices', such as slices: [0, 50, 100] for a file of three pages; without "
-            "'slices' a file must have a page for every slice of the stack.",
+            "Name the slice of each page with 'slices', such as slices: [0, 50, 100] for a file of three pages. "
+            "Without 'slices' a file must have a page for every slice of the stack.",
         )
 
 
@@ -207,7 +207,9 @@ def _rectangle(region: Mapping[str, Any]) -> tuple[tuple[int | None, int | None]
     return tuple((start, stop) for start, stop in ranges)
 
 
-def _region(path: str, settings: Mapping[str, Any], n_slices: int | None) -> tuple[tuple[int | None, str, int | None], ...]:
+def _region(
+    path: str, settings: Mapping[str, Any], n_slices: int | None
+) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
     if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
         from ultraseg.ingest.tiff_read import read_header

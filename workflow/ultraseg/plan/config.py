@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import jsonschema
 
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config_sections import cross_checks
-from ultraseg.plan.schema import Node, resolved, schema
+from ultraseg.plan.schema import Node, items_of, resolved, schema, value_of
 
 Config = dict[str, Any]
 
@@ -22,9 +23,9 @@ def load_config(given: Config) -> Config:
     Raises one UserError that lists every problem: unknown keys with the nearest known one, values out of bounds,
     names that do not fit together.
     """
-    config = copy.deepcopy(given)
+    config = _whole_numbers(copy.deepcopy(given), [schema()])
     validator = jsonschema.Draft202012Validator(schema())
-    problems = list(_unquoted_names(config))
+    problems = [*_unquoted_names(config), *_no_numbers(config)]
     if not problems:
         errors = sorted(validator.iter_errors(config), key=_where)
         problems = list(dict.fromkeys(_describe(error) for error in errors))
@@ -72,6 +73,37 @@ def _unquoted_names(config: Config) -> Iterator[str]:
         for name in names if isinstance(names, dict) else []:
             if not isinstance(name, str):
                 yield f"{section}: the name {name!r} is not text; put it in quotes: '{name}'"
+
+
+def _no_numbers(value: Any, path: str = "") -> Iterator[str]:
+    """Places of NaN, which no bound of the schema refuses, and of infinity, which only a limit of time may be."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _no_numbers(item, f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _no_numbers(item, f"{path}.{number}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value) or not path.endswith(".max_minutes"):
+            yield f"{path}: {value} is no number that can be used here"
+
+
+def _whole_numbers(value: Any, rules: list[Node]) -> Any:
+    """The value with whole numbers that have a point, such as 4.0, as integers wherever the schema asks for these."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(item, value_of(rules, str(key))) for key, item in value.items()}
+    if isinstance(value, list):
+        items = items_of(rules)
+        return [_whole_numbers(item, items) for item in value]
+    wants = any("integer" in _as_list(rule.get("type")) or "enum" in rule for rule in rules)
+    takes_any = any("number" in _as_list(rule.get("type")) for rule in rules)
+    if isinstance(value, float) and wants and not takes_any and value.is_integer():
+        return int(value)
+    return value
+
+
+def _as_list(kinds: str | list[str] | None) -> list[str]:
+    return [kinds] if isinstance(kinds, str) else kinds or []
 
 
 def _where(error: jsonschema.ValidationError) -> str:
