@@ -38,8 +38,8 @@ SNAKEMAKE = {
     "The files below seem to be incomplete": "Add `--rerun-incomplete`, which the active environment and the SLURM "
     "profile set by themselves: jobs that did not end are made again. If another run works here, wait for it.",
     "unrecognized arguments": "Correct the option; `snakemake --help` lists all of them.",
-    "UnicodeDecodeError: 'utf-8' codec can't decode byte": "The configuration is not saved as UTF-8, which Snakemake asks "
-    "for: save the file that `--configfile` names as UTF-8 (plain text), not as UTF-16, ANSI or Latin-1.",
+    "UnicodeDecodeError: 'utf-8' codec can't decode byte": "The configuration is not saved as "
+    "UTF-8: save the file that `--configfile` names as UTF-8 (plain text), not as UTF-16, ANSI or Latin-1.",
     "MissingRuleException": "No step makes the file that you asked for: correct its name. "
     "Files are named as in README.md, from `results/` on.",
 }
