@@ -238,7 +238,7 @@ def test_a_folder_of_no_structure_is_refused(run):
 
 
 def test_without_a_folder_nothing_is_corrected():
-    labels = {"cells": LabelSource((SliceRef(1, "a.tif", None),))}
+    labels = {"cells": LabelSource.of([SliceRef(1, "a.tif", None)])}
     assert with_corrections(labels, "/nowhere", {"cells": {}}) == labels
 
 

@@ -151,7 +151,7 @@ class Adopt(NetworkJob):
         return cls(net.name, s["architecture"], s["filters"], plan.predict_tile(net.name))
 
     def inputs(self, plan: Plan) -> Files:
-        return {"model": [plan.networks[self.network].settings["model"]]}
+        return {"model": plan.networks[self.network].settings["model"]}
 
 
 @dataclass(frozen=True)
