@@ -3,7 +3,7 @@
 import pandas as pd
 from ultraseg.base.files import write_table
 from ultraseg.figures.slice_quality import slices_figure
-from ultraseg.quality.flags import quality_note, slice_table, thresholds
+from ultraseg.quality.flags import defect_thresholds, quality_note, slice_table
 from ultraseg.run.job import job
 
 with job(snakemake) as log:
@@ -12,7 +12,7 @@ with job(snakemake) as log:
     table = slice_table(statistics, pd.DataFrame(p.slices), **p.settings)
     write_table(out.parquet, table)
     write_table(out.csv, table)
-    slices_figure(table, thresholds(p.settings), out.figure)
+    slices_figure(table, defect_thresholds(p.settings), out.figure)
     log.info("%d of %d slices flagged", int(table["flagged"].sum()), len(table))
     note = quality_note(table, p.first)
     if note:
