@@ -21,9 +21,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common import options, shape_and_slices
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
 COMPRESSIONS = {"none": None, "lzw": "lzw", "deflate": "zlib"}
 VOXEL_NM = (4, 4, 4)
 LEVELS = 5
@@ -160,10 +159,9 @@ def report(folder: Path, shape: tuple[int, int], depth: int, counts: list[int]) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=int, nargs=2, default=[4000, 6000])
+    parser = options(__doc__)
+    shape_and_slices(parser, [16, 160])
     parser.add_argument("--depth", type=int, default=16)
-    parser.add_argument("--slices", type=int, nargs="+", default=[16, 160])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--call", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()

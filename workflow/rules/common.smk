@@ -3,6 +3,14 @@ import gc
 import os
 import shlex
 import sys
+from pathlib import Path
+
+# The code beside these rules comes first, whatever other ultraseg the environment holds: in this process, and by
+# PYTHONPATH in the scripts of its jobs. On a cluster each job reads this file as well.
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+if (HERE / "ultraseg").is_dir():
+    sys.path.insert(0, str(HERE))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
 
 from ultraseg.base.errors import UserError
 from ultraseg.grid.paths import (

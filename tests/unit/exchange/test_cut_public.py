@@ -6,9 +6,15 @@ import pytest
 import tifffile
 import zarr
 from ultraseg.base.errors import UserError
-from ultraseg.exchange.cut_public import main, read_slices
+from ultraseg.cli.main import call
+from ultraseg.cli.parser import parser
+from ultraseg.exchange.cut_public import read_slices
 
 SHAPE = (12, 20, 24)
+
+
+def main(words: list[str]) -> None:
+    call(parser().parse_args(["cut", *words]))
 
 
 @pytest.fixture(scope="module")

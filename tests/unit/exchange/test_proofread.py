@@ -9,7 +9,8 @@ import tifffile
 import yaml
 from roifile import ImagejRoi
 from ultraseg.base.errors import UserError
-from ultraseg.exchange import proofread
+from ultraseg.cli.main import call as command
+from ultraseg.cli.parser import parser
 from ultraseg.exchange.imagej_outlines import outline_rois
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.ingest.slice_source import SliceRef
@@ -77,7 +78,7 @@ def plan_of(run, **changes) -> Plan:
 
 
 def call(*words: str) -> None:
-    proofread.main([words[0], "--configfile", "my.yaml", *words[1:]])
+    command(parser().parse_args(["proofread", words[0], "--configfile", "my.yaml", *words[1:]]))
 
 
 def edit(run, name: str, page: int, dtype=None) -> np.ndarray:
@@ -147,7 +148,6 @@ def test_edits_are_not_overwritten_by_another_export(run):
         (["--slices", "1"], "has slices 2 to 9"),
         (["--slices", "9-10"], "10, but volume v has slices 2 to 9"),
         (["--slices", "x"], "'x' is no slice"),
-        ([], "none given"),
         (["--slices", "4", "--structures", "nuclei"], "nuclei is not in volume v"),
         (["--slices", "4", "--volume", "w"], "no volume w"),
     ],
@@ -238,7 +238,7 @@ def test_a_folder_of_no_structure_is_refused(run):
 
 
 def test_without_a_folder_nothing_is_corrected():
-    labels = {"cells": LabelSource((SliceRef(1, "a.tif", None),))}
+    labels = {"cells": LabelSource.of([SliceRef(1, "a.tif", None)])}
     assert with_corrections(labels, "/nowhere", {"cells": {}}) == labels
 
 

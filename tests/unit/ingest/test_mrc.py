@@ -7,7 +7,7 @@ from ultraseg.arrays.grey_values import stored_as
 from ultraseg.base.errors import UserError
 from ultraseg.ingest import mrc
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.read_slices import read_slices, read_stored
+from ultraseg.ingest.read_slices import read_source_slices, read_stored
 
 RNG = np.random.default_rng(0)
 
@@ -32,8 +32,8 @@ def test_every_type_of_numbers_is_read(tmp_path, suffix, dtype):
     assert source.zs == list(range(5))
     header = image_header(source)
     assert (header.shape, header.dtype) == ((8, 9), dtype)
-    assert np.array_equal(list(read_slices(source.slices, (8, 9), dtype)), stack)
-    part = list(read_slices(source.slices[1:3], (8, 9), dtype, [(2, 7), (0, 4)]))
+    assert np.array_equal(list(read_source_slices(source.slices, (8, 9), dtype)), stack)
+    part = list(read_source_slices(source.slices[1:3], (8, 9), dtype, [(2, 7), (0, 4)]))
     assert np.array_equal(part, stack[1:3, 2:7, :4])
 
 
@@ -51,13 +51,13 @@ def swapped(file):
 def test_big_endian_files_and_extended_headers(tmp_path):
     stack = RNG.integers(-3000, 3000, (3, 6, 7)).astype(np.int16)
     source = resolve_image(swapped(write(tmp_path / "a.mrc", stack)))
-    assert mrc.layout(source.slices[0].file).dtype.byteorder == ">"
-    assert np.array_equal(list(read_slices(source.slices, (6, 7), "int16")), stack)
+    assert mrc.read_mrc_header(source.slices[0].file).dtype.byteorder == ">"
+    assert np.array_equal(list(read_source_slices(source.slices, (6, 7), "int16")), stack)
     with mrcfile.new(str(tmp_path / "b.mrc")) as out:
         out.set_extended_header(np.zeros(100, "V16"))
         out.set_data(stack)
     source = resolve_image(str(tmp_path / "b.mrc"))
-    assert np.array_equal(list(read_slices(source.slices, (6, 7), "int16")), stack)
+    assert np.array_equal(list(read_source_slices(source.slices, (6, 7), "int16")), stack)
 
 
 @pytest.mark.parametrize(("flags", "dtype"), [(0, "uint8"), (1, "int8")])
@@ -80,7 +80,7 @@ def test_files_of_old_programs_without_stamp_are_read(tmp_path):
     with open(file, "r+b") as out:
         out.seek(208)
         out.write(bytes(8))  # the letters "MAP " and the machine stamp
-    assert np.array_equal(list(read_slices(resolve_image(file).slices, (6, 7), "float32")), stack)
+    assert np.array_equal(list(read_source_slices(resolve_image(file).slices, (6, 7), "float32")), stack)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_one_section_is_one_slice(tmp_path):
         out.set_data(section)
     source = resolve_image(str(tmp_path / "a.mrc"))
     assert source.zs == [0]
-    assert np.array_equal(list(read_slices(source.slices, (6, 7), "uint16")), section[None])
+    assert np.array_equal(list(read_source_slices(source.slices, (6, 7), "uint16")), section[None])
 
 
 def test_damaged_files_are_named(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ultraseg.labels.cell_ids import Change, IdMatcher, changes, matched, warning
+from ultraseg.labels.cell_ids import Change, IdMatcher, changed_ids_warning, changes, matched
 from ultraseg.labels.coverage import LabelSlice
 
 SHAPE = (64, 80)
@@ -32,7 +32,7 @@ def slices(make, known=None):
 
 def test_consistent_ids_raise_no_alarm():
     assert changes(slices(tissue)) == []
-    assert warning("cells", []) is None
+    assert changed_ids_warning("cells", []) is None
 
 
 def test_a_changed_and_two_swapped_ids_are_named():
@@ -44,7 +44,7 @@ def test_a_changed_and_two_swapped_ids_are_named():
 
     found = changes(slices(make))
     assert sorted(found) == [Change(4, 8, 1, 2), Change(4, 8, 2, 1), Change(4, 8, 3, 40)]
-    said = warning("cells", found)
+    said = changed_ids_warning("cells", found)
     assert "3 on slice 4 is 40 on slice 8" in said and "structures.cells.ids_consistent: false" in said
 
 

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 import yaml
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config import load_config, schema
+from ultraseg.plan.config import load_config
+from ultraseg.plan.schema import schema
 
 CONFIGS = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
 

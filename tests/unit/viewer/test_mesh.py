@@ -5,10 +5,9 @@ import struct
 import numpy as np
 import pytest
 from ultraseg.base.colours import id_colours, structure_colours
-from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.storage.create import create_array, create_group
-from ultraseg.storage.ome_read import Scaling, read_scaling
+from ultraseg.storage.ome_read import Scaling
 from ultraseg.storage.ome_write import label_attributes
 from ultraseg.storage.pyramid import reduce_labels, write_pyramid
 from ultraseg.viewer.mesh import Surfaces
@@ -71,17 +70,6 @@ def test_sizes_are_voxels_and_slabs_to_come_are_empty(volume):
     assert list(sizes) == [4, 9]
     assert sizes[4] == 24 * 16
     assert Surfaces(volume, "cells").surface(5) is None
-
-
-def test_levels_and_their_place_are_read(volume, tmp_path):
-    levels = read_scaling(volume / "image.zarr/labels/cells")
-    assert levels[0] == Scaling((20.0, 10.0, 10.0), (200.0, 0.0, 50.0))
-    assert levels[1] == Scaling((20.0, 20.0, 20.0), (200.0, 5.0, 55.0))
-    with pytest.raises(UserError, match="not there"):
-        read_scaling(tmp_path)
-    (tmp_path / "zarr.json").write_text("{}")
-    with pytest.raises(UserError, match="no OME-Zarr metadata"):
-        read_scaling(tmp_path)
 
 
 def test_colours_are_those_of_the_figures():

@@ -5,11 +5,9 @@ import json
 import numpy as np
 import pytest
 from tornado.testing import AsyncHTTPTestCase
-from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array, create_group
-from ultraseg.storage.finished_runs import choose_volume, volumes_of
 from ultraseg.storage.ome_write import image_attributes
 from ultraseg.viewer.page import client_files, page
 from ultraseg.viewer.server import application, directions
@@ -80,18 +78,6 @@ def test_the_client_is_whole_and_small():
     names = {name.split('"')[0] for name in named if ".js" in name or ".css" in name}
     assert len(names) > 4 and names <= {file.name for file in files}
     assert sum(file.stat().st_size for file in files) < 7e6
-
-
-def test_the_only_volume_need_not_be_named(tmp_path):
-    with pytest.raises(UserError, match="no volume with an image"):
-        volumes_of(tmp_path)
-    make_volume(tmp_path, "one")
-    assert choose_volume(tmp_path, None) == "one"
-    make_volume(tmp_path, "two")
-    assert choose_volume(tmp_path, "two") == "two"
-    for name in (None, "three"):
-        with pytest.raises(UserError, match="one, two"):
-            choose_volume(tmp_path, name)
 
 
 def test_directions_tell_how_to_tunnel():

@@ -2,7 +2,7 @@
 
 from ultraseg.base.files import write_table
 from ultraseg.jobs.labels import Labels
-from ultraseg.labels.cell_ids import changes_in, matched, warning
+from ultraseg.labels.cell_ids import changed_ids_warning, changes_in, matched
 from ultraseg.labels.coverage import coverage_table, iterate_labels, stored
 from ultraseg.run.job import job
 from ultraseg.storage.label_slices import write_slices
@@ -18,6 +18,6 @@ with job(snakemake, Labels) as (spec, log):
     partial = (table["known_fraction"] < 1).any()
     write_slices(out.labels, tuple(plane), (stored(one, partial) for one in slices))
     if spec.kind == "cells" and spec.ids_consistent and (found := changes_in(out.labels)):
-        log.warning(warning(spec.structure, found))
+        log.warning(changed_ids_warning(spec.structure, found))
     write_table(out.coverage, table)
     log.info("%d slices of %s, %s", len(table), spec.structure, table["split"].value_counts().to_dict())

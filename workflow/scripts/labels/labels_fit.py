@@ -2,7 +2,7 @@
 
 from ultraseg.base.files import write_table
 from ultraseg.jobs.labels import LabelFit
-from ultraseg.labels.slice_offset import fit_table, warning
+from ultraseg.labels.slice_offset import fit_table, offset_warning
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_image_slice
 from ultraseg.storage.label_slices import LabelSlices
@@ -16,5 +16,5 @@ with job(snakemake, LabelFit) as (spec, log):
     fits = table.mean().round(3).to_dict()
     log.info("mean fit to the slice before, the own one and the one after: %s", fits)
     key = f"volumes.{spec.volume}.labels.{spec.structure}"
-    if said := warning(spec.structure, key, table, spec.first_slice_number):
+    if said := offset_warning(spec.structure, key, table, spec.first_slice_number):
         log.warning(said)

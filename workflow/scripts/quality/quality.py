@@ -4,7 +4,7 @@ import pandas as pd
 from ultraseg.base.files import write_table
 from ultraseg.figures.slice_quality import slices_figure
 from ultraseg.jobs.quality import Quality
-from ultraseg.quality.flags import quality_note, slice_table, thresholds
+from ultraseg.quality.flags import defect_thresholds, quality_note, slice_table
 from ultraseg.run.job import job
 
 with job(snakemake, Quality) as (spec, log):
@@ -13,7 +13,7 @@ with job(snakemake, Quality) as (spec, log):
     table = slice_table(statistics, pd.DataFrame(spec.slices), **spec.settings)
     write_table(out.parquet, table)
     write_table(out.csv, table)
-    slices_figure(table, thresholds(spec.settings), out.figure)
+    slices_figure(table, defect_thresholds(spec.settings), out.figure)
     log.info("%d of %d slices flagged", int(table["flagged"].sum()), len(table))
     if note := quality_note(table, spec.first):
         log.warning("%s: %s", spec.volume, note)

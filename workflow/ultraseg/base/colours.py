@@ -23,6 +23,8 @@ ID_COLOURS = np.array(
     np.uint8,
 )
 
+LABEL_OPACITY = 0.35  # of areas that are drawn over the image
+
 # Okabe and Ito's colours, safe for the colour-blind
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 

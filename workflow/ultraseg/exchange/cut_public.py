@@ -1,8 +1,7 @@
-"""``python workflow cut``: a box out of a public volume, as TIFF slices and labels on some of them."""
+"""``ultraseg cut``: a box out of a public volume, as TIFF slices and labels on some of them."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -121,31 +120,22 @@ def _small(values: np.ndarray, known: dict[int, int]) -> np.ndarray:
     return np.array(numbers, np.uint32)[places].reshape(values.shape)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow cut``."""
-    parser = argparse.ArgumentParser(
-        prog="cut", description="Cut a box out of a public volume, as TIFF slices."
-    )
-    parser.add_argument(
-        "image", help="FILE.h5:DATASET, or folder or address of a Zarr array (s3://..., https://...)"
-    )
-    parser.add_argument("--to", required=True, type=Path, help="folder to write image/, labels and truth/ to")
-    parser.add_argument(
-        "--labels", action="append", default=[], metavar="NAME=SOURCE", help="a structure's labels"
-    )
-    parser.add_argument("--every", type=int, default=10, help="labels of every so many slices, and the last")
-    parser.add_argument(
-        "--truth", action="store_true", help="write the labels of all slices too, for scoring alone"
-    )
-    for axis in "zyx":
-        parser.add_argument(
-            f"--{axis}", type=int, nargs=2, metavar=("START", "STOP"), help="part (default: all)"
-        )
-    given = parser.parse_args(arguments)
-    ranges = {axis: getattr(given, axis) for axis in "zyx"}
-    shape = cut_image(given.image, ranges, given.to)
-    print(f"{given.to}/image: {shape[0]} slices of {shape[1]} x {shape[2]} pixels")
-    for labels in given.labels:
-        name, _, source = labels.partition("=")
-        slices = cut_labels(name, source, ranges, given.to, given.every, given.truth)
-        print(f"{given.to}/{name}: labels of slices {', '.join(map(str, slices))}")
+def cut(
+    image: str,
+    ranges: dict[str, Sequence[int] | None],
+    to: Path,
+    labels: Sequence[str] = (),
+    every: int = 10,
+    truth: bool = False,
+) -> None:
+    """Write image and labels of a box as files for a run, and print what was written.
+
+    ``image``: see ``open_source``; ``ranges``: START and STOP for each of z, y, x, or None for all; ``labels``: words
+    NAME=SOURCE; ``every`` and ``truth``: see ``cut_labels``. Raises UserError when a source cannot be read.
+    """
+    shape = cut_image(image, ranges, to)
+    print(f"{to}/image: {shape[0]} slices of {shape[1]} x {shape[2]} pixels")
+    for word in labels:
+        name, _, source = word.partition("=")
+        slices = cut_labels(name, source, ranges, to, every, truth)
+        print(f"{to}/{name}: labels of slices {', '.join(map(str, slices))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,19 +16,14 @@ from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
 from ultraseg.storage.finished_runs import choose_volume
 from ultraseg.storage.ome_read import read_ome, read_scaling, structures_of
 
-FORMATS = {
-    "slices": "one TIFF per slice and structure",
-    "stack": "one TIFF per structure, for ImageJ and Fiji",
-    "ome-zarr": "OME-Zarr 0.4 (Zarr 2); the results themselves are OME-Zarr 0.5",
-}
 CHUNK = (16, 512, 512)
 
 
 def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path) -> list[str]:
-    """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``; returns the paths.
+    """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``.
 
-    One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError where a slab is
-    missing: the run must have finished.
+    Returns the paths. One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError
+    where a slab is missing: the run must have finished.
     """
     out = Path(out)
     if form == "ome-zarr":
@@ -110,23 +104,25 @@ def _lazy(path: str):
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow export``."""
-    listing = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
-    parser = argparse.ArgumentParser(prog="export", description="Write results for other software.")
-    parser.add_argument("format", choices=FORMATS, help=listing)
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--structures", nargs="+", help="'image' or structures (default: all structures)")
-    parser.add_argument("--to", help="folder to write to (default: export/VOLUME in the folder of the run)")
-    given = parser.parse_args(arguments)
-    volume = choose_volume(given.directory, given.volume)
-    folder = Path(given.directory, "results", volume)
+def export_volume(
+    directory: str | Path,
+    volume: str | None,
+    form: str,
+    structures: Sequence[str] | None = None,
+    to: str | Path | None = None,
+) -> list[str]:
+    """Write results of the run in ``directory`` in one of ``formats.FORMATS``; returns the paths.
+
+    ``volume`` may be None where the run has one; ``structures``: 'image' or structures, all structures by default;
+    ``to``: export/VOLUME in the folder of the run by default. Raises UserError for a name that the run does not have.
+    """
+    volume = choose_volume(directory, volume)
+    folder = Path(directory, "results", volume)
     known = ["image", *structures_of(folder)]
-    names = given.structures or known[1:]
-    for name in [name for name in names if name not in known]:
-        raise UserError(
-            f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
-        )
-    out = given.to or Path(given.directory, "export", volume)
-    print("\n".join(export(folder, names, given.format, out)))
+    names = structures or known[1:]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
+            )
+    return export(folder, names, form, to or Path(directory, "export", volume))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-import yaml
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file, write_text
@@ -24,9 +22,11 @@ from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
+from ultraseg.plan.config_file import read_config_file
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import Volume
 from ultraseg.storage.arrays import read_image, read_slices
+from ultraseg.storage.finished_runs import choose
 
 LIST = "slices.json"  # which slices the pages are, and what was exported
 
@@ -122,7 +122,7 @@ def _read(file: Path, n_pages: int, shape: Sequence[int], kind: str) -> list[np.
             scratch = f"{temporary}/{file.name}"
             tifffile.imwrite(scratch, stack.astype(np.int32), photometric="minisblack", metadata=None)
             refs = tuple(ref._replace(file=scratch) for ref in refs)
-        reader = LabelReader(LabelSource(refs), shape, kind)
+        reader = LabelReader(LabelSource.of(refs), shape, kind)
         return [reader.read(ref)[0] for ref in refs]
 
 
@@ -161,79 +161,62 @@ def slice_numbers(words: Sequence[str], volume: Volume) -> list[int]:
     return [z - start for z in sorted(numbers)]
 
 
-def _plan(configfile: str, directory: str) -> tuple[Plan, dict]:
-    file = Path(configfile).absolute()
-    try:
-        given = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{configfile}: cannot be read ({error})", "Give the configuration of the run."
-        ) from None
-    os.chdir(directory)  # where relative paths of data and results start
-    config = load_config(given)
-    return Plan(config), config
+class Proofreading:
+    """The command ``ultraseg proofread`` for one volume of a run."""
 
+    def __init__(
+        self, configfile: Path, directory: Path, volume: str | None = None, data_root: str | None = None
+    ):
+        """``configfile``: that of the run, with ``data_root`` in place of its own where one is given.
 
-def _volume(plan: Plan, name: str | None) -> Volume:
-    if name in plan.applied or (not name and len(plan.applied) == 1):
-        return plan.volumes[name or plan.applied[0]]
-    problem = f"no volume {name}" if name else f"the run has {len(plan.applied)} volumes"
-    raise UserError(problem, f"Choose with --volume: {', '.join(plan.applied)}.")
+        Changes to ``directory``, as relative paths of data and results start there. Raises UserError when the
+        configuration is at fault or has no such volume.
+        """
+        self.configfile = configfile
+        self.typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
+        given = read_config_file(configfile)
+        if data_root:
+            given["data_root"] = os.path.abspath(data_root)
+            self.typed += f" --config data_root={shlex.quote(given['data_root'])}"
+        os.chdir(directory)
+        self.config = load_config(given)
+        self.plan = Plan(self.config)
+        self.volume = self.plan.volumes[choose(volume, self.plan.applied)]
+        self.folder = Path("proofread", self.volume.name)
 
+    def export(self, slices: Sequence[str], structures: Sequence[str] | None = None) -> None:
+        """Write slices (words such as 12 and 20-30) of structures, by default the cells, and say what to do then."""
+        known = self.plan.structures_in(self.volume.name)
+        cells = [self.plan.cells] if self.plan.has_cells(self.volume.name) else known
+        for name in structures or ():
+            if name not in known:
+                raise UserError(
+                    f"--structures: {name} is not in volume {self.volume.name}",
+                    f"Choose among {', '.join(known)}.",
+                )
+        kinds = {name: self.plan.structures[name]["kind"] for name in structures or cells}
+        files = export_slices(self.volume, kinds, slice_numbers(slices, self.volume), self.folder)
+        print("\n".join(["Edit the labels in ImageJ or napari and save them under their names:", *files[1:]]))
+        typed = self.typed.replace("--config data_root=", "--data-root ")
+        print(f"Over the image: {files[0]}")
+        print(f"Then: ultraseg proofread import {typed} --volume {self.volume.name}")
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow proofread export`` and ``import``."""
-    parser = argparse.ArgumentParser(prog="proofread", description="Correct results on some slices by hand.")
-    parser.add_argument("action", choices=("export", "import"))
-    parser.add_argument("--configfile", required=True, help="configuration of the run")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--slices", nargs="+", default=[], help="slices to export: 12 20-30")
-    parser.add_argument(
-        "--structures", nargs="+", help="structures to export (default: the cells, or else all)"
-    )
-    parser.add_argument("--all", action="store_true", help="import slices that were not edited as well")
-    given = parser.parse_args(arguments)
-    typed = f"--configfile {shlex.quote(given.configfile)} --directory {shlex.quote(given.directory)}"
-    plan, config = _plan(given.configfile, given.directory)
-    volume = _volume(plan, given.volume)
-    folder = Path("proofread", volume.name)
-    if given.action == "export":
-        _export(plan, volume, given, folder, typed)
-    else:
-        _import(plan, config, volume, given, folder, typed)
-
-
-def _export(plan: Plan, volume: Volume, given: argparse.Namespace, folder: Path, typed: str) -> None:
-    known = plan.structures_in(volume.name)
-    chosen = given.structures or ([plan.cells] if plan.has_cells(volume.name) else known)
-    for name in [name for name in chosen if name not in known]:
-        raise UserError(
-            f"--structures: {name} is not in volume {volume.name}", f"Choose among {', '.join(known)}."
-        )
-    kinds = {s: plan.structures[s]["kind"] for s in chosen}
-    files = export_slices(volume, kinds, slice_numbers(given.slices, volume), folder)
-    print("\n".join(["Edit the labels in ImageJ or napari and save them under their names:", *files[1:]]))
-    print(
-        f"Over the image: {files[0]}\nThen: python workflow proofread import {typed} --volume {volume.name}"
-    )
-
-
-def _import(
-    plan: Plan, config: dict, volume: Volume, given: argparse.Namespace, folder: Path, typed: str
-) -> None:
-    settings = config["volumes"][volume.name]
-    if "corrections" not in settings:
-        raise UserError(
-            f"volumes.{volume.name}: {given.configfile} names no folder for corrections",
-            f"Add to the volume: corrections: corrections/{volume.name}",
-        )
-    corrections = Path(os.path.expanduser(config["data_root"]), os.path.expanduser(settings["corrections"]))
-    kinds = {s: plan.structures[s]["kind"] for s in plan.structures_in(volume.name)}
-    taken = import_slices(volume, kinds, folder, corrections, given.all)
-    if not taken:
-        print("No slice was edited: nothing to import (--all takes them as they are).")
-        return
-    for structure, zs in taken.items():
-        print(f"{structure}: slice(s) {format_numbers(zs)} -> {corrections / structure}")
-    print(f"Then: snakemake {typed}")
+    def take(self, everything: bool = False) -> None:
+        """Take edited slices, or all, to the folder of corrections. Raises UserError where none is configured."""
+        settings = self.config["volumes"][self.volume.name]
+        if "corrections" not in settings:
+            raise UserError(
+                f"volumes.{self.volume.name}: {self.configfile} names no folder for corrections",
+                f"Add to the volume: corrections: corrections/{self.volume.name}",
+            )
+        data_root = os.path.expanduser(self.config["data_root"])
+        corrections = Path(data_root, os.path.expanduser(settings["corrections"]))
+        known = self.plan.structures_in(self.volume.name)
+        kinds = {name: self.plan.structures[name]["kind"] for name in known}
+        taken = import_slices(self.volume, kinds, self.folder, corrections, everything)
+        if not taken:
+            print("No slice was edited: nothing to import (--all takes them as they are).")
+            return
+        for structure, zs in taken.items():
+            print(f"{structure}: slice(s) {format_numbers(zs)} -> {corrections / structure}")
+        print(f"Then: snakemake {self.typed}")

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from ultraseg.base.colours import PALETTE
-from ultraseg.figures.style import INK, new_figure, save
+from ultraseg.figures.style import INK, new_figure, save_charts
 from ultraseg.train.augment import NONE, Augmentation, crop_and_augment
 from ultraseg.train.tiles import Tiles
 
@@ -42,8 +42,7 @@ def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: s
         axes.set_title(name.replace("_", " "), fontsize=9, color=INK)
         axes.set_axis_off()
     figure.suptitle(f"Augmentation of the training crops{': ' + title if title else ''}", color=INK)
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def _shown(change: str, channels: int) -> int:

@@ -1,12 +1,16 @@
 """A simple 3D view of labels: surfaces along z, y, x and from a corner, shaded by their slope and depth."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
 
+from ultraseg.arrays.edges import label_edges
 from ultraseg.base.colours import id_colours
-from ultraseg.figures.style import INK, MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.figures.pixels import place_view
+from ultraseg.figures.style import MAX_WIDTH, empty_figure, new_figure, save, scale_bar
 
 FAR = 1 << 52  # behind everything, and still exact where SciPy's filter computes in double precision
 HEAD, GAP = 30, 10
@@ -37,17 +41,12 @@ def cells_3d(
     seen = {title: points @ rotation.T for title, rotation in views_of_a_cube().items()}
     span = max(float(np.ptp(view[:, 1:], axis=0).max(initial=0)) for view in seen.values()) * 1.06 + 4
     panel = (width - GAP) // 2
-    height = 2 * (panel + HEAD)
-    figure = new_figure(width, height)
+    figure = new_figure(width, 2 * (panel + HEAD))
     for index, (title, view) in enumerate(seen.items()):
         picture = render(view, ids, panel, span)
         left, top = (index % 2) * (panel + GAP), (index // 2) * (panel + HEAD) + HEAD
-        if index == 0:
-            bar, text = scale_bar(panel, edge_nm * span / panel)
-            picture[-14:-9, 12 : 12 + bar] = 34
-            figure.text((left + 12) / width, 1 - (top + panel - 18) / height, text, va="bottom", color=INK)
-        figure.figimage(picture, left, height - top - panel, origin="upper", resize=False)
-        figure.text((left + 6) / width, 1 - (top - 6) / height, title, va="bottom", color=INK, fontsize=11)
+        bar = scale_bar(panel, edge_nm * span / panel) if index == 0 else None
+        place_view(figure, picture, left, top, title, bar)
     save(figure, path)
     return shown
 
@@ -114,12 +113,9 @@ def _shade(
     near, far = np.percentile(depth[visible], [1, 99])
     haze = np.clip((depth - near) / max(far - near, 1e-9), 0, 1)
     light = (0.5 + 0.6 * np.clip(facing, 0, 1)) * (1 - 0.35 * haze)
-    edge = np.zeros(cell.shape, bool)
-    edge[1:] |= cell[1:] != cell[:-1]
-    edge[:, 1:] |= cell[:, 1:] != cell[:, :-1]
     picture = np.clip(np.round(colours * light[..., None]), 0, 255).astype(np.uint8)
     picture[~visible] = 255
-    picture[edge] //= 3
+    picture[label_edges(cell) & visible] //= 3
     return picture
 
 

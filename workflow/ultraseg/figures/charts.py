@@ -1,12 +1,23 @@
 """Figures of tables: learning curves, coverage, scores, accuracy by distance, linking, volumes."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
 from ultraseg.base.colours import PALETTE, structure_colours
 from ultraseg.evaluate.definitions import DEFINITIONS
-from ultraseg.figures.style import FAINT, INK, SPLIT_STYLES, empty_figure, new_figure, save, split_style, tidy
+from ultraseg.figures.style import (
+    FAINT,
+    INK,
+    SPLIT_STYLES,
+    empty_figure,
+    new_figure,
+    save_charts,
+    split_style,
+    tidy,
+)
 
 # Scores between 0 and 1.
 OTHERS = ("voi_split", "voi_merge", "dice_pairs", "dice_low", "dice_high", "boundary_distance_nm")
@@ -41,8 +52,7 @@ def learning_curves(history: pd.DataFrame, path: str, title: str = "") -> None:
         dice_axes.text(
             0.5, 0.5, "no validation slices", transform=dice_axes.transAxes, ha="center", color=FAINT
         )
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
@@ -68,8 +78,7 @@ def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
     tidy(axes, f"Labelled slices of {n_slices}", "slice (z, counted from 0)", grid="x")
     axes.tick_params(axis="y", length=0)
     _split_legend(axes, coverage["split"], line=False)
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
@@ -101,8 +110,7 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
     axes.set_ylim(0, 1.02)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False, loc="best")
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
@@ -132,8 +140,7 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
     # Over the numbers, where the title does not reach.
     _split_legend(axes, chosen["split"], line=False, right=1 + 0.1 * len(splits))
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def link_outcomes_figure(links: pd.DataFrame, path: str) -> None:
@@ -172,8 +179,7 @@ def link_outcomes_figure(links: pd.DataFrame, path: str) -> None:
         linewidths=0,
     )
     tidy(scatter, "Strength, and margin over the runner-up", "strength", "margin", grid="both")
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def volumes_histogram(
@@ -197,8 +203,7 @@ def volumes_histogram(
     axes.axvline(median, color=PALETTE[5], linestyle="--")
     tidy(axes, f"{title}: {values.size}, median {median:.3g} {unit}", f"volume ({unit})", "number")
     axes.yaxis.get_major_locator().set_params(integer=True)
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def _rank(metric: str) -> int:

@@ -10,7 +10,8 @@ from matplotlib.patches import Patch
 
 from ultraseg.base.colours import id_colours, structure_colours
 from ultraseg.figures.cells_3d import render, surface_points, views_of_a_cube
-from ultraseg.figures.style import INK, empty_figure, new_figure, save, scale_bar
+from ultraseg.figures.pixels import place_text, place_view
+from ultraseg.figures.style import empty_figure, new_figure, save, scale_bar
 
 PROTRUSION = (70, 70, 70)  # darker than every colour of a cell
 SHOWN = ("seen along z", "from a corner")
@@ -68,13 +69,10 @@ def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, titl
         whole = render(points @ turn.T, ids, PANEL, span, lambda i: table[i])
         glass = _glass(whole, points @ turn.T, (veiled, filled), turn, span, table)
         for row, (picture, caption) in enumerate(((whole, name), (glass, f"{name}, organelles"))):
-            if row == column == 0:
-                bar, text = scale_bar(PANEL, step_nm * span / PANEL)
-                picture[-14:-9, 12 : 12 + bar] = 34
-            _place(figure, picture, row, column, caption)
-            if row == column == 0:
-                _text(figure, text, 12, TOP + HEAD + PANEL - 18)
-    _text(figure, title, 0, TOP - 4, 13)
+            bar = scale_bar(PANEL, step_nm * span / PANEL) if row == column == 0 else None
+            top = TOP + row * (PANEL + HEAD) + HEAD
+            place_view(figure, picture, column * (PANEL + GAP), top, caption, bar)
+    place_text(figure, title, 6, TOP - 4, fontsize=13)
     handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, borderaxespad=0.2)
     save(figure, path)
@@ -109,18 +107,3 @@ def _glass(
             seen = (drawn < 255).any(axis=-1)[..., None]
             picture = np.where(seen, opacity * drawn + (1 - opacity) * picture, picture)
     return picture.round().astype(np.uint8)
-
-
-def _height(figure) -> int:
-    return figure.canvas.get_width_height()[1]
-
-
-def _place(figure, picture: np.ndarray, row: int, column: int, caption: str) -> None:
-    left, top = column * (PANEL + GAP), TOP + row * (PANEL + HEAD) + HEAD
-    figure.figimage(picture, left, _height(figure) - top - PANEL, origin="upper", resize=False)
-    _text(figure, caption, left, top - 6)
-
-
-def _text(figure, text: str, left: int, bottom: int, size: int = 11) -> None:
-    width, height = figure.canvas.get_width_height()
-    figure.text((left + 6) / width, 1 - bottom / height, text, va="bottom", color=INK, fontsize=size)

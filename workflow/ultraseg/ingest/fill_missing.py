@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 
 def fill_missing(
-    stack: np.ndarray,
+    stack: NDArray[np.integer[Any]],
     zs: Sequence[int],
     start: int,
     stop: int,
     bridges: Mapping[int, Sequence[tuple[int, float]]],
-) -> np.ndarray:
+) -> NDArray[np.integer[Any]]:
     """The slices start <= z < stop from those that were read, missing ones as weighted means.
 
     stack: (n, Y, X) of any integer type, its slices those numbered ``zs``: the recorded ones of the slab and the

@@ -112,9 +112,8 @@ def _is_tiff_name(name: str) -> bool:
 
 
 def _count_pages(file: str) -> int:
-    from ultraseg.ingest.tiff_read import (
-        read_header,
-    )  # imports NumPy and tifffile: only where a file must be opened
+    # NumPy and tifffile are imported only where a file must be opened.
+    from ultraseg.ingest.tiff_read import read_header
 
     return read_header(file).pages
 
@@ -152,7 +151,7 @@ def _from_names(
             f"{path}: {len(unnumbered)} file(s) without a number in the name: {', '.join(unnumbered[:5])}",
             "Put the slice number last in each file name, as in slice_0123.tif, or move other TIFFs away.",
         )
-    numbered = sorted((slice_number(file), file) for file in files)
+    numbered = sorted((number, file) for file in files if (number := slice_number(file)) is not None)
     if kind == "labels":
         _check_labels(path, numbered, first_slice_number)
         refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)

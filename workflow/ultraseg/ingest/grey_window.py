@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ultraseg.arrays.grey_values import PERCENTILES, SAMPLED_PIXELS, SAMPLED_SLICES
 from ultraseg.base.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
-from ultraseg.arrays.grey_values import PERCENTILES, SAMPLED_PIXELS, SAMPLED_SLICES
+    from numpy.typing import NDArray
 
 
-def sampled(n_slices: int) -> list[int]:
+def evenly_spaced(n_slices: int) -> list[int]:
     """The evenly spaced slices that the window is taken from."""
     count = min(SAMPLED_SLICES, n_slices)
     return sorted({round(i * (n_slices - 1) / max(count - 1, 1)) for i in range(count)})
@@ -23,12 +23,14 @@ def sampled(n_slices: int) -> list[int]:
 def known_window(given: Sequence[float] | None, files: Sequence[str]) -> tuple[float, float]:
     """The window that is given, or else that of the one ``window.json`` in ``files``."""
     if given is not None:
-        return tuple(given)
-    return tuple(json.loads(Path(str(files[0])).read_text())["window"])
+        lo, hi = given
+    else:
+        lo, hi = json.loads(Path(str(files[0])).read_text())["window"]
+    return lo, hi
 
 
 def window_of(
-    slices: Iterable[np.ndarray], percentiles: Sequence[float] = PERCENTILES
+    slices: Iterable[NDArray[Any]], percentiles: Sequence[float] = PERCENTILES
 ) -> tuple[float, float]:
     """Grey values at two percentiles of some slices; 0, NaN and infinite values, which pad aligned stacks, left out.
 
@@ -37,7 +39,10 @@ def window_of(
     """
     import numpy as np
 
-    counts, lowest, samples = None, 0, []
+    counts: NDArray[np.int64] | None = None
+    lowest, samples = 0, []
+    lo: float
+    hi: float
     for values in slices:
         if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
             lowest = np.iinfo(values.dtype).min

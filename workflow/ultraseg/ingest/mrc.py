@@ -10,45 +10,47 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.pixel_size import PixelSize, in_nm
+from ultraseg.ingest.slice_checks import check_size, check_type
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 SUFFIXES = (".mrc", ".rec", ".st")
 HEADER_BYTES = 1024
 IMOD_STAMP = 1146047817  # of files by IMOD, which say whether bytes are signed
 
 
-class Layout(NamedTuple):
+class MrcHeader(NamedTuple):
     """Where the numbers of a file lie: type with byte order, shape (z, y, x), offset in bytes; and the voxel size."""
 
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     shape: tuple[int, int, int]
     offset: int
     pixel_size: PixelSize
 
 
-def resolve(file: str) -> SliceSource:
+def resolve_sections(file: str) -> SliceSource:
     """The sections of an MRC file as slices. Raises UserError for a file that is none, or too short."""
-    return SliceSource(tuple(SliceRef(z, file, z) for z in range(layout(file).shape[0])))
+    return SliceSource(tuple(SliceRef(z, file, z) for z in range(read_mrc_header(file).shape[0])))
 
 
-def layout(file: str) -> Layout:
+def read_mrc_header(file: str) -> MrcHeader:
     """What the header of an MRC file says. Raises UserError for a damaged, foreign or truncated file."""
     from ultraseg.ingest.tiff_decode import check_readable
 
     check_readable(file)
     about = os.stat(file)
-    return _layout(file, about.st_mtime_ns, about.st_size)
+    return _header(file, about.st_mtime_ns, about.st_size)
 
 
 @lru_cache(maxsize=64)
-def _layout(file: str, mtime_ns: int, actual: int) -> Layout:
+def _header(file: str, mtime_ns: int, actual: int) -> MrcHeader:
     import mrcfile
     from mrcfile.utils import data_dtype_from_header, data_shape_from_header
 
@@ -78,10 +80,11 @@ def _layout(file: str, mtime_ns: int, actual: int) -> Layout:
             "Copy the file again from the source.",
         )
     dtype = _bytes_of_imod(header) if dtype.name == "int8" else dtype
-    return Layout(dtype, tuple(int(n) for n in shape), offset, _pixel_size(header, size))
+    depth, height, width = (int(n) for n in shape)
+    return MrcHeader(dtype, (depth, height, width), offset, _pixel_size(header, size))
 
 
-def _bytes_of_imod(header) -> np.dtype:
+def _bytes_of_imod(header: np.recarray[Any, Any]) -> np.dtype[Any]:
     """Bytes are signed by the standard, but in files of IMOD only where a flag says so."""
     import numpy as np
 
@@ -90,27 +93,27 @@ def _bytes_of_imod(header) -> np.dtype:
     return np.dtype("uint8" if stamp == IMOD_STAMP and not flags & 1 else "int8")
 
 
-def _pixel_size(header, size) -> PixelSize:
+def _pixel_size(header: np.recarray[Any, Any], size: np.recarray[Any, Any]) -> PixelSize:
     sizes = [in_nm(float(size[axis]), "angstrom") for axis in "zyx"]
     # 1 Angstrom is what programs write that know no size. The sections of an image stack have no distance.
     if all(nm is None or abs(nm - 0.1) < 1e-9 for nm in sizes):
         return PixelSize()
     if int(header.ispg) == 0:
         sizes[0] = None
-    return PixelSize(tuple(None if nm is None else round(nm, 6) for nm in sizes), "MRC")
+    z, y, x = (None if nm is None else round(nm, 6) for nm in sizes)
+    return PixelSize((z, y, x), "MRC")
 
 
 def read_sections(
     refs: Sequence[SliceRef], plane: tuple[int, int], dtype: str, crop: Sequence[Sequence[int]]
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[Any]]:
     """Sections of one file cut to ``crop``; the file is mapped, so that memory holds one of them at a time."""
     import numpy as np
 
-    from ultraseg.ingest.tiff_read import check_expected
-
     file = refs[0].file
-    found = layout(file)
-    check_expected(found.shape[1:], found.dtype, file, plane, dtype)
+    found = read_mrc_header(file)
+    check_size(found.shape[1:], plane, file)
+    check_type(found.dtype.name, dtype, file)
     mapped = np.memmap(file, found.dtype, "r", found.offset, found.shape)
     native = found.dtype.newbyteorder("=")
     for ref in refs:

@@ -9,8 +9,9 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.pixel_size import PixelSize, in_nm
@@ -23,7 +24,7 @@ Crop = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class ZarrArray:
     """One array of Zarr 2 or 3 whose last axes are z, y, x and all others have length 1.
 
     chunk: that one file holds, block: that is decoded as one (smaller in a sharded array); prefix and separator: of
@@ -43,7 +44,7 @@ class Layout:
     def chunk_names(self, pages: Sequence[int], crop: Crop | None = None) -> Iterator[str]:
         """Names of the chunk files that hold some slices (or the part ``crop`` of them), relative to the array."""
         leading = len(self.shape) - 3
-        ranges = [sorted({page // self.chunk[leading] for page in pages})]
+        ranges: list[Sequence[int]] = [sorted({page // self.chunk[leading] for page in pages})]
         for axis, (start, stop) in enumerate(crop or [(0, n) for n in self.shape[-2:]], leading + 1):
             ranges.append(range(start // self.chunk[axis], (stop - 1) // self.chunk[axis] + 1))
         for index in product(*[(0,)] * leading, *ranges):
@@ -57,7 +58,7 @@ def is_zarr(path: str) -> bool:
     )
 
 
-def resolve(path: str) -> SliceSource:
+def resolve_zarr(path: str) -> SliceSource:
     """The slices of an OME-Zarr image at its finest level. Raises UserError where it is no single z, y, x image."""
     array = finest_level(path)
     entries = [name for name in os.listdir(array) if name not in METADATA]
@@ -66,7 +67,7 @@ def resolve(path: str) -> SliceSource:
             f"{array}: has metadata but not one chunk",
             "Copy the whole folder again, with everything below it.",
         )
-    return SliceSource(tuple(SliceRef(z, array, z) for z in range(layout(array).shape[-3])))
+    return SliceSource(tuple(SliceRef(z, array, z) for z in range(zarr_array(array).shape[-3])))
 
 
 def finest_level(path: str) -> str:
@@ -74,8 +75,8 @@ def finest_level(path: str) -> str:
     attributes, metadata = _attributes(path)
     if "multiscales" not in attributes:
         if _array_file(path):
-            _layouts[path] = _read_array(path)
-            _check_axes(path, _axes_of_array(path), _layouts[path].shape)
+            _arrays[path] = _read_array(path)
+            _check_axes(path, _axes_of_array(path), _arrays[path].shape)
             return path
         series = [name for name in os.listdir(path) if name.isdigit()]
         if "bioformats2raw.layout" in attributes and len(series) == 1:
@@ -93,24 +94,23 @@ def finest_level(path: str) -> str:
     axes = axes or [{"name": name} for name in "tczyx"]
     _check_axes(path, [axis["name"] for axis in axes], level.shape)
     told = _pixel_size(axes, scales, largest)
-    about = level.__dict__ | {"pixel_size": told, "metadata": (*metadata, *level.metadata)}
-    _layouts[level.path] = Layout(**about)
+    _arrays[level.path] = replace(level, pixel_size=told, metadata=(*metadata, *level.metadata))
     return level.path
 
 
-_layouts: dict[str, Layout] = {}  # by folder of the array, as ``finest_level`` found them
+_arrays: dict[str, ZarrArray] = {}  # by folder of the array, as ``finest_level`` found them
 
 
-def layout(array: str) -> Layout:
-    """The layout of an array; without voxel size where it was not found through its image."""
-    if array not in _layouts:
-        _layouts[array] = _read_array(array)
-    return _layouts[array]
+def zarr_array(array: str) -> ZarrArray:
+    """What the metadata of an array say; without voxel size where the array was not found through its image."""
+    if array not in _arrays:
+        _arrays[array] = _read_array(array)
+    return _arrays[array]
 
 
 def files_of(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
     """Metadata and the chunk files of some slices that exist, or the folders of these where they are many."""
-    found = layout(array)
+    found = zarr_array(array)
     chunks = [os.path.join(array, name) for name in present(array, pages, crop)]
     if len(chunks) > FILES_AT_MOST:
         # Zarr renames a chunk into place, which changes the time of its folder.
@@ -122,7 +122,7 @@ def present(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[
     """Names of the chunk files of some slices that exist."""
     listed: dict[str, set[str]] = {}
     names = []
-    for name in layout(array).chunk_names(pages, crop):
+    for name in zarr_array(array).chunk_names(pages, crop):
         folder, _, base = name.rpartition("/")
         if folder not in listed:
             where = os.path.join(array, folder)
@@ -137,12 +137,12 @@ def missing_chunks(array: str, pages: Sequence[int], crop: Crop | None = None) -
 
     Zarr leaves out chunks that hold the fill value alone, so that a missing one need not be a loss.
     """
-    wanted = list(layout(array).chunk_names(pages, crop))
+    wanted = list(zarr_array(array).chunk_names(pages, crop))
     there = set(present(array, pages, crop))
     return [name for name in wanted if name not in there], len(wanted)
 
 
-def _json(file: str) -> dict:
+def _json(file: str) -> dict[str, Any]:
     try:
         with open(file, encoding="utf-8") as text:
             return json.load(text)
@@ -152,7 +152,7 @@ def _json(file: str) -> dict:
         ) from error
 
 
-def _attributes(path: str) -> tuple[dict, list[str]]:
+def _attributes(path: str) -> tuple[dict[str, Any], list[str]]:
     """Attributes of a group in Zarr 3 ("ome" of them) or Zarr 2, and the files that hold them."""
     new, old = (os.path.join(path, name) for name in ("zarr.json", ".zattrs"))
     if os.path.exists(new):
@@ -169,11 +169,11 @@ def _array_file(path: str) -> str | None:
 
 
 def _axes_of_array(path: str) -> list[str]:
-    about = _json(_array_file(path))
+    about = _json(_array_file(path) or "")
     return about.get("dimension_names") or list("tczyx"[-len(about["shape"]) :])
 
 
-def _read_array(path: str) -> Layout:
+def _read_array(path: str) -> ZarrArray:
     file = _array_file(path)
     if file is None:
         raise UserError(
@@ -197,7 +197,7 @@ def _read_array(path: str) -> Layout:
         given = encoding.get("configuration", {}).get("separator")
         separator = given or ("/" if encoding["name"] == "default" else ".")
         prefix = f"c{separator}" if encoding["name"] == "default" else ""
-    return Layout(path, shape, dtype, chunk, block, prefix, separator, metadata=(file,))
+    return ZarrArray(path, shape, dtype, chunk, block, prefix, separator, metadata=(file,))
 
 
 def _check_axes(path: str, names: Sequence[str], shape: Sequence[int]) -> None:
@@ -215,7 +215,7 @@ def _check_axes(path: str, names: Sequence[str], shape: Sequence[int]) -> None:
         )
 
 
-def _pixel_size(axes: Sequence[dict], scales: dict, dataset: dict) -> PixelSize:
+def _pixel_size(axes: Sequence[dict[str, Any]], scales: dict[str, Any], dataset: dict[str, Any]) -> PixelSize:
     size = [1.0] * len(axes)
     known = False
     for holder in (dataset, scales):
@@ -224,4 +224,4 @@ def _pixel_size(axes: Sequence[dict], scales: dict, dataset: dict) -> PixelSize:
                 size = [a * b for a, b in zip(size, transform["scale"], strict=True)]
                 known = True
     nm = [in_nm(s, axis.get("unit")) if known else None for s, axis in zip(size, axes, strict=True)]
-    return PixelSize(tuple(nm[-3:]), "OME-Zarr")
+    return PixelSize((nm[-3], nm[-2], nm[-1]), "OME-Zarr")

@@ -53,10 +53,10 @@ def check_pixel_size(told: PixelSize, voxel_size_nm: Sequence[float], file: str,
 def of_tiff(tif: tifffile.TiffFile) -> PixelSize:
     """What ImageJ or OME metadata of a TIFF say; the resolution of other TIFFs is that of a printer."""
     if tif.is_ome:
-        return _of_ome(tif.ome_metadata)
+        return _of_ome(tif.ome_metadata or "")
     if not tif.is_imagej:
         return PixelSize()
-    about, tags = tif.imagej_metadata or {}, tif.pages[0].tags
+    about, tags = tif.imagej_metadata or {}, tif.pages[0].aspage().tags
     unit = str(about.get("unit", ""))
 
     def plane(name: str) -> float | None:
@@ -72,11 +72,11 @@ def _of_ome(xml: str) -> PixelSize:
     pixels = ome_pixels(xml)
     if not pixels:
         return PixelSize()
-    sizes = (
+    z, y, x = (
         in_nm(pixels[0].get(f"PhysicalSize{axis}"), pixels[0].get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "ZYX"
     )
-    return PixelSize(tuple(sizes), "OME")
+    return PixelSize((z, y, x), "OME")
 
 
 def ome_pixels(xml: str) -> list[ElementTree.Element]:
@@ -92,7 +92,7 @@ def refuse_channels(tif: tifffile.TiffFile, file: str) -> None:
     """Raise UserError for an ImageJ or OME stack whose pages are not simply slices: channels, times, several images."""
     sizes = {"channels": 1, "times": 1, "slices": 1}
     if tif.is_ome:
-        pixels = ome_pixels(tif.ome_metadata)
+        pixels = ome_pixels(tif.ome_metadata or "")
         if len(pixels) > 1:
             raise UserError(
                 f"{file}: holds {len(pixels)} OME images where one is expected",

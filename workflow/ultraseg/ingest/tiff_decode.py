@@ -5,10 +5,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 
@@ -19,7 +20,7 @@ class Tags(NamedTuple):
     """What of a page says how its numbers are to be read."""
 
     photometric: int
-    colormap: np.ndarray | None
+    colormap: NDArray[np.uint16] | None
     samples_axis: int | None  # axis of RGB samples in the decoded page
 
 
@@ -77,6 +78,16 @@ class _DamageLog(logging.Handler):
             self.messages.append(message)
 
 
+def first_page(tif: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The page whose tags describe the file."""
+    return tif.pages[0].aspage()
+
+
+def stored_type(page: tifffile.TiffPage) -> np.dtype[Any]:
+    """Type of a page's numbers; bits are given out as bytes, and so is a type that the page does not tell."""
+    return np.dtype("uint8") if page.dtype is None or page.dtype == bool else np.dtype(page.dtype)
+
+
 def number_of_slices(tif: tifffile.TiffFile) -> int:
     """Slices in a TIFF: its pages without reduced copies, or what follows a single page of Fiji."""
     pages = len(tif.pages)
@@ -99,7 +110,7 @@ def _hidden_slices(tif: tifffile.TiffFile) -> int:
     return max(1, int(series.size // tif.pages[0].size)) if series.dataoffset is not None else 1
 
 
-def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int, int], np.dtype]:
+def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int, int], np.dtype[Any]]:
     """Shape (Y, X) and type of one slice from its header; UserError where data or decoder are missing."""
     page, _ = _locate(tif, file, index)
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
@@ -107,8 +118,7 @@ def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int
             f"{file}: compression {page.compression!r} is not known",
             "Save it again uncompressed, or with LZW, deflate or zstd compression.",
         )
-    dtype = np.dtype("uint8") if page.dtype == bool else np.dtype(page.dtype)
-    return (page.imagelength, page.imagewidth), dtype
+    return (page.imagelength, page.imagewidth), stored_type(page)
 
 
 def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
@@ -116,8 +126,8 @@ def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.Tif
     hidden = len(tif.pages) == 1 and number_of_slices(tif) > 1
     page, offset = tif.pages[0 if hidden else index].aspage(), None
     if hidden:
-        nbytes = page.size * page.dtype.itemsize
-        offset = tif.series[0].dataoffset + index * nbytes
+        nbytes = page.size * stored_type(page).itemsize
+        offset = (tif.series[0].dataoffset or 0) + index * nbytes
         needed = offset + nbytes
     else:
         needed = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
@@ -130,19 +140,20 @@ def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.Tif
     return page, offset
 
 
-def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[np.ndarray, Tags]:
+def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any], Tags]:
     """Stored numbers of one slice and how they are to be read; UserError where the file is too short."""
     page, offset = _locate(tif, file, index)
     if offset is not None:
-        dtype = np.dtype(tif.byteorder + page.dtype.char)
-        values = np.fromfile(file, dtype, page.size, offset=offset).reshape(page.shape).astype(page.dtype)
+        native = stored_type(page)
+        values = np.fromfile(file, native.newbyteorder(tif.byteorder), page.size, offset=offset)
+        values = values.reshape(page.shape).astype(native)
     else:
         values = page.asarray(maxworkers=1)
     axis = page.axes.index("S") if "S" in page.axes else None
     return values, Tags(int(page.photometric), page.colormap, axis)
 
 
-def single_channel(values: np.ndarray, tags: Tags, file: str, kind: str) -> np.ndarray:
+def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> NDArray[Any]:
     """Reduce RGB(A), grey + alpha and palette pages that hold one grey channel to 2D."""
     colour = UserError(
         f"{file}: is a colour image",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ultraseg.grid.paths import NetworkFiles, VolumeFiles
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.jobs.spec import Cost, Files, JobSpec, Rate, Wildcards, slabs_with
-from ultraseg.networks.sizes import FILTERS, macs_per_pixel
+from ultraseg.networks.sizes import FILTERS, macs_per_pixel, tile_overlap
 
 if TYPE_CHECKING:
     from ultraseg.plan.networks import Network
@@ -151,7 +151,7 @@ class Adopt(NetworkJob):
         return cls(net.name, s["architecture"], s["filters"], plan.predict_tile(net.name))
 
     def inputs(self, plan: Plan) -> Files:
-        return {"model": [plan.networks[self.network].settings["model"]]}
+        return {"model": plan.networks[self.network].settings["model"]}
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,9 @@ def tile_count(size: int, tile: int, overlap: int) -> int:
 def _tile_count(plan: Plan, net: Network) -> int:
     count, tile = 0, net.settings["tile"]
     for name in net.train_on:
-        fits = math.prod(tile_count(n, tile, tile // 8) for n in plan.volumes[name].plane(net.downsample))
+        fits = math.prod(
+            tile_count(n, tile, tile_overlap(tile)) for n in plan.volumes[name].plane(net.downsample)
+        )
         uses = [use for use in plan.split(net.name, name).values() if use != "test"]
         count += len(uses) * min(fits, net.settings["tiles_per_slice"])
     return count

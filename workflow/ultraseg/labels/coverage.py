@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.text import format_numbers
@@ -32,12 +33,12 @@ class LabelSlice(NamedTuple):
 
     z: int
     file: str
-    labels: np.ndarray
-    known: np.ndarray | None = None
+    labels: NDArray[Any]
+    known: NDArray[Any] | None = None
 
 
 def iterate_labels(
-    source: SliceSource | Sequence[SliceRef],
+    source: LabelSource | SliceSource | Sequence[SliceRef],
     shape: tuple[int, int],
     n_slices: int,
     kind: str = "cells",
@@ -73,7 +74,7 @@ def iterate_labels(
         raise_problems(raised)
 
 
-def stored(slice_: LabelSlice, partial: bool) -> tuple[int, dict[str, np.ndarray]]:
+def stored(slice_: LabelSlice, partial: bool) -> tuple[int, dict[str, NDArray[Any]]]:
     """z and arrays of a slice as ``labelstore`` writes them; with ``partial``, where it is known as well."""
     arrays = {"labels": slice_.labels}
     if partial:
@@ -89,7 +90,7 @@ def raise_problems(problems: Sequence[UserError]) -> None:
     found.raise_all()
 
 
-def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> dict:
+def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> dict[str, Any]:
     """One row of the coverage table: what the labels of one slice hold.
 
     ``known_fraction``: share of the slice that is labelled; ``foreground_fraction``: share of that which is the
@@ -111,7 +112,7 @@ def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> d
 
 
 def coverage_table(
-    sources: Mapping[str, SliceSource | Sequence[SliceRef]],
+    sources: Mapping[str, LabelSource | SliceSource | Sequence[SliceRef]],
     kinds: Mapping[str, str],
     shape: tuple[int, int],
     n_slices: int,
@@ -142,7 +143,7 @@ def coverage_table(
     return table.sort_values(["structure", "z"], kind="stable", ignore_index=True)
 
 
-def _whole_problems(structure: str, source: LabelSource, rows: list[dict]) -> Iterator[UserError]:
+def _whole_problems(structure: str, source: LabelSource, rows: list[dict[str, Any]]) -> Iterator[UserError]:
     """What is wrong with the slices of a structure together."""
     empty = [row["z"] for row in rows if not row["labelled_pixels"]]
     if rows and len(empty) == len(rows):
@@ -159,14 +160,14 @@ def _whole_problems(structure: str, source: LabelSource, rows: list[dict]) -> It
         )
 
 
-def _split_of(splits: Mapping | None, structure: str, z: int) -> str:
+def _split_of(splits: Mapping[Any, Any] | None, structure: str, z: int) -> str:
     if not splits:
         return "train"
     chosen = splits.get(structure, {}) if any(isinstance(v, Mapping) for v in splits.values()) else splits
     return chosen.get(z, "train")
 
 
-def _count_instances(labels: np.ndarray, kind: str) -> int:
+def _count_instances(labels: NDArray[Any], kind: str) -> int:
     if kind == "cells":
         ids = np.unique(labels)
         return int(ids.size - (ids.size > 0 and ids[0] == 0))

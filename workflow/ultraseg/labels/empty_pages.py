@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def _scan(file: str) -> list[int | None]:
     return constant
 
 
-def _load() -> dict:
+def _load() -> dict[str, dict[str, Any]]:
     try:
         with open(CACHE) as file:
             return json.load(file)
@@ -45,7 +46,7 @@ def _load() -> dict:
         return {}  # none yet, or cut off by a full disk: the files are read again
 
 
-def _save(known: dict) -> None:
+def _save(known: dict[str, dict[str, Any]]) -> None:
     """Jobs on a cluster parse the Snakefile side by side: each writes a file of its own and renames it."""
     try:
         os.makedirs(os.path.dirname(CACHE), exist_ok=True)

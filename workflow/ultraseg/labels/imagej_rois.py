@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 import roifile
+from numpy.typing import NDArray
+from roifile import ImagejRoi
 from skimage.draw import polygon2mask
 
 from ultraseg.base.errors import UserError
@@ -19,7 +22,6 @@ from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 log = logging.getLogger(__name__)
 
-Roi = roifile.ImagejRoi
 AREAS = {roifile.ROI_TYPE[name] for name in ("POLYGON", "RECT", "OVAL", "FREEHAND", "TRACED")}
 AUTOMATIC = re.compile(r"(\d+)-(\d+)(?:-(\d+))?(?:-\d+)?$")  # what Fiji calls a ROI: slice-y-x, or y-x
 REPEATED = re.compile(r"-\d+$")  # what Fiji appends to a name that is there already
@@ -27,14 +29,14 @@ NESTED = 0.5  # share of the smaller of two ROIs from which their overlap is a m
 
 
 @lru_cache(maxsize=8)
-def _read(file: str, stamp: tuple) -> tuple[tuple[str, Roi], ...]:
+def _read(file: str, stamp: tuple[int, int]) -> tuple[tuple[str, ImagejRoi], ...]:
     try:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 names = [name for name in archive.namelist() if name.lower().endswith(".roi")]
-                return tuple((name[:-4], Roi.frombytes(archive.read(name))) for name in names)
+                return tuple((name[:-4], ImagejRoi.frombytes(archive.read(name))) for name in names)
         with open(file, "rb") as single:
-            roi = Roi.frombytes(single.read())
+            roi = ImagejRoi.frombytes(single.read())
         return ((roi.name or "", roi),)
     except (ValueError, OSError, zipfile.BadZipFile, EOFError, IndexError) as error:
         raise UserError(
@@ -43,10 +45,8 @@ def _read(file: str, stamp: tuple) -> tuple[tuple[str, Roi], ...]:
         ) from error
 
 
-def read_rois(file: str) -> tuple[tuple[str, Roi], ...]:
+def read_rois(file: str) -> tuple[tuple[str, ImagejRoi], ...]:
     """Names and ROIs of a .zip or .roi file, in their order. Raises UserError for other files, and for an empty one."""
-    import os
-
     if not os.access(file, os.R_OK):
         raise UserError(f"{file}: cannot be read", "Put the file back, or give read permission (chmod a+r).")
     status = os.stat(file)
@@ -56,7 +56,7 @@ def read_rois(file: str) -> tuple[tuple[str, Roi], ...]:
     return rois
 
 
-def position_of(name: str, roi: Roi) -> int | None:
+def position_of(name: str, roi: ImagejRoi) -> int | None:
     """Number of the slice that a ROI lies on, counted from 1 as Fiji does; None where it does not say."""
     for number in (roi.position, roi.z_position, roi.t_position):
         if number > 0:
@@ -72,13 +72,16 @@ def roi_slices(files: Sequence[str], first_slice_number: int | None = None) -> S
     the default is 0, as for TIFFs. The ``page`` of a slice is the position, None where the file name numbers it.
     Raises UserError for ROIs that say no slice, and for a mixture of both kinds.
     """
-    refs, lost, numbered = [], [], False
+    refs: list[tuple[int, str, int | None]] = []
+    lost, numbered = [], False
     for file in files:
         positions = {position_of(name, roi) for name, roi in read_rois(file)}
-        if None not in positions:
-            refs += [(position, file, position) for position in positions]
-        elif len(positions) == 1 and slice_number(file) is not None and len(files) + _is_single(file) > 1:
-            refs.append((slice_number(file), file, None))
+        said = [position for position in positions if position is not None]
+        number = slice_number(file)
+        if len(said) == len(positions):
+            refs += [(position, file, position) for position in said]
+        elif not said and number is not None and len(files) + _is_single(file) > 1:
+            refs.append((number, file, None))
             numbered = True
         else:
             lost += [f"{file}: {name}" for name, roi in read_rois(file) if position_of(name, roi) is None]
@@ -102,7 +105,7 @@ def _is_single(file: str) -> bool:
     return not zipfile.is_zipfile(file)
 
 
-def _check_numbers(files: Sequence[str], refs: list[tuple], first: int) -> None:
+def _check_numbers(files: Sequence[str], refs: Sequence[tuple[int, str, int | None]], first: int) -> None:
     numbers = [number for number, _, _ in refs]
     twice = sorted({n for n in numbers if numbers.count(n) > 1})
     if twice:
@@ -119,7 +122,7 @@ def _check_numbers(files: Sequence[str], refs: list[tuple], first: int) -> None:
 
 
 # ---------------------------------------------------------------- ids
-def roi_id(file: str, rois: Sequence[tuple[str, Roi]], choice: str | None) -> dict[str, int]:
+def roi_id(file: str, rois: Sequence[tuple[str, ImagejRoi]], choice: str | None) -> dict[str, int]:
     """The id of every ROI of a file, by its name in the file; ``choice`` as ``roi_ids`` in the configuration.
 
     'group': the ROI's group; 'name': the last number in its name, without Fiji's suffix for repeated names, or the
@@ -169,7 +172,7 @@ def _ids_by_name(file: str, names: list[str]) -> dict[str, int]:
 # ---------------------------------------------------------------- pixels
 def rasterise(
     file: str, page: int | None, shape: tuple[int, int], *, ids: str | None = None, single: bool = False
-) -> np.ndarray:
+) -> NDArray[np.uint32]:
     """The ROIs of one slice as uint32 ids (Y, X), 0 elsewhere; ``single``: as a mask of 1.
 
     A pixel belongs to a ROI when its centre does. Later ROIs paint over earlier ones, as in Fiji; but where two of
@@ -178,7 +181,8 @@ def rasterise(
     """
     rois = read_rois(file)
     numbers = dict.fromkeys((name for name, _ in rois), 1) if single else roi_id(file, rois, ids)
-    labels, problems, painted = np.zeros(shape, np.uint32), [], []
+    labels, problems = np.zeros(shape, np.uint32), []
+    painted: list[tuple[str, int, int]] = []
     for name, roi in rois:
         if page is not None and position_of(name, roi) != page:
             continue
@@ -201,7 +205,13 @@ def rasterise(
     return labels
 
 
-def _nested(name: str, own: int, mask: np.ndarray, below: np.ndarray, painted: list[tuple]) -> list[str]:
+def _nested(
+    name: str,
+    own: int,
+    mask: NDArray[np.bool_],
+    below: NDArray[np.uint32],
+    painted: list[tuple[str, int, int]],
+) -> list[str]:
     """Messages on ROIs of another id that this one covers, or lies in, by more than half of the smaller."""
     under, counts = np.unique(below[mask], return_counts=True)
     found = []
@@ -217,13 +227,13 @@ def _nested(name: str, own: int, mask: np.ndarray, below: np.ndarray, painted: l
     return found
 
 
-def roi_mask(roi: Roi, shape: tuple[int, int]) -> tuple[tuple[int, int], np.ndarray, int]:
+def roi_mask(roi: ImagejRoi, shape: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.bool_], int]:
     """Corner (y, x) and mask of a ROI as far as it lies in the image, and the pixels of the whole ROI."""
     if roi.roitype == roifile.ROI_TYPE.OVAL:
-        outlines, box = [], [roi.left, roi.top, roi.right, roi.bottom]
+        outlines = []
+        box = np.array([[roi.left, roi.top], [roi.right, roi.bottom]], float)
         if roi.subpixelresolution and roi.widthd:
-            box = [roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd]
-        box = np.array(box, float).reshape(2, 2)
+            box = np.array([[roi.xd, roi.yd], [roi.xd + roi.widthd, roi.yd + roi.heightd]], float)
     else:
         outlines = [np.asarray(part, float) for part in roi.coordinates(multi=True)]
         outlines = [part for part in outlines if len(part) > 2]

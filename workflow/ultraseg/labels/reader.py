@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import fastremap
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_source import SliceRef
@@ -23,23 +25,30 @@ class LabelReader:
     crop: ((y0, y1), (x0, x1)) of the slice that is wanted.
     """
 
-    def __init__(self, source: LabelSource, shape: Sequence[int], kind: str, crop: Sequence | None = None):
+    def __init__(
+        self,
+        source: LabelSource,
+        shape: Sequence[int],
+        kind: str,
+        crop: Sequence[Sequence[int]] | None = None,
+    ):
         if kind not in (*KINDS, "truth"):
             raise ValueError(f"kind is {kind!r}, not one of {KINDS}")
-        self.source, self.shape, self.kind = source, tuple(shape), kind
-        self.crop = tuple(slice(*ends) for ends in crop) if crop else np.s_[:, :]
+        height, width = shape
+        self.source, self.shape, self.kind = source, (height, width), kind
+        (y0, y1), (x0, x1) = crop or ((0, height), (0, width))
+        self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
         self.background_met = False
 
-    def read(self, ref: SliceRef) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, ref: SliceRef) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels (Y, X) of a slice and where they are known: bool (Y, X), None where all are.
 
         Labels are uint32 ids for cells and truth, uint8 0/1 for the others, and 0 where nothing is known. Raises
         UserError for what cannot be labels of this kind.
         """
         if ref.file in self.source.corrected:
-            crop = [(side.start, side.stop) for side in self.crop]
-            return LabelReader(LabelSource((ref,)), self.shape, self.kind, crop).read(ref)
+            return LabelReader(LabelSource.of([ref]), self.shape, self.kind, self.crop).read(ref)
         pixels = self._pixels(ref)
         known = self._known(ref, pixels)
         numbers = pixels.numbers
@@ -48,7 +57,7 @@ class LabelReader:
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
             labels[~known] = 0
-            known = np.ascontiguousarray(known[self.crop])
+            known = np.ascontiguousarray(self._cropped(known))
             if not known.any():
                 raise UserError(
                     f"{ref.file}: slice {ref.z + self.source.first_number}: no pixel is labelled, because all have "
@@ -56,7 +65,10 @@ class LabelReader:
                     "Correct ignore_value or region, or remove the slice.",
                 )
             known = None if known.all() else known
-        return np.ascontiguousarray(labels[self.crop]), known
+        return np.ascontiguousarray(self._cropped(labels)), known
+
+    def _cropped(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values[slice(*self.crop[0]), slice(*self.crop[1])]
 
     # ---- what is stored
     def _pixels(self, ref: SliceRef) -> Pixels:
@@ -67,7 +79,7 @@ class LabelReader:
         single = self.kind in ("organelle", "mask") and self.source.roi_ids is None and not self.source.values
         return Pixels(rasterise(ref.file, ref.page, self.shape, ids=self.source.roi_ids, single=single))
 
-    def _known(self, ref: SliceRef, pixels: Pixels) -> np.ndarray | None:
+    def _known(self, ref: SliceRef, pixels: Pixels) -> NDArray[Any] | None:
         parts, source = [], self.source
         if source.ignore_value is not None:
             codes = pixels.codes([source.ignore_value], ref.file)
@@ -83,7 +95,7 @@ class LabelReader:
         return np.logical_and.reduce(parts) if parts else None
 
     # ---- what it means
-    def _labels(self, pixels: Pixels, present: list[int], file: str, *, whole: bool) -> np.ndarray:
+    def _labels(self, pixels: Pixels, present: list[int], file: str, *, whole: bool) -> NDArray[Any]:
         numbers, values = pixels.numbers, self.source.values
         if present and min(present) < 0:
             raise UserError(
@@ -140,7 +152,7 @@ class LabelReader:
             _check_blurred(pixels.numbers, others, file)
 
     # ---- over all slices
-    def _remember(self, pixels: Pixels, present: np.ndarray) -> None:
+    def _remember(self, pixels: Pixels, present: NDArray[Any]) -> None:
         if self.kind == "truth" or (self.kind == "cells" and not self.source.values):
             return
         as_colours = pixels.coloured or (
@@ -152,7 +164,8 @@ class LabelReader:
 
     def problems(self) -> list[UserError]:
         """What is wrong with the numbers of all slices together, after all were read."""
-        source, found = self.source, []
+        source = self.source
+        found: list[UserError] = []
         if not source.slices:
             return found
         name = source.slices[0].file
@@ -177,7 +190,7 @@ class LabelReader:
         return found
 
 
-def read_region(file: str, page: int | None, shape: tuple[int, int]) -> np.ndarray:
+def read_region(file: str, page: int | None, shape: tuple[int, int]) -> NDArray[Any]:
     """Where a region mask is not 0: bool (Y, X)."""
     if is_roi(file):
         from ultraseg.labels.imagej_rois import rasterise
@@ -200,7 +213,7 @@ def _check_cells(present: list[int], file: str, whole: bool) -> None:
         )
 
 
-def _check_blurred(numbers: np.ndarray, others: list[int], file: str) -> None:
+def _check_blurred(numbers: NDArray[Any], others: list[int], file: str) -> None:
     """Refuse a mask of 0 and 255 that was scaled or smoothed, so that its edges are neither."""
     if len(others) < 3 or others[-1] != 255:
         return

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.networks.channels import channels_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
-from ultraseg.networks.sizes import network_stride
+from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
 
@@ -38,11 +39,11 @@ class Network:
     @property
     def stride(self) -> int:
         """Tiles are multiples of it."""
-        return max(16, network_stride(self.settings["architecture"], self.settings.get("filters")))
+        return tile_stride(self.settings["architecture"], self.settings.get("filters"))
 
     def channels_of(self, structure: str) -> list[int]:
         """Positions of a structure's channels."""
-        return [i for i, name in enumerate(self.channels) if name.split("/")[0] == structure]
+        return [i for i, name in enumerate(self.channels) if structure_of(name) == structure]
 
 
 def make_network(
@@ -94,11 +95,7 @@ def split_at_first(net: Network, volume: Volume) -> dict[int, str]:
 
 
 def _channels(predicted: Sequence[str], structures: Mapping[str, Settings]) -> tuple[str, ...]:
-    channels: list[str] = []
-    for structure in predicted:
-        is_cells = structures[structure]["kind"] == "cells"
-        channels += [f"{structure}/interior", f"{structure}/boundary"] if is_cells else [structure]
-    return tuple(channels)
+    return tuple(channel for s in predicted for channel in channels_of(s, structures[s]["kind"]))
 
 
 def _ready_network(
@@ -111,7 +108,7 @@ def _ready_network(
     """A network that was trained before: its architecture is the file's, and it must fit the volumes."""
     card, problems = read_card(settings["model"]), Problems()
     if tuple(card["channels"]) != channels:
-        wanted = dict.fromkeys(channel.split("/")[0] for channel in card["channels"])
+        wanted = dict.fromkeys(structure_of(channel) for channel in card["channels"])
         raise UserError(
             f"networks.{name}.model: {settings['model']} predicts {', '.join(card['channels'])}, "
             f"not {', '.join(channels)}",

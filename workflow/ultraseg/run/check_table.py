@@ -55,7 +55,7 @@ def _labels(checked: Checked, v: Volume, structure: str) -> str:
     zs = v.labelled(structure)
     text = f"{len(zs)} slices: {format_numbers(zs)}"
     table = checked.coverage.get(v.name)
-    if table is None or not (table["structure"] == structure).any():
+    if table is None or table.empty or not (table["structure"] == structure).any():
         return text
     found = table[table["structure"] == structure]
     share, counts = found["foreground_fraction"], found["n_instances"]
@@ -112,7 +112,8 @@ def _run_table(plan: Plan) -> str:
         steps += own
         gigabytes = short(math.prod(v.shape) * v.bit_depth / 8e9)
         lines.append(_cost_line(volume, gigabytes, amount(sum(disk_bytes(plan, volume).values())), own))
-    lines.append(_cost_line("training", "", "", training))
+    if training:  # networks may all come from elsewhere
+        lines.append(_cost_line("training", "", "", training))
     lines.append(_cost_line("all", "", "", steps))
     rows += [("", line) for line in lines]
     return "\n".join(["The whole run", *_aligned(rows)])

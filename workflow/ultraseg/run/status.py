@@ -1,8 +1,7 @@
-"""How far a run is, told from another shell: ``python workflow status``. It only reads files: no run is disturbed."""
+"""How far a run is, told from another shell: ``ultraseg status``. It only reads files: no run is disturbed."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
 import time
@@ -176,19 +175,16 @@ def _listing(title: str, lines: list[str]) -> list[str]:
     return ["", f"{title}:", *lines[:SHOWN], *more] if lines else []
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow status``. Raises UserError where no run was started."""
-    parser = argparse.ArgumentParser(prog="status", description="Tell how far a run is.")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument(
-        "--watch", action="store_true", help=f"again every {WATCH_S} seconds, until the run ends"
-    )
-    given = parser.parse_args(arguments)
+def tell(directory: str, watch: bool = False) -> None:
+    """Print how far the run in a folder is; with ``watch`` again and again until it ends.
+
+    Raises UserError where no run was started.
+    """
     while True:
-        run = last_run(given.directory)
-        clear = "\033[2J\033[H" if given.watch and os.isatty(1) else ""
+        run = last_run(directory)
+        clear = "\033[2J\033[H" if watch and os.isatty(1) else ""
         print(clear + summary(run, time.time()), flush=True)
-        if not given.watch or run.alive is False or run.state.done == run.state.jobs:
+        if not watch or run.alive is False or run.state.done == run.state.jobs:
             return
         try:
             time.sleep(WATCH_S)

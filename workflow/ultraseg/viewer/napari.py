@@ -6,7 +6,6 @@ there.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import subprocess
@@ -68,18 +67,16 @@ def find_python(given: str | None) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow napari``."""
-    parser = argparse.ArgumentParser(prog="napari", description="Show a volume in napari.")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--python", help="a Python that has napari, zarr 3 and dask")
-    given = parser.parse_args(arguments)
-    volume = choose_volume(given.directory, given.volume)
-    python = find_python(given.python)
+def show(directory: str | Path, volume: str | None = None, python: str | None = None) -> None:
+    """Open napari with a volume of the run in ``directory`` and wait until it is closed.
+
+    ``python``: one that has napari, where ``find_python`` finds none. Raises UserError when napari fails.
+    """
+    volume = choose_volume(directory, volume)
+    python = find_python(python)
     with tempfile.TemporaryDirectory() as folder:
         described = Path(folder, "layers.json")
-        write_text(described, json.dumps(layers_of(Path(given.directory, "results", volume))))
+        write_text(described, json.dumps(layers_of(Path(directory, "results", volume))))
         done = subprocess.run([python, str(SCRIPT), str(described), f"{volume} - ultraseg"])
     if done.returncode:
         raise UserError(

@@ -5,7 +5,6 @@ The address holds a secret word, as other users of a login node reach the same p
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import getpass
 import json
@@ -131,23 +130,21 @@ async def serve(directory: str, volume: str, bind: str, port: int, token: str, b
     await asyncio.Event().wait()
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow view``."""
-    parser = argparse.ArgumentParser(prog="view", description="Show a volume in the browser.")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--port", type=int, default=0, help="port to listen at (default: a free one)")
-    parser.add_argument(
-        "--bind", default="127.0.0.1", help="address to listen at (default: this computer only)"
-    )
-    parser.add_argument("--token", help="secret word in the address (default: a new one)")
-    parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    given = parser.parse_args(arguments)
-    volume = choose_volume(given.directory, given.volume)
-    # A browser that is started on the far end of an SSH connection would be no use.
-    browse = not given.no_browser and "SSH_CONNECTION" not in os.environ
-    token = given.token or secrets.token_urlsafe(16)
+def view(
+    directory: str | Path,
+    volume: str | None = None,
+    bind: str = LOOPBACK[0],
+    port: int = 0,
+    token: str | None = None,
+    browse: bool = True,
+) -> None:
+    """Serve the volumes of the run in ``directory`` until Ctrl-C, and show one of them.
+
+    ``port`` 0: a free one; ``token``: secret word in the address, a new one by default; ``browse``: open a browser.
+    Raises UserError when there is no such volume, or the port cannot be had.
+    """
+    volume = choose_volume(directory, volume)
     try:
-        asyncio.run(serve(given.directory, volume, given.bind, given.port, token, browse))
+        asyncio.run(serve(directory, volume, bind, port, token or secrets.token_urlsafe(16), browse))
     except KeyboardInterrupt:
         print()

@@ -1,0 +1,143 @@
+"""Finding the slices that a path names, and their numbers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.base.errors import UserError
+from ultraseg.ingest.find_slices import resolve_slices, slice_number
+from ultraseg.ingest.tiff_read import read_slice
+
+STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
+
+
+def write_folder(folder, numbers, name="slice_{:04d}.tif"):
+    for number in numbers:
+        tifffile.imwrite(folder / name.format(number), np.full((4, 5), number, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("z0012.tif", 12), ("run3_z7.tiff", 7), ("a/b5/x.tif", None), ("s_001.ome.tif", 1), ("10nm_s5.tif", 5)],
+)
+def test_number_is_last_in_the_name(name, number):
+    assert slice_number(name) == number
+
+
+def test_image_folder_sorts_by_number_from_any_start(tmp_path):
+    write_folder(tmp_path, range(8, 13), "run2_{}.tif")  # 8, 9, 10: text order would be wrong
+    (tmp_path / "notes.txt").write_text("not a slice")
+    (tmp_path / "._run2_8.tif").write_bytes(b"macOS rubbish")
+    source = resolve_slices(str(tmp_path))
+    assert source.zs == [0, 1, 2, 3, 4]
+    assert source.first_number == 8
+    assert [read_slice(r.file, r.page)[0, 0] for r in source.slices] == [8, 9, 10, 11, 12]
+    assert [ref.z for ref in source.range(1, 3)] == [1, 2]
+
+
+def test_pattern_selects_files(tmp_path):
+    write_folder(tmp_path, range(3), "a{}.tif")
+    write_folder(tmp_path, range(3), "b{}.tif")
+    assert len(resolve_slices(str(tmp_path / "a*.tif"))) == 3
+    with pytest.raises(UserError, match="slice number.*0-2"):
+        resolve_slices(str(tmp_path))
+
+
+def test_gaps_are_listed(tmp_path):
+    write_folder(tmp_path, [1, 2, 5, 6, 9])
+    with pytest.raises(UserError, match=r"4 slice\(s\) missing between 1 and 9: 3-4, 7-8"):
+        resolve_slices(str(tmp_path))
+
+
+def test_bridged_gaps_keep_their_place(tmp_path):
+    write_folder(tmp_path, [7, 8, 11, 12, 14], "s{}.tif")
+    source = resolve_slices(str(tmp_path), missing_slices="bridge")
+    assert source.zs == [0, 1, 4, 5, 7]
+    assert (source.n_slices, source.missing, source.first_number) == (8, [2, 3, 6], 7)
+    assert [read_slice(r.file, r.page)[0, 0] for r in source.slices] == [7, 8, 11, 12, 14]
+
+
+def test_a_gap_larger_than_the_stack_is_not_bridged(tmp_path):
+    write_folder(tmp_path, [1, 2, 20])
+    with pytest.raises(UserError, match=r"more slices are missing \(17\) than there are \(3\): 3-19"):
+        resolve_slices(str(tmp_path), missing_slices="bridge")
+
+
+def test_duplicates_are_listed_with_an_example(tmp_path):
+    write_folder(tmp_path, [1, 2, 3])
+    write_folder(tmp_path, [2, 3], "copy_{}.tif")
+    with pytest.raises(UserError, match=r"2-3 \(number 2: copy_2.tif, slice_0002.tif\)"):
+        resolve_slices(str(tmp_path), missing_slices="bridge")
+
+
+@pytest.mark.parametrize(("path", "text"), [("nothing", "no such file"), ("n*.tif", "matches this pattern")])
+def test_missing_paths_are_errors(tmp_path, path, text):
+    with pytest.raises(UserError, match=text):
+        resolve_slices(str(tmp_path / path))
+
+
+def test_empty_folder_and_nameless_files_are_errors(tmp_path):
+    with pytest.raises(UserError, match="no TIFF file"):
+        resolve_slices(str(tmp_path))
+    for name in ("one.tif", "two.tif"):
+        tifffile.imwrite(tmp_path / name, STACK[0])
+    with pytest.raises(UserError, match="without a number"):
+        resolve_slices(str(tmp_path))
+
+
+def test_label_numbers_count_from_the_first_slice(tmp_path):
+    write_folder(tmp_path, [105, 110, 120])
+    source = resolve_slices(str(tmp_path), first_slice_number=100, kind="labels")
+    assert source.zs == [5, 10, 20]
+    with pytest.raises(UserError, match="105 lie before"):
+        resolve_slices(str(tmp_path), first_slice_number=106, kind="labels")
+
+
+def test_one_label_file_keeps_its_number(tmp_path):
+    write_folder(tmp_path, [7])
+    assert resolve_slices(str(tmp_path), kind="labels").zs == [7]
+    assert resolve_slices(str(tmp_path / "slice_0007.tif"), kind="labels").zs == [7]
+
+
+def test_multi_page_labels(tmp_path):
+    file = str(tmp_path / "labels.tif")
+    tifffile.imwrite(file, STACK)
+    assert resolve_slices(file, kind="labels").zs == list(range(6))
+    source = resolve_slices(file, 1, [11, 6, 21, 31, 41, 51], kind="labels")
+    assert source.zs == [5, 10, 20, 30, 40, 50]
+    assert np.array_equal(read_slice(*source.slices[0][1:], kind="labels"), STACK[1])
+    with pytest.raises(UserError, match="6 pages, but 'slices' lists 2"):
+        resolve_slices(file, slices=[0, 5], kind="labels")
+    with pytest.raises(UserError, match="slice number.*3"):
+        resolve_slices(file, slices=[0, 1, 2, 3, 3, 4], kind="labels")
+
+
+def test_names_are_resolved_without_numpy(tmp_path):
+    write_folder(tmp_path, range(3))
+    code = (
+        "import sys; from ultraseg.ingest.find_slices import resolve_slices; "
+        "assert len(resolve_slices(sys.argv[1])) == 3; assert 'numpy' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+
+
+def test_a_list_names_the_files_in_any_order(tmp_path):
+    (tmp_path / "raw").mkdir()
+    write_folder(tmp_path / "raw", range(8, 12), "s{}.tif")
+    listed = tmp_path / "good.txt"
+    listed.write_text("\ufeff# the good ones\nraw/s10.tif\n\nraw/s9.tif\n  raw/s11.tif \n", encoding="utf-8")
+    source = resolve_slices(str(listed))
+    assert [ref.file for ref in source.slices] == [str(tmp_path / f"raw/s{i}.tif") for i in (9, 10, 11)]
+    assert resolve_slices(str(listed), 8, kind="labels").zs == [1, 2, 3]
+    listed.write_text("raw/s9.tif\nraw/s99.tif\ns10.tif\n")
+    with pytest.raises(
+        UserError, match=r"good\.txt: 2 of 3 listed files do not exist: line 2: .*s99\.tif; line 3"
+    ):
+        resolve_slices(str(listed))
+    listed.write_text("# nothing\n")
+    with pytest.raises(UserError, match="lists no file"):
+        resolve_slices(str(listed))
