@@ -137,7 +137,7 @@ def test_augmentation_is_drawn_with_the_settings_of_the_training(tmp_path):
 def test_a_network_that_is_taken_over_is_read_where_it_is(tmp_path):
     plan = make_plan(tmp_path)
     plan.networks["detail"].settings.update(model="other.keras", architecture="unet", filters=[8, 16])
-    assert files(plan, "adopt", network="detail") == {"model": ["other.keras"]}
+    assert files(plan, "adopt", network="detail") == {"model": "other.keras"}
     told = spec(plan, "adopt", network="detail")
     assert (told.architecture, told.filters) == ("unet", [8, 16])
     assert told.predict_tile == plan.predict_tile("detail")

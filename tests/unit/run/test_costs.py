@@ -60,7 +60,7 @@ def test_a_slab_job_grows_with_slab_and_slice_and_not_with_the_stack(plan, rule)
 
 def test_a_gap_costs_what_its_length_is(plan):
     resized(plan, (21, 4000, 6000))
-    plan.volumes["a"].labels["cells"] = LabelSource(tuple(SliceRef(z, "", None) for z in (0, 5, 20)))
+    plan.volumes["a"].labels["cells"] = LabelSource.of([SliceRef(z, "", None) for z in (0, 5, 20)])
     names = {gap.last - gap.first: gap.name for gap in plan.gaps("a")}
     short, long = min(names), max(names)
     jobs = [job_cost(plan, "propagate", Wildcards(volume="a", gap=names[n])) for n in (short, long)]

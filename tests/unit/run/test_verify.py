@@ -9,6 +9,7 @@ import pytest
 from tiny_plan import make_config, write_labels
 from ultraseg.base.checksums import drop_record, record_file, write_record
 from ultraseg.base.files import whole_file, write_arrays, write_table, write_text
+from ultraseg.jobs.layout import arrays_of
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 from ultraseg.run.readable import READERS, read_through
@@ -26,16 +27,16 @@ def plan(tmp_path, monkeypatch):
     write_labels(tmp_path)
     monkeypatch.chdir(tmp_path)
     plan = Plan(load_config(config))
-    create_array(ARRAY, **plan.arrays("a")["work/flow"])
-    v = plan.volumes["a"]
-    shape = plan.arrays("a")["work/flow"]["shape"]
+    about = arrays_of(plan, "a")[ARRAY]
+    create_array(ARRAY, **about)
+    v, shape = plan.volumes["a"], about["shape"]
     for slab in v.slabs:
         start, stop = v.slab(slab)
         write_slab(
             ARRAY, start, np.random.default_rng(slab).random((stop - start, *shape[1:])).astype("float16")
         )
         write_record("flow", {"volume": "a", "slab": str(slab)}, [f"{ARRAY}/c/{slab}/0/0/0"])
-    write_record("arrays_cells", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
+    write_record("cell_layout", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
     write_table("results/a/work/edges/0.parquet", pd.DataFrame({"z": range(1000)}))
     write_record("link_edges", {"volume": "a", "slab": "0"}, ["results/a/work/edges/0.parquet"])
     return plan
@@ -100,7 +101,7 @@ def test_an_array_of_another_shape_is_found(plan):
     about = json.loads(open(file).read())
     about["shape"][0] += 4
     write_text(file, json.dumps(about))
-    write_record("arrays_cells", {"volume": "a"}, [file])
+    write_record("cell_layout", {"volume": "a"}, [file])
     assert "shape, type and slab" in verify_results(plan).wrong[file]
 
 
