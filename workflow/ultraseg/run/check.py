@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Collection
+from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.paths import RESULTS
@@ -20,11 +21,11 @@ from ultraseg.run.costs import check_memory
 ALREADY_CHECKED = "ULTRASEG_CHECKED"
 
 
-def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
+def check_config(given: dict[str, Any], only: Collection[str] | None = None) -> Checked:
     """Check a configuration and all files that it names; nothing is raised and nothing is written.
 
-    What can be checked of a faulty configuration is checked too. ``only``: read just these files, if they are
-    the user's; the others have been read by a run before.
+    Of a faulty configuration the sound parts are checked. only: of the user's files read just these; a run has read
+    the others before.
     """
     start, problems = time.monotonic(), Problems()
     try:
@@ -58,15 +59,15 @@ def _check_volume(checked: Checked, volume: Volume, problems: Problems, only: Co
 
 def files_of(volume: Volume) -> set[str]:
     """The user's files of a volume."""
-    sources = [volume.image, *volume.labels.values(), *volume.truth.values()]
-    return {file for source in sources for file in source.files}
+    labels = [*volume.labels.values(), *volume.truth.values()]
+    return {*volume.image.files, *(file for source in labels for file in source.files)}
 
 
-def start_check(given: dict, rules: Collection[str], inputs: Collection[str]) -> None:
+def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:
     """The check at the start of a run; ends the program with status 1 where there is a problem.
 
-    ``rules`` and ``inputs`` of the jobs that are about to run: what they do not read is not checked again, but for the
-    rule ``check`` itself, which checks everything.
+    rules, inputs: of the jobs that are about to run. Files that these jobs do not read are not checked again; the rule
+    ``check`` checks everything.
     """
     asked = "check" in rules
     os.environ[ALREADY_CHECKED] = "1"
