@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Collection
+from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.paths import RESULTS
 from ultraseg.plan.config import load_config, valid_parts
+from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan, open_volumes
 from ultraseg.plan.volume import Volume
 from ultraseg.run.check_table import print_findings
@@ -19,13 +21,17 @@ from ultraseg.run.costs import check_memory
 CHECKED = "ULTRASEG_CHECKED"  # tells the job of the rule check that the check was made when Snakemake started
 
 
-def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
+def check_config(
+    given: dict[str, Any], only: Collection[str] | None = None, files: Collection[str] = ()
+) -> Checked:
     """Check a configuration and all files that it names; nothing is raised and nothing is written.
 
     What can be checked of a faulty configuration is checked too. ``only``: read just these files, if they are
-    the user's; the others have been read by a run before.
+    the user's; the others have been read by a run before. ``files``: those of the configuration, whose text is checked.
     """
     start, problems = time.monotonic(), Problems()
+    with problems.caught():
+        check_text(files)
     try:
         config = load_config(given)
     except UserError as error:
