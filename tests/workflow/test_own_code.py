@@ -39,12 +39,7 @@ def run(tmp_path, tissue) -> Run:
     begin = "with job(snakemake, Ingest) as (spec, log):\n"
     assert begin in text
     said = "    import ultraseg\n    log.info('code of %s', ultraseg.__file__)\n"
-    script.write_text(
-        text.replace(
-            "with job(snakemake, Ingest) as (spec, log):\n",
-            f"with job(snakemake, Ingest) as (spec, log):\n{said}",
-        )
-    )
+    script.write_text(text.replace(begin, begin + said))
     return Run(tmp_path / "run", tiny_config(tissue), tmp_path / "code")
 
 

@@ -39,8 +39,9 @@ def score_volume(
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; left_out:
     labelled slice -> gap carried past it; truth: by structure, and 'protrusions';
-    downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of a pixel; plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in
-    y and x); bad: slices whose labels are copies, which are not scored.
+    downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of a pixel;
+    plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in y and x);
+    bad: slices whose labels are copies, which are not scored.
     """
     tables = []
     for structure, kind in structures.items():
