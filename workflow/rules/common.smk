@@ -29,6 +29,7 @@ from ultraseg.jobs.measure import TABLES as MEASURED
 from ultraseg.jobs.report import OF_ALL, OF_CELLS
 from ultraseg.jobs.whole_run import whole_image, whole_work
 from ultraseg.plan.config import load_config
+from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan
 from ultraseg.run.check import check_config, start_check
 from ultraseg.run.check_table import print_findings
@@ -42,13 +43,17 @@ COMMAND = os.environ.setdefault(
     "ULTRASEG_COMMAND", shlex.join(["snakemake", *(a for a in sys.argv[1:] if a != "verify")])
 )
 
+# Jobs get the values that the main process has checked.
+CONFIG_FILES = (workflow.overwrite_configfiles or workflow.configfiles) if workflow.is_main_process else []
+
 try:
+    check_text(CONFIG_FILES)
     CONFIG = load_config(config)
     PLAN = Plan(CONFIG)
 except UserError as error:
     # A message for people, not a traceback through Snakemake's parser; with all else that is wrong.
     if workflow.is_main_process:
-        print_findings(check_config(config), tables="check" in sys.argv)
+        print_findings(check_config(config, files=CONFIG_FILES), tables="check" in sys.argv)
         sys.exit("ultraseg cannot start: see the problems above.\n")
     sys.exit(f"\n{error}\n")
 

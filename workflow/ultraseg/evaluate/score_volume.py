@@ -38,10 +38,10 @@ def score_volume(
     """All rows of metrics.csv of the volume in ``folder``.
 
     structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; left_out:
-    labelled slice -> gap carried past it ; truth: structure or 'protrusions' ->
-    ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of
-    a pixel; plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in
-    y and x); bad: slices whose labels are copies, which are not scored.
+    labelled slice -> gap carried past it; truth: by structure, and 'protrusions';
+    downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of a pixel;
+    plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in y and x);
+    bad: slices whose labels are copies, which are not scored.
     """
     tables = []
     for structure, kind in structures.items():
@@ -77,7 +77,6 @@ def _final(folder: str, structure: str, z: int) -> np.ndarray:
 
 def _add_truth(score, folder, structure, source, labelled, distance, plane, crop, bad) -> None:
     """Add every good slice that the user did not label: on labelled ones the truth was given away."""
-    source = LabelSource.of(source)
     reader = LabelReader(source, plane, "truth", crop)
     left_out = {*labelled, *bad}
     for ref in source.slices:

@@ -11,6 +11,7 @@ from typing import Any
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.paths import RESULTS
 from ultraseg.plan.config import load_config, valid_parts
+from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan, open_volumes
 from ultraseg.plan.volume import Volume
 from ultraseg.run.check_table import print_findings
@@ -21,13 +22,17 @@ from ultraseg.run.costs import check_memory
 ALREADY_CHECKED = "ULTRASEG_CHECKED"
 
 
-def check_config(given: dict[str, Any], only: Collection[str] | None = None) -> Checked:
+def check_config(
+    given: dict[str, Any], only: Collection[str] | None = None, files: Collection[str] = ()
+) -> Checked:
     """Check a configuration and all files that it names; nothing is raised and nothing is written.
 
     Of a faulty configuration the sound parts are checked. only: of the user's files read just these; a run has read
-    the others before.
+    the others before. files: those of the configuration, whose text is checked.
     """
     start, problems = time.monotonic(), Problems()
+    with problems.caught():
+        check_text(files)
     try:
         config = load_config(given)
     except UserError as error:
