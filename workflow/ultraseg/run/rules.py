@@ -28,7 +28,7 @@ from ultraseg.jobs.whole_run import Verify
 from ultraseg.plan.plan import Plan
 
 BY_RULE: dict[str, type[JobSpec]] = {
-    "phantom": report.Phantom,
+    "phantom": ingest.Phantom,
     "image_layout": layout.ImageLayout,
     "image_group": layout.ImageGroup,
     "label_groups": layout.LabelGroups,
@@ -76,9 +76,8 @@ SNAKEMAKE_MB = 300  # the two Snakemakes around a job on a cluster
 MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry asks for as much again
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
-REMEMBERED = (
-    256  # Snakemake asks for the files, the parameter and the resources of a job soon after one another
-)
+# Snakemake asks for the files, the parameter and the resources of a job soon after one another.
+REMEMBERED = 256
 
 
 def environment_file(workflow: Any, file: str) -> str | None:
