@@ -3,30 +3,31 @@
 import pandas as pd
 from ultraseg.base.files import write_table, write_text
 from ultraseg.evaluate.label_next import advice_note
-from ultraseg.evaluate.score_volume import score_volume
+from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.evaluate.summary import format_summary
+from ultraseg.grid.gaps import Gap
+from ultraseg.labels.source import LabelSource
 from ultraseg.quality.flags import quality_note
 from ultraseg.run.job import job
 
 with job(snakemake) as log:
     p = snakemake.params
-    metrics = score_volume(
+    volume = ScoredVolume(
         f"results/{snakemake.wildcards.volume}",
-        structures=p.structures,
-        labelled=p.labelled,
-        splits=p.splits,
-        files=p.files,
-        left_out=p.left_out,
-        truth=p.truth,
-        cells=p.cells,
-        downsample=p.downsample,
         shape=tuple(p.shape),
         pixel_nm=tuple(p.pixel_nm),
-        plane=tuple(p.plane),
-        crop=p.crop,
+        kinds=p.structures,
+        labelled=p.labelled,
+        uses=p.splits,
+        label_files=p.files,
+        cells=p.cells,
+        downsample=p.downsample,
+        left_out={z: Gap(**gap) for z, gap in p.left_out.items()},
         min_cell_voxels=p.settings["min_cell_voxels"],
         bad=p.bad,
     )
+    sources = {name: LabelSource.of(source) for name, source in p.truth.items()}
+    metrics = score_volume(volume, Truth(sources, tuple(p.plane), p.crop))
     write_table(snakemake.output.metrics, metrics)
     notes = [quality_note(pd.read_parquet(snakemake.input.slices), p.first)]
     if snakemake.input.advice:
