@@ -10,7 +10,7 @@ onstart:
 rule check:
     log:
         log_file("check"),
-    # Everything is done by onstart; the job is what there is to start.
+    # onstart does the work. The rule exists because Snakemake needs a job to start.
     localrule: True
     conda:
         ENVIRONMENT
@@ -18,7 +18,7 @@ rule check:
         mem_mb=1000,
         runtime=30,
     params:
-        config=config,
+        job={"config": config},
         code=script_version("check"),
     script:
         "../scripts/check.py"

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tifffile
 from tiny_plan import make_config, write_labels
-from ultraseg.base.errors import UserError
 from ultraseg.run.check import check_config, files_of, start_check
 from ultraseg.run.check_table import format_problems, format_tables
 
@@ -146,13 +145,6 @@ def test_a_header_that_claims_an_absurd_size_is_refused(config, tmp_path):
             tif.pages[0].tags["ImageLength"].overwrite(1_000_000)
     text = format_problems(check_config(config).problems)
     assert "1000000" in text and "Traceback" not in text
-
-
-def test_many_files_with_one_problem_are_shown_as_one(tmp_path):
-    errors = [UserError(f"/data/z{z}.tif: is empty", "Copy it again.") for z in range(20)]
-    text = format_problems([*errors, UserError("volumes.a.image: nothing", "Name a folder.")])
-    assert text.startswith("21 problems:") and text.count("Copy it again.") == 1
-    assert "and 15 more files" in text and "volumes.a.image: nothing" in text
 
 
 def test_nothing_is_written(config, tmp_path, monkeypatch):

@@ -13,9 +13,8 @@ from ultraseg.jobs.whole_run import whole_image
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-CROPS = Rate(
-    0, 0, 750, 0
-)  # parts of cells on a grid of 320 steps, crops of 320 pixels, the table of fragments
+# Parts of cells on a grid of 320 steps, crops of at most 320 pixels, the table of fragments.
+CROPS = Rate(0, 0, 750, 0)
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,19 @@ class Figures(VolumeJob):
         return super().each(plan, name) if plan.structures_in(name) else []
 
     @property
-    def shown_in_3d(self) -> str:
-        """The structure of the 3D view: the cells, or the first one."""
-        return next((s for s, kind in self.kinds.items() if kind == "cells"), next(iter(self.kinds)))
+    def shown_in_3d(self) -> str | None:
+        """The structure of the 3D view: the cells, or else the first one; None where no network is applied."""
+        cells = [s for s, kind in self.kinds.items() if kind == "cells"]
+        return next(iter([*cells, *self.kinds]), None)
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
         labels = [v.label_file(s) for s in self.kinds if s in v.labels]
+        shown = self.shown_in_3d
         return {
             "image": every_slab(v, files.image_level()),
             "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
-            "small": every_slab(v, files.labels_level(self.shown_in_3d, self.level)),
+            "small": every_slab(v, files.labels_level(shown, self.level)) if shown else [],
             "coverage": [file.replace(".h5", ".csv") for file in labels],
             "metrics": files.metrics,
             "cells": files.table("cells"),

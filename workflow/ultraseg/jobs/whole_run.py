@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ultraseg.grid.paths import VolumeFiles, metadata
 from ultraseg.jobs.spec import JobSpec, Rate, Wildcards, every_slab
@@ -40,15 +40,13 @@ def whole_work(plan: Plan, volume: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Verify(JobSpec):
-    """Reads all results of a run."""
-
-    config: dict[str, Any]
+    """Reads all results of a run; the script is told the configuration as the user gave it, and makes the plan anew."""
 
     rate: ClassVar[Rate] = Rate(1.0, 0.01, 200, 80)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Verify:
-        return cls(plan.config)
+        return cls()
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         voxels = sum(math.prod(v.shape) * (2 + len(v.labels)) for v in plan.volumes.values())

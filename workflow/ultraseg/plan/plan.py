@@ -154,18 +154,20 @@ class Plan:
     def gaps(self, volume: str) -> list[Gap]:
         """Gaps between the labelled slices of the cells."""
         if volume not in self._gaps:
-            v = self.volumes[volume]
-            self._gaps[volume] = gaps_between(v.labelled(self.cells_name), v.n_slices)
+            self._gaps[volume] = gaps_between(self._cell_slices(volume), self.volumes[volume].n_slices)
         return self._gaps[volume]
+
+    def _cell_slices(self, volume: str) -> list[int]:
+        """Slices on which the cells of a volume are labelled; none where there are no cells."""
+        return self.volumes[volume].labelled(self.cells) if self.cells else []
 
     def holdouts(self, volume: str) -> dict[int, Gap]:
         """Per labelled slice that no network saw: the gap around it if it were not labelled."""
-        v = self.volumes[volume]
-        labelled = v.labelled(self.cells_name)
+        labelled, n_slices = self._cell_slices(volume), self.volumes[volume].n_slices
         if len(labelled) < 2:
             return {}
         held = self.slices_of_split(self.cells_name, volume, "test")
-        return {z: gap_without(labelled, z, v.n_slices) for z in held}
+        return {z: gap_without(labelled, z, n_slices) for z in held}
 
     def left_out(self, volume: str) -> dict[int, Gap]:
         """Per labelled slice that is left out in turn: the gap around it if it were not labelled.
@@ -173,12 +175,14 @@ class Plan:
         All held-out slices, and of those between two labelled ones as many as ``evaluate: leave_one_out`` says, spread
         evenly.
         """
-        v, cells = self.volumes[volume], self.cells_name
-        labelled, uses = v.labelled(cells), self.uses(cells, volume)
-        inner = [z for z in labelled[1:-1] if uses[z] != "corrected"]  # those began as predictions
+        labelled, n_slices = self._cell_slices(volume), self.volumes[volume].n_slices
+        if not labelled:
+            return {}
+        uses = self.uses(self.cells_name, volume)
+        inner = [z for z in labelled[1:-1] if uses[z] != "corrected"]  # corrected slices began as predictions
         count = min(self.config["evaluate"]["leave_one_out"], len(inner))
         chosen = {inner[(2 * i + 1) * len(inner) // (2 * count)] for i in range(count)}
-        found = {z: gap_without(labelled, z, v.n_slices) for z in chosen} | self.holdouts(volume)
+        found = {z: gap_without(labelled, z, n_slices) for z in chosen} | self.holdouts(volume)
         return dict(sorted(found.items()))
 
     def gap(self, volume: str, name: str) -> Gap:

@@ -151,7 +151,7 @@ def format_problems(problems: list[UserError], shown: int = 5) -> str:
     for number, ((problem, cure), files) in enumerate(kinds.items(), 1):
         named = "".join(f"{file}: " for file in files[:1] if file)
         lines.append(f"{number:3}. {named}{problem}")
-        lines += [f"     {file}: the same" for file in files[1:shown]]
+        lines += [f"     {file}: the same problem" for file in files[1:shown]]
         lines += [f"     and {len(files) - shown} more files"] if len(files) > shown else []
         lines.append(f"     Cure: {cure}")
     return "\n".join(lines)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
-WITHOUT_NUMBERS = {"base.errors", "base.files"}  # words for people, and how a file gets its name
-# What scripts import around their numbers. Snakemake itself compares what a job is told (``jobs``); the card only
-# writes down what training found, which is not worth training anew.
-AROUND = {"run.job", "networks.devices", "networks.card", "storage.arrays", "grid.paths"}
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# Words for people, how a file gets its name at the end, and the names of files: a rule's outputs say these.
+WITHOUT_NUMBERS = {"base.errors", "base.files", "grid.paths"}
+# What scripts import around their numbers. What a job is told (``jobs``) Snakemake itself compares.
+AROUND = {"run.job", "networks.devices", "storage.arrays"}
+# The card only writes down what training found: no reason to train anew.
+AROUND_ONE = {"train/train": {"networks.card"}}
 
 
 @lru_cache
@@ -29,8 +32,14 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
 
 def script_version(script: str) -> str:
     """Hash of all modules that make the numbers of a script in workflow/scripts, such as "cells/flow"."""
+    return code_version(*modules_of(script))
+
+
+def modules_of(script: str) -> list[str]:
+    """The modules that a script imports for its numbers."""
+    around = AROUND | AROUND_ONE.get(script, set())
     imports = _read(SCRIPTS / f"{script}.py", PACKAGE)[0]
-    return code_version(*(name for name in imports if name not in AROUND and not name.startswith("jobs.")))
+    return [name for name in imports if name not in around and not name.startswith("jobs.")]
 
 
 def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[str]:
@@ -56,10 +65,8 @@ def _read(file: Path, package: Path) -> tuple[list[str], bytes]:
     tree, imports = ast.parse(file.read_text()), []
     for node in ast.walk(tree):
         imports += imports_of(node, package)
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                node.body = body[1:] or [ast.Pass()]
+        if isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
     return imports, ast.dump(tree).encode()
 
 
