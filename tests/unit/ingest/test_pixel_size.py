@@ -58,39 +58,3 @@ def test_a_mismatch_shows_both_sizes():
         error.value
     )
     assert "check_pixel_size: false" in error.value.cure
-
-
-@pytest.mark.parametrize(
-    ("axes", "shape", "told_sizes"),
-    [("ZCYX", (4, 2, 6, 7), "2 channels x 4 slices"), ("TZYX", (3, 4, 6, 7), "3 times x 4 slices")],
-)
-@pytest.mark.parametrize("kind", ["imagej", "ome"])
-def test_channels_and_times_are_refused(tmp_path, kind, axes, shape, told_sizes):
-    file = tmp_path / f"a.{'ome.' if kind == 'ome' else ''}tif"
-    tifffile.imwrite(file, np.zeros(shape, np.uint8), **{kind: True}, metadata={"axes": axes})
-    with pytest.raises(UserError, match=f"a.*tif: is a hyperstack of {told_sizes}"):
-        told(file)
-
-
-@pytest.mark.parametrize("kind", ["imagej", "ome"])
-def test_slices_that_are_called_times_are_slices(tmp_path, kind):
-    file = tmp_path / f"a.{'ome.' if kind == 'ome' else ''}tif"
-    tifffile.imwrite(file, STACK, **{kind: True}, metadata={"axes": "TYX"})
-    told(file)
-    assert len(resolve_image(str(file))) == 4
-
-
-def test_more_channels_than_imagej_knows_are_slices(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 6, 7), np.uint8), imagej=True, metadata={"axes": "CYX"})
-    assert told(tmp_path / "a.tif").nm == (None, None, None)
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((7, 6, 7), np.uint8), imagej=True, metadata={"axes": "CYX"})
-    with pytest.raises(UserError, match="hyperstack of 7 channels"):
-        told(tmp_path / "a.tif")
-
-
-def test_several_ome_images_in_one_file_are_refused(tmp_path):
-    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
-        for _ in range(2):
-            tif.write(STACK, metadata={"axes": "ZYX"})
-    with pytest.raises(UserError, match="holds 2 OME images"):
-        told(tmp_path / "a.ome.tif")

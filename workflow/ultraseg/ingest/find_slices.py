@@ -35,7 +35,7 @@ def resolve_slices(
         raise ValueError(f"kind is {kind!r}, not 'image' or 'labels'")
     files = _find_files(os.path.expanduser(str(path)), kind)
     if len(files) == 1:
-        pages = _count_pages(files[0])
+        pages = _count_pages(files[0], kind)
         if pages > 1 or slices is not None or (kind == "image"):
             return _from_pages(files[0], pages, first_slice_number, slices, kind)
     if slices is not None:
@@ -111,11 +111,11 @@ def _is_tiff_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _count_pages(file: str) -> int:
+def _count_pages(file: str, kind: str) -> int:
     # NumPy and tifffile are imported only where a file must be opened.
-    from ultraseg.ingest.tiff_read import read_header
+    from ultraseg.ingest.tiff_read import count_slices
 
-    return read_header(file).pages
+    return count_slices(file, kind)
 
 
 def _from_pages(

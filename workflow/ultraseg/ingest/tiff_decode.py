@@ -12,7 +12,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.tiff_stack import slice_pages
 
+RGB = 2  # photometric interpretation
 DAMAGE_WORDS = ("corrupted", "invalid page offset", "invalid offset", "raised")
 
 
@@ -21,7 +23,10 @@ class Tags(NamedTuple):
 
     photometric: int
     colormap: NDArray[np.uint16] | None
-    samples_axis: int | None  # axis of RGB samples in the decoded page
+    samples_axis: int | None  # axis of samples in the decoded page
+    unspecified: bool = (
+        False  # samples beyond those of grey or RGB of which the file does not say what they are
+    )
 
 
 @contextmanager
@@ -78,9 +83,9 @@ class _DamageLog(logging.Handler):
             self.messages.append(message)
 
 
-def first_page(tif: tifffile.TiffFile) -> tifffile.TiffPage:
-    """The page whose tags describe the file."""
-    return tif.pages[0].aspage()
+def first_slice(tif: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The page of the first slice."""
+    return tif.pages[slice_pages(tif)[0]].aspage()
 
 
 def stored_type(page: tifffile.TiffPage) -> np.dtype[Any]:
@@ -90,17 +95,9 @@ def stored_type(page: tifffile.TiffPage) -> np.dtype[Any]:
 
 def number_of_slices(tif: tifffile.TiffFile) -> int:
     """Slices in a TIFF: its pages without reduced copies, or what follows a single page of Fiji."""
-    pages = len(tif.pages)
-    first = tif.pages[0]
-    if pages == 1:  # Fiji writes stacks over 4 GB as one page followed by the raw data of all slices
+    if len(tif.pages) == 1:  # Fiji writes stacks over 4 GB as one page followed by the raw data of all slices
         return _hidden_slices(tif)
-    if tif.pages[1].shape != first.shape:  # reduced copies for quick viewing follow the slice itself
-        return max(1, sum(not _is_reduced(tif.pages[index]) for index in range(pages)))
-    return pages
-
-
-def _is_reduced(page: tifffile.TiffPage | tifffile.TiffFrame) -> bool:
-    return bool(page.aspage().subfiletype & 1)
+    return len(slice_pages(tif))
 
 
 def _hidden_slices(tif: tifffile.TiffFile) -> int:
@@ -124,7 +121,7 @@ def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int
 def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
     """The page that describes a slice, and where its data lies if that is hidden behind the page."""
     hidden = len(tif.pages) == 1 and number_of_slices(tif) > 1
-    page, offset = tif.pages[0 if hidden else index].aspage(), None
+    page, offset = tif.pages[0 if hidden else slice_pages(tif)[index]].aspage(), None
     if hidden:
         nbytes = page.size * stored_type(page).itemsize
         offset = (tif.series[0].dataoffset or 0) + index * nbytes
@@ -150,7 +147,24 @@ def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any],
     else:
         values = page.asarray(maxworkers=1)
     axis = page.axes.index("S") if "S" in page.axes else None
-    return values, Tags(int(page.photometric), page.colormap, axis)
+    unspecified = axis is not None and 0 in page.extrasamples
+    return values, Tags(int(page.photometric), page.colormap, axis, unspecified)
+
+
+def check_samples(channels: NDArray[Any], tags: Tags, file: str) -> None:
+    """Refuse samples (S, Y, X) that could be channels, transparency or slices, unless they hold nothing of their own.
+
+    A fourth sample beside red, green and blue is transparency, as programs write it.
+    """
+    known = (4 if tags.photometric == RGB else 1) if tags.unspecified else len(channels)
+    for extra in channels[known:]:
+        if extra.min() != extra.max() and not np.array_equal(extra, channels[0]):
+            raise UserError(
+                f"{file}: has {len(channels)} samples per pixel, and does not say whether they are channels, "
+                "transparency or slices",
+                "Save the channel that counts as a file of its own (Fiji: Image > Color > Split Channels); save slices "
+                "as pages (tifffile: photometric='minisblack').",
+            )
 
 
 def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> NDArray[Any]:
@@ -161,6 +175,7 @@ def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> ND
     )
     if tags.samples_axis is not None:
         channels = np.moveaxis(values, tags.samples_axis, 0)
+        check_samples(channels, tags, file)
         if len(channels) >= 3 and not (
             np.array_equal(channels[0], channels[1]) and np.array_equal(channels[0], channels[2])
         ):
