@@ -164,6 +164,15 @@ def test_unclear_colours_are_refused(tmp_path, image, settings, kind, text):
         read(tmp_path, image, kind, **settings)
 
 
+def test_colours_of_truth_are_no_ids_either(tmp_path):
+    with pytest.raises(UserError, match="colours .*no cell ids"):
+        read(tmp_path, coloured(BLACK, RED, GREEN), "truth")
+    labels, _ = read(tmp_path, coloured(BLACK, RED), "truth")
+    assert np.array_equal(labels != 0, regions(0, 1)), "one colour on black is a mask"
+    labels, _ = read(tmp_path, coloured(BLACK, RED, GREEN), "truth", strict=False, values=["#00ff00"])
+    assert np.array_equal(labels != 0, regions(0, 0, 1))
+
+
 def palette(*colours):
     table = np.zeros((3, 256), np.uint16)
     table[:, : len(colours)] = np.array(colours).T * 257

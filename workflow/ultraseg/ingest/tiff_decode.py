@@ -12,6 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.lossy import is_lossy
 from ultraseg.ingest.tiff_stack import slice_pages
 
 RGB = 2  # photometric interpretation
@@ -135,6 +136,17 @@ def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.Tif
             "Copy the file again from the source.",
         )
     return page, offset
+
+
+def refuse_loss(tif: tifffile.TiffFile, file: str, index: int) -> None:
+    """Raise UserError where the numbers of a slice were compressed with loss, as labels must not be."""
+    page, _ = _locate(tif, file, index)
+    if is_lossy(tif, page):
+        raise UserError(
+            f"{file}: is compressed with loss ({page.compression.name}), which changes numbers along all edges",
+            "Export the labels again from the program where they were drawn, uncompressed or with LZW, deflate or "
+            "zstd compression.",
+        )
 
 
 def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any], Tags]:

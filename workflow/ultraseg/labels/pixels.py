@@ -43,10 +43,11 @@ class Pixels(NamedTuple):
 
 def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     """Read one slice of a label TIFF as it is stored. Raises UserError for a damaged file and for another size."""
-    from ultraseg.ingest.tiff_decode import check_samples, decode, number_of_slices, open_tiff
+    from ultraseg.ingest.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
 
     with open_tiff(file) as tif:
         index = page_index(page, number_of_slices(tif), file)
+        refuse_loss(tif, file, index)
         values, tags = decode(tif, file, index)
     if tags.samples_axis is not None:
         check_samples(np.moveaxis(values, tags.samples_axis, 0), tags, file)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi
 
@@ -40,6 +41,7 @@ class LabelReader:
         self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
         self.background_met = False
+        self.doubts = Doubts(kind)
 
     def read(self, ref: SliceRef) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels (Y, X) of a slice and where they are known: bool (Y, X), None where all are.
@@ -54,6 +56,8 @@ class LabelReader:
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
+        if self.kind != "truth" and not is_roi(ref.file):
+            self.doubts.add(ref.z + self.source.first_number, numbers, present)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
             labels[~known] = 0
@@ -124,11 +128,11 @@ class LabelReader:
         """Refuse what has more than one meaning as long as ``values`` does not say which number is the structure."""
         counts = "Say with 'values' which of them are this structure; the others are background then"
         others = [n for n in present if n]
-        if self.kind == "truth":
+        if self.kind == "truth" and not pixels.coloured:
             return
         if pixels.coloured and (len(others) > 1 or self.kind == "cells"):
             listed = ", ".join(map(colour_name, present[:12]))
-            if self.kind == "cells":
+            if self.kind != "mask" and self.kind != "organelle":
                 raise UserError(
                     f"{file}: holds colours ({listed}), which are no cell ids",
                     "Export the numbers of the cells.",

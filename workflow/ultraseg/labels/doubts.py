@@ -1,0 +1,73 @@
+"""What makes the labels of a structure look like something else: pictures, resized ids, ids that ran over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cc3d
+import fastremap
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 8  # ids of a slice below which their shapes say nothing
+MOST = 0.5  # share of the ids of a slice
+SPECKS, MOSTLY_SPECKS = 20, 0.8  # parts of a slice that are thin, and their share of all parts
+
+
+def thin_ids(numbers: NDArray[Any]) -> tuple[int, int]:
+    """How many ids (not 0) of a slice are crumbs or rims nowhere wider than two pixels, and how many there are."""
+    present = fastremap.unique(numbers)
+    inside = _inside(numbers)
+    thick = fastremap.unique(numbers[1:-1, 1:-1][inside]) if inside.any() else np.zeros(0, numbers.dtype)
+    return int(np.count_nonzero(present)) - int(np.count_nonzero(thick)), int(np.count_nonzero(present))
+
+
+def thin_parts(numbers: NDArray[Any]) -> tuple[int, int]:
+    """The same for connected parts of one id, so that specks of ids that are bodies elsewhere count."""
+    parts = np.asarray(cc3d.connected_components(np.ascontiguousarray(numbers), connectivity=8))
+    return thin_ids(parts)
+
+
+def _inside(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels (but for the outermost ones) whose four neighbours have their own number."""
+    middle = numbers[1:-1, 1:-1]
+    same = middle == numbers[:-2, 1:-1]
+    for other in (numbers[2:, 1:-1], numbers[1:-1, :-2], numbers[1:-1, 2:]):
+        same &= middle == other
+    return np.asarray(same)
+
+
+class Doubts:
+    """Looks at the label slices of one structure, one after the other, and then says what is doubtful in them."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        self.slices = 0
+        self.thin: list[tuple[int, int, int]] = []  # z, thin ids or parts, all of them
+
+    def add(self, z: int, numbers: NDArray[Any], present: NDArray[Any]) -> None:
+        """One slice: its stored numbers (Y, X), and all that occur there."""
+        self.slices += 1
+        if min(numbers.shape) < 3:
+            return
+        if len(present) > FEW:
+            found = thin_ids(numbers)
+            if found[0] > MOST * found[1]:
+                self.thin.append((z, *found))
+                return
+        if len(present) > 2:  # a mask has no ids that could mix
+            found = thin_parts(numbers)
+            if found[0] >= SPECKS and found[0] > MOSTLY_SPECKS * found[1]:
+                self.thin.append((z, *found))
+
+    def warnings(self, structure: str) -> Iterator[str]:
+        """What to tell the user, each text with its cure."""
+        if self.thin:
+            z, thin, of = max(self.thin, key=lambda found: found[1])
+            yield (
+                f"{structure}: most ids on {len(self.thin)} of {self.slices} labelled slices are crumbs or lines one "
+                f"or two pixels wide (slice {z}: {thin} of {of}), as after JPEG compression, after resizing with "
+                "interpolation, or in a grey image. Check that the files hold labels; resize labels with 'nearest "
+                "neighbour' alone, and export labels that lie over an image as numbers of their own."
+            )
