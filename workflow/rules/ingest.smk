@@ -1,6 +1,6 @@
 # ingest: image slices of one slab -> one shard of the image at every pyramid level.
 rule window:
-    # Grey values that become 0 and 255, from some slices of the whole stack, whatever part of it is used.
+    # Grey values that become 0 and 255, from slices of the whole stack, in the part of their plane that is used.
     input:
         ASKS.sampled,
     output:
@@ -18,6 +18,7 @@ rule window:
         slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].sampled],
         plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
         dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
+        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
         percentiles=lambda wc: PLAN.volumes[wc.volume].percentiles,
         code=code_version("ingest.read_slices", "ingest.grey_window"),
     script:

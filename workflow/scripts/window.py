@@ -11,7 +11,7 @@ from ultraseg.run.job import job
 with job(snakemake) as log:
     p = snakemake.params
     refs = [SliceRef(*ref) for ref in p.slices]
-    window = window_of(read_source_slices(refs, p.plane, p.dtype), p.percentiles)
+    window = window_of(read_source_slices(refs, p.plane, p.dtype, p.crop), p.percentiles)
     source = f"percentiles {p.percentiles[0]:g} and {p.percentiles[1]:g} of {len(refs)} slices"
     log.info("intensity window %s (%s)", list(window), source)
     write_text(snakemake.output[0], json.dumps({"window": list(window), "source": source}))

@@ -60,7 +60,8 @@ class Asks:
 
     def sampled(self, wc) -> list[str]:
         """Files of the slices that the grey-value window is taken from."""
-        return image_files(self.plan.volumes[wc.volume].sampled)
+        v = self.plan.volumes[wc.volume]
+        return image_files(v.sampled, v.plane_crop)
 
     def window(self, wc) -> list[str]:
         """The file with the grey-value window, where it is not known from the configuration or the pixel type."""
