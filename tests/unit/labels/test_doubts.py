@@ -105,6 +105,47 @@ def test_the_warning_comes_with_the_table_and_only_once(tmp_path, caplog):
     )
 
 
+# ---------------------------------------------------------------- background that is not 0
+def coverage(tmp_path, caplog, make, **settings):
+    for z in (0, 4):
+        tifffile.imwrite(tmp_path / f"z{z}.tif", make(discs(6, seed=z)))
+    source = resolve_labels({"path": str(tmp_path)} | settings, str)
+    table = coverage_table({"cells": source}, {"cells": "cells"}, SHAPE, 9)
+    return table, caplog.text
+
+
+@pytest.mark.parametrize(
+    ("make", "number"),
+    [
+        (lambda labels: labels + 1, 1),
+        (lambda labels: labels + 32768, 32768),
+        (lambda labels: np.where(labels, labels, 65535).astype(np.uint16), 65535),
+        (lambda labels: np.where(labels, labels, 700).astype(np.uint16), 700),
+        (lambda labels: np.where(labels, labels.astype(np.uint32), 2**32 - 1), 2**32 - 1),
+    ],
+    ids=["ilastik", "shifted", "-1", "any", "32 bit"],
+)
+def test_a_background_that_is_not_0_is_asked_for_and_can_be_said(tmp_path, caplog, make, number):
+    table, text = coverage(tmp_path, caplog, make)
+    assert f"cells: id {number} covers" in text and f"background: {number}" in text
+    assert table["foreground_fraction"].tolist() == [1, 1]
+    caplog.clear()
+    table, text = coverage(tmp_path, caplog, make, background=number)
+    assert "is it the background" not in text and table["foreground_fraction"].max() < 0.5
+    assert table["n_instances"].tolist() == [len(np.unique(discs(6, seed=z))) - 1 for z in (0, 4)]
+
+
+def test_dense_cells_and_slices_with_a_0_are_not_asked_about(tmp_path, caplog):
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    dense = (1 + y // 40 * 4 + x // 40).astype(np.uint16)
+    _, text = coverage(tmp_path, caplog, lambda labels: dense)
+    assert "background" not in text
+    nucleus = np.where(labels := discs(1), labels, 1).astype(np.uint16)
+    nucleus[0, 0] = 0
+    _, text = coverage(tmp_path, caplog, lambda labels: nucleus)
+    assert "background" not in text
+
+
 # ---------------------------------------------------------------- compression with loss
 def write(file, labels, **options):
     try:

@@ -105,6 +105,29 @@ def test_a_value_that_never_occurs_is_named_with_those_that_do(tmp_path):
         read(tmp_path, regions(0, 2, 3).astype(np.uint8), values=[2, 5])
 
 
+@pytest.mark.parametrize("kind", ["cells", "organelle", "truth"])
+def test_the_number_of_the_background(tmp_path, kind):
+    for stored, background in (
+        (regions(1, 5, 6).astype(np.uint8), 1),
+        (regions(-1, 5, 6).astype(np.int16), -1),
+        (regions(65535, 5, 0).astype(np.uint16), 65535),
+    ):
+        labels, known = read(tmp_path, stored, kind, background=background)
+        assert known is None and np.array_equal(labels != 0, (stored != background) & (stored != 0))
+        if kind != "organelle":
+            assert np.array_equal(labels, np.where(stored == background, 0, stored))
+
+
+def test_background_beside_values_that_are_not_labelled(tmp_path):
+    stored = regions(1, 5, 255).astype(np.uint8)
+    labels, known = read(tmp_path, stored, "cells", background=1, ignore_value=255)
+    assert np.array_equal(labels, regions(0, 5, 0)) and np.array_equal(known, regions(1, 1, 0))
+    labels, _ = read(tmp_path, coloured(WHITE, RED), background="#ffffff")
+    assert np.array_equal(labels, regions(0, 1))
+    with pytest.raises(UserError, match="holds numbers, but .* a colour"):
+        read(tmp_path, stored, "cells", background="#ffffff")
+
+
 # ---------------------------------------------------------------- colours
 @pytest.mark.parametrize("colours", [(BLACK, RED), (BLACK, (255, 254, 0))])
 def test_a_mask_of_one_colour(tmp_path, colours):
@@ -129,6 +152,15 @@ def test_colours_of_classes(tmp_path):
     assert np.array_equal(read(tmp_path, image, values=["#00FF00"])[0], regions(0, 0, 1))
     labels, known = read(tmp_path, image, values=["#ff0000"], ignore_value="#00ff00")
     assert np.array_equal(labels, regions(0, 1, 0)) and np.array_equal(known, regions(1, 1, 0))
+
+
+def test_a_colour_slice_without_any_label_is_empty(tmp_path):
+    labels, _ = read(tmp_path, coloured(BLACK, BLACK), strict=False, values=["#00ff00"])
+    assert not labels.any()
+    labels, known = read(
+        tmp_path, coloured(BLACK, WHITE), strict=False, values=["#00ff00"], ignore_value="#ffffff"
+    )
+    assert not labels.any() and np.array_equal(known, regions(1, 0))
 
 
 def blended():

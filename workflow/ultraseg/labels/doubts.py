@@ -10,6 +10,8 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
+HALF = 0.5  # share of a slice that hardly any cell has
+LARGE, LIKELY = 0.25, (1, 255, 32768, 65535, 2**31, 2**32 - 1)  # numbers that programs give the background
 FEW = 8  # ids of a slice below which their shapes say nothing
 MOST = 0.5  # share of the ids of a slice
 SPECKS, MOSTLY_SPECKS = 20, 0.8  # parts of a slice that are thin, and their share of all parts
@@ -45,10 +47,18 @@ class Doubts:
         self.kind = kind
         self.slices = 0
         self.thin: list[tuple[int, int, int]] = []  # z, thin ids or parts, all of them
+        self.largest: list[
+            tuple[int, float]
+        ] = []  # id that covers most of a slice, and its share; all without 0
 
-    def add(self, z: int, numbers: NDArray[Any], present: NDArray[Any]) -> None:
-        """One slice: its stored numbers (Y, X), and all that occur there."""
+    def add(
+        self, z: int, numbers: NDArray[Any], present: NDArray[Any], known: NDArray[np.bool_] | None = None
+    ) -> None:
+        """One slice: its stored numbers (Y, X), what of them occurs where it is known, and where it is (None: all)."""
         self.slices += 1
+        if self.kind == "cells" and len(present) > 1 and not (present == 0).any():
+            ids, counts = fastremap.unique(numbers if known is None else numbers[known], return_counts=True)
+            self.largest.append((int(ids[counts.argmax()]), float(counts.max() / counts.sum())))
         if min(numbers.shape) < 3:
             return
         if len(present) > FEW:
@@ -61,8 +71,24 @@ class Doubts:
             if found[0] >= SPECKS and found[0] > MOSTLY_SPECKS * found[1]:
                 self.thin.append((z, *found))
 
+    def _background(self) -> int | None:
+        """The id that seems to be the background: the largest one of every slice, where no slice has a 0."""
+        ids = {number for number, _ in self.largest}
+        if len(ids) != 1 or len(self.largest) < self.slices:
+            return None
+        (number,) = ids
+        least = min(share for _, share in self.largest)
+        return number if least > (LARGE if number in LIKELY else HALF) else None
+
     def warnings(self, structure: str) -> Iterator[str]:
         """What to tell the user, each text with its cure."""
+        background = self._background()
+        if background is not None:
+            share = max(share for _, share in self.largest)
+            yield (
+                f"{structure}: id {background} covers up to {100 * share:.0f} % of every labelled slice, and no slice "
+                f"has a 0: is it the background? If so, say background: {background} for these labels."
+            )
         if self.thin:
             z, thin, of = max(self.thin, key=lambda found: found[1])
             yield (

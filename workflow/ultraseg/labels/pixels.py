@@ -16,17 +16,22 @@ MANY_COLOURS = 64  # drawn classes are fewer; a picture, or a drawing with blend
 
 
 class Pixels(NamedTuple):
-    """The numbers (Y, X) of a slice; of a colour image 0xRRGGBB. ``palette``: number -> its colour as shown."""
+    """The numbers (Y, X) of a slice; of a colour image 0xRRGGBB. ``palette``: number -> its colour as shown.
+
+    A colour image whose slices happen to be grey, such as an empty one, gives numbers, for which colours may stand.
+    """
 
     numbers: NDArray[Any]
     coloured: bool = False
     palette: dict[int, int] | None = None
+    grey_as_colour: bool = False  # red, green and blue are stored, and equal everywhere
 
     def codes(self, wanted: Sequence[int | str], file: str) -> list[int]:
         """The numbers that stand for values of the configuration: numbers, or colours '#rrggbb'."""
         found: list[int] = []
         for value in wanted:
-            if isinstance(value, str) != self.coloured and not (isinstance(value, str) and self.palette):
+            shown = self.coloured or bool(self.palette) or self.grey_as_colour
+            if not shown if isinstance(value, str) else self.coloured:
                 is_, said = ("colours", "a number") if self.coloured else ("numbers", "a colour")
                 raise UserError(
                     f"{file}: holds {is_}, but the configuration gives {said}, {value!r}",
@@ -36,6 +41,9 @@ class Pixels(NamedTuple):
                 found.append(value)
             elif self.coloured:
                 found.append(int(value[1:], 16))
+            elif self.grey_as_colour:
+                red, green, blue = (int(value[i : i + 2], 16) for i in (1, 3, 5))
+                found += [red, 257 * red] if red == green == blue else []
             elif self.palette:
                 found += [n for n, colour in self.palette.items() if colour == int(value[1:], 16)]
         return found
@@ -74,7 +82,7 @@ def _from_samples(samples: NDArray[Any], file: str) -> Pixels:
     alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
     colour = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
     if all(np.array_equal(colour[..., 0], colour[..., i]) for i in range(1, colour.shape[-1])):
-        pixels = Pixels(colour[..., 0].copy())
+        pixels = Pixels(colour[..., 0].copy(), grey_as_colour=samples.shape[-1] >= 3)
     elif colour.dtype.kind != "u" or colour.dtype.itemsize > 2:
         raise UserError(
             f"{file}: colours of type {colour.dtype.name}", "Save colours with 8 bits per channel."

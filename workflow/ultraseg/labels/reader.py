@@ -53,11 +53,12 @@ class LabelReader:
             return LabelReader(LabelSource.of([ref]), self.shape, self.kind, self.crop).read(ref)
         pixels = self._pixels(ref)
         known = self._known(ref, pixels)
+        pixels = self._background_as_0(pixels, ref.file)
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
         if self.kind != "truth" and not is_roi(ref.file):
-            self.doubts.add(ref.z + self.source.first_number, numbers, present)
+            self.doubts.add(ref.z + self.source.first_number, numbers, present, known)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
             labels[~known] = 0
@@ -83,6 +84,13 @@ class LabelReader:
         single = self.kind in ("organelle", "mask") and self.source.roi_ids is None and not self.source.values
         return Pixels(rasterise(ref.file, ref.page, self.shape, ids=self.source.roi_ids, single=single))
 
+    def _background_as_0(self, pixels: Pixels, file: str) -> Pixels:
+        if self.source.background is None:
+            return pixels
+        codes = pixels.codes([self.source.background], file)
+        numbers = np.where(np.isin(pixels.numbers, codes), 0, pixels.numbers).astype(pixels.numbers.dtype)
+        return Pixels(numbers, pixels.coloured)
+
     def _known(self, ref: SliceRef, pixels: Pixels) -> NDArray[Any] | None:
         parts, source = [], self.source
         if source.ignore_value is not None:
@@ -105,7 +113,7 @@ class LabelReader:
             raise UserError(
                 f"{file}: holds negative label {min(present)}",
                 "Labels are 0 for background and positive numbers for structures: save unsigned integers, or name "
-                "the number that stands for 'not labelled' as ignore_value.",
+                "the number that stands for 'not labelled' as ignore_value, or that of the background as background.",
             )
         if values:
             codes = set(pixels.codes(values, file))

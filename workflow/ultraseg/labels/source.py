@@ -22,16 +22,18 @@ class LabelSource:
     """The label slices of one structure and how to read them; a ``page`` of a ROI file is a number of a slice.
 
     stack: the slices. values: the numbers, or colours '#rrggbb', that are the structure (none: all but 0).
-    ignore_value: what stands for 'not labelled'. rectangle: ((y0, y1), (x0, x1)) in pixels of the full stack, None at
-    an open end. region: (number, file, page) of mask slices, number as in the file names, None for a mask of all
-    slices. Outside rectangle or region nothing is known. roi_ids: what gives ROIs their ids. empty_slices: what a slice
-    of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be wrong. corrected: files of slices that were
-    proofread, plain numbers on all of the slice, whatever the rest of the source says.
+    ignore_value: what stands for 'not labelled'. background: what is background beside 0. rectangle: ((y0, y1),
+    (x0, x1)) in pixels of the full stack, None at an open end. region: (number, file, page) of mask slices, number as
+    in the file names, None for a mask of all slices. Outside rectangle or region nothing is known. roi_ids: what gives
+    ROIs their ids. empty_slices: what a slice of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be
+    wrong. corrected: files of slices that were proofread, plain numbers on all of the slice, whatever the rest of the
+    source says.
     """
 
     stack: SliceSource
     values: tuple[int | str, ...] = ()
     ignore_value: int | str | None = None
+    background: int | str | None = None
     rectangle: tuple[tuple[int | None, int | None], ...] | None = None
     region: tuple[tuple[int | None, str, int | None], ...] = ()
     roi_ids: str | None = None
@@ -101,7 +103,7 @@ def resolve_labels(
     n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
 
     TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
-    slices of nothing but zeros are left out. Raises UserError.
+    slices of nothing but background are left out, and with ``values`` those that show none of them. Raises UserError.
     """
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
@@ -111,6 +113,7 @@ def resolve_labels(
         found,
         values=tuple(settings.get("values", ())),
         ignore_value=settings.get("ignore_value"),
+        background=settings.get("background"),
         rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
         region=_region(locate(region), settings, n_slices) if isinstance(region, str) else (),
         roi_ids=settings.get("roi_ids"),
@@ -233,15 +236,14 @@ def _check_region(path: str, source: LabelSource) -> None:
 
 
 def _without_empty(path: str, source: LabelSource) -> LabelSource:
-    from ultraseg.labels.empty_pages import constant_pages  # opens files
+    from ultraseg.labels.empty_pages import constant_pages, pages_with  # opens files
 
-    nothing = {0, source.ignore_value}
-    constant = {file: constant_pages(file) for file in source.stack.files if not is_roi(file)}
-    kept = tuple(
-        ref
-        for ref in source.slices
-        if ref.file not in constant or constant[ref.file][ref.page or 0] not in nothing - {None}
-    )
+    nothing = {0, source.ignore_value, source.background} - {None}
+    files = [file for file in source.stack.files if not is_roi(file)]
+    shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
+    if source.values and source.ignore_value is None:  # else background may be drawn, and then it is labelled
+        shown = {file: pages_with(file, source.values) for file in files}
+    kept = tuple(ref for ref in source.slices if ref.file not in shown or shown[ref.file][ref.page or 0])
     if not kept:
         raise UserError(
             f"{path}: all {len(source.slices)} slices are empty",

@@ -126,8 +126,11 @@ def _source(where: str, source: str | Section) -> Iterator[str]:
     for axis, (start, stop) in region.items() if isinstance(region, dict) else ():
         if start >= stop:
             yield f"{where}.region.{axis}: [{start}, {stop}] is empty; give the first pixel and the one after the last"
-    if source.get("ignore_value") in source.get("values", []):
-        yield f"{where}: {source['ignore_value']!r} is among values and is ignore_value; it can be one of them"
+    for key in ("ignore_value", "background"):
+        if source.get(key) in source.get("values", []):
+            yield f"{where}: {source[key]!r} is among values and is {key}; it can be one of them"
+    if "background" in source and source["background"] == source.get("ignore_value"):
+        yield f"{where}: {source['background']!r} is background and is ignore_value; it can be one of them"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
