@@ -121,7 +121,7 @@ def coverage(tmp_path, caplog, make, **settings):
         (lambda labels: labels + 32768, 32768),
         (lambda labels: np.where(labels, labels, 65535).astype(np.uint16), 65535),
         (lambda labels: np.where(labels, labels, 700).astype(np.uint16), 700),
-        (lambda labels: np.where(labels, labels.astype(np.uint32), 2**32 - 1), 2**32 - 1),
+        (lambda labels: np.where(labels, labels.astype(np.uint32), 2**31 - 1), 2**31 - 1),
     ],
     ids=["ilastik", "shifted", "-1", "any", "32 bit"],
 )
@@ -144,6 +144,30 @@ def test_dense_cells_and_slices_with_a_0_are_not_asked_about(tmp_path, caplog):
     nucleus[0, 0] = 0
     _, text = coverage(tmp_path, caplog, lambda labels: nucleus)
     assert "background" not in text
+
+
+# ---------------------------------------------------------------- ids that ran over
+def grid(count, columns=20, side=14):
+    """That many square cells, numbered from 1, with a gap between them."""
+    labels = np.zeros((-(-count // columns) * side, columns * side), np.uint16)
+    for i in range(count):
+        y, x = side * (i // columns), side * (i % columns)
+        labels[y + 1 : y + side - 1, x + 1 : x + side - 1] = i + 1
+    return labels
+
+
+@pytest.mark.parametrize("count", [300, 400, 700])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_ids_that_ran_over_are_warned_of(count, dtype):
+    text = said((grid(count) % 256).astype(dtype))
+    assert "ids of 8 bits" in text and "16 bits" in text
+
+
+@pytest.mark.parametrize(
+    "labels", [grid(255), grid(400), grid(120) % 100, discs(60, (400, 400), radius=8) // 10]
+)
+def test_other_ids_are_not_said_to_have_run_over(labels):
+    assert "8 bits" not in said(labels)
 
 
 # ---------------------------------------------------------------- compression with loss

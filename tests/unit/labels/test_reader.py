@@ -43,8 +43,8 @@ def test_cell_ids_of_every_integer_type_are_kept(tmp_path, dtype):
     assert np.array_equal(labels, regions(0, 3, 90))
 
 
-def test_ids_of_32_bit_are_kept(tmp_path):
-    largest = 2**32 - 1
+def test_the_largest_ids_are_kept(tmp_path):
+    largest = 2**31 - 1
     labels, _ = read(tmp_path, regions(0, largest, largest - 1).astype(np.uint32), "cells")
     assert np.unique(labels).tolist() == [0, largest - 1, largest]
 
@@ -70,7 +70,9 @@ def test_bilevel_tiffs_are_masks(tmp_path):
         (regions(-1, 0, 1).astype(np.int16), "cells", "negative label -1"),
         (regions(4).astype(np.uint8), "cells", "all pixels have cell id 4"),
         (regions(0, 255).astype(np.uint8), "cells", "it is a mask"),
-        (regions(0, 2**32).astype(np.uint64), "cells", "4294967296 is too large"),
+        (regions(0, 2**31).astype(np.uint32), "cells", "a cell has id 2147483648, which is too large"),
+        (regions(0, 2**32).astype(np.uint64), "cells", "a cell has id 4294967296, which is too large"),
+        (regions(0, 2**31).astype(np.uint32), "truth", "a cell has id 2147483648, which is too large"),
         (regions(1, 2).astype(np.uint8), "mask", "holds 1, 2 and no 0, so the background is unclear"),
         (regions(255).astype(np.uint8), "mask", "all labelled pixels are the structure; stored are 255"),
         (regions(0, 90, 130, 170, *[255] * 8).astype(np.uint8), "mask", "smoothed edges"),
@@ -111,6 +113,7 @@ def test_the_number_of_the_background(tmp_path, kind):
         (regions(1, 5, 6).astype(np.uint8), 1),
         (regions(-1, 5, 6).astype(np.int16), -1),
         (regions(65535, 5, 0).astype(np.uint16), 65535),
+        (regions(2**32 - 1, 5, 6).astype(np.uint32), 2**32 - 1),
     ):
         labels, known = read(tmp_path, stored, kind, background=background)
         assert known is None and np.array_equal(labels != 0, (stored != background) & (stored != 0))

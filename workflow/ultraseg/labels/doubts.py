@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 
 HALF = 0.5  # share of a slice that hardly any cell has
 LARGE, LIKELY = 0.25, (1, 255, 32768, 65535, 2**31, 2**32 - 1)  # numbers that programs give the background
+BYTE, NEARLY_ALL = (
+    255,
+    200,
+)  # largest id of 8 bits, and how many of them a structure uses that may have run over
+APART, ALIKE, REPEATED = (
+    4,
+    0.25,
+    0.1,
+)  # radii between two parts of an id, their size, share of ids with such parts
 FEW = 8  # ids of a slice below which their shapes say nothing
 MOST = 0.5  # share of the ids of a slice
 SPECKS, MOSTLY_SPECKS = 20, 0.8  # parts of a slice that are thin, and their share of all parts
@@ -40,6 +49,30 @@ def _inside(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(same)
 
 
+def ids_far_apart(numbers: NDArray[Any]) -> list[int]:
+    """Ids of a slice with two large parts that lie further apart than four times the sum of their radii."""
+    parts = np.asarray(cc3d.connected_components(np.ascontiguousarray(numbers), connectivity=8))
+    about = cc3d.statistics(parts)
+    owner = fastremap.component_map(parts, numbers)
+    places: dict[int, list[tuple[float, NDArray[Any]]]] = {}
+    for part, number in owner.items():
+        if part and number:
+            places.setdefault(int(number), []).append(
+                (float(about["voxel_counts"][part]), about["centroids"][part])
+            )
+    return sorted(number for number, found in places.items() if _apart(found))
+
+
+def _apart(parts: list[tuple[float, NDArray[Any]]]) -> bool:
+    largest = max(area for area, _ in parts)
+    large = [(area, centre) for area, centre in parts if area >= ALIKE * largest]
+    area, at = large[0]
+    return any(
+        np.hypot(*(centre - at)[:2]) > APART * (np.sqrt(area / np.pi) + np.sqrt(other / np.pi))
+        for other, centre in large[1:]
+    )
+
+
 class Doubts:
     """Looks at the label slices of one structure, one after the other, and then says what is doubtful in them."""
 
@@ -47,6 +80,8 @@ class Doubts:
         self.kind = kind
         self.slices = 0
         self.thin: list[tuple[int, int, int]] = []  # z, thin ids or parts, all of them
+        self.ids: set[int] = set()
+        self.far: list[tuple[int, list[int]]] = []  # z, ids with parts far apart
         self.largest: list[
             tuple[int, float]
         ] = []  # id that covers most of a slice, and its share; all without 0
@@ -56,6 +91,8 @@ class Doubts:
     ) -> None:
         """One slice: its stored numbers (Y, X), what of them occurs where it is known, and where it is (None: all)."""
         self.slices += 1
+        if self.kind == "cells":
+            self._look_for_overrun(z, numbers, present)
         if self.kind == "cells" and len(present) > 1 and not (present == 0).any():
             ids, counts = fastremap.unique(numbers if known is None else numbers[known], return_counts=True)
             self.largest.append((int(ids[counts.argmax()]), float(counts.max() / counts.sum())))
@@ -70,6 +107,14 @@ class Doubts:
             found = thin_parts(numbers)
             if found[0] >= SPECKS and found[0] > MOSTLY_SPECKS * found[1]:
                 self.thin.append((z, *found))
+
+    def _look_for_overrun(self, z: int, numbers: NDArray[Any], present: NDArray[Any]) -> None:
+        """Ids of 8 bits that lie on a slice twice, far apart: numbers that ran over, or cells with several parts."""
+        self.ids.update(present[present > 0].tolist())
+        if len(present) > FEW and 0 <= present[0] and present[-1] <= BYTE:
+            far = ids_far_apart(numbers)
+            if len(far) > REPEATED * len(present):
+                self.far.append((z, far))
 
     def _background(self) -> int | None:
         """The id that seems to be the background: the largest one of every slice, where no slice has a 0."""
@@ -88,6 +133,14 @@ class Doubts:
             yield (
                 f"{structure}: id {background} covers up to {100 * share:.0f} % of every labelled slice, and no slice "
                 f"has a 0: is it the background? If so, say background: {background} for these labels."
+            )
+        if self.far and len(self.ids) >= NEARLY_ALL and max(self.ids) <= BYTE:
+            z, far = max(self.far, key=lambda found: len(found[1]))
+            yield (
+                f"{structure}: {len(self.ids)} ids of 8 bits (1 to {BYTE}) are in use, and on {len(self.far)} of "
+                f"{self.slices} labelled slices cells lie at two places far apart (slice {z}: {len(far)} of them, such "
+                f"as {', '.join(map(str, far[:5]))}). If there are more than {BYTE} cells, their numbers ran over in "
+                "the program where they were drawn: save labels with 16 bits."
             )
         if self.thin:
             z, thin, of = max(self.thin, key=lambda found: found[1])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
@@ -125,8 +126,8 @@ class LabelReader:
             chosen = numbers != 0
         if self.kind in ("organelle", "mask"):
             return chosen.astype(np.uint8)
-        if present and max(present) > np.iinfo(np.uint32).max:
-            raise UserError(f"{file}: cell id {max(present)} is too large", "Use cell ids below 4294967296.")
+        kept = [n for n in present if n and (not values or n in codes)]
+        check_id(max(kept, default=0), f"{file}: a cell")
         labels = np.where(chosen, numbers, 0).astype(np.uint32)
         if self.kind == "cells":
             _check_cells(sorted({n if (not values or n in codes) else 0 for n in present}), file, whole)

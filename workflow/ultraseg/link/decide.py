@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ultraseg.base.ids import check_new_ids
 from ultraseg.link.edges import slab_edges
 from ultraseg.link.flood import Flood, flood, groups
 from ultraseg.link.nodes import NOBODY, indexed_edges, initial_state, piece_luts, relabel_pieces, sorted_nodes
@@ -250,6 +251,7 @@ def with_tables(
     nodes: pd.DataFrame, strong_edges: tuple[np.ndarray, np.ndarray], min_protrusion_slices: int = 3
 ) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments and protrusions."""
+    check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *strong_edges)
     nodes["protrusion"], protrusions = protrusion_table(
         nodes, *strong_edges, min_slices=min_protrusion_slices
