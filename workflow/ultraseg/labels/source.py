@@ -11,7 +11,8 @@ from typing import Any
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.crop import Roi, crop_source
-from ultraseg.ingest.find_slices import resolve_slices, slice_number
+from ultraseg.ingest.find_slices import resolve_slices
+from ultraseg.ingest.name_numbers import slice_number
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 ROI_SUFFIXES = (".zip", ".roi")
@@ -108,7 +109,7 @@ def resolve_labels(
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
     region = settings.get("region")
-    found = _find(path, settings.get("first_slice_number"), settings.get("slices"), n_slices)
+    found = _find(path, settings, settings.get("slices"), n_slices)
     source = LabelSource(
         found,
         values=tuple(settings.get("values", ())),
@@ -170,11 +171,12 @@ def find_rois(path: str) -> list[str]:
 
 
 def _find(
-    path: str, first_slice_number: int | None, slices: list[int] | None, n_slices: int | None
+    path: str, settings: Mapping[str, Any], slices: list[int] | None, n_slices: int | None
 ) -> SliceSource:
+    first_slice_number, pattern = settings.get("first_slice_number"), settings.get("slice_number_pattern")
     rois = find_rois(path)
     if not rois:
-        found = resolve_slices(path, first_slice_number or 0, slices, "labels")
+        found = resolve_slices(path, first_slice_number or 0, slices, "labels", pattern=pattern)
         if slices is None and n_slices is not None:
             _check_pages(found, n_slices)
         return found
@@ -185,7 +187,7 @@ def _find(
         )
     from ultraseg.labels.imagej_rois import roi_slices  # opens files
 
-    return roi_slices(rois, first_slice_number)
+    return roi_slices(rois, first_slice_number, pattern)
 
 
 def _check_pages(found: SliceSource, n_slices: int) -> None:
@@ -214,12 +216,16 @@ def _region(
     path: str, settings: Mapping[str, Any], n_slices: int | None
 ) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
-    if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
+    if (
+        os.path.isfile(path)
+        and slice_number(path, settings.get("slice_number_pattern")) is None
+        and not is_roi(path)
+    ):
         from ultraseg.ingest.tiff_read import read_header
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    found = _find(path, settings.get("first_slice_number"), None, n_slices)
+    found = _find(path, settings, None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ultraseg.ingest.name_numbers import fault_of_pattern
 from ultraseg.networks.sizes import network_stride
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
@@ -113,6 +114,7 @@ def _volume_image(where: str, volume: Section) -> Iterator[str]:
     for key in {"phantom", "planned"} & {*made}:
         if volume["labels"] or volume["truth"]:
             yield f"{where}: a {key} volume brings its own labels and truth"
+    yield from _pattern(where, volume)
     if "intensity_window" in volume and "window_percentiles" in volume:
         yield f"{where}: give either intensity_window or window_percentiles"
     for key in ("intensity_window", "window_percentiles"):
@@ -120,8 +122,16 @@ def _volume_image(where: str, volume: Section) -> Iterator[str]:
             yield f"{where}.{key}: {volume[key]} does not rise"
 
 
+def _pattern(where: str, settings: Section) -> Iterator[str]:
+    pattern = settings.get("slice_number_pattern")
+    fault = None if pattern is None else fault_of_pattern(pattern)
+    if fault:
+        yield f"{where}.slice_number_pattern: '{pattern}' {fault}"
+
+
 def _source(where: str, source: str | Section) -> Iterator[str]:
     source = {} if isinstance(source, str) else source
+    yield from _pattern(where, source)
     region = source.get("region", {})
     for axis, (start, stop) in region.items() if isinstance(region, dict) else ():
         if start >= stop:
