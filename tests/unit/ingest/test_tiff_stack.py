@@ -10,6 +10,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.ingest.find_slices import resolve_slices
 from ultraseg.ingest.image_source import image_header, resolve_image
 from ultraseg.ingest.tiff_read import read_slice
+from ultraseg.labels.pixels import read_pixels
 
 STACK = np.zeros((4, 6, 7), np.uint8)
 HYPER = np.random.default_rng(0).integers(0, 255, (2, 10, 6, 7), np.uint8)
@@ -190,6 +191,38 @@ def test_a_file_that_was_renamed_is_still_itself(tmp_path):
     ]
 
 
+# ---------------------------------------------------------------- planes that are slices
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}])
+def test_a_short_stack_that_was_saved_as_colours(tmp_path, count, dtype, options):
+    """tifffile.imwrite makes one page of red, green and blue planes of it."""
+    planes = np.random.default_rng(0).integers(0, 9, (count, 20, 30)).astype(dtype)
+    file = str(tmp_path / "a1.tif")
+    tifffile.imwrite(file, planes, photometric="rgb", **options)
+    numbers = [7, 3, 9, 1][:count]
+    source = resolve_slices(file, 0, numbers, "labels")
+    assert source.zs == sorted(numbers)
+    found = {r.z: read_pixels(r.file, r.page, (20, 30)).numbers for r in source.slices}
+    assert all(np.array_equal(found[z], plane) for z, plane in zip(numbers, planes, strict=True))
+    with pytest.raises(UserError, match=f"has 1 page of {count} planes .colours., but 'slices' lists 2"):
+        resolve_slices(file, 0, [1, 2], "labels")
+    with pytest.raises(
+        UserError, match=f"holds {count} different planes as the colours of one page"
+    ) as caught:
+        read_slice(file)
+    assert "photometric='minisblack'" in caught.value.cure
+    assert resolve_slices(file, 0, [5], "labels").slices[0].page == 0, (
+        "one number is one page, whatever its colours"
+    )
+
+
+def test_grey_planes_are_one_grey_slice(tmp_path):
+    grey = HYPER[0, 0]
+    tifffile.imwrite(tmp_path / "z1.tif", np.stack([grey] * 3), photometric="rgb")
+    assert np.array_equal(read_slice(str(tmp_path / "z1.tif")), grey)
+
+
 # ---------------------------------------------------------------- samples
 def two_samples(file, second, kind="unspecified"):
     first = np.arange(42, dtype=np.uint8).reshape(6, 7)
@@ -205,7 +238,6 @@ def test_a_second_sample_of_unknown_kind_is_refused_unless_it_is_empty(tmp_path,
     mask = np.zeros((6, 7), np.uint8)
     mask[:, 3:] = 255
     file, first = two_samples(tmp_path / "z1.tif", mask)
-    from ultraseg.labels.pixels import read_pixels
 
     def read(file):
         return read_slice(file) if kind == "image" else read_pixels(file, None, (6, 7)).numbers

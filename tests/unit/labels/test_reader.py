@@ -172,6 +172,15 @@ def blended():
     return image.clip(0, 255).astype(np.uint8)
 
 
+@pytest.mark.parametrize("kind", ["cells", "mask", "truth"])
+@pytest.mark.parametrize("high", [5, 250])
+def test_planes_saved_as_colours_are_told_how_to_be_read(tmp_path, kind, high):
+    planes = np.random.default_rng(0).integers(0, high, (3, *SHAPE)).astype(np.uint8)
+    with pytest.raises(UserError, match="colours") as caught:
+        read(tmp_path, planes, kind, tiff={"photometric": "rgb"})
+    assert "name the slice of each plane with 'slices'" in caught.value.cure
+
+
 def half_transparent():
     return np.concatenate([coloured(BLACK, RED), regions(0, 90, 255)[..., None].astype(np.uint8)], axis=2)
 

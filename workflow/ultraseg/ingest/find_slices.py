@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers, format_ranges
 from ultraseg.ingest.name_numbers import better_pattern, changing_numbers, slice_number
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def resolve_slices(
     any start, and without gaps unless ``missing_slices`` is "bridge": then each file keeps the place that its number
     gives it, and the missing numbers are left out. ``kind="labels"``: z = last number in the name -
     ``first_slice_number``; for a multi-page file ``slices`` gives the slice number of each page in the same
-    numbering (default: page = z). ``pattern`` picks another number than the last one, see ``slice_number``.
+    numbering (default: page = z). A file of one page may have as many planes instead. ``pattern`` picks another number
+    than the last one, see ``slice_number``.
     Raises UserError for missing files, names without a number, gaps, duplicates and negative z.
     """
     if kind not in ("image", "labels"):
@@ -117,6 +118,12 @@ def _count_pages(file: str, kind: str) -> int:
     return count_slices(file, kind)
 
 
+def _count_planes(file: str) -> int:
+    from ultraseg.ingest.tiff_read import count_planes
+
+    return count_planes(file)
+
+
 def _from_pages(
     file: str, pages: int, first_slice_number: int, slices: list[int] | None, kind: str, pattern: str | None
 ) -> SliceSource:
@@ -131,13 +138,16 @@ def _from_pages(
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first)
     if slices is None:
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first_slice_number)
-    if len(slices) != pages:
+    planes = _count_planes(file) if pages == 1 < len(slices) else 1
+    if len(slices) not in (pages, planes):
+        held = f"{pages} pages" if planes == 1 else f"1 page of {planes} planes (colours)"
         raise UserError(
-            f"{file}: has {pages} pages, but 'slices' lists {len(slices)} numbers",
+            f"{file}: has {held}, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",
         )
     _check_labels(file, [(number, file) for number in slices], first_slice_number)
-    refs = [SliceRef(number - first_slice_number, file, page) for page, number in enumerate(slices)]
+    first = PLANE if len(slices) > pages else 0
+    refs = [SliceRef(number - first_slice_number, file, first + page) for page, number in enumerate(slices)]
     return SliceSource(tuple(sorted(refs)), first_slice_number)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.slice_source import PLANE
 
 IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 
@@ -19,6 +20,8 @@ def page_index(page: int | None, count: int, file: str) -> int:
             f"{file}: holds {count} slices where one is expected",
             "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
         )
+    if page is not None and page >= PLANE:
+        return page
     index = page or 0
     if not 0 <= index < count:
         raise UserError(

@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.lossy import is_lossy
+from ultraseg.ingest.slice_source import PLANE
 from ultraseg.ingest.tiff_stack import slice_pages
 
-RGB = 2  # photometric interpretation
+GREY, RGB = 1, 2  # photometric interpretations
+PLANAR = (
+    "If the planes are slices that were saved as colours, as tifffile.imwrite does with stacks of three or four, save "
+    "them with photometric='minisblack'"
+)
 DAMAGE_WORDS = ("corrupted", "invalid page offset", "invalid offset", "raised")
 
 
@@ -122,7 +127,8 @@ def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int
 def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
     """The page that describes a slice, and where its data lies if that is hidden behind the page."""
     hidden = len(tif.pages) == 1 and number_of_slices(tif) > 1
-    page, offset = tif.pages[0 if hidden else slice_pages(tif)[index]].aspage(), None
+    first = hidden or index >= PLANE
+    page, offset = tif.pages[0 if first else slice_pages(tif)[index]].aspage(), None
     if hidden:
         nbytes = page.size * stored_type(page).itemsize
         offset = (tif.series[0].dataoffset or 0) + index * nbytes
@@ -142,8 +148,9 @@ def refuse_loss(tif: tifffile.TiffFile, file: str, index: int) -> None:
     """Raise UserError where the numbers of a slice were compressed with loss, as labels must not be."""
     page, _ = _locate(tif, file, index)
     if is_lossy(tif, page):
+        name = tifffile.COMPRESSION(page.compression).name
         raise UserError(
-            f"{file}: is compressed with loss ({page.compression.name}), which changes numbers along all edges",
+            f"{file}: is compressed with loss ({name}), which changes numbers along all edges",
             "Export the labels again from the program where they were drawn, uncompressed or with LZW, deflate or "
             "zstd compression.",
         )
@@ -159,6 +166,13 @@ def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any],
     else:
         values = page.asarray(maxworkers=1)
     axis = page.axes.index("S") if "S" in page.axes else None
+    if index >= PLANE and axis is not None:
+        if index - PLANE >= values.shape[axis]:
+            raise UserError(
+                f"{file}: has no plane {index - PLANE}",
+                "The file was changed: correct 'slices' of these labels.",
+            )
+        return np.take(values, index - PLANE, axis), Tags(GREY, None, None)
     unspecified = axis is not None and 0 in page.extrasamples
     return values, Tags(int(page.photometric), page.colormap, axis, unspecified)
 
@@ -191,6 +205,11 @@ def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> ND
         if len(channels) >= 3 and not (
             np.array_equal(channels[0], channels[1]) and np.array_equal(channels[0], channels[2])
         ):
+            if tags.samples_axis == 0:
+                raise UserError(
+                    f"{file}: holds {len(channels)} different planes as the colours of one page",
+                    f"{PLANAR}. If the image has colours, convert it to grey (Fiji: Image > Type > 8-bit).",
+                )
             raise colour
         values = channels[0]
     values = np.squeeze(values) if values.ndim > 2 else values

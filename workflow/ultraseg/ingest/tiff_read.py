@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ultraseg.ingest.pixel_size import PixelSize, of_tiff
 from ultraseg.ingest.slice_checks import check_image_type, check_size, check_type, page_index
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_stack import refuse_hyperstack, refuse_part_of_image
+from ultraseg.ingest.tiff_stack import plane_count, refuse_hyperstack, refuse_part_of_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,14 @@ def count_slices(file: str, kind: str) -> int:
         if count > 1 or kind == "image":
             refuse_part_of_image(tif, file)
         return count
+
+
+def count_planes(file: str) -> int:
+    """Planes of the only page of a file, see ``PLANE``; 1 for pages of one plane."""
+    from ultraseg.ingest.tiff_decode import open_tiff
+
+    with open_tiff(file) as tif:
+        return plane_count(tif)
 
 
 def read_image_header(file: str) -> tuple[tuple[int, int], str, PixelSize]:

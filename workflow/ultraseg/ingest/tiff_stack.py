@@ -190,6 +190,12 @@ def refuse_part_of_image(tif: tifffile.TiffFile, file: str) -> None:
         )
 
 
+def plane_count(tif: tifffile.TiffFile) -> int:
+    """Planes of a file's only page, where each of its samples is stored as a plane of its own; else 1."""
+    page = tif.pages[0].aspage()
+    return int(page.samplesperpixel) if len(tif.pages) == 1 and page.axes.startswith("S") else 1
+
+
 # ---------------------------------------------------------------- OME-XML
 def ome_pixels(xml: str) -> list[ElementTree.Element]:
     """The Pixels elements of OME-XML, one per image in the file."""

@@ -58,7 +58,7 @@ def ids_far_apart(numbers: NDArray[Any]) -> list[int]:
     for part, number in owner.items():
         if part and number:
             places.setdefault(int(number), []).append(
-                (float(about["voxel_counts"][part]), about["centroids"][part])
+                (float(about["voxel_counts"][int(part)]), about["centroids"][int(part)])
             )
     return sorted(number for number, found in places.items() if _apart(found))
 

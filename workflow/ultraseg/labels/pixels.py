@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_checks import check_size, page_index
 
+PLANES = (
+    "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
+    "four, name the slice of each plane with 'slices'."
+)
 MANY_COLOURS = 64  # drawn classes are fewer; a picture, or a drawing with blended edges, has more
 
 
@@ -25,6 +29,7 @@ class Pixels(NamedTuple):
     coloured: bool = False
     palette: dict[int, int] | None = None
     grey_as_colour: bool = False  # red, green and blue are stored, and equal everywhere
+    planar: bool = False  # each of them is a plane of its own
 
     def codes(self, wanted: Sequence[int | str], file: str) -> list[int]:
         """The numbers that stand for values of the configuration: numbers, or colours '#rrggbb'."""
@@ -59,7 +64,9 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
         values, tags = decode(tif, file, index)
     if tags.samples_axis is not None:
         check_samples(np.moveaxis(values, tags.samples_axis, 0), tags, file)
-        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file)
+        planar = tags.samples_axis == 0
+        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file, planar)
+        pixels = pixels._replace(planar=planar)
     else:
         values = np.squeeze(values) if values.ndim > 2 else values
         colours = tags.colormap if tags.photometric == 3 else None
@@ -77,7 +84,7 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     return pixels._replace(numbers=np.ascontiguousarray(numbers))
 
 
-def _from_samples(samples: NDArray[Any], file: str) -> Pixels:
+def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
     """Grey or colour from samples (Y, X, S); where an alpha sample says transparent, the number is 0."""
     alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
     colour = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
@@ -102,17 +109,17 @@ def _from_samples(samples: NDArray[Any], file: str) -> Pixels:
         if levels.size == 2:  # one level alone only says that all is opaque, or that alpha is unused
             pixels.numbers[alpha == 0] = 0
     if pixels.coloured:
-        _check_colours(pixels.numbers, file)
+        _check_colours(pixels.numbers, file, planar)
     return pixels
 
 
-def _check_colours(numbers: NDArray[Any], file: str) -> None:
+def _check_colours(numbers: NDArray[Any], file: str, planar: bool) -> None:
     colours = fastremap.unique(numbers)
     if colours.size > MANY_COLOURS:
         raise UserError(
             f"{file}: holds {colours.size} different colours, so it is a picture, or its edges are blended",
             "Draw labels without smoothed edges (anti-aliasing), save them without JPEG compression, or export "
-            "label numbers instead of colours.",
+            "label numbers instead of colours." + (f" {PLANES}" if planar else ""),
         )
 
 

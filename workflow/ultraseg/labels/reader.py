@@ -13,7 +13,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.doubts import Doubts
-from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
+from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi
 
 KINDS = ("cells", "organelle", "mask")
@@ -144,10 +144,11 @@ class LabelReader:
             if self.kind != "mask" and self.kind != "organelle":
                 raise UserError(
                     f"{file}: holds colours ({listed}), which are no cell ids",
-                    "Export the numbers of the cells.",
+                    "Export the numbers of the cells." + (f" {PLANES}" if pixels.planar else ""),
                 )
             raise UserError(
-                f"{file}: holds {len(present)} colours: {listed}", f"{counts}: values: ['#ff0000']."
+                f"{file}: holds {len(present)} colours: {listed}",
+                f"{counts}: values: ['#ff0000']." + (f" {PLANES}" if pixels.planar else ""),
             )
         palette = pixels.palette or {}
         if palette.get(0) and 0 in palette.values() and self.kind != "cells":
