@@ -19,7 +19,7 @@ def told(path):
     [
         (0.004, "µm", 4), (4, "nm", 4), ("0.02", "micron", 20), (50, "angstrom", 5), (2, "\\u00B5m", 2000),
         (3, "\u03bcm", 3000), (1, "inch", None), (1, "pixel", None), (1, None, None), (None, "nm", None),
-        (0, "nm", None),
+        (0, "nm", None), ("20,5", "nm", 20.5), ("", "nm", None), ("about 20", "nm", None), ("nan", "nm", None),
     ],
 )  # fmt: skip
 def test_lengths_in_nanometres(value, unit, nm):
@@ -33,6 +33,37 @@ def test_imagej_tells_unit_spacing_and_pixels_per_unit(tmp_path):
     assert found.nm == pytest.approx((20, 4, 5)) and found.told_by == "ImageJ"
     tifffile.imwrite(tmp_path / "b.tif", STACK, imagej=True, metadata={"axes": "ZYX"})
     assert told(tmp_path / "b.tif").nm == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "nm"),
+    [
+        ("unit=um\nspacing=20,0\nzunit=nm\n", (20, 4, 5)),
+        ("unit=um\nspacing=20\nzunit=nm\nyunit=mm\n", (20, 4e3, 5)),
+        ("unit=um\nspacing=0,02\n", (20, 4, 5)),
+        ("unit=um\nspacing=\n", (None, 4, 5)),
+        ("unit=um\nspacing=unknown\nzunit=\n", (None, 4, 5)),
+        ("unit=\nspacing=20\nzunit=nm\n", (20, None, None)),
+    ],
+)
+def test_imagej_units_of_single_axes_and_numbers_with_a_comma(tmp_path, lines, nm):
+    tifffile.imwrite(
+        tmp_path / "a.tif", STACK, photometric="minisblack", resolution=(200, 250), metadata=None,
+        description=f"ImageJ=1.53t\nimages=4\nslices=4\n{lines}",
+    )  # fmt: skip
+    assert told(tmp_path / "a.tif").nm == tuple(n if n is None else pytest.approx(n) for n in nm)
+
+
+@pytest.mark.parametrize("sizes", ['SizeZ="" SizeC="1" SizeT="x"', 'SizeC="1"', ""])
+def test_empty_sizes_of_ome_blame_nothing(tmp_path, sizes):
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels '
+        f'DimensionOrder="XYZCT" ID="Pixels:0" SizeX="7" SizeY="6" {sizes} Type="uint8" '
+        'PhysicalSizeX="4,5" PhysicalSizeXUnit="nm" PhysicalSizeY=""/></Image></OME>'
+    )
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, photometric="minisblack", metadata=None, description=xml)
+    assert told(tmp_path / "a.ome.tif").nm == (None, None, 4.5)
+    assert len(resolve_image(str(tmp_path / "a.ome.tif"))) == 4
 
 
 def test_ome_tells_physical_sizes(tmp_path):

@@ -31,10 +31,19 @@ def in_nm(value: float | str | None, unit: str | None) -> float | None:
     """A length in nanometres; None where value or unit is missing or unknown."""
     # ImageJ writes the Greek letter as an escape, others as one of two characters.
     unit = (unit or "").strip().replace("\\u00B5", "µ").replace("\u03bc", "µ").lower()
-    if value is None or unit not in NANOMETRES:
+    number = _number(value)
+    if number is None or unit not in NANOMETRES:
         return None
-    length = float(value) * NANOMETRES[unit]
+    length = number * NANOMETRES[unit]
     return length if 0 < length < float("inf") else None
+
+
+def _number(value: float | str | None) -> float | None:
+    """A number from metadata; some programs write it as their country does: 20,5. None for other texts."""
+    try:
+        return None if value is None else float(str(value).strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 def check_pixel_size(told: PixelSize, voxel_size_nm: Sequence[float], file: str, where: str) -> None:
@@ -57,13 +66,16 @@ def of_tiff(tif: tifffile.TiffFile) -> PixelSize:
         return PixelSize()
     about, tags = tif.imagej_metadata or {}, tif.pages[0].aspage().tags
     unit = str(about.get("unit", ""))
+    # ImageJ writes these where an axis has another unit than x.
+    y_unit, z_unit = (str(about.get(key) or unit) for key in ("yunit", "zunit"))
 
-    def plane(name: str) -> float | None:
+    def plane(name: str, unit: str) -> float | None:
         per_unit = tags[name].value if name in tags else (0, 1)
         return in_nm(per_unit[1] / per_unit[0], unit) if per_unit[0] else None
 
     return PixelSize(
-        (in_nm(about.get("spacing"), unit), plane("YResolution"), plane("XResolution")), "ImageJ"
+        (in_nm(about.get("spacing"), z_unit), plane("YResolution", y_unit), plane("XResolution", unit)),
+        "ImageJ",
     )
 
 

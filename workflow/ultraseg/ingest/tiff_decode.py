@@ -1,6 +1,7 @@
 """Opening and decoding TIFF pages so that every kind of damage ends in one readable error."""
 
 import logging
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.lossy import is_lossy
 from ultraseg.ingest.slice_source import PLANE
-from ultraseg.ingest.tiff_stack import slice_pages
+from ultraseg.ingest.tiff_stack import described_slices, slice_pages
 
 GREY, RGB = 1, 2  # photometric interpretations
 PLANAR = (
     "If the planes are slices that were saved as colours, as tifffile.imwrite does with stacks of three or four, save "
     "them with photometric='minisblack'"
 )
+log = logging.getLogger(__name__)
+
+PADDING = 16  # bytes behind the last slice that are none
 DAMAGE_WORDS = ("corrupted", "invalid page offset", "invalid offset", "raised")
 
 
@@ -107,10 +111,18 @@ def number_of_slices(tif: tifffile.TiffFile) -> int:
 
 
 def _hidden_slices(tif: tifffile.TiffFile) -> int:
-    if not (tif.is_imagej or tif.is_shaped):
+    """Slices that the metadata of a file with one page tell, unless the file ends with that page.
+
+    Programs that cut a stack into single files leave its description in each of them.
+    """
+    page = tif.pages[0].aspage()
+    if not (tif.is_imagej or tif.is_shaped) or page.compression != 1 or not page.is_contiguous:
         return 1
-    series = tif.series[0]
-    return max(1, int(series.size // tif.pages[0].size)) if series.dataoffset is not None else 1
+    behind = tif.filehandle.size - (page.dataoffsets[0] + page.size * stored_type(page).itemsize)
+    if page.offset > page.dataoffsets[0] or behind < PADDING:
+        return 1
+    # tifffile would call a description without its slices damage.
+    return max(1, described_slices(tif))
 
 
 def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int, int], np.dtype[Any]]:
@@ -121,7 +133,20 @@ def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int
             f"{file}: compression {page.compression!r} is not known",
             "Save it again uncompressed, or with LZW, deflate or zstd compression.",
         )
+    _point_out_holes(page, file, index)
     return (page.imagelength, page.imagewidth), stored_type(page)
+
+
+def _point_out_holes(page: tifffile.TiffPage, file: str, index: int) -> None:
+    """Warn of strips and tiles without any data: their pixels are read as 0, which no decoder says."""
+    wanted = max(math.prod(page.chunked), len(page.databytecounts))
+    lacking = wanted - sum(count > 0 for count in page.databytecounts)
+    if lacking:
+        log.warning(
+            "%s: %d of %d strips or tiles of page %d hold no data, and pixels there are 0. Programs leave out empty "
+            "ones; if yours does not, the file was not finished: copy or export it again.",
+            file, lacking, wanted, index,
+        )  # fmt: skip
 
 
 def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.TiffPage, int | None]:
@@ -131,7 +156,7 @@ def _locate(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tifffile.Tif
     page, offset = tif.pages[0 if first else slice_pages(tif)[index]].aspage(), None
     if hidden:
         nbytes = page.size * stored_type(page).itemsize
-        offset = (tif.series[0].dataoffset or 0) + index * nbytes
+        offset = page.dataoffsets[0] + index * nbytes
         needed = offset + nbytes
     else:
         needed = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
@@ -164,6 +189,7 @@ def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any],
         values = np.fromfile(file, native.newbyteorder(tif.byteorder), page.size, offset=offset)
         values = values.reshape(page.shape).astype(native)
     else:
+        _point_out_holes(page, file, index)
         values = page.asarray(maxworkers=1)
     axis = page.axes.index("S") if "S" in page.axes else None
     if index >= PLANE and axis is not None:

@@ -190,6 +190,15 @@ def refuse_part_of_image(tif: tifffile.TiffFile, file: str) -> None:
         )
 
 
+def described_slices(tif: tifffile.TiffFile) -> int:
+    """How many pages the description by ImageJ or tifffile tells of a file that may have fewer."""
+    if tif.is_imagej:
+        about = tif.imagej_metadata or {}
+        return _number(about.get("images"), math.prod(stack_sizes(tif)))
+    shape = [_number(n) for n in (tif.shaped_metadata or ({},))[0].get("shape", ())]
+    return math.prod(shape) // max(1, tif.pages[0].aspage().size)
+
+
 def plane_count(tif: tifffile.TiffFile) -> int:
     """Planes of a file's only page, where each of its samples is stored as a plane of its own; else 1."""
     page = tif.pages[0].aspage()

@@ -13,7 +13,7 @@ from ultraseg.base.text import format_numbers
 from ultraseg.ingest.crop import Roi, crop_source
 from ultraseg.ingest.find_slices import resolve_slices
 from ultraseg.ingest.name_numbers import slice_number
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 ROI_SUFFIXES = (".zip", ".roi")
 
@@ -249,7 +249,11 @@ def _without_empty(path: str, source: LabelSource) -> LabelSource:
     shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
     if source.values and source.ignore_value is None:  # else background may be drawn, and then it is labelled
         shown = {file: pages_with(file, source.values) for file in files}
-    kept = tuple(ref for ref in source.slices if ref.file not in shown or shown[ref.file][ref.page or 0])
+    kept = tuple(
+        ref
+        for ref in source.slices
+        if ref.file not in shown or (ref.page or 0) >= PLANE or shown[ref.file][ref.page or 0]
+    )
     if not kept:
         raise UserError(
             f"{path}: all {len(source.slices)} slices are empty",
