@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_source import PLANE
 
+MOST_SLICES = 1_000_000
 IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 
 
@@ -29,6 +30,15 @@ def page_index(page: int | None, count: int, file: str) -> int:
             "The file is shorter than expected: copy it again from the source.",
         )
     return index
+
+
+def check_count(n_slices: int, file: str) -> None:
+    """Raise UserError for a header with more slices than any stack has, before they are listed."""
+    if n_slices > MOST_SLICES:
+        raise UserError(
+            f"{file}: its header tells of {n_slices} slices, more than {MOST_SLICES}",
+            "The header is damaged, or the axes are in another order: copy the file again from the source.",
+        )
 
 
 def check_size(found: Sequence[int], expected: Sequence[int], file: str) -> None:
