@@ -180,7 +180,8 @@ def test_damaged_lists_of_images_are_messages(tmp_path, multiscales):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("shape", [10**9, 20, 30]), ("shape", [5, 20]), ("shape", None), ("shape", ["5", 20, 30]), ("shape", [-5, 20, 30]),
+        ("shape", [10**9, 20, 30]), ("shape", [5, 20]), ("shape", None), ("shape", ["5", 20, 30]),
+        ("shape", [-5, 20, 30]),
         ("data_type", 7), ("chunk_grid", {}), ("chunk_grid", None), ("codecs", None), ("codecs", [{}]),
         ("chunk_key_encoding", None), ("chunk_key_encoding", {}), (None, "[]"), (None, "{"), (None, "[" * 100_000),
     ],
