@@ -35,9 +35,9 @@ view: $(STAMP)
 napari: $(STAMP) .venv-napari/installed
 	@$(BIN)/ultraseg napari --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)")
 
-.venv-napari/installed:
-	$(PYTHON) -m venv .venv-napari
-	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check "napari[pyqt6]>=0.9,<0.10" "zarr>=3" "dask[array]"
+.venv-napari/installed: envs/napari.lock
+	test -x .venv-napari/bin/python || $(PYTHON) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/napari.lock
 	touch $@
 
 status: $(STAMP)

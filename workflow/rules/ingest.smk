@@ -1,6 +1,6 @@
 # ingest: image slices of one slab -> one shard of the image at every pyramid level.
 rule window:
-    # Grey values that become 0 and 255, from some slices of the whole stack, whatever part of the stack is used.
+    # Grey values that become 0 and 255, from slices of the whole stack, in the part of their plane that is used.
     input:
         unpack(RULES.inputs("window")),
     output:

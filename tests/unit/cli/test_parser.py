@@ -58,6 +58,13 @@ def test_a_mistyped_word_is_told_with_the_nearest_right_one(capsys, typed, named
     assert status == 2 and named in text and "--help" in text
 
 
+@pytest.mark.parametrize("port", ["99999", "-1", "65536", "x", "1" * 5000])
+def test_a_port_that_is_none_is_refused(capsys, port):
+    status, text = said(capsys, "view", f"--port={port}")
+    assert status == 2 and "a port is a number from 0 to 65535" in text
+    assert parser().parse_args(["view", "--port", "65535"]).port == 65535
+
+
 def test_what_is_nothing_like_a_command_is_told_with_all_commands(capsys):
     status, text = said(capsys, "qqqq")
     assert status == 2 and "did you mean" not in text and all(name in text for name in COMMANDS)

@@ -9,10 +9,10 @@ import tifffile
 import yaml
 from asked import files
 from roifile import ImagejRoi
+from ultraseg.base.colours import id_colours
 from ultraseg.base.errors import UserError
 from ultraseg.cli.main import call as command
 from ultraseg.cli.parser import parser
-from ultraseg.exchange.imagej_outlines import outline_rois
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.coverage import iterate_labels
@@ -105,6 +105,26 @@ def test_export_has_a_page_per_slice_with_scale_and_names(run):
         rois = [ImagejRoi.frombytes(one) for one in tif.imagej_metadata["Overlays"]]
     assert {roi.position for roi in rois} == {1, 2, 3}
     assert {int(roi.name) for roi in rois} == {1, 2, 3, 4}
+
+
+def test_outlines_of_cells_have_the_colours_of_the_report_whatever_the_structure_is_called(run):
+    config, volume = run.config, run.config["volumes"]["v"]
+    for table in (config["structures"], volume["labels"]):
+        table["neurons"] = table.pop("cells")
+    config["networks"]["a"]["structures"] = ["neurons"]
+    (run.folder / "my.yaml").write_text(yaml.safe_dump(config))
+    (run.folder / "results/v/image.zarr/labels/cells").rename(
+        run.folder / "results/v/image.zarr/labels/neurons"
+    )
+    call("export", "--slices", "4", "--structures", "neurons", "mito")
+    for name, own in (("neurons", True), ("mito", False)):
+        with tifffile.TiffFile(f"proofread/v/{name}.outlines.tif") as tif:
+            rois = [ImagejRoi.frombytes(one) for one in tif.imagej_metadata["Overlays"]]
+        colours = {int(roi.name): roi.stroke_color[1:] for roi in rois}
+        if own:
+            assert colours == {i: id_colours(np.array(i)).tobytes() for i in colours} and len(colours) > 2
+        else:
+            assert len(set(colours.values())) == 1 < len(colours)
 
 
 def test_only_edited_slices_come_back_in_their_place_in_the_stack(run, capsys):
@@ -245,13 +265,3 @@ def test_a_folder_of_no_structure_is_refused(run):
 def test_without_a_folder_nothing_is_corrected():
     labels = {"cells": LabelSource.of([SliceRef(1, "a.tif", None)])}
     assert with_corrections(labels, "/nowhere", {"cells": {}}) == labels
-
-
-# ---------------------------------------------------------------- outlines
-def test_outlines_follow_the_edges_of_the_pixels():
-    labels = np.zeros((2, 9, 9), np.uint32)
-    labels[1, 2:5, 3:8] = 70001
-    (roi,) = [ImagejRoi.frombytes(one) for one in outline_rois(labels, "cells")]
-    assert (roi.name, roi.position) == ("70001", 2)
-    corners = roi.coordinates()
-    assert corners.min(axis=0).tolist() == [3, 2] and corners.max(axis=0).tolist() == [8, 5]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.find_slices import resolve_slices, slice_number
+from ultraseg.ingest.find_slices import resolve_slices
 from ultraseg.ingest.tiff_read import read_slice
 
 STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
@@ -16,14 +16,6 @@ STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
 def write_folder(folder, numbers, name="slice_{:04d}.tif"):
     for number in numbers:
         tifffile.imwrite(folder / name.format(number), np.full((4, 5), number, np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("name", "number"),
-    [("z0012.tif", 12), ("run3_z7.tiff", 7), ("a/b5/x.tif", None), ("s_001.ome.tif", 1), ("10nm_s5.tif", 5)],
-)
-def test_number_is_last_in_the_name(name, number):
-    assert slice_number(name) == number
 
 
 def test_image_folder_sorts_by_number_from_any_start(tmp_path):
@@ -141,3 +133,69 @@ def test_a_list_names_the_files_in_any_order(tmp_path):
     listed.write_text("# nothing\n")
     with pytest.raises(UserError, match="lists no file"):
         resolve_slices(str(listed))
+
+
+# ---------------------------------------------------------------- names with more numbers
+def named(folder, *names):
+    for number, name in enumerate(names):
+        tifffile.imwrite(folder / name, np.full((4, 5), number, np.uint8))
+    return str(folder)
+
+
+UM = [f"slice_{z:05d}_z={z * 0.004:.4f}um.tif" for z in range(1, 12)]
+COPIES = ["Section 7 (2).tif", "Section 8.tif", "Section 9.tif", "Section 10 (3).tif"]
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (UM, r"^slice_(\d+)"),
+        ([f"z{z:03d}_cp_masks_2.tif" for z in range(6)], r"^z(\d+)"),
+        (COPIES, r"^Section (\d+)"),
+        ([f"10nm_{z}_of_40.tif" for z in range(3, 9)], r"nm_(\d+)"),
+        ([f"{z:04d}_8bit.tif" for z in range(4)], r"^(\d+)"),
+    ],
+)
+def test_another_number_than_the_last_is_proposed_and_taken(tmp_path, caplog, names, pattern):
+    folder = named(tmp_path, *names)
+    with pytest.raises(UserError) as caught:
+        resolve_slices(folder)
+    assert f"slice_number_pattern: '{pattern}'" in caught.value.cure and "bridge" not in caught.value.cure
+    try:
+        resolve_slices(folder, missing_slices="bridge")  # what a name's last number says may be meant
+    except UserError as error:
+        assert f"slice_number_pattern: '{pattern}'" in error.cure
+    else:
+        assert f"slice_number_pattern: '{pattern}'" in caplog.text
+    source = resolve_slices(folder, pattern=pattern)
+    assert [read_slice(r.file, None)[0, 0] for r in source.slices] == list(range(len(names)))
+
+
+def test_a_real_gap_is_still_bridged(tmp_path):
+    folder = named(tmp_path, *(f"run2_z{z}.tif" for z in (1, 2, 4)))
+    assert resolve_slices(folder, missing_slices="bridge").missing == [2]
+    with pytest.raises(UserError, match="missing between 1 and 4: 3") as caught:
+        resolve_slices(folder)
+    assert "missing_slices: bridge" in caught.value.cure
+
+
+def test_labels_whose_names_hold_two_changing_numbers_are_pointed_out(tmp_path, caplog):
+    folder = named(tmp_path, *UM[:3])
+    assert resolve_slices(folder, kind="labels").zs == [40, 80, 120]
+    assert (
+        "more than one number changes" in caplog.text
+        and r"slice_number_pattern: '^slice_(\d+)'" in caplog.text
+    )
+    caplog.clear()
+    assert resolve_slices(folder, 1, kind="labels", pattern=r"slice_(\d+)").zs == [0, 1, 2]
+    (tmp_path / "b").mkdir()
+    assert resolve_slices(named(tmp_path / "b", "run3_z7.tif", "run3_z9.tif"), kind="labels").zs == [7, 9]
+    assert not caplog.records
+
+
+def test_a_pattern_that_does_not_fit_is_named(tmp_path):
+    folder = named(tmp_path, "z1.tif", "overview.tif")
+    with pytest.raises(
+        UserError, match=r"in 1 file name.*slice_number_pattern 'z\(.d\+\)' finds no number: overview"
+    ):
+        resolve_slices(folder, pattern=r"z(\d+)")

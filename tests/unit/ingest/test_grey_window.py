@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.grey_window import evenly_spaced, known_window, window_of
+from ultraseg.ingest.grey_window import GreyValues, evenly_spaced, known_window, window_doubt, window_of
 
 RNG = np.random.default_rng(0)
 
@@ -49,3 +49,69 @@ def test_a_given_window_needs_no_file(tmp_path):
     assert known_window((1, 2), []) == (1, 2)
     (tmp_path / "window.json").write_text('{"window": [3, 4.5], "source": "x"}')
     assert known_window(None, [str(tmp_path / "window.json")]) == (3, 4.5)
+
+
+# ---------------------------------------------------------------- values that are no tissue
+def tissue(dtype="uint16", shape=(4, 100, 120)):
+    return RNG.normal(2000, 300, shape).clip(100, 4000).astype(dtype)
+
+
+def bar(values, number, rows=8):
+    values = values.copy()
+    values[:, -rows:] = number
+    return values
+
+
+def border(values, number, width=3):
+    values = bar(values, number, width)
+    values[:, :width] = values[:, :, :width] = values[:, :, -width:] = number
+    return values
+
+
+@pytest.mark.parametrize(
+    ("values", "end", "cut"),
+    [
+        (bar(tissue(), 65535), "highest", -8),
+        (bar(tissue("float32"), 1e6), "highest", -8),
+        (bar(tissue("int16"), -32768), "lowest", -8),
+        (bar(tissue("uint32"), 4_000_000_000), "highest", -8),
+        (border(tissue(), 65535), "highest", None),
+        (border(tissue("int16"), -20000), "lowest", None),
+    ],
+    ids=["white bar", "float bar", "black bar", "32 bit", "saturated", "padding"],
+)  # fmt: skip
+def test_few_values_that_take_most_of_the_window_are_warned_of(caplog, values, end, cut):
+    lo, hi = window_of(iter(values))
+    (record,) = caplog.records
+    assert f"the {end} 30 % of the grey values take most" in record.getMessage()
+    assert "roi (y and x)" in record.getMessage()
+    caplog.clear()
+    if cut:  # as roi cuts it off
+        part = window_of(iter(values[:, :cut]))
+        assert not caplog.records and part[1] - part[0] < (hi - lo) / 10
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        tissue(),
+        tissue("float32"),
+        border(tissue(), 0),
+        border(tissue("int16"), 0),
+        RNG.gamma(2, 300, (4, 100, 120)).astype(np.uint16) + 50,  # a long tail
+        np.where(
+            RNG.uniform(size=(4, 100, 120)) < 0.3, RNG.normal(3000, 200, (4, 100, 120)), tissue()
+        ).astype(np.uint16),
+        np.arange(1, 60001, dtype=np.uint16).reshape(1, 200, 300),
+    ],
+    ids=["bell", "float", "padded", "signed", "tail", "two kinds", "even"],
+)
+def test_other_windows_are_left_alone(caplog, values):
+    window_of(iter(values))
+    assert not caplog.records
+
+
+def test_the_words_give_both_ranges():
+    values = np.r_[np.arange(1000, 1090), [60000] * 10].astype(np.uint16).reshape(1, 10, 10)
+    said = window_doubt(GreyValues(values), 1000, 60000)
+    assert "[1000, 60000]" in said and "between 1000 and 1069" in said and "get 0 of 256 greys" in said

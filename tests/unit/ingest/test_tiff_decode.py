@@ -1,9 +1,13 @@
 """Pages of TIFF files: which are slices, what they hold, and what damage looks like."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.image_source import image_header, resolve_image
+from ultraseg.ingest.tiff_decode import check_page, open_tiff
 from ultraseg.ingest.tiff_read import read_header, read_slice
 
 STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
@@ -49,6 +53,105 @@ def test_reduced_copies_are_no_slices(tmp_path):
         tif.write(STACK[0, ::2, ::2], subfiletype=1, metadata=None)
     assert read_header(file).pages == 1
     assert np.array_equal(read_slice(file), STACK[0])
+
+
+def test_a_thumbnail_before_the_slice_is_left_out(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    for copies in (1, 2):
+        with tifffile.TiffWriter(file) as tif:
+            tif.write(STACK[0, ::4, ::4], subfiletype=1, metadata=None)
+            for one in STACK[:copies]:
+                tif.write(one, metadata=None)
+                tif.write(one[::2, ::2], subfiletype=1, metadata=None)
+        assert read_header(file) == (copies, (40, 50), np.uint8)
+        for index in range(copies):
+            assert np.array_equal(read_slice(file, index), STACK[index])
+    assert image_header(resolve_image(file)).shape == (40, 50)
+
+
+def test_masks_of_transparency_are_no_slices(tmp_path):
+    file = str(tmp_path / "s1.tif")
+    with tifffile.TiffWriter(file) as tif:
+        tif.write(STACK[0], metadata=None)
+        tif.write(STACK[1] > 100, subfiletype=4, photometric="minisblack", metadata=None)
+    assert read_header(file).pages == 1 and np.array_equal(read_slice(file), STACK[0])
+
+
+@pytest.mark.parametrize(
+    "layout", [{"rowsperstrip": 8}, {"tile": (16, 16)}, {"rowsperstrip": 8, "compression": "zlib"}]
+)
+@pytest.mark.parametrize("kind", ["image", "labels"])
+@pytest.mark.parametrize("lost", [[1], [0, 2, 3]])
+def test_strips_and_tiles_without_data_are_pointed_out(tmp_path, caplog, layout, kind, lost):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0] | 1, metadata=None, **layout)
+    read_slice(file, kind=kind)
+    assert not caplog.records
+    with tifffile.TiffFile(file, mode="r+") as tif:
+        tag = "TileByteCounts" if "tile" in layout else "StripByteCounts"
+        counts = list(tif.pages[0].databytecounts)
+        of = len(counts)
+        for index in lost:
+            counts[index] = 0
+        tif.pages[0].tags[tag].overwrite(counts)
+    values = read_slice(file, kind=kind)
+    (record,) = caplog.records
+    assert f"s1.tif: {len(lost)} of {of} strips or tiles of page 0 hold no data" in record.getMessage()
+    assert (values == 0).any() and (values > 0).any()
+    with open_tiff(file) as tif:
+        check_page(tif, file, 0)
+    assert len(caplog.records) == 2, "the check before a run says so as well"
+
+
+IMAGEJ = "ImageJ=1.53t\nimages=40\nslices=40\nloop=false\n"
+
+
+@pytest.mark.parametrize(
+    "description", [IMAGEJ, '{"shape": [40, 40, 50]}', '{"shape": [40, 40, 50], "axes": "ZYX"}']
+)
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 7}, {"byteorder": ">"}])
+def test_single_slices_that_kept_the_description_of_their_stack_are_whole(tmp_path, description, options):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(
+        file, STACK[0], photometric="minisblack", description=description, metadata=None, **options
+    )
+    assert read_header(file).pages == 1
+    assert np.array_equal(read_slice(file), STACK[0])
+
+
+def test_a_description_behind_the_pixels_hides_no_slice(tmp_path):
+    """As libtiff writes: pixels first, tags and texts after them; here larger than a slice."""
+    file = tmp_path / "s1.tif"
+    tifffile.imwrite(file, STACK[0, :4, :5], photometric="minisblack", description=IMAGEJ, metadata=None)
+    with tifffile.TiffFile(file) as tif:
+        page = tif.pages[0]
+        tags = [(t.code, int(t.dtype), t.count, t.value) for t in page.tags]
+    pixels = STACK[0, :4, :5].tobytes()
+    entries, texts, start = b"", b"", 8 + len(pixels) + 2 + 12 * len(tags) + 4
+    for code, kind, count, value in tags:
+        text = value.encode() + b"\0" if isinstance(value, str) else None
+        value = (8,) if code == 273 else value if isinstance(value, tuple) else (value,)
+        if text:
+            stored, count = struct.pack("<I", start + len(texts)), len(text)
+            texts += text
+        elif kind == 5:
+            stored = struct.pack("<I", start + len(texts))
+            texts += struct.pack("<II", *value)
+        else:
+            kind, stored = 4, struct.pack("<I", int(value[0]))
+        entries += struct.pack("<HHI", code, kind, count) + stored
+    head = b"II*\0" + struct.pack("<I", 8 + len(pixels))
+    file.write_bytes(head + pixels + struct.pack("<H", len(tags)) + entries + b"\0\0\0\0" + texts)
+    assert read_header(str(file)).pages == 1
+    assert np.array_equal(read_slice(str(file)), STACK[0, :4, :5])
+
+
+def test_a_hidden_stack_that_was_cut_off_is_still_truncated(tmp_path):
+    file = str(tmp_path / "stack.tif")
+    tifffile.imwrite(file, STACK, truncate=True)
+    cut(file, 0.3)
+    with pytest.raises(UserError, match="truncated"):
+        read_slice(file, 5)
 
 
 def cut(file, fraction):

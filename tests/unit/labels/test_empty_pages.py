@@ -62,6 +62,34 @@ def test_an_export_without_any_label_is_refused(tmp_path, monkeypatch):
         resolve_labels({"path": str(tmp_path / "a.tif"), "empty_slices": "unlabelled"}, str)
 
 
+@pytest.mark.parametrize("colours", [False, True])
+def test_pages_that_show_none_of_the_values_are_empty(tmp_path, monkeypatch, colours):
+    monkeypatch.chdir(tmp_path)
+    pages = np.stack([cells(3, 4), cells(3), cells(4), cells(), np.full(SHAPE, 3, np.uint16)])
+    if colours:
+        pages = np.stack([pages == 3, pages == 4, np.zeros_like(pages)], -1).astype(np.uint8) * 255
+    tifffile.imwrite("a.tif", pages, photometric="rgb" if colours else "minisblack")
+    settings = {"path": "a.tif", "values": ["#00ff00"] if colours else [4], "empty_slices": "unlabelled"}
+    assert resolve_labels(settings, str).zs == [0, 2]
+    monkeypatch.setattr("ultraseg.labels.empty_pages._scan_values", lambda *a: pytest.fail("read again"))
+    assert resolve_labels(settings, str).zs == [0, 2]
+
+
+def test_drawn_background_is_labelled_where_unlabelled_pixels_have_a_number(tmp_path, monkeypatch):
+    """Strokes: 0 is not labelled, 1 is background, 2 the structure."""
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("a.tif", np.stack([cells(1, 2), cells(1), cells()]), photometric="minisblack")
+    settings = {"path": "a.tif", "values": [2], "ignore_value": 0, "empty_slices": "unlabelled"}
+    assert resolve_labels(settings, str).zs == [0, 1]
+
+
+def test_pages_of_background_are_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tifffile.imwrite("a.tif", np.stack([cells(1, 2), cells() + 1, cells() + 7]), photometric="minisblack")
+    settings = {"path": "a.tif", "background": 1, "empty_slices": "unlabelled"}
+    assert resolve_labels(settings, str).zs == [0, 2]
+
+
 def test_the_one_number_of_each_constant_slice_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pages = np.stack([cells(1), cells(), np.full(SHAPE, 7, np.uint16)])

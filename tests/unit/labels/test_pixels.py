@@ -25,6 +25,8 @@ def test_values_of_the_configuration_become_stored_numbers():
         9,
         1,
     ]
+    grey = Pixels(numbers, grey_as_colour=True)
+    assert grey.codes(["#ff0000", "#030303", 5], "a.tif") == [3, 771, 5]
     for pixels, value in ((Pixels(numbers), "#ff0000"), (Pixels(numbers, coloured=True), 3)):
         with pytest.raises(UserError, match="a.tif: holds"):
             pixels.codes([value], "a.tif")

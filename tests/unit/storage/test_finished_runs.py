@@ -3,7 +3,7 @@
 import pytest
 from ultraseg.base.errors import UserError
 from ultraseg.storage.create import create_group
-from ultraseg.storage.finished_runs import choose_volume, volumes_of
+from ultraseg.storage.finished_runs import choose, choose_volume, volumes_of
 
 
 def make_volume(folder, name):
@@ -28,3 +28,12 @@ def test_the_only_volume_need_not_be_named(tmp_path):
     for name in (None, "three"):
         with pytest.raises(UserError, match="one, two"):
             choose_volume(tmp_path, name)
+
+
+def test_a_volume_is_chosen_among_names():
+    assert choose(None, ["a"]) == choose("a", ["a", "b"]) == "a"
+    with pytest.raises(UserError, match="no volume c in here"):
+        choose("c", ["a", "b"], " in here")
+    with pytest.raises(UserError, match="2 volumes") as raised:
+        choose("", ["a", "b"])
+    assert "--volume" in raised.value.cure and "a, b" in raised.value.cure

@@ -3,7 +3,7 @@
 import pandas as pd
 from ultraseg.base.files import write_table, write_text
 from ultraseg.evaluate.label_next import advice_note
-from ultraseg.evaluate.score_volume import score_volume
+from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.evaluate.summary import volume_summary
 from ultraseg.jobs.evaluate import Evaluate
 from ultraseg.quality.flags import quality_note
@@ -11,23 +11,21 @@ from ultraseg.run.job import job
 
 with job(snakemake, Evaluate) as (spec, log):
     given, out = snakemake.input, snakemake.output
-    metrics = score_volume(
+    volume = ScoredVolume(
         spec.files.folder,
-        structures=spec.kinds,
-        labelled=spec.labelled,
-        splits=spec.uses,
-        files=spec.label_files,
-        left_out=spec.left_out,
-        truth=spec.truth,
-        cells=spec.cells,
-        downsample=spec.downsample,
         shape=spec.shape,
         pixel_nm=spec.pixel_nm,
-        plane=spec.plane,
-        crop=spec.crop,
+        kinds=spec.kinds,
+        labelled=spec.labelled,
+        uses=spec.uses,
+        label_files=spec.label_files,
+        cells=spec.cells,
+        downsample=spec.downsample,
+        left_out=spec.left_out,
         min_cell_voxels=spec.settings["min_cell_voxels"],
         bad=spec.bad,
     )
+    metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
     write_table(out.metrics, metrics)
     notes = [quality_note(pd.read_parquet(given.slices), spec.first)]
     notes += [advice_note(pd.read_parquet(file)) for file in given.advice]

@@ -10,7 +10,8 @@ from ultraseg.run.job import job
 
 with job(snakemake, Window) as (spec, log):
     low, high = spec.percentiles
-    window = window_of(read_source_slices(spec.slices, spec.plane, spec.dtype), spec.percentiles)
+    slices = read_source_slices(spec.slices, spec.plane, spec.dtype, spec.crop)
+    window = window_of(slices, spec.percentiles)
     source = f"percentiles {low:g} and {high:g} of {len(spec.slices)} slices"
     log.info("intensity window %s (%s)", list(window), source)
     write_text(snakemake.output[0], json.dumps({"window": list(window), "source": source}))

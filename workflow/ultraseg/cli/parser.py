@@ -40,7 +40,8 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and names the nearest word that would be right."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **how)
+        how["formatter_class"] = argparse.RawDescriptionHelpFormatter  # pages and examples keep their lines
+        super().__init__(*args, **how)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         given, left = super().parse_known_args(args, namespace)
@@ -113,9 +114,10 @@ def _configuration() -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, what: str, example: str, *parents: argparse.ArgumentParser) -> Parser:
     """A command with one line for the lists, its help page and the example at the end of that page."""
     example = re.sub(r"^", "  ", example, flags=re.M)
-    return commands.add_parser(  # type: ignore[no-any-return]  # argparse gives no type for sub-parsers
+    made: Parser = commands.add_parser(
         name, description=what, epilog=f"example:\n{example}", parents=list(parents)
     )
+    return made
 
 
 # ---------------------------------------------------------------- one function per command
@@ -220,6 +222,13 @@ def _status(commands: Any) -> None:
     status.add_argument("--watch", action="store_true", help="again every few seconds, until the run ends")
 
 
+def _port(word: str) -> int:
+    """A port, as ``type`` of an option."""
+    if not word.isdecimal() or not 0 <= int(word[:6]) <= 65535 or len(word) > 5:
+        raise argparse.ArgumentTypeError(f"{word}: a port is a number from 0 to 65535")
+    return int(word)
+
+
 def _view(commands: Any) -> None:
     view = _add(
         commands,
@@ -228,14 +237,18 @@ def _view(commands: Any) -> None:
         "ultraseg view --directory runs/demo --volume demo",
         _one_volume(),
     )
-    view.add_argument("--port", type=int, default=0, help="port to listen at (default: a free one)")
+    view.add_argument("--port", type=_port, default=0, help="port to listen at (default: a free one)")
     view.add_argument(
         "--bind",
         default="127.0.0.1",
         metavar="ADDRESS",
         help="address to listen at (default: this computer only)",
     )
-    view.add_argument("--token", metavar="WORD", help="secret word in the address (default: a new one)")
+    view.add_argument(
+        "--token",
+        metavar="WORD",
+        help="secret word in the address, 16 characters or more (default: a new one)",
+    )
     view.add_argument("--no-browser", action="store_true", help="only print the address")
 
 

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_folder
 from ultraseg.exchange.tiff_write import label_slices, label_type, streamed_stack
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
 from ultraseg.storage.finished_runs import choose_volume
 from ultraseg.storage.ome_read import read_ome, read_scaling, structures_of
@@ -30,8 +32,8 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
         return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
     written = []
     for name in names:
-        path, shape = str(_group(folder, name) / "0"), shape_of(str(_group(folder, name) / "0"))
-        nm = read_scaling(_group(folder, name))[0].size_nm
+        path = f"{_group(folder, name)}/0"
+        shape, nm = shape_of(path), read_scaling(_group(folder, name))[0].size_nm
         dtype = "uint8" if name == "image" else _type(path, shape)
         if form == "slices":
             label_slices(
@@ -44,11 +46,13 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     return written
 
 
-def _group(folder: str | Path, name: str) -> Path:
-    return Path(folder, "image.zarr", *([] if name == "image" else ["labels", name]))
+def _group(folder: str | Path, name: str) -> str:
+    """The OME-Zarr group of the image or of a structure."""
+    files = VolumeFiles(str(folder))
+    return files.image if name == "image" else files.labels(name)
 
 
-def _planes(path: str, shape: Sequence[int], name: str) -> Iterator[tuple[int, np.ndarray]]:
+def _planes(path: str, shape: Sequence[int], name: str) -> Iterator[tuple[int, NDArray[Any]]]:
     read = read_image if name == "image" else read_slices
     depth = describe(path)[2][0]
     for start in range(0, shape[0], depth):
@@ -70,8 +74,8 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
     if target.exists():
         raise UserError(f"{target}: is there already", "Remove it, or give another folder with --to.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # With threads of our own, which are waited for: Dask would leave those that still write at work after an error in
-    # another one, and they would write into the folder while it is removed.
+    # Our own threads are waited for before the folder is removed after an error. Dask would leave its threads at work,
+    # and they would write into the folder while it is removed.
     threads = ThreadPoolExecutor(os.cpu_count() or 1)
     with whole_folder(target) as part, threads, dask.config.set(pool=threads):
         group = zarr.open_group(part, mode="w", zarr_format=2)
@@ -79,7 +83,7 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
         for name in ("image", *[n for n in names if n != "image"]):
             source = _group(folder, name)
             scales = read_ome(source)["multiscales"][0]
-            levels = [_lazy(str(source / one["path"])) for one in scales["datasets"]]
+            levels = [_lazy(f"{source}/{one['path']}") for one in scales["datasets"]]
             transforms = [one["coordinateTransformations"] for one in scales["datasets"]]
             about = {"axes": scales["axes"], "coordinate_transformations": transforms}
             if name == "image":
@@ -89,10 +93,10 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
     return str(target)
 
 
-def _lazy(path: str):
+def _lazy(path: str) -> Any:
     """An array of the run as a Dask array of its slabs."""
     import dask.array as da
-    from dask import delayed
+    from dask.delayed import delayed
 
     shape, dtype, (depth, *_) = describe(path)
     parts = [(start, min(start + depth, shape[0])) for start in range(0, shape[0], depth)]

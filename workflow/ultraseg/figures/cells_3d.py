@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ultraseg.arrays.edges import label_edges
@@ -18,7 +20,7 @@ ID_BITS = 32
 
 
 def cells_3d(
-    labels: np.ndarray,
+    labels: NDArray[Any],
     voxel_size_nm: tuple[float, float, float],
     path: str,
     width: int = 1400,
@@ -51,7 +53,7 @@ def cells_3d(
     return shown
 
 
-def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
+def choose_cells(labels: NDArray[Any], max_fraction: float = 0.25) -> list[int]:
     """All ids if they fill no more than ``max_fraction`` of the volume (z, y, x), else a choice that does.
 
     The choice takes the largest first, but none of more than a third of ``max_fraction``, so that no single
@@ -62,7 +64,8 @@ def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
     room = max_fraction * labels.size
     if voxels.sum() <= room:
         return [int(cell) for cell in ids]
-    chosen, filled = [], 0
+    chosen: list[int] = []
+    filled = 0
     for index in np.argsort(-voxels, kind="stable"):
         if voxels[index] <= room / 3 and filled + voxels[index] <= room:
             filled += voxels[index]
@@ -71,13 +74,13 @@ def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
 
 
 def render(
-    points: np.ndarray,
-    ids: np.ndarray,
+    points: NDArray[np.floating],
+    ids: NDArray[Any],
     size: int,
     span: float,
-    colours: Callable[[np.ndarray], np.ndarray] = id_colours,
-    around: np.ndarray | None = None,
-) -> np.ndarray:
+    colours: Callable[[NDArray[Any]], NDArray[np.uint8]] = id_colours,
+    around: NDArray[np.floating] | None = None,
+) -> NDArray[np.uint8]:
     """Orthographic picture (size, size, 3) of points (n, 3): depth, down, right, in steps of a cubic grid.
 
     ``span`` steps fill the picture, whose middle is that of the points ``around``, or else of these. ``colours`` gives
@@ -102,8 +105,12 @@ def render(
 
 
 def _shade(
-    cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: float, colours: np.ndarray
-) -> np.ndarray:
+    cell: NDArray[Any],
+    depth: NDArray[np.floating],
+    visible: NDArray[np.bool_],
+    enlarged: float,
+    colours: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
     sigma = 1.5 * max(enlarged, 1)
     weight = ndimage.gaussian_filter(visible.astype(float), sigma)
     smooth = ndimage.gaussian_filter(depth, sigma) / np.maximum(weight, 1e-6)  # of visible surfaces only
@@ -119,7 +126,9 @@ def _shade(
     return picture
 
 
-def _cubic_grid(labels: np.ndarray, voxel_size_nm: tuple[float, ...], grid: int) -> tuple[np.ndarray, float]:
+def _cubic_grid(
+    labels: NDArray[Any], voxel_size_nm: tuple[float, ...], grid: int
+) -> tuple[NDArray[Any], float]:
     """Labels on a cubic grid by nearest neighbour, with one empty layer around, and the grid's step in nm."""
     extent = np.array(labels.shape) * np.asarray(voxel_size_nm, float)
     edge_nm = float(extent.max() / grid)
@@ -128,7 +137,7 @@ def _cubic_grid(labels: np.ndarray, voxel_size_nm: tuple[float, ...], grid: int)
     return np.pad(labels[np.ix_(*index)], 1), edge_nm
 
 
-def surface_points(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def surface_points(cubes: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[Any]]:
     """Coordinates (n, 3) and ids of the labelled voxels that have a neighbour of another id."""
     border = np.zeros(cubes.shape, bool)
     for axis in range(3):
@@ -142,7 +151,7 @@ def surface_points(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points + 0.5, cubes[tuple(points.T)]
 
 
-def views_of_a_cube() -> dict[str, np.ndarray]:
+def views_of_a_cube() -> dict[str, NDArray[np.float64]]:
     """Rotations whose first row looks into the picture; the rows below point down and right in it."""
     along_z = np.eye(3)
     along_y = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])

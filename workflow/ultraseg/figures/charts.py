@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ultraseg.base.colours import PALETTE, structure_colours
 from ultraseg.evaluate.definitions import DEFINITIONS
@@ -108,7 +112,7 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
             axes.vlines(known["distance"], known["low"], known["high"], color=style["color"])
     tidy(axes, "Accuracy away from the labelled slices", "slices to the nearest labelled slice", "Dice")
     axes.set_ylim(0, 1.02)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="best")
     save_charts(figure, path)
 
@@ -197,12 +201,14 @@ def volumes_histogram(
     if high <= low * 1.0001:
         low, high = low / 2, high * 2
     bins = np.geomspace(low, high, int(np.clip(2 * np.sqrt(values.size), 8, 60)) + 1)
-    axes.hist(np.clip(values, low, high), bins=bins, color=PALETTE[0], edgecolor="white", linewidth=0.5)
+    axes.hist(
+        np.clip(values, low, high), bins=bins.tolist(), color=PALETTE[0], edgecolor="white", linewidth=0.5
+    )
     axes.set_xscale("log")
     median = np.median(values)
     axes.axvline(median, color=PALETTE[5], linestyle="--")
     tidy(axes, f"{title}: {values.size}, median {median:.3g} {unit}", f"volume ({unit})", "number")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     save_charts(figure, path)
 
 
@@ -210,11 +216,11 @@ def _rank(metric: str) -> int:
     return BAR_METRICS.index(metric)
 
 
-def _split_legend(axes, splits: pd.Series, line: bool, right: float = 1.0) -> None:
+def _split_legend(axes: Axes, splits: pd.Series, line: bool, right: float = 1.0) -> None:
     """Name the splits that occur above the axes, up to ``right`` (1: their end), so that no mark is hidden."""
     names = [name for name in SPLIT_STYLES if (splits == name).any()]
     names += [name for name in dict.fromkeys(splits) if name not in names]
-    style = "-" if line else ""
+    style: Literal["-", ""] = "-" if line else ""
     handles = [
         Line2D([], [], linestyle=style, markersize=8, label=name.replace("_", " "), **split_style(name))
         for name in names

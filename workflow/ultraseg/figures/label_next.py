@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -57,8 +59,8 @@ def advice_figure(ranked: pd.DataFrame, area_um2: float, path: str) -> None:
     axes.set_xlim(-0.5, len(z) - 0.5)
     tidy(axes, "What is in doubt, and the slices to label next in their order", "slice (z)", "µm² per slice")
     handles, names = axes.get_legend_handles_labels()
-    marks = [("v", "", "labelled"), ("", "--", "to label next"), ("s", "", "bad")]
-    for marker, line, name in marks[: 3 if ranked["bad"].any() else 2]:
+    marks: list[tuple[str, Literal["", "--"], str]] = [("v", "", "labelled"), ("", "--", "to label next")]
+    for marker, line, name in marks + [("s", "", "bad")] * bool(ranked["bad"].any()):
         colour = GROUND if name == "bad" else INK
         handles.append(Line2D([], [], marker=marker, linestyle=line, color=colour))
         names.append(name)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from numpy.typing import NDArray
 
 from ultraseg.base.colours import id_colours
 from ultraseg.figures.montage import draw_labels, grey_panel
@@ -98,7 +99,7 @@ def claims(example: Example) -> list[tuple[str, int]]:
     return [*said, (f"margin {row['margin']:.2f}", 0)]
 
 
-def outline(rgb: np.ndarray, mask: np.ndarray) -> None:
+def outline(rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
     """Draw a white line, rimmed black, around a mask of any size that covers the panel, in place."""
     large = cv2.resize(mask.astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -113,7 +114,6 @@ def _text(figure: Figure, text: str, x: float, y: float, size: int = 10, **style
 
 def _words(figure: Figure, words: list[tuple[str, int]], x: float, y: float) -> None:
     """Words one after another, those that speak of a cell after a square of its colour."""
-    renderer = figure.canvas.get_renderer()
     for text, cell in words:
         if cell:
             square = np.empty((10, 10, 3), np.uint8)
@@ -123,4 +123,4 @@ def _words(figure: Figure, words: list[tuple[str, int]], x: float, y: float) -> 
             x += 14
         # Spaces at the end have no extent of their own.
         drawn = _text(figure, text.replace(" ", "\N{NO-BREAK SPACE}"), x, y, size=9)
-        x += drawn.get_window_extent(renderer).width
+        x += drawn.get_window_extent().width

@@ -57,7 +57,7 @@ def overlay_montage(
         size = (height, panel)
         rgb = grey_panel(image, size)
         if overlay:
-            rgb = draw_labels(rgb, labels[index], colours.get(structure), opacity)
+            rgb = draw_labels(rgb, labels[index], colours[structure] if structure else None, opacity)
             for name, masks in (outlines or {}).items():
                 rgb = draw_labels(rgb, masks[index], colours[name], 0.0)
         if index == 0:

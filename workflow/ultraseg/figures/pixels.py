@@ -31,8 +31,8 @@ def place_array(figure: Figure, picture: NDArray[np.uint8], left: int, top: int)
 def place_text(figure: Figure, text: str, x: float, y: float, **style: Any) -> Text:
     """Write text whose foot is ``y`` pixels below the top; ``style``: of matplotlib's text."""
     width, height = canvas_size(figure)
-    style = {"va": "bottom", "ha": "left", "fontsize": 11, "color": INK} | style
-    return figure.text(x / width, 1 - y / height, text, **style)
+    how: dict[str, Any] = {"va": "bottom", "ha": "left", "fontsize": 11, "color": INK} | style
+    return figure.text(x / width, 1 - y / height, text, **how)
 
 
 def draw_scale_bar(rgb: NDArray[np.uint8], length: int, thickness: int = 5, margin: int = MARGIN) -> None:

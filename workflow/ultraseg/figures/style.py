@@ -6,7 +6,7 @@ Colours of ids and structures depend on nothing but the id or the name, so that 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -93,7 +93,13 @@ def mark_slices(axes: Axes, zs: ArrayLike) -> None:
         axes.axvspan(z - 0.5, z + 0.5, color=GROUND, linewidth=0)
 
 
-def tidy(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = "y") -> None:
+def tidy(
+    axes: Axes,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    grid: Literal["both", "x", "y"] | None = "y",
+) -> None:
     """Give axes the common look: no box, faint grid, title on the left."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title, loc="left", fontsize=12, color=INK)

@@ -32,13 +32,13 @@ def file_kind(file: str) -> str:
     return "zarr" if os.path.isdir(file) else "tiff"
 
 
-def resolve_image(path: str, missing_slices: str = "error") -> SliceSource:
+def resolve_image(path: str, missing_slices: str = "error", pattern: str | None = None) -> SliceSource:
     """The slices of the image that ``path`` names. Raises UserError where it names none, or for gaps ("error")."""
     if ome_zarr_layout.is_zarr(path):
         return ome_zarr_layout.resolve_zarr(path)
     if path.lower().endswith(mrc.SUFFIXES) and not os.path.isdir(path):
         return mrc.resolve_sections(path)
-    return resolve_slices(path, kind="image", missing_slices=missing_slices)
+    return resolve_slices(path, kind="image", missing_slices=missing_slices, pattern=pattern)
 
 
 def image_header(source: SliceSource) -> ImageHeader:

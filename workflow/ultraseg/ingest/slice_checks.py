@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.slice_source import PLANE
 
+MOST_SLICES = 1_000_000
 IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 
 
@@ -19,6 +21,8 @@ def page_index(page: int | None, count: int, file: str) -> int:
             f"{file}: holds {count} slices where one is expected",
             "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
         )
+    if page is not None and page >= PLANE:
+        return page
     index = page or 0
     if not 0 <= index < count:
         raise UserError(
@@ -26,6 +30,15 @@ def page_index(page: int | None, count: int, file: str) -> int:
             "The file is shorter than expected: copy it again from the source.",
         )
     return index
+
+
+def check_count(n_slices: int, file: str) -> None:
+    """Raise UserError for a header with more slices than any stack has, before they are listed."""
+    if n_slices > MOST_SLICES:
+        raise UserError(
+            f"{file}: its header tells of {n_slices} slices, more than {MOST_SLICES}",
+            "The header is damaged, or the axes are in another order: copy the file again from the source.",
+        )
 
 
 def check_size(found: Sequence[int], expected: Sequence[int], file: str) -> None:

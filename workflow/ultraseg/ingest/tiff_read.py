@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ultraseg.ingest.pixel_size import PixelSize, of_tiff, refuse_channels
+from ultraseg.ingest.pixel_size import PixelSize, of_tiff
 from ultraseg.ingest.slice_checks import check_image_type, check_size, check_type, page_index
 from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.ingest.tiff_stack import plane_count, refuse_hyperstack, refuse_part_of_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,20 +31,44 @@ class Header(NamedTuple):
 
 def read_header(file: str) -> Header:
     """Number of slices, shape (Y, X) and type of a TIFF, from its header alone."""
-    from ultraseg.ingest.tiff_decode import first_page, number_of_slices, open_tiff, stored_type
+    from ultraseg.ingest.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
 
     with open_tiff(file) as tif:
-        page = first_page(tif)
+        page = first_slice(tif)
         return Header(number_of_slices(tif), (page.imagelength, page.imagewidth), stored_type(page))
+
+
+def count_slices(file: str, kind: str) -> int:
+    """Number of slices in one file that is a stack of its own; ``kind``: 'image' or 'labels'.
+
+    Raises UserError where its pages are not simply the slices of one stack.
+    """
+    from ultraseg.ingest.tiff_decode import number_of_slices, open_tiff
+
+    with open_tiff(file) as tif:
+        count = number_of_slices(tif)
+        if count > 1 and kind == "labels":  # for images their header is looked at as well
+            refuse_hyperstack(tif, file, count, kind)
+        if count > 1 or kind == "image":
+            refuse_part_of_image(tif, file)
+        return count
+
+
+def count_planes(file: str) -> int:
+    """Planes of the only page of a file, see ``PLANE``; 1 for pages of one plane."""
+    from ultraseg.ingest.tiff_decode import open_tiff
+
+    with open_tiff(file) as tif:
+        return plane_count(tif)
 
 
 def read_image_header(file: str) -> tuple[tuple[int, int], str, PixelSize]:
     """Shape (Y, X), type and voxel size of an image's slices. Raises UserError for a hyperstack of several channels."""
-    from ultraseg.ingest.tiff_decode import first_page, open_tiff, stored_type
+    from ultraseg.ingest.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
 
     with open_tiff(file) as tif:
-        page = first_page(tif)
-        refuse_channels(tif, file)
+        page = first_slice(tif)
+        refuse_hyperstack(tif, file, number_of_slices(tif), "image")
         return (page.imagelength, page.imagewidth), stored_type(page).name, of_tiff(tif)
 
 

@@ -35,10 +35,14 @@ class Phantom(VolumeJob):
 
 @dataclass(frozen=True)
 class Window(VolumeJob):
-    """Chooses the grey values that become 0 and 255, from some slices of the whole stack."""
+    """Chooses the grey values that become 0 and 255, from some slices of the whole stack.
+
+    plane, crop: the slices of the source, and the part of them that is used.
+    """
 
     slices: list[SliceRef]
     plane: tuple[int, int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
     dtype: str
     percentiles: tuple[float, float]
 
@@ -47,14 +51,21 @@ class Window(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Window:
         v = plan.volumes[wc.volume]
-        return cls(v.name, v.sampled, plane=v.full_shape[1:], dtype=v.dtype, percentiles=v.percentiles)
+        return cls(
+            v.name,
+            v.sampled,
+            plane=v.full_shape[1:],
+            crop=v.plane_crop,
+            dtype=v.dtype,
+            percentiles=v.percentiles,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
         return [Wildcards(volume=name)] if plan.volumes[name].sampled else []
 
     def inputs(self, plan: Plan) -> Files:
-        return {"slices": image_files(self.slices)}
+        return {"slices": image_files(self.slices, self.crop)}
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         return len(self.slices) * math.prod(self.plane), math.prod(self.plane)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ultraseg.arrays.labels import overlap_counts
+from ultraseg.base.ids import check_new_ids
 from ultraseg.labels.coverage import LabelSlice
 from ultraseg.storage.label_slices import LabelSlices
 
@@ -122,6 +123,7 @@ class IdMatcher:
             if old in self.used:
                 free += 1
                 table[old] = free
+        check_new_ids(max([*present, *table.values()], default=0))
         self.used.update(table.values())
         self.renamed += sum(old != new for old, new in table.items())
         result = fastremap.remap(ids.astype(np.uint32), {0: 0, **table}, preserve_missing_labels=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 
@@ -44,15 +45,19 @@ def iterate_labels(
     kind: str = "cells",
     problems: list[UserError] | None = None,
     crop: Sequence[Sequence[int]] | None = None,
+    doubts: list[Doubts] | None = None,
 ) -> Iterator[LabelSlice]:
     """Yield the labels of every label slice, one in memory at a time.
 
     ``shape`` is that of the slices in the files; ``crop``: the part of them to give, start and stop in y and x.
     With a list ``problems``, errors are appended to it and the file is skipped, so that all files can be reported at
     once with ``raise_problems``; without it, the first problem is raised. A z outside 0..n_slices-1 is an error.
+    ``doubts`` gets one entry, which knows at the end what looks wrong without being an error.
     """
     source = LabelSource.of(source)
     reader = LabelReader(source, shape, kind, crop)
+    if doubts is not None:
+        doubts.append(reader.doubts)
     raised = [] if problems is None else problems
     for ref in source.slices:
         try:
@@ -129,12 +134,15 @@ def coverage_table(
     rows, raised, problems = [], problems is None, [] if problems is None else problems
     for structure, source in sources.items():
         kind, source, before = kinds[structure], LabelSource.of(source), len(problems)
-        for slice_ in iterate_labels(source, shape, n_slices, kind, problems, crop):
+        doubts: list[Doubts] = []
+        for slice_ in iterate_labels(source, shape, n_slices, kind, problems, crop, doubts):
             rows.append(coverage_row(structure, slice_, kind, _split_of(splits, structure, slice_.z)))
         found = [row for row in rows if row["structure"] == structure]
         log.info("%s: labels on slices %s", structure, format_numbers([row["z"] for row in found]) or "none")
         if len(problems) == before:
             problems += _whole_problems(structure, source, found)
+            for text in doubts[0].warnings(structure):
+                log.warning(text)
         if kind == "cells" and len(found) > 1 and all(row["n_instances"] <= 1 for row in found):
             log.warning("%s: at most one cell id on every slice; was a mask given as cell ids?", structure)
     if raised:

@@ -17,7 +17,7 @@ from skimage.draw import polygon2mask
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
-from ultraseg.ingest.find_slices import slice_number
+from ultraseg.ingest.name_numbers import slice_number
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,9 @@ def position_of(name: str, roi: ImagejRoi) -> int | None:
     return int(automatic[1]) if automatic and automatic[3] else None
 
 
-def roi_slices(files: Sequence[str], first_slice_number: int | None = None) -> SliceSource:
+def roi_slices(
+    files: Sequence[str], first_slice_number: int | None = None, pattern: str | None = None
+) -> SliceSource:
     """The slices that ROI files show, from the positions of the ROIs or else the number in the file's name.
 
     Positions count from 1, so z = position - ``first_slice_number`` with the default 1; for numbers in file names
@@ -77,7 +79,7 @@ def roi_slices(files: Sequence[str], first_slice_number: int | None = None) -> S
     for file in files:
         positions = {position_of(name, roi) for name, roi in read_rois(file)}
         said = [position for position in positions if position is not None]
-        number = slice_number(file)
+        number = slice_number(file, pattern)
         if len(said) == len(positions):
             refs += [(position, file, position) for position in said]
         elif not said and number is not None and len(files) + _is_single(file) > 1:

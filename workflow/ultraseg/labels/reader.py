@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
+from ultraseg.labels.doubts import Doubts
+from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi
 
 KINDS = ("cells", "organelle", "mask")
@@ -40,6 +42,7 @@ class LabelReader:
         self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
         self.background_met = False
+        self.doubts = Doubts(kind)
 
     def read(self, ref: SliceRef) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels (Y, X) of a slice and where they are known: bool (Y, X), None where all are.
@@ -51,9 +54,12 @@ class LabelReader:
             return LabelReader(LabelSource.of([ref]), self.shape, self.kind, self.crop).read(ref)
         pixels = self._pixels(ref)
         known = self._known(ref, pixels)
+        pixels = self._background_as_0(pixels, ref.file)
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
+        if self.kind != "truth" and not is_roi(ref.file):
+            self.doubts.add(ref.z + self.source.first_number, numbers, present, known)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
             labels[~known] = 0
@@ -79,6 +85,13 @@ class LabelReader:
         single = self.kind in ("organelle", "mask") and self.source.roi_ids is None and not self.source.values
         return Pixels(rasterise(ref.file, ref.page, self.shape, ids=self.source.roi_ids, single=single))
 
+    def _background_as_0(self, pixels: Pixels, file: str) -> Pixels:
+        if self.source.background is None:
+            return pixels
+        codes = pixels.codes([self.source.background], file)
+        numbers = np.where(np.isin(pixels.numbers, codes), 0, pixels.numbers).astype(pixels.numbers.dtype)
+        return Pixels(numbers, pixels.coloured)
+
     def _known(self, ref: SliceRef, pixels: Pixels) -> NDArray[Any] | None:
         parts, source = [], self.source
         if source.ignore_value is not None:
@@ -101,7 +114,7 @@ class LabelReader:
             raise UserError(
                 f"{file}: holds negative label {min(present)}",
                 "Labels are 0 for background and positive numbers for structures: save unsigned integers, or name "
-                "the number that stands for 'not labelled' as ignore_value.",
+                "the number that stands for 'not labelled' as ignore_value, or that of the background as background.",
             )
         if values:
             codes = set(pixels.codes(values, file))
@@ -113,8 +126,8 @@ class LabelReader:
             chosen = numbers != 0
         if self.kind in ("organelle", "mask"):
             return chosen.astype(np.uint8)
-        if present and max(present) > np.iinfo(np.uint32).max:
-            raise UserError(f"{file}: cell id {max(present)} is too large", "Use cell ids below 4294967296.")
+        kept = [n for n in present if n and (not values or n in codes)]
+        check_id(max(kept, default=0), f"{file}: a cell")
         labels = np.where(chosen, numbers, 0).astype(np.uint32)
         if self.kind == "cells":
             _check_cells(sorted({n if (not values or n in codes) else 0 for n in present}), file, whole)
@@ -124,17 +137,18 @@ class LabelReader:
         """Refuse what has more than one meaning as long as ``values`` does not say which number is the structure."""
         counts = "Say with 'values' which of them are this structure; the others are background then"
         others = [n for n in present if n]
-        if self.kind == "truth":
+        if self.kind == "truth" and not pixels.coloured:
             return
         if pixels.coloured and (len(others) > 1 or self.kind == "cells"):
             listed = ", ".join(map(colour_name, present[:12]))
-            if self.kind == "cells":
+            if self.kind != "mask" and self.kind != "organelle":
                 raise UserError(
                     f"{file}: holds colours ({listed}), which are no cell ids",
-                    "Export the numbers of the cells.",
+                    "Export the numbers of the cells." + (f" {PLANES}" if pixels.planar else ""),
                 )
             raise UserError(
-                f"{file}: holds {len(present)} colours: {listed}", f"{counts}: values: ['#ff0000']."
+                f"{file}: holds {len(present)} colours: {listed}",
+                f"{counts}: values: ['#ff0000']." + (f" {PLANES}" if pixels.planar else ""),
             )
         palette = pixels.palette or {}
         if palette.get(0) and 0 in palette.values() and self.kind != "cells":

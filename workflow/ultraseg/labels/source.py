@@ -11,8 +11,9 @@ from typing import Any
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.crop import Roi, crop_source
-from ultraseg.ingest.find_slices import resolve_slices, slice_number
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.find_slices import resolve_slices
+from ultraseg.ingest.name_numbers import slice_number
+from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 ROI_SUFFIXES = (".zip", ".roi")
 
@@ -22,16 +23,18 @@ class LabelSource:
     """The label slices of one structure and how to read them; a ``page`` of a ROI file is a number of a slice.
 
     stack: the slices. values: the numbers, or colours '#rrggbb', that are the structure (none: all but 0).
-    ignore_value: what stands for 'not labelled'. rectangle: ((y0, y1), (x0, x1)) in pixels of the full stack, None at
-    an open end. region: (number, file, page) of mask slices, number as in the file names, None for a mask of all
-    slices. Outside rectangle or region nothing is known. roi_ids: what gives ROIs their ids. empty_slices: what a slice
-    of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be wrong. corrected: files of slices that were
-    proofread, plain numbers on all of the slice, whatever the rest of the source says.
+    ignore_value: what stands for 'not labelled'. background: what is background beside 0. rectangle: ((y0, y1),
+    (x0, x1)) in pixels of the full stack, None at an open end. region: (number, file, page) of mask slices, number as
+    in the file names, None for a mask of all slices. Outside rectangle or region nothing is known. roi_ids: what gives
+    ROIs their ids. empty_slices: what a slice of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be
+    wrong. corrected: files of slices that were proofread, plain numbers on all of the slice, whatever the rest of the
+    source says.
     """
 
     stack: SliceSource
     values: tuple[int | str, ...] = ()
     ignore_value: int | str | None = None
+    background: int | str | None = None
     rectangle: tuple[tuple[int | None, int | None], ...] | None = None
     region: tuple[tuple[int | None, str, int | None], ...] = ()
     roi_ids: str | None = None
@@ -92,16 +95,17 @@ def resolve_labels(
     n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
 
     TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
-    slices of nothing but zeros are left out. Raises UserError.
+    slices of nothing but background are left out, and with ``values`` those that show none of them. Raises UserError.
     """
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
     region = settings.get("region")
-    found = _find(path, settings.get("first_slice_number"), settings.get("slices"), n_slices)
+    found = _find(path, settings, settings.get("slices"), n_slices)
     source = LabelSource(
         found,
         values=tuple(settings.get("values", ())),
         ignore_value=settings.get("ignore_value"),
+        background=settings.get("background"),
         rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
         region=_region(locate(region), settings, n_slices) if isinstance(region, str) else (),
         roi_ids=settings.get("roi_ids"),
@@ -158,11 +162,12 @@ def find_rois(path: str) -> list[str]:
 
 
 def _find(
-    path: str, first_slice_number: int | None, slices: list[int] | None, n_slices: int | None
+    path: str, settings: Mapping[str, Any], slices: list[int] | None, n_slices: int | None
 ) -> SliceSource:
+    first_slice_number, pattern = settings.get("first_slice_number"), settings.get("slice_number_pattern")
     rois = find_rois(path)
     if not rois:
-        found = resolve_slices(path, first_slice_number or 0, slices, "labels")
+        found = resolve_slices(path, first_slice_number or 0, slices, "labels", pattern=pattern)
         if slices is None and n_slices is not None:
             _check_pages(found, n_slices)
         return found
@@ -173,7 +178,7 @@ def _find(
         )
     from ultraseg.labels.imagej_rois import roi_slices  # opens files
 
-    return roi_slices(rois, first_slice_number)
+    return roi_slices(rois, first_slice_number, pattern)
 
 
 def _check_pages(found: SliceSource, n_slices: int) -> None:
@@ -202,12 +207,16 @@ def _region(
     path: str, settings: Mapping[str, Any], n_slices: int | None
 ) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
-    if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
+    if (
+        os.path.isfile(path)
+        and slice_number(path, settings.get("slice_number_pattern")) is None
+        and not is_roi(path)
+    ):
         from ultraseg.ingest.tiff_read import read_header
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    found = _find(path, settings.get("first_slice_number"), None, n_slices)
+    found = _find(path, settings, None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 
 
@@ -224,14 +233,17 @@ def _check_region(path: str, source: LabelSource) -> None:
 
 
 def _without_empty(path: str, source: LabelSource) -> LabelSource:
-    from ultraseg.labels.empty_pages import constant_pages  # opens files
+    from ultraseg.labels.empty_pages import constant_pages, pages_with  # opens files
 
-    nothing = {0, source.ignore_value}
-    constant = {file: constant_pages(file) for file in source.stack.files if not is_roi(file)}
+    nothing = {0, source.ignore_value, source.background} - {None}
+    files = [file for file in source.stack.files if not is_roi(file)]
+    shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
+    if source.values and source.ignore_value is None:  # else background may be drawn, and then it is labelled
+        shown = {file: pages_with(file, source.values) for file in files}
     kept = tuple(
         ref
         for ref in source.slices
-        if ref.file not in constant or constant[ref.file][ref.page or 0] not in nothing - {None}
+        if ref.file not in shown or (ref.page or 0) >= PLANE or shown[ref.file][ref.page or 0]
     )
     if not kept:
         raise UserError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ultraseg.base.ids import check_new_ids
 from ultraseg.link.decisions import Decisions
 from ultraseg.link.flood import Flood, flood, groups
 from ultraseg.link.nodes import NOBODY, indexed_edges, sorted_nodes
@@ -262,6 +263,7 @@ def with_tables(
     min_protrusion_slices: int = 3,
 ) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments and protrusions."""
+    check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *strong_edges)
     nodes["protrusion"], protrusions = protrusion_table(
         nodes, *strong_edges, min_slices=min_protrusion_slices

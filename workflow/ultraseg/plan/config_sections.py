@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ultraseg.ingest.name_numbers import fault_of_pattern
 from ultraseg.networks.sizes import tile_stride
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
@@ -112,6 +113,7 @@ def _volume_image(where: str, volume: Section) -> Iterator[str]:
     for key in {"phantom", "planned"} & {*made}:
         if volume["labels"] or volume["truth"]:
             yield f"{where}: a {key} volume brings its own labels and truth"
+    yield from _pattern(where, volume)
     if "intensity_window" in volume and "window_percentiles" in volume:
         yield f"{where}: give either intensity_window or window_percentiles"
     for key in ("intensity_window", "window_percentiles"):
@@ -119,14 +121,25 @@ def _volume_image(where: str, volume: Section) -> Iterator[str]:
             yield f"{where}.{key}: {volume[key]} does not rise"
 
 
+def _pattern(where: str, settings: Section) -> Iterator[str]:
+    pattern = settings.get("slice_number_pattern")
+    fault = None if pattern is None else fault_of_pattern(pattern)
+    if fault:
+        yield f"{where}.slice_number_pattern: '{pattern}' {fault}"
+
+
 def _source(where: str, source: str | Section) -> Iterator[str]:
     source = {} if isinstance(source, str) else source
+    yield from _pattern(where, source)
     region = source.get("region", {})
     for axis, (start, stop) in region.items() if isinstance(region, dict) else ():
         if start >= stop:
             yield f"{where}.region.{axis}: [{start}, {stop}] is empty; give the first pixel and the one after the last"
-    if source.get("ignore_value") in source.get("values", []):
-        yield f"{where}: {source['ignore_value']!r} is among values and is ignore_value; it can be one of them"
+    for key in ("ignore_value", "background"):
+        if source.get(key) in source.get("values", []):
+            yield f"{where}: {source[key]!r} is among values and is {key}; it can be one of them"
+    if "background" in source and source["background"] == source.get("ignore_value"):
+        yield f"{where}: {source['background']!r} is background and is ignore_value; it can be one of them"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

@@ -54,7 +54,7 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     labels: Labels = {}
     truth: Labels = {}
     with problems.caught():
-        image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
+        image = _image(settings, config, f"{where}.image")
         header = _header(settings, image, where)
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in settings[key].items():
@@ -168,9 +168,10 @@ def _cell_edits(where: str, settings: Settings, config: Settings, roi: Roi) -> t
         raise UserError(f"{where}.cell_edits: {error.problem}", error.cure) from None
 
 
-def _image(path: str, config: Settings, where: str, missing_slices: str) -> SliceSource:
+def _image(settings: Settings, config: Settings, where: str) -> SliceSource:
     try:
-        source = resolve_image(_located(path, config), missing_slices)
+        path, pattern = _located(settings["image"], config), settings.get("slice_number_pattern")
+        source = resolve_image(path, settings["missing_slices"], pattern)
         _check_names(source.files)
         return source
     except UserError as error:

@@ -13,7 +13,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.ingest.image_source import file_kind
 from ultraseg.ingest.slice_checks import check_size, check_type, page_index
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_decode import check_page, number_of_slices, open_tiff
+from ultraseg.ingest.tiff_decode import check_page, number_of_slices, open_tiff, refuse_loss
 from ultraseg.labels.coverage import coverage_table
 from ultraseg.labels.source import is_roi
 from ultraseg.plan.volume import Volume
@@ -97,6 +97,8 @@ def _header_problem(
                 check_size(found_shape, shape, file)
                 if dtype is not None:
                     check_type(found_dtype.name, dtype, file)
+                else:  # of truth
+                    refuse_loss(tif, file, page or 0)
     except UserError as error:
         return error
     return None

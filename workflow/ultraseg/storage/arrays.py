@@ -103,7 +103,7 @@ def read_image(path: str, start: int, stop: int, box: Box = ()) -> NDArray[np.ui
     about = attributes.get("ultraseg")
     if about is None:
         raise UserError(
-            f"{metadata(path)}: the grey-value window is missing",
+            f"{path}/zarr.json: the grey-value window is missing",
             "Delete this file and run snakemake again: it makes it anew.",
         )
     return to_shown(values, [(grey - about["offset"]) / about["scale"] for grey in about["window"]])
@@ -173,7 +173,7 @@ def _open(path: str) -> zarr.Array[Any]:
         return zarr.open_array(zarr.storage.LocalStore(path), mode="r+")
     except ValueError as error:
         raise UserError(
-            f"{metadata(path)}: damaged ({error})", "Delete it and run snakemake again: it makes it anew."
+            f"{path}/zarr.json: damaged ({error})", "Delete it and run snakemake again: it makes it anew."
         ) from error
 
 

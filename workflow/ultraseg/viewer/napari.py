@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ultraseg.base.colours import structure_colours
+from ultraseg.base.colours import LABEL_OPACITY, structure_colours
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.finished_runs import choose_volume
 from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
 from ultraseg.viewer.page import View
@@ -25,23 +27,25 @@ SCRIPT = Path(__file__).with_name("napari_layers.py")
 INSTALLED = ROOT / ".venv-napari/bin/python"
 
 
-def layers_of(folder: str | Path) -> list[dict]:
-    """What napari is to show of the volume in ``folder``: name, kind, levels, µm per voxel, colours.
+def layers_of(folder: str | Path) -> list[dict[str, Any]]:
+    """What napari shows of the volume in ``folder``: name, kind, levels, µm per voxel, colours, opacity.
 
-    Image first. ``colours``: of each cell, as in the report, or one for all objects of another structure.
+    The image comes first. ``colours``: that of each cell, as in the report, or one for all objects of a structure.
     """
-    image = Path(folder, "image.zarr").absolute()
+    files = VolumeFiles(str(Path(folder).absolute()))
+    image = Path(files.image)
     view, names = View(folder), structures_of(folder)
     painted = {layer["name"]: layer for layer in view.state()["layers"]}
     colours = structure_colours(names)
     found = [_layer(image, "image") | {"window": list(read_window(image))}]
     for name in names:
         each = painted[name].get("segmentColors")
-        found.append(_layer(image / "labels" / name, name) | {"colours": each or {"": colours[name]}})
+        about = {"colours": each or {"": colours[name]}, "opacity": LABEL_OPACITY}
+        found.append(_layer(Path(files.labels(name)), name) | about)
     return found
 
 
-def _layer(group: Path, name: str) -> dict:
+def _layer(group: Path, name: str) -> dict[str, Any]:
     levels = read_scaling(group)
     return {
         "name": name,
