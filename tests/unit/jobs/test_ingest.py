@@ -57,7 +57,7 @@ def test_the_window_is_taken_from_the_whole_stack_and_only_where_it_is_not_known
     assert files(sampled, "window", volume="b")["slices"] == [
         ref.file for ref in told.slices
     ]  # the roi has 3
-    assert (told.plane, told.dtype) == ((30, 20), "uint16")
+    assert (told.plane, told.crop, told.dtype) == ((30, 20), ((0, 30), (0, 20)), "uint16")
 
 
 def test_a_roi_is_cut_from_slices_of_the_source(tmp_path):
