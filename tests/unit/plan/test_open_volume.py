@@ -48,6 +48,14 @@ def test_all_sources_that_are_missing_are_named(tmp_path):
     assert "volumes.a.image: " in str(caught.value) and "volumes.a.labels.cells: " in str(caught.value)
 
 
+def test_results_that_are_a_file_are_named(tmp_path, monkeypatch):
+    config = changed(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").write_text("")
+    with pytest.raises(UserError, match="results: is a file in the working directory"):
+        opened(config)
+
+
 def test_a_phantom_has_its_files_before_they_exist():
     config = {
         "volumes": {"p": {"voxel_size_nm": [4, 4, 4], "phantom": {"shape": [10, 64, 64], "label_every": 4}}},

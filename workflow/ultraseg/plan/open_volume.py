@@ -24,7 +24,7 @@ from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
 from ultraseg.phantom.volume import TRUTH, phantom_files
 from ultraseg.plan.label_choice import Labels, check_inside, in_roi, on_good_slices, with_corrected
-from ultraseg.plan.volume import Volume
+from ultraseg.plan.volume import RESULTS, Volume
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,11 @@ class WholeStack:
 
 def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     """The volume of one entry of ``volumes:``; finds its slices and reads one header. Raises UserError."""
+    if os.path.exists(RESULTS) and not os.path.isdir(RESULTS):
+        raise UserError(
+            f"{RESULTS}: is a file in the working directory, where the folder of the results will be",
+            "Move or rename it, or run in another folder (--directory).",
+        )
     if "phantom" in settings:
         return _cut(name, settings, config, _phantom_stack(name, settings, config))
     if "planned" in settings:
