@@ -71,6 +71,11 @@ def test_a_phantom_has_its_files_before_they_exist():
         opened(config, "p")
 
 
+def test_sizes_in_micrometres_are_doubted(tmp_path, caplog):
+    opened(changed(tmp_path, voxel_size_nm=[0.02, 0.004, 0.004]))
+    assert "Is it in micrometres?" in caplog.text
+
+
 def test_labels_that_count_from_0_beside_an_image_that_does_not_are_pointed_out(tmp_path, caplog):
     config = changed(tmp_path, image=write_stack(tmp_path / "late", range(100, 121)))
     opened(config)

@@ -18,7 +18,7 @@ from ultraseg.base.errors import Problems, UserError
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
 from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
-from ultraseg.ingest.pixel_size import check_pixel_size
+from ultraseg.ingest.pixel_size import check_pixel_size, doubtful_size
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
@@ -67,6 +67,9 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
                 sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
                 check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
+    doubt = doubtful_size(settings["voxel_size_nm"], where)
+    if doubt:
+        log.warning(doubt)
     assert image is not None and header is not None  # else there was a problem
     _point_out_numbering(where, settings, image, labels)
     shape = (image.n_slices, *header.shape)
