@@ -96,8 +96,11 @@ ZEISS = (
 def test_headers_of_microscopes_tell_the_size_of_pixels(tmp_path, tag, text, nm, by):
     stored = text.encode("cp1252")
     tifffile.imwrite(
-                tmp_path / "z0.tif", STACK[0], metadata=None, resolution=(72, 72),
-        extratags=[(tag, 2, len(stored) + 1, stored, True)],,
+        tmp_path / "z0.tif",
+        STACK[0],
+        metadata=None,
+        resolution=(72, 72),
+        extratags=[(tag, 2, len(stored) + 1, stored, True)],  # fmt: skip
     )
     found = told(tmp_path / "z0.tif")
     assert found.told_by == by and found.nm == tuple(n if n is None else pytest.approx(n) for n in nm)
