@@ -9,16 +9,16 @@ onstart:
 
 rule check:
     log:
-        "logs/check.log",
-    # Everything is done by onstart; the job is what there is to start.
+        log_file("check"),
+    # onstart does the work. The rule exists because Snakemake needs a job to start.
     localrule: True
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        config=config,
-        code=code_version("run.check"),
+        job={"config": config},
+        code=script_version("check"),
     script:
         "../scripts/check.py"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
-from ultraseg.base.colours import ID_COLOURS, id_colours, structure_colours
+from ultraseg.base.colours import id_colours
 from ultraseg.evaluate.definitions import COLUMNS
 from ultraseg.figures import cells_3d, charts, montage
 from ultraseg.figures.cells_3d import choose_cells, render
@@ -58,30 +58,6 @@ def test_drawn_scale_bar_has_its_length():
     draw_scale_bar(panel, 77)
     white = (panel == 255).all(axis=-1)
     assert set(white.sum(axis=1)) == {0, 77}
-
-
-def test_an_id_has_one_colour_everywhere():
-    ids = RNG.integers(0, 2**32, (30, 40), dtype=np.uint64).astype(np.uint32)
-    ids[0, :5] = 0
-    colours = id_colours(ids)
-    assert colours.dtype == np.uint8
-    assert not colours[0, :5].any()
-    assert np.array_equal(colours, id_colours(ids.astype(np.int64)))
-    assert np.array_equal(colours[7, 9], id_colours(ids[7, 9]))
-    assert np.array_equal(id_colours(np.array([5, 5, 9]))[0], id_colours(np.array([[9, 5]]))[0, 1])
-
-
-def test_consecutive_ids_differ_and_all_colours_are_used():
-    colours = id_colours(np.arange(1, 2000)).astype(int)
-    assert (np.abs(np.diff(colours, axis=0)).sum(axis=1) > 60).all()
-    assert len(np.unique(colours, axis=0)) == len(np.unique(ID_COLOURS, axis=0)) == 30
-
-
-def test_structures_keep_their_colours():
-    alone = structure_colours(["mitochondria"])["mitochondria"]
-    both = structure_colours(["granules", "mitochondria", "vesicles", "cells"])
-    assert both["mitochondria"] == alone
-    assert len(set(both.values())) == 4
 
 
 def test_labels_are_mixed_in_and_outlined():

@@ -1,12 +1,14 @@
 """What label files store and what it means: numbers, masks, colours, palettes, classes, unlabelled parts."""
 
+import pickle
+
 import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
-from ultraseg.labels.source import LabelSource, resolve_labels
+from ultraseg.labels.source import resolve_labels
 
 SHAPE = (16, 24)
 RED, GREEN, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 0), (255, 255, 255)
@@ -297,7 +299,7 @@ def test_the_region_file_is_read_by_the_job(tmp_path):
     }
     source = resolve_labels(settings, str)
     assert source.files == [settings["path"], settings["region"]] and source.zs == [2] and source.partial
-    assert LabelSource.of(source.as_params()) == source
+    assert pickle.loads(pickle.dumps(source)) == source  # as it reaches the job
 
 
 def test_slice_without_a_known_pixel_is_refused(tmp_path):

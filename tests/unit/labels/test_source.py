@@ -20,8 +20,6 @@ SOURCE = LabelSource.of([SliceRef(z, f"z{z}.tif", None) for z in (0, 4, 8)])
 
 def test_every_way_of_giving_slices_is_one_source():
     assert LabelSource.of(SOURCE) is SOURCE and LabelSource.of(SOURCE.stack) == SOURCE
-    assert LabelSource.of(SOURCE.as_params()) == SOURCE
-    assert LabelSource.of(SOURCE.as_params() | {"values": (3,)}).values == (3,)
 
 
 def test_the_roi_cuts_the_slices_and_keeps_how_they_are_read():

@@ -86,11 +86,11 @@ def test_the_command_starts_the_python_that_has_napari(folder, monkeypatch):
     )
     monkeypatch.setattr(napari, "SCRIPT", script)
     directory = str(folder.parents[1])
-    napari.main(["--directory", directory, "--python", sys.executable])
+    napari.show(directory, python=sys.executable)
     assert said.read_text() == "3"
     script.write_text("raise SystemExit(3)")
     with pytest.raises(UserError, match="ended with status 3"):
-        napari.main(["--directory", directory, "--volume", "v", "--python", sys.executable])
+        napari.show(directory, "v", sys.executable)
 
 
 def test_without_napari_the_message_says_how_to_install_it(monkeypatch, tmp_path):

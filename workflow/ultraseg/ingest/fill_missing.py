@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,3 +32,18 @@ def fill_missing(
         else:
             filled[z - start] = stack[place[z]]
     return filled
+
+
+def with_missing(
+    slices: Iterable[NDArray[Any]],
+    zs: Sequence[int],
+    start: int,
+    stop: int,
+    bridges: Mapping[int, Sequence[tuple[int, float]]],
+) -> Iterator[NDArray[Any]]:
+    """The slices start <= z < stop one after another; all are held at a time only where some are missing.
+
+    Arguments as for ``fill_missing``, whose stack ``slices`` are.
+    """
+    # Missing slices are mixed from others, which must all be at hand.
+    return iter(fill_missing(np.stack(list(slices)), zs, start, stop, bridges) if bridges else slices)

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import Stored, to_stored
-from ultraseg.base.errors import UserError, raise_together
+from ultraseg.base.errors import Problems, UserError
 from ultraseg.ingest import mrc, tiff_read
 from ultraseg.ingest.image_source import file_kind
 from ultraseg.ingest.slice_source import SliceRef
@@ -46,13 +46,13 @@ def read_stored(
     Few of them are in memory, however many there are. Raises one UserError that names all bad slices: after the
     first bad one the others are still decoded, but none is given out.
     """
-    problems: list[UserError] = []
+    problems = Problems()
     for found in _decoded(_batches(refs), plane, dtype, stored, crop, threads):
         if isinstance(found, UserError):
-            problems.append(found)
-        elif not problems:
+            problems.add(found)
+        elif not problems.errors:
             yield found
-    raise_together(problems, "slices")
+    problems.raise_all()
 
 
 def _decoded(

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from ultraseg.arrays.labels import overlap_counts
 from ultraseg.base.ids import check_new_ids
 from ultraseg.labels.coverage import LabelSlice
+from ultraseg.storage.label_slices import LabelSlices
 
 log = logging.getLogger(__name__)
 
@@ -144,3 +145,9 @@ class IdMatcher:
         score[row, column] = np.where(overlap.iou >= LEAST, overlap.iou, 0)
         pairs = zip(*linear_sum_assignment(-score), strict=True)
         return {int(here[j]): int(cells[i]) for i, j in pairs if score[i, j] > 0}
+
+
+def changes_in(file: str) -> list[Change]:
+    """``changes`` of the label slices in a file that ``storage.label_slices`` wrote."""
+    with LabelSlices(file) as given:
+        return changes((z, given.read(z), given.known(z)) for z in given.zs)

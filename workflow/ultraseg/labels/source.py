@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ultraseg.base.errors import UserError
@@ -77,22 +77,13 @@ class LabelSource:
         """The slices that lie in the roi, counted from its first slice."""
         return replace(self, stack=crop_source(self.stack, roi))
 
-    def as_params(self) -> dict[str, Any]:
-        """The source as plain values, from which ``LabelSource.of`` makes it again."""
-        reading = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "stack"}
-        return {"slices": tuple(map(tuple, self.slices)), "first_number": self.first_number} | reading
-
     @classmethod
-    def of(cls, source: LabelSource | SliceSource | Mapping[str, Any] | Sequence[SliceRef]) -> LabelSource:
-        """A label source from ``as_params``, from a plain source or from a list of slices."""
+    def of(cls, source: LabelSource | SliceSource | Sequence[SliceRef]) -> LabelSource:
+        """A label source from a stack or from a list of slices."""
         if isinstance(source, LabelSource):
             return source
         if isinstance(source, SliceSource):
             return cls(source)
-        if isinstance(source, Mapping):
-            reading = dict(source)
-            slices = tuple(SliceRef(*ref) for ref in reading.pop("slices"))
-            return cls(SliceSource(slices, reading.pop("first_number")), **reading)
         return cls(SliceSource(tuple(SliceRef(*ref) for ref in source)))
 
 

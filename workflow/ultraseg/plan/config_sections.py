@@ -10,13 +10,12 @@ from typing import Any
 
 from ultraseg.ingest.name_numbers import fault_of_pattern
 from ultraseg.networks.model_file import TOLERANCE
-from ultraseg.networks.sizes import network_stride
+from ultraseg.networks.sizes import tile_stride
 
 log = logging.getLogger(__name__)
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
 MAX_PHANTOM = 10**11
-LEAST_STRIDE = 16
 
 Section = Mapping[str, Any]
 
@@ -82,7 +81,7 @@ def _network_source(name: str, network: Section, config: Section) -> Iterator[st
 
 
 def _network_sizes(name: str, network: Section, config: Section) -> Iterator[str]:
-    stride = max(LEAST_STRIDE, network_stride(network["architecture"], network.get("filters")))
+    stride = tile_stride(network["architecture"], network.get("filters"))
     for key in ("tile", "crop", "predict_tile"):
         if network[key] % stride:
             yield f"networks.{name}.{key}: {network[key]} is no multiple of {stride}, which its filters ask for"

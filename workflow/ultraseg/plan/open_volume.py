@@ -15,6 +15,7 @@ from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.grid.paths import RESULTS
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
 from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
@@ -24,7 +25,7 @@ from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
 from ultraseg.phantom.volume import TRUTH, phantom_files
 from ultraseg.plan.label_choice import Labels, check_inside, in_roi, on_good_slices, with_corrected
-from ultraseg.plan.volume import RESULTS, Volume
+from ultraseg.plan.volume import Volume
 
 log = logging.getLogger(__name__)
 

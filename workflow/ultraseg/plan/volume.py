@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES
-from ultraseg.grid.good_slices import Stepping, bridge_weights
+from ultraseg.grid.good_slices import GoodSlices, bridge_weights
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.grid.pyramid_levels import Level, pyramid_levels
-from ultraseg.grid.slabs import slab_count, slab_range, slabs_of
+from ultraseg.grid.slabs import ceil_div, slab_count, slab_range, slabs_of
 from ultraseg.ingest.crop import Roi
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource
 from ultraseg.link.edit_file import CellEdit
 
-RESULTS = "results"
 MEASURED_VOXELS = 2**26  # labels of this many voxels and their distances take about 1 GB
 
 
@@ -45,7 +46,7 @@ class Volume:
     bit_depth: int = 8
     window: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES
-    phantom: dict | None = None
+    phantom: dict[str, Any] | None = None
     planned: bool = False
     pyramid_levels: int = 5
     missing: tuple[int, ...] = ()
@@ -80,9 +81,9 @@ class Volume:
         return tuple(sorted({*self.missing, *self.declared_bad}))
 
     @cached_property
-    def stepping(self) -> Stepping:
+    def good_slices(self) -> GoodSlices:
         """Which slices are good, and which stand in for the others."""
-        return Stepping(self.n_slices, self.bad)
+        return GoodSlices(self.n_slices, self.bad)
 
     def bridges(self, start: int, stop: int) -> dict[int, list[tuple[int, float]]]:
         """For the missing slices of start <= z < stop: the good slices that their image is mixed from, with weights.
@@ -99,8 +100,13 @@ class Volume:
         return sorted([*self.stack.range(start, stop), *beside])
 
     @property
+    def files(self) -> VolumeFiles:
+        """The files of the results."""
+        return VolumeFiles.of(self.name)
+
+    @property
     def folder(self) -> str:
-        return f"{RESULTS}/{self.name}"
+        return self.files.folder
 
     @cached_property
     def levels(self) -> list[Level]:
@@ -153,7 +159,7 @@ class Volume:
         """The file with the checked labels of a structure that results are made from."""
         taught = self.labels_for_training.get(structure)
         differs = taught is not None and taught != self.labels[structure]
-        return f"{self.folder}/work/labels/{structure}{'.corrected' if differs else ''}.h5"
+        return self.files.checked_labels(structure, corrected=differs)
 
     def labelled(self, structure: str) -> list[int]:
         """Labelled slices of a structure."""
@@ -165,4 +171,5 @@ class Volume:
 
     def plane(self, downsample: int) -> tuple[int, int]:
         """Height and width of a slice at a network's scale."""
-        return tuple(-(-n // downsample) for n in self.shape[1:])
+        _, height, width = self.shape
+        return ceil_div(height, downsample), ceil_div(width, downsample)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def read_through(path: Path) -> None:
@@ -67,7 +69,7 @@ def _tiff(path: Path) -> None:
             decode(tif, str(path), index)
 
 
-READERS = {
+READERS: dict[str, Callable[[Path], Any]] = {
     ".h5": _hdf5,
     ".parquet": _parquet,
     ".npz": _npz,

@@ -1,0 +1,5 @@
+"""`python -m ultraseg.phantom` writes a phantom."""
+
+from ultraseg.phantom.volume import main
+
+main()
