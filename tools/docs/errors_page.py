@@ -51,10 +51,10 @@ SECTIONS = {
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode",
     "Images": (
-        "ingest.slice_checks ingest.tiff_stack ingest.mrc ingest.ome_zarr_layout ingest.ome_zarr_metadata "
-        "ingest.ome_zarr_read ingest.pixel_size arrays.grey_values ingest.grey_window"
+        "ingest.slice_checks ingest.other_formats ingest.tiff_stack ingest.mrc ingest.ome_zarr_layout "
+        "ingest.ome_zarr_metadata ingest.ome_zarr_read ingest.pixel_size arrays.grey_values ingest.grey_window"
     ),
-    "Labels": "labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois",
+    "Labels": "labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file "
         "networks.architecture predict.quantise predict.predictor"

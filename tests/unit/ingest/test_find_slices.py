@@ -135,6 +135,17 @@ def test_a_list_names_the_files_in_any_order(tmp_path):
         resolve_slices(str(listed))
 
 
+@pytest.mark.parametrize("folder", ["stack [1]", "a*b", "[x]/[y]", "q?"])
+def test_patterns_in_folders_whose_names_look_like_patterns(tmp_path, folder):
+    where = tmp_path / folder
+    where.mkdir(parents=True)
+    write_folder(where, range(3), "z{}.tif")
+    for pattern in (where / "z*.tif", where / "z[0-2].tif", where):
+        assert len(resolve_slices(str(pattern))) == 3
+    with pytest.raises(UserError, match="matches this pattern"):
+        resolve_slices(str(where / "y*.tif"))
+
+
 # ---------------------------------------------------------------- names with more numbers
 def named(folder, *names):
     for number, name in enumerate(names):

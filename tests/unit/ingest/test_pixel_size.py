@@ -5,7 +5,7 @@ import pytest
 import tifffile
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.pixel_size import PixelSize, check_pixel_size, in_nm
+from ultraseg.ingest.pixel_size import PixelSize, check_pixel_size, doubtful_size, in_nm
 
 STACK = np.zeros((4, 6, 7), np.uint8)
 
@@ -71,6 +71,45 @@ def test_ome_tells_physical_sizes(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", STACK, metadata=about)
     found = told(tmp_path / "a.ome.tif")
     assert found.nm == (None, pytest.approx(5), pytest.approx(4)) and found.told_by == "OME"
+
+
+FEI = "[User]\r\nDate=1\r\n[Beam]\r\nHV=2000\r\n[EScan]\r\nPixelWidth=4.5e-009\r\nPixelHeight=4e-009\r\n"
+ZEISS = (
+    "0\r\n4.0\r\nAP_WD\r\nWD = 5.0 mm\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = {} \r\nDP_X\r\nX = No\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "nm", "by"),
+    [
+        (34682, FEI, (None, 4, 4.5), "FEI"),
+        (34680, FEI, (None, 4, 4.5), "FEI"),
+        (34682, FEI.replace("PixelHeight=4e-009", ""), (None, 4.5, 4.5), "FEI"),
+        (34682, FEI.replace("Pixel", "Pxl"), (None, None, None), ""),
+        (34682, FEI.replace("4.5e-009", "?"), (None, 4, None), "FEI"),
+        (34118, ZEISS.format("9.8 nm"), (None, 9.8, 9.8), "Zeiss"),
+        (34118, ZEISS.format("0.0098 \xb5m"), (None, 9.8, 9.8), "Zeiss"),
+        (34118, ZEISS.format("98 pm"), (None, 0.098, 0.098), "Zeiss"),
+        (34118, ZEISS.format("unknown"), (None, None, None), ""),
+    ],
+)
+def test_headers_of_microscopes_tell_the_size_of_pixels(tmp_path, tag, text, nm, by):
+    stored = text.encode("cp1252")
+    tifffile.imwrite(
+        tmp_path / "z0.tif",
+        STACK[0],
+        metadata=None,
+        resolution=(72, 72),
+        extratags=[(tag, 2, len(stored) + 1, stored, True)],  # fmt: skip
+    )
+    found = told(tmp_path / "z0.tif")
+    assert found.told_by == by and found.nm == tuple(n if n is None else pytest.approx(n) for n in nm)
+
+
+def test_voxels_of_less_than_half_a_nanometre_are_doubted():
+    assert doubtful_size([20, 0.5, 0.5], "volumes.a") is None
+    said = doubtful_size([0.02, 0.004, 0.004], "volumes.a")
+    assert "volumes.a.voxel_size_nm is z 0.02, y 0.004, x 0.004" in said and "20, 4, 4 then" in said
 
 
 def test_the_resolution_of_other_tiffs_is_none(tmp_path):

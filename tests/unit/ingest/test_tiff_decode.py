@@ -103,6 +103,31 @@ def test_strips_and_tiles_without_data_are_pointed_out(tmp_path, caplog, layout,
     assert len(caplog.records) == 2, "the check before a run says so as well"
 
 
+def bits(file, values, count, photometric=1):
+    """A TIFF of 2 or 4 bits per pixel, which tifffile does not write."""
+    packed = np.packbits(
+        np.unpackbits(values[..., None], axis=-1)[..., 8 - count :].reshape(len(values), -1), axis=1
+    )
+    tags = [
+        (256, 4, values.shape[1]), (257, 4, len(values)), (258, 3, count), (259, 3, 1), (262, 3, photometric),
+        (273, 4, 8), (277, 3, 1), (278, 4, len(values)), (279, 4, packed.size),
+    ]  # fmt: skip
+    body = b"".join(struct.pack("<HHII", code, kind, 1, value) for code, kind, value in tags)
+    head = b"II*\0" + struct.pack("<I", 8 + packed.size)
+    file.write_bytes(head + packed.tobytes() + struct.pack("<H", len(tags)) + body + b"\0" * 4)
+    return str(file)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_few_bits_are_spread_over_the_greys_of_images_and_kept_for_labels(tmp_path, count):
+    values = np.random.default_rng(0).integers(0, 2**count, (6, 9)).astype(np.uint8)
+    file = bits(tmp_path / "z1.tif", values, count)
+    spread = values * (255 // (2**count - 1))
+    assert np.array_equal(read_slice(file), spread)
+    assert np.array_equal(read_slice(file, kind="labels"), values)
+    assert np.array_equal(read_slice(bits(tmp_path / "z1.tif", values, count, 0)), 255 - spread)
+
+
 IMAGEJ = "ImageJ=1.53t\nimages=40\nslices=40\nloop=false\n"
 
 

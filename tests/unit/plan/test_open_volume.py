@@ -53,6 +53,14 @@ def test_all_sources_that_are_missing_are_named(tmp_path):
     assert "volumes.a.image: " in str(caught.value) and "volumes.a.labels.cells: " in str(caught.value)
 
 
+def test_results_that_are_a_file_are_named(tmp_path, monkeypatch):
+    config = changed(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").write_text("")
+    with pytest.raises(UserError, match="results: is a file in the working directory"):
+        opened(config)
+
+
 def test_a_phantom_has_its_files_before_they_exist():
     config = {
         "volumes": {"p": {"voxel_size_nm": [4, 4, 4], "phantom": {"shape": [10, 64, 64], "label_every": 4}}},
@@ -66,6 +74,11 @@ def test_a_phantom_has_its_files_before_they_exist():
     config["networks"]["n"]["structures"] = ["golgi"]
     with pytest.raises(UserError, match="a phantom has no 'golgi'"):
         opened(config, "p")
+
+
+def test_sizes_in_micrometres_are_doubted(tmp_path, caplog):
+    opened(changed(tmp_path, voxel_size_nm=[0.02, 0.004, 0.004]))
+    assert "Is it in micrometres?" in caplog.text
 
 
 def test_labels_that_count_from_0_beside_an_image_that_does_not_are_pointed_out(tmp_path, caplog):

@@ -52,6 +52,17 @@ def resolve_slices(
     return _from_names(path, files, first_slice_number, kind, missing_slices, pattern)
 
 
+def matching(pattern: str) -> list[str]:
+    """Files that match a pattern; where none does, folders that are named as it stands, such as 'stack [1]', count."""
+    found = glob.glob(pattern, recursive=True)
+    if found:
+        return found
+    folder, rest = "/" if os.path.isabs(pattern) else "", pattern.split(os.sep)
+    while len(rest) > 1 and os.path.isdir(os.path.join(folder, rest[0])):
+        folder = os.path.join(folder, rest.pop(0))
+    return glob.glob(os.path.join(glob.escape(folder), *rest), recursive=True)
+
+
 def _find_files(path: str, kind: str) -> list[str]:
     if os.path.isdir(path):
         names = os.listdir(path)
@@ -66,7 +77,7 @@ def _find_files(path: str, kind: str) -> list[str]:
     elif os.path.exists(path):
         found = [path]
     elif glob.has_magic(path):
-        found = [name for name in glob.glob(path, recursive=True) if _is_tiff_name(os.path.basename(name))]
+        found = [name for name in matching(path) if _is_tiff_name(os.path.basename(name))]
         if not found:
             raise UserError(
                 f"{path}: no .tif or .tiff file matches this pattern",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import tifffile
 
 TOLERANCE = 0.01
+LEAST_NM = 0.5  # electron microscopes of tissue record nothing finer
 # Inches are left out: they come from printing (72 dpi), not from a microscope.
 NANOMETRES = {
     "pm": 1e-3, "picometer": 1e-3, "å": 0.1, "angstrom": 0.1, "nm": 1, "nanometer": 1, "nanometre": 1,
@@ -59,11 +60,14 @@ def check_pixel_size(told: PixelSize, voxel_size_nm: Sequence[float], file: str,
 
 
 def of_tiff(tif: tifffile.TiffFile) -> PixelSize:
-    """What ImageJ or OME metadata of a TIFF say; the resolution of other TIFFs is that of a printer."""
+    """What ImageJ, OME or a microscope (FEI or Thermo Fisher, Zeiss) says in a TIFF.
+
+    The resolution of other TIFFs is that of a printer.
+    """
     if tif.is_ome:
         return _of_ome(tif.ome_metadata or "")
     if not tif.is_imagej:
-        return PixelSize()
+        return _of_microscope(tif)
     about, tags = tif.imagej_metadata or {}, tif.pages[0].aspage().tags
     unit = str(about.get("unit", ""))
     # ImageJ writes these where an axis has another unit than x.
@@ -76,6 +80,34 @@ def of_tiff(tif: tifffile.TiffFile) -> PixelSize:
     return PixelSize(
         (in_nm(about.get("spacing"), z_unit), plane("YResolution", y_unit), plane("XResolution", unit)),
         "ImageJ",
+    )
+
+
+def _of_microscope(tif: tifffile.TiffFile) -> PixelSize:
+    """Size of pixels from the header of a scanning electron microscope, which does not know the distance of slices."""
+    if tif.is_fei:
+        sections = [s for s in (tif.fei_metadata or {}).values() if isinstance(s, dict) and "PixelWidth" in s]
+        if sections:
+            height = sections[0].get("PixelHeight", sections[0]["PixelWidth"])
+            return PixelSize((None, in_nm(height, "m"), in_nm(sections[0]["PixelWidth"], "m")), "FEI")
+    if tif.is_sem:
+        about = tif.sem_metadata or {}
+        for key in ("ap_image_pixel_size", "ap_pixel_size"):
+            told = about.get(key)
+            if isinstance(told, tuple) and len(told) == 3:
+                size = in_nm(told[1], str(told[2]))
+                return PixelSize((None, size, size), "Zeiss")
+    return PixelSize()
+
+
+def doubtful_size(voxel_size_nm: Sequence[float], where: str) -> str | None:
+    """What to tell the user of voxels smaller than any microscope resolves; None for others."""
+    if min(voxel_size_nm) >= LEAST_NM:
+        return None
+    told = ", ".join(f"{axis} {size:g}" for axis, size in zip("zyx", voxel_size_nm, strict=True))
+    return (
+        f"{where}.voxel_size_nm is {told}: below {LEAST_NM:g} nm. Is it in micrometres? Sizes are in nanometres: "
+        f"{', '.join(f'{1000 * size:g}' for size in voxel_size_nm)} then."
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.lossy import is_lossy
+from ultraseg.ingest.other_formats import what_it_is
 from ultraseg.ingest.slice_source import PLANE
 from ultraseg.ingest.tiff_stack import described_slices, slice_pages
 
@@ -34,6 +35,7 @@ class Tags(NamedTuple):
     photometric: int
     colormap: NDArray[np.uint16] | None
     samples_axis: int | None  # axis of samples in the decoded page
+    bits: int = 8  # of a number
     unspecified: bool = (
         False  # samples beyond those of grey or RGB of which the file does not say what they are
     )
@@ -52,10 +54,11 @@ def open_tiff(file: str) -> Iterator[tifffile.TiffFile]:
     except (UserError, MemoryError):
         raise
     except tifffile.TiffFileError as exc:
-        raise UserError(
-            f"{file}: not a valid TIFF file ({exc})",
+        kind, cure = what_it_is(file) or (
+            str(exc),
             "Copy the file again from the source, or save it again as TIFF; move files of other kinds away.",
-        ) from exc
+        )
+        raise UserError(f"{file}: not a valid TIFF file ({kind})", cure) from exc
     except Exception as exc:  # codecs raise errors of many kinds on damaged data
         raise UserError(
             f"{file}: cannot be decoded ({type(exc).__name__}: {exc})",
@@ -200,7 +203,7 @@ def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any],
             )
         return np.take(values, index - PLANE, axis), Tags(GREY, None, None)
     unspecified = axis is not None and 0 in page.extrasamples
-    return values, Tags(int(page.photometric), page.colormap, axis, unspecified)
+    return values, Tags(int(page.photometric), page.colormap, axis, int(page.bitspersample), unspecified)
 
 
 def check_samples(channels: NDArray[Any], tags: Tags, file: str) -> None:
@@ -220,7 +223,10 @@ def check_samples(channels: NDArray[Any], tags: Tags, file: str) -> None:
 
 
 def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> NDArray[Any]:
-    """Reduce RGB(A), grey + alpha and palette pages that hold one grey channel to 2D."""
+    """Reduce RGB(A), grey + alpha and palette pages that hold one grey channel to 2D.
+
+    Grey values of images with 2 to 7 bits are spread over 0 to 255.
+    """
     colour = UserError(
         f"{file}: is a colour image",
         "Convert it to grey (Fiji: Image > Type > 8-bit); labels need numbers, not colours.",
@@ -250,4 +256,6 @@ def single_channel(values: NDArray[Any], tags: Tags, file: str, kind: str) -> ND
             raise colour
         table = red >> 8 if red.max() > 255 else red  # some writers fill the 16-bit palette with 8-bit values
         values = table.astype(np.uint8)[values]
+    elif kind == "image" and 1 < tags.bits < 8 and values.dtype == np.uint8:
+        values = (values.astype(np.uint16) * 255 // (2**tags.bits - 1)).astype(np.uint8)
     return values

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ultraseg.ingest.pixel_size import PixelSize, of_tiff
-from ultraseg.ingest.slice_checks import check_image_type, check_size, check_type, page_index
+from ultraseg.ingest.slice_checks import check_count, check_image_type, check_size, check_type, page_index
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.ingest.tiff_stack import plane_count, refuse_hyperstack, refuse_part_of_image
 
@@ -47,6 +47,7 @@ def count_slices(file: str, kind: str) -> int:
 
     with open_tiff(file) as tif:
         count = number_of_slices(tif)
+        check_count(count, file)
         if count > 1 and kind == "labels":  # for images their header is looked at as well
             refuse_hyperstack(tif, file, count, kind)
         if count > 1 or kind == "image":

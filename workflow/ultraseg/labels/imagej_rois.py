@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import zipfile
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import roifile
@@ -16,44 +14,19 @@ from roifile import ImagejRoi
 from skimage.draw import polygon2mask
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.name_numbers import slice_number
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.labels.roi_files import read_rois
 
 log = logging.getLogger(__name__)
 
 AREAS = {roifile.ROI_TYPE[name] for name in ("POLYGON", "RECT", "OVAL", "FREEHAND", "TRACED")}
 AUTOMATIC = re.compile(r"(\d+)-(\d+)(?:-(\d+))?(?:-\d+)?$")  # what Fiji calls a ROI: slice-y-x, or y-x
 REPEATED = re.compile(r"-\d+$")  # what Fiji appends to a name that is there already
+FAR, SMALL = 16, 1_000_000  # of a box around a ROI: times the image, and pixels that may be drawn always
 NESTED = 0.5  # share of the smaller of two ROIs from which their overlap is a mistake
-
-
-@lru_cache(maxsize=8)
-def _read(file: str, stamp: tuple[int, int]) -> tuple[tuple[str, ImagejRoi], ...]:
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if name.lower().endswith(".roi")]
-                return tuple((name[:-4], ImagejRoi.frombytes(archive.read(name))) for name in names)
-        with open(file, "rb") as single:
-            roi = ImagejRoi.frombytes(single.read())
-        return ((roi.name or "", roi),)
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, IndexError) as error:
-        raise UserError(
-            f"{file}: not a ROI file of ImageJ ({error})",
-            "Save the ROIs again: ROI Manager, More, Save (all ROIs selected or none).",
-        ) from error
-
-
-def read_rois(file: str) -> tuple[tuple[str, ImagejRoi], ...]:
-    """Names and ROIs of a .zip or .roi file, in their order. Raises UserError for other files, and for an empty one."""
-    if not os.access(file, os.R_OK):
-        raise UserError(f"{file}: cannot be read", "Put the file back, or give read permission (chmod a+r).")
-    status = os.stat(file)
-    rois = _read(file, (status.st_size, status.st_mtime_ns))
-    if not rois:
-        raise UserError(f"{file}: holds no ROI", "Save the ROIs again: ROI Manager, More, Save.")
-    return rois
 
 
 def position_of(name: str, roi: ImagejRoi) -> int | None:
@@ -168,6 +141,8 @@ def _ids_by_name(file: str, names: list[str]) -> dict[str, int]:
             f"{file}: ROI(s) without a number above 0 in their names: {', '.join((without or names)[:5])}",
             "Name every ROI after its cell: 'cell 7', or just 7.",
         )
+    for name, number in ids.items():
+        check_id(number, f"{file}: ROI '{name}'")
     return ids
 
 
@@ -191,7 +166,11 @@ def rasterise(
         if roi.roitype not in AREAS or roi.subtype == roifile.ROI_SUBTYPE.TEXT:
             problems.append(f"'{name}' is of type {roi.roitype.name.lower()}, not an area")
             continue
-        corner, mask, whole = roi_mask(roi, shape)
+        try:
+            corner, mask, whole = roi_mask(roi, shape)
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
+            problems.append(f"'{name}' is damaged ({error})")
+            continue
         if mask.sum() <= whole / 2:
             problems.append(f"'{name}' lies outside the image of {shape[0]} x {shape[1]} pixels")
             continue
@@ -241,8 +220,12 @@ def roi_mask(roi: ImagejRoi, shape: tuple[int, int]) -> tuple[tuple[int, int], N
         outlines = [part for part in outlines if len(part) > 2]
         points = np.concatenate(outlines) if outlines else np.zeros((1, 2))
         box = np.array([points.min(0), points.max(0)])
+    if not np.isfinite(box).all():
+        raise ValueError("its corners are no numbers")
     x0, y0 = np.floor(box[0]).astype(int)
     x1, y1 = np.ceil(box[1]).astype(int)
+    if max(y1 - y0, 1) * max(x1 - x0, 1) > FAR * shape[0] * shape[1] + SMALL:
+        return (0, 0), np.zeros((0, 0), bool), 1  # far outside; drawing it would take the memory
     whole = np.zeros((max(y1 - y0, 1), max(x1 - x0, 1)), bool)
     # Fiji's coordinates are those of pixel corners: the centre of the first pixel lies at 0.5.
     if roi.roitype == roifile.ROI_TYPE.OVAL:

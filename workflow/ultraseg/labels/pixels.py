@@ -119,7 +119,8 @@ def _check_colours(numbers: NDArray[Any], file: str, planar: bool) -> None:
         raise UserError(
             f"{file}: holds {colours.size} different colours, so it is a picture, or its edges are blended",
             "Draw labels without smoothed edges (anti-aliasing), save them without JPEG compression, or export "
-            "label numbers instead of colours." + (f" {PLANES}" if planar else ""),
+            "label numbers instead of colours (VAST and webKnossos too, where a colour may be an id of 24 bits)."
+            + (f" {PLANES}" if planar else ""),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.crop import Roi, crop_source
-from ultraseg.ingest.find_slices import resolve_slices
+from ultraseg.ingest.find_slices import matching, resolve_slices
 from ultraseg.ingest.name_numbers import slice_number
 from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
@@ -157,7 +157,7 @@ def find_rois(path: str) -> list[str]:
             return []
         return [os.path.join(path, name) for name in names if is_roi(name)]
     if glob.has_magic(path) and not os.path.exists(path):
-        return [name for name in sorted(glob.glob(path, recursive=True)) if is_roi(name)]
+        return [name for name in sorted(matching(path)) if is_roi(name)]
     return [path] if is_roi(path) and os.path.exists(path) else []
 
 

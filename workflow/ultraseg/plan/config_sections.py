@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ultraseg.ingest.name_numbers import fault_of_pattern
+from ultraseg.networks.model_file import TOLERANCE
 from ultraseg.networks.sizes import tile_stride
+
+log = logging.getLogger(__name__)
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
 MAX_PHANTOM = 10**11
@@ -64,6 +68,7 @@ def _networks(config: Section) -> Iterator[str]:
                     yield f"networks.{name}.{key}: {_unknown(volume, config['volumes'])}"
         yield from _network_source(name, network, config)
         yield from _network_sizes(name, network, config)
+        yield from _network_pixels(name, network, config["volumes"])
 
 
 def _network_source(name: str, network: Section, config: Section) -> Iterator[str]:
@@ -87,6 +92,39 @@ def _network_sizes(name: str, network: Section, config: Section) -> Iterator[str
         yield f"networks.{name}.batch: {network['batch']} crops cannot be spread over {config['gpus']} GPUs evenly"
     if network["crop"] > network["tile"]:
         yield f"networks.{name}.crop: {network['crop']} is larger than tile {network['tile']}"
+
+
+def _network_pixels(name: str, network: Section, volumes: Section) -> Iterator[str]:
+    """Volumes whose pixels are larger or smaller than all that the network is trained on, as for one from elsewhere."""
+    if "model" in network:
+        return
+    labelled = [v for v, volume in volumes.items() if _labels_any(volume, network["structures"])]
+    sizes = {v: volume["voxel_size_nm"][1] for v, volume in volumes.items()}
+    trained = {v: sizes[v] for v in network.get("train_on", labelled) if v in sizes}
+    if not trained:
+        return
+    for volume in network.get("apply_to", volumes):
+        if volume in sizes and not any(_alike(sizes[volume], size) for size in trained.values()):
+            known = ", ".join(f"{size:g} nm ({v})" for v, size in trained.items())
+            yield (
+                f"networks.{name}: is trained on pixels of {known}, and volume {volume} has {sizes[volume]:g} nm; "
+                "leave it out of apply_to and give it a network of its own, or resample it"
+            )
+    if not _alike(min(trained.values()), max(trained.values())):
+        log.warning(
+            "networks.%s: is trained on pixels of %s alike; if structures look alike only at one size, give volumes of "
+            "different sizes a network each (train_on, apply_to), or resample them",
+            name, ", ".join(f"{size:g} nm ({v})" for v, size in trained.items()),
+        )  # fmt: skip
+
+
+def _labels_any(volume: Section, structures: Iterable[str]) -> bool:
+    made = "phantom" in volume or "planned" in volume or "corrections" in volume
+    return made or any(structure in volume["labels"] for structure in structures)
+
+
+def _alike(a: float, b: float) -> bool:
+    return abs(math.log(a / b)) <= math.log(1 + TOLERANCE)
 
 
 def _volumes(config: Section) -> Iterator[str]:

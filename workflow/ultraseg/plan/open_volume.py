@@ -15,10 +15,11 @@ from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.grid.paths import RESULTS
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
 from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
-from ultraseg.ingest.pixel_size import check_pixel_size
+from ultraseg.ingest.pixel_size import check_pixel_size, doubtful_size
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
@@ -45,6 +46,11 @@ class WholeStack:
 
 def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     """The volume of one entry of ``volumes:``; finds its slices and reads one header. Raises UserError."""
+    if os.path.exists(RESULTS) and not os.path.isdir(RESULTS):
+        raise UserError(
+            f"{RESULTS}: is a file in the working directory, where the folder of the results will be",
+            "Move or rename it, or run in another folder (--directory).",
+        )
     if "phantom" in settings:
         return _cut(name, settings, config, _phantom_stack(name, settings, config))
     if "planned" in settings:
@@ -62,6 +68,9 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
                 sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
                 check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
+    doubt = doubtful_size(settings["voxel_size_nm"], where)
+    if doubt:
+        log.warning(doubt)
     assert image is not None and header is not None  # else there was a problem
     _point_out_numbering(where, settings, image, labels)
     shape = (image.n_slices, *header.shape)
