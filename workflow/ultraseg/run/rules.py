@@ -1,4 +1,4 @@
-"""What the rules ask: functions of Snakemake's wildcards over one plan."""
+"""The functions of Snakemake's wildcards that the rules name, over one plan: inputs, parameters and resources."""
 
 from __future__ import annotations
 
