@@ -18,9 +18,9 @@ def read_through(path: Path) -> None:
 
 
 def _hdf5(path: Path) -> None:
-    import h5py
+    from ultraseg.storage.hdf5 import open_hdf5
 
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         for dataset in file.values():
             for i in range(len(dataset)):
                 dataset[i]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.files import whole_file
+from ultraseg.storage.hdf5 import open_hdf5
 
 NUMBERS = 1024  # of a chunk, where there is one number for each slice
 
@@ -26,7 +27,7 @@ def write_slices(
     names. One slice is in memory at a time.
     """
     zs: list[int] = []
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    with whole_file(path) as part, open_hdf5(part, "w") as file:
         for z, arrays in slices:
             for name, values in arrays.items():
                 _append(file, name, shape, len(zs), values)
@@ -52,7 +53,7 @@ class LabelSlices:
     """The slices of a file that ``write_slices`` wrote; a context manager."""
 
     def __init__(self, path: str):
-        self._file = h5py.File(path, "r")
+        self._file = open_hdf5(path)
         self._places = {int(z): i for i, z in enumerate(self._file.attrs["z"])}
 
     def __enter__(self) -> LabelSlices:
