@@ -67,6 +67,7 @@ format: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/python tools/docs/config_page.py > config/README.md
 	$(BIN)/python tools/docs/errors_page.py > docs/errors.md
+	$(BIN)/python tools/docs/package_graph.py docs/design.md
 	$(BIN)/snakemake --rulegraph mermaid-js --quiet all --configfile config/demo.yaml | \
 		$(BIN)/python tools/docs/rule_graph.py docs/design.md
 

@@ -146,14 +146,13 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
 def foreseen(folder: Path, slices: int) -> pd.DataFrame:
     """Per rule, what ``snakemake check`` expects: seconds per slice, and MB of the largest job."""
     from ultraseg.plan.config import load_config
-    from ultraseg.plan.costs import Costs
     from ultraseg.plan.plan import Plan
+    from ultraseg.run.costs import all_steps
 
     plan = Plan(load_config(yaml.safe_load((folder / "config.yaml").read_text())))
-    costs = Costs(plan)
     rows = [
         {"stage": step.rule, "expected_s": step.seconds / slices, "expected_MB": step.job.mem_mb}
-        for step in costs.all_steps()
+        for step in all_steps(plan)
     ]
     table = pd.DataFrame(rows).groupby("stage").agg({"expected_s": "sum", "expected_MB": "max"})
     return table.round({"expected_s": 2, "expected_MB": 0})
@@ -165,8 +164,8 @@ PER_SLAB = (
 )  # fmt: skip
 # Whatever the number of slices:
 ONCE = (
-    "train", "figures", "learning_curves", "report", "arrays_image", "arrays_labels", "arrays_structure",
-    "arrays_network", "arrays_cells", "group_image",
+    "train", "figures", "learning_curves", "report", "image_layout", "image_group", "structure_layout",
+    "network_layout", "cell_layout",
 )  # fmt: skip
 
 

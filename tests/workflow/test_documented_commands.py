@@ -256,6 +256,9 @@ def test_messages_of_snakemake_are_as_the_page_has_them(copy):
         "snakemake: command not found": "PATH=/usr/bin:/bin snakemake -n",
         "cores have to be specified for local execution": "unset SNAKEMAKE_PROFILE; snakemake",
         "unrecognized arguments": "snakemake --no-such-option",
+        "UnicodeDecodeError: 'utf-8' codec can't decode byte": (
+            r"printf 'a: 4 \265m\n' > latin.yaml; snakemake -n --configfile latin.yaml"
+        ),
         "MissingRuleException": "snakemake -n results/biopsy1/tables/wrong.csv",
     }
     # Two runs at a time are those of test_check_runs.

@@ -34,11 +34,12 @@ def python(tmp_path_factory) -> Path:
 def run(tmp_path, tissue) -> Run:
     """A run over a copy of the workflow, whose ingest says in its log which file it is."""
     copy_code(tmp_path / "code")
-    script = tmp_path / "code/workflow/scripts/ingest.py"
+    script = tmp_path / "code/workflow/scripts/ingest/ingest.py"
     text = script.read_text()
-    assert "with job(snakemake) as log:\n" in text
+    begin = "with job(snakemake, Ingest) as (spec, log):\n"
+    assert begin in text
     said = "    import ultraseg\n    log.info('code of %s', ultraseg.__file__)\n"
-    script.write_text(text.replace("with job(snakemake) as log:\n", f"with job(snakemake) as log:\n{said}"))
+    script.write_text(text.replace(begin, begin + said))
     return Run(tmp_path / "run", tiny_config(tissue), tmp_path / "code")
 
 

@@ -1,13 +1,11 @@
-"""Colours of ids and structures, the same everywhere."""
+"""Colours of ids and structures."""
 
 import numpy as np
-from ultraseg.base.colours import ID_COLOURS, id_colours, structure_colours
-
-RNG = np.random.default_rng(1)
+from ultraseg.base.colours import ID_COLOURS, PALETTE, STRUCTURE_COLOURS, id_colours, structure_colours
 
 
 def test_an_id_has_one_colour_everywhere():
-    ids = RNG.integers(0, 2**32, (30, 40), dtype=np.uint64).astype(np.uint32)
+    ids = np.random.default_rng(0).integers(0, 2**32, (30, 40), dtype=np.uint64).astype(np.uint32)
     ids[0, :5] = 0
     colours = id_colours(ids)
     assert colours.dtype == np.uint8
@@ -28,3 +26,12 @@ def test_structures_keep_their_colours():
     both = structure_colours(["granules", "mitochondria", "vesicles", "cells"])
     assert both["mitochondria"] == alone
     assert len(set(both.values())) == 4
+    assert both["cells"] == STRUCTURE_COLOURS["cells"]
+    assert {both["granules"], both["vesicles"]} <= {*PALETTE}
+
+
+def test_more_structures_than_colours_all_get_one():
+    names = [f"s{i}" for i in range(2 * len(PALETTE))]
+    colours = structure_colours(names)
+    assert list(colours) == names and set(colours.values()) == {*PALETTE}
+    assert structure_colours(reversed(names)).keys() == colours.keys()

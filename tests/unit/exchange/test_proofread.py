@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from asked import files
 from roifile import ImagejRoi
 from ultraseg.base.colours import id_colours
 from ultraseg.base.errors import UserError
@@ -18,7 +19,6 @@ from ultraseg.labels.coverage import iterate_labels
 from ultraseg.labels.source import LabelSource, with_corrections
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
-from ultraseg.plan.rule_inputs import Asks
 from ultraseg.storage.create import create_array
 from ultraseg.storage.pyramid import write_pyramid
 
@@ -207,8 +207,9 @@ def corrected(run):
     return run
 
 
-def wc(**names):
-    return SimpleNamespace(volume="v", **names)
+def read(plan, rule, name, **wildcards):
+    """Files of one name that a job of volume v reads."""
+    return files(plan, rule, volume="v", **wildcards)[name]
 
 
 def test_corrections_take_the_place_of_labels_and_add_to_them(corrected):
@@ -225,13 +226,16 @@ def test_corrections_take_the_place_of_labels_and_add_to_them(corrected):
 
 
 def test_networks_do_not_learn_from_corrected_cells(corrected):
-    plan, asks = plan_of(corrected), Asks(plan_of(corrected))
+    plan = plan_of(corrected)
     assert plan.split("a", "v") == plan_of(corrected, corrections="none").split("a", "v")
     plan_of(corrected, corrections="corrections/v")
     assert plan.uses("cells", "v")[4] == "corrected"
-    assert asks.tile_labels(wc(network="a")) == ["results/v/work/labels/cells.h5"]
-    assert asks.labels(wc(structure="cells")) == [f"cells/z{z:03d}.tif" for z in GIVEN]
-    assert asks.cell_labels(wc()) == ["results/v/work/labels/cells.corrected.h5"]
+    assert read(plan, "tiles", "labels", network="a") == ["results/v/work/labels/cells.h5"]
+    assert read(plan, "labels", "labels", structure="cells") == [f"cells/z{z:03d}.tif" for z in GIVEN]
+    for rule in ("link", "link_relabel"):
+        assert read(plan, rule, "labels", structure="cells", slab=0) == [
+            "results/v/work/labels/cells.corrected.h5"
+        ]
     assert 4 in [gap.last for gap in plan.gaps("v")]
 
 
@@ -240,15 +244,16 @@ def test_networks_learn_from_other_corrected_structures(corrected):
     first = plan_of(corrected, corrections="none").split("b", "v")
     plan_of(corrected, corrections="corrections/v")
     assert plan.split("b", "v") == dict(sorted({**first, 4: "train"}.items()))
-    asks = Asks(plan)
-    assert "corrections/v/mito/z00006.tif" in asks.labels(wc(structure="mito"))
-    assert asks.given_labels(wc()) == [f"results/v/work/labels/{s}.h5" for s in ("cells.corrected", "mito")]
+    assert "corrections/v/mito/z00006.tif" in read(plan, "labels", "labels", structure="mito")
+    assert read(plan, "evaluate", "labels") == [
+        f"results/v/work/labels/{s}.h5" for s in ("cells.corrected", "mito")
+    ]
 
 
 def test_networks_learn_from_corrected_cells_on_request(corrected):
     plan = plan_of(corrected, train_on_corrections=True)
     assert plan.split("a", "v")[4] == "train"
-    assert Asks(plan).cell_labels(wc()) == ["results/v/work/labels/cells.h5"]
+    assert read(plan, "link", "labels") == ["results/v/work/labels/cells.h5"]
 
 
 def test_a_folder_of_no_structure_is_refused(run):
@@ -258,5 +263,5 @@ def test_a_folder_of_no_structure_is_refused(run):
 
 
 def test_without_a_folder_nothing_is_corrected():
-    labels = {"cells": LabelSource((SliceRef(1, "a.tif", None),))}
+    labels = {"cells": LabelSource.of([SliceRef(1, "a.tif", None)])}
     assert with_corrections(labels, "/nowhere", {"cells": {}}) == labels

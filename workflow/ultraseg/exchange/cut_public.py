@@ -40,9 +40,9 @@ def open_source(source: str) -> Any:
 
 
 def _open_hdf5(file: str, dataset: str) -> Any:
-    import h5py
+    from ultraseg.storage.hdf5 import open_hdf5
 
-    return h5py.File(file, "r")[dataset]
+    return open_hdf5(file)[dataset]
 
 
 def _open_zarr(source: str) -> Any:

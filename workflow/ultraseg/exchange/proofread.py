@@ -127,7 +127,7 @@ def _read(file: Path, n_pages: int, shape: Sequence[int], kind: str) -> list[NDA
             scratch = f"{temporary}/{file.name}"
             tifffile.imwrite(scratch, stack.astype(np.int32), photometric="minisblack", metadata=None)
             refs = tuple(ref._replace(file=scratch) for ref in refs)
-        reader = LabelReader(LabelSource(refs), shape, kind)
+        reader = LabelReader(LabelSource.of(refs), shape, kind)
         return [reader.read(ref)[0] for ref in refs]
 
 

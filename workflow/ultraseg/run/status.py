@@ -12,14 +12,14 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.text import duration
 from ultraseg.run.progress_record import FOLDER
 from ultraseg.run.progress_state import (
-    Job,
+    JobRecord,
     RunState,
     job_seconds,
     log_lines,
+    mark_done_from_logs,
     read_run,
     rests,
     seconds_left,
-    settle,
     time_left,
 )
 
@@ -36,7 +36,7 @@ class Shown:
     folder: Path
     alive: bool | None  # None: Snakemake runs on another computer
 
-    def lines(self, job: Job) -> list[str]:
+    def lines(self, job: JobRecord) -> list[str]:
         """The log of a job; empty before it has begun."""
         return log_lines(job, self.folder)
 
@@ -50,7 +50,7 @@ def last_run(folder: str | Path) -> Shown:
             "Give the folder that Snakemake works in: --directory FOLDER (make status DIRECTORY=FOLDER).",
         )
     state = read_run(files[-1])
-    settle(state, Path(folder))
+    mark_done_from_logs(state, Path(folder))
     return Shown(state, Path(folder), is_alive(state))
 
 
@@ -92,7 +92,7 @@ def headline(run: Shown, now: float) -> str:
     return f"Killed: Snakemake is gone and could not say why. Started {since}, last event {ago} ago."
 
 
-def _changed(run: Shown, job: Job) -> float:
+def _changed(run: Shown, job: JobRecord) -> float:
     file = run.folder / job.log[0] if job.log else None
     return file.stat().st_mtime if file is not None and file.exists() else 0.0
 
@@ -157,13 +157,13 @@ def _table(run: Shown, going_on: bool) -> list[str]:
     return lines
 
 
-def _running(run: Shown, job: Job, now: float) -> str:
+def _running(run: Shown, job: JobRecord, now: float) -> str:
     last = run.lines(job)[-1]
     said = last.split(" INFO ")[-1] if job.rule == "train" and "epoch" in last else ""
     return f"  {job.name}: {duration(now - job.started)}{', ' + said if said else ''} ({job.log[0]})"
 
 
-def _failed(run: Shown, job: Job) -> list[str]:
+def _failed(run: Shown, job: JobRecord) -> list[str]:
     """Name and logs of a job, and the error as its own log ends with it."""
     errors = [line for line in run.lines(job) if " ERROR " in line]
     lines = [f"  {job.name}: {', '.join(job.log) or 'no log'}"]
