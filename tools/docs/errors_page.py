@@ -46,8 +46,8 @@ SNAKEMAKE = {
 
 SECTIONS = {
     "Configuration": (
-        "plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
-        "plan.label_choice ingest.crop plan.costs phantom.volume"
+        "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
+        "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering ingest.tiff_decode",
     "Images": (

@@ -1,6 +1,7 @@
 # check: reads headers and labels only; prints what is there, what the run costs, and every problem with its cure.
 onstart:
-    # Before the first job of every run, in the process that the user started: no job waits for it or reruns for it.
+    # Runs before the first job of every run, in the process that the user started: no job waits for the check, and no
+    # job runs again because of the check.
     jobs = list(workflow.dag.needrun_jobs())
     start_check(
         config, {job.rule.name for job in jobs}, {str(file) for job in jobs for file in job.input}

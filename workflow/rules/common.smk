@@ -51,7 +51,7 @@ try:
     CONFIG = load_config(config)
     PLAN = Plan(CONFIG)
 except UserError as error:
-    # A message for people, not a traceback through Snakemake's parser; with all else that is wrong.
+    # All problems as messages for people, in place of a traceback through Snakemake's parser.
     if workflow.is_main_process:
         print_findings(check_config(config, files=CONFIG_FILES), tables="check" in sys.argv)
         sys.exit("ultraseg cannot start: see the problems above.\n")
@@ -67,14 +67,14 @@ if PLANNED and workflow.is_main_process and "check" not in sys.argv:
         "snakemake check, or give its image.\n"
     )
 
-# Snakemake keeps millions of small objects for the jobs of a large volume; looking through all of them for rubbish
-# again and again took a seventh of the time.
+# Snakemake keeps millions of small objects for the jobs of a large volume. The search for garbage among these objects
+# took a seventh of the time of planning.
 gc.set_threshold(100_000, 50, 1000)
 RULES = Rules(PLAN)
 V, N = VolumeFiles.of("{volume}"), NetworkFiles("{network}")
 LEVELS = range(CONFIG["pyramid_levels"])
-# Only where conda or a check of the workflow's style asks for it: finding the file anew for every job of a large volume
-# took a tenth of the time of planning.
+# The environment is named only where conda or a check of the workflow's style asks for one: Snakemake looks for the file
+# anew for every job, which took a tenth of the time of planning a large volume.
 ENVIRONMENT = environment_file(workflow, "../../envs/workflow.yaml")
 
 

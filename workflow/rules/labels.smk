@@ -39,7 +39,8 @@ use rule labels as labels_corrected with:
 
 
 rule labels_fit:
-    # Labels that fit the image of a neighbouring slice better than their own are numbered wrongly: a warning.
+    # Warns of labels that fit the image of a neighbouring slice better than the image of their own slice: the numbers of
+    # their slices are wrong.
     input:
         unpack(RULES.inputs("labels_fit")),
     output:

@@ -1,7 +1,7 @@
-# layout: writes the zarr.json of arrays and groups; the slabs are filled in by the jobs that follow. One job per image,
-# structure and network, so that a new structure leaves the others alone.
+# layout: writes the zarr.json of arrays and groups; later jobs write the slabs. Every image, structure and network has a
+# job of its own, so that a new structure leaves the others alone.
 rule image_layout:
-    # With the window of grey values in the attributes, where viewers and all steps find the window.
+    # The attributes tell the window of grey values to viewers and to all steps.
     input:
         unpack(RULES.inputs("image_layout")),
     output:
@@ -23,8 +23,8 @@ rule image_layout:
 
 
 use rule image_layout as image_group with:
-    # What OME-Zarr says of the image. Apart from the arrays, because no slab needs the group: a slice that is declared bad
-    # changes the group, and the slabs stay.
+    # What OME-Zarr says of the image, in a job of its own: a slice that is declared bad changes the group, which no slab
+    # needs, and leaves the arrays as they are.
     input:
         unpack(RULES.inputs("image_group")),
     output:

@@ -1,4 +1,4 @@
-# meshes: surfaces of cells and organelles as files for other programs. Nothing asks for them but `snakemake meshes`.
+# meshes: surfaces of cells and organelles as files for other programs. Only `snakemake meshes` asks for them.
 rule meshes:
     input:
         [

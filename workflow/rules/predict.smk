@@ -4,7 +4,7 @@ rule predict:
         unpack(RULES.inputs("predict")),
     output:
         slab=shard_file(V.probability("{network}"), "{slab}", 4),
-        # What the slab was computed on; nothing reads the record.
+        # What the slab was computed on, for the page with facts about the run.
         device=V.device("{network}", "{slab}"),
     log:
         log_file("predict", "{volume}", "{network}", "{slab}"),

@@ -1,5 +1,5 @@
 # propagate: cell ids carried through one gap between two labelled slices, from both sides.
-# The same rule carries ids past a held-out slice as if it were not labelled, which evaluate scores.
+# The rule also carries ids past a held-out slice, as if the slice were not labelled; evaluate scores these ids.
 rule propagate:
     input:
         unpack(RULES.inputs("propagate")),
@@ -22,8 +22,8 @@ rule propagate:
 
 
 use rule propagate as propagate_ends with:
-    # Where labelled slices are labelled only in part: ids that pass through a gap to the labelled slice at its far end,
-    # for the next gap.
+    # For slices that are labelled only in part: the ids that reach the labelled slice at the far end of a gap. The next
+    # gap starts from them.
     input:
         unpack(RULES.inputs("propagate_ends")),
     output:

@@ -15,7 +15,7 @@ SHOWN = [
 
 
 rule report_tables:
-    # Tables and scores as pages; whoever wants more takes the files of the tables.
+    # Tables and scores as pages to look through; the tables themselves are files of their own.
     input:
         unpack(RULES.inputs("report_tables")),
     output:
@@ -53,7 +53,7 @@ rule report_tables:
 
 
 rule report_run:
-    # The last job but one: it tells of all others.
+    # The last job but one, because the page tells of all other jobs.
     input:
         unpack(RULES.inputs("report_run")),
         shown=SHOWN,

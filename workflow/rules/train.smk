@@ -1,4 +1,5 @@
-# train: tiles -> network, its history and its card. The GPU rule; resumes from its last epoch after a kill.
+# train: tiles -> network, its history and its card. The rule that uses GPUs. A training
+# that was killed goes on from its last epoch.
 rule train:
     input:
         unpack(RULES.inputs("train")),
@@ -18,7 +19,7 @@ rule train:
     threads: 8
     resources:
         gpu=PLAN.gpus,
-        # All its GPUs on one node.
+        # All GPUs of a training are on one node.
         nodes=1,
         mem_mb=RULES.mem_mb("train"),
         runtime=RULES.minutes("train"),

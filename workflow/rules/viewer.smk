@@ -1,4 +1,4 @@
-# viewer: the volumes as pages for any web server. Nothing asks for them but `snakemake viewer`.
+# viewer: the volumes as pages for any web server. Only `snakemake viewer` asks for them.
 rule viewer:
     input:
         [VolumeFiles.of(volume).viewer for volume in PLAN.applied],

@@ -76,6 +76,14 @@ def test_learning_curves_are_drawn_from_the_history(tmp_path):
     }
 
 
+def test_a_figure_costs_the_slices_that_it_shows(tmp_path):
+    plan = make_plan(tmp_path)
+    told = spec(plan, "figures")
+    assert told.pixels(plan) == (told.montage_slices * 24 * 40, 24 * 40)
+    cell, links = spec(plan, "figure_cell").cost(plan), spec(plan, "figure_links").cost(plan)
+    assert cell.seconds == told.cost(plan).seconds and cell.mem_mb == links.mem_mb == 750
+
+
 @pytest.mark.parametrize("structure, is_cells", [("cells", True), ("nuclei", False)])
 def test_surfaces_are_made_from_the_whole_image_and_its_tables(tmp_path, structure, is_cells):
     plan = make_plan(tmp_path, meshes={"max_voxels": 2_000_000})
@@ -94,11 +102,3 @@ def test_the_viewer_shows_the_whole_image_with_its_networks(tmp_path):
         "cells": "results/a/tables/cells.parquet",
         "cards": ["results/models/context.json", "results/models/detail.json"],
     }
-
-
-def test_a_figure_costs_the_slices_that_it_shows(tmp_path):
-    plan = make_plan(tmp_path)
-    told = spec(plan, "figures")
-    assert told.pixels(plan) == (told.montage_slices * 24 * 40, 24 * 40)
-    cell, links = spec(plan, "figure_cell").cost(plan), spec(plan, "figure_links").cost(plan)
-    assert cell.seconds == told.cost(plan).seconds and cell.mem_mb == links.mem_mb == 750

@@ -57,7 +57,7 @@ def test_the_window_is_taken_from_the_whole_stack_and_only_where_it_is_not_known
     assert files(sampled, "window", volume="b")["slices"] == [
         ref.file for ref in told.slices
     ]  # the roi has 3
-    assert (told.plane, told.dtype) == ((30, 20), "uint16")
+    assert (told.plane, told.crop, told.dtype) == ((30, 20), ((0, 30), (0, 20)), "uint16")
 
 
 def test_a_roi_is_cut_from_slices_of_the_source(tmp_path):
@@ -80,3 +80,15 @@ def test_reading_costs_the_slices_of_the_source_and_holds_the_part_that_is_used(
     config["volumes"]["a"]["roi"] = {"x": [10, 40]}
     plan = Plan(load_config(config))
     assert spec(plan, "ingest", slab=1).pixels(plan) == (4 * 24 * 40, 4 * 24 * 30 + 4 * 24 * 40)
+
+
+def test_a_phantom_is_written_with_its_own_settings():
+    config = {
+        "volumes": {"p": {"voxel_size_nm": [8, 8, 8], "phantom": {"shape": [18, 64, 96], "label_every": 5}}},
+        "structures": {"cells": {"kind": "cells"}},
+        "networks": {"n": {"structures": ["cells"]}},
+    }
+    told = spec(Plan(load_config(config)), "phantom", volume="p")
+    assert list(told.settings["shape"]) == [18, 64, 96]
+    assert told.settings["labelled"] == [0, 5, 10, 15, 17] and told.voxel_size_nm == (8, 8, 8)
+    assert "files" not in told.settings  # a longer list of outputs is no other phantom

@@ -87,3 +87,8 @@ def test_the_cost_is_that_of_the_labelled_slices(tmp_path):
     for rule in ("labels", "labels_fit"):
         assert spec(plan, rule, structure="cells").pixels(plan) == (5 * 24 * 40, 24 * 40)
         assert spec(plan, rule, structure="membrane").pixels(plan) == (2 * 24 * 40, 24 * 40)
+
+
+def test_both_neighbours_may_lie_in_other_slabs(tmp_path):
+    plan = make_plan(tmp_path, labelled=(8, 15))  # the first slice of slab 2, and the last slice of slab 3
+    assert slabs(files(plan, "labels_fit", structure="cells")["images"], "image.zarr/0") == [1, 2, 3, 4]

@@ -24,15 +24,3 @@ def test_the_page_of_the_run_tells_of_every_slab_of_every_network(tmp_path):
     told = spec(plan, "report_run")
     assert told.n_slabs == {"a": 6, "b": 3} and told.config == plan.config
     assert told.volumes["a"].startswith("21 x 24 x 40 voxels of 4 x 4 x 4 nm")
-
-
-def test_a_phantom_is_written_with_its_own_settings():
-    config = {
-        "volumes": {"p": {"voxel_size_nm": [8, 8, 8], "phantom": {"shape": [18, 64, 96], "label_every": 5}}},
-        "structures": {"cells": {"kind": "cells"}},
-        "networks": {"n": {"structures": ["cells"]}},
-    }
-    told = spec(Plan(load_config(config)), "phantom", volume="p")
-    assert list(told.settings["shape"]) == [18, 64, 96]
-    assert told.settings["labelled"] == [0, 5, 10, 15, 17] and told.voxel_size_nm == (8, 8, 8)
-    assert "files" not in told.settings  # a longer list of outputs is no other phantom

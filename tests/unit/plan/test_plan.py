@@ -176,6 +176,7 @@ def test_a_plan_without_cells_has_no_gaps(tmp_path):
 def test_structures_that_contain_others(tmp_path):
     plan = make_plan(tmp_path)
     assert plan.containers_in("a") == {"cell": "cells", "nucleus": "nuclei"}
+    assert plan.kinds_in("a") == {"cells": "cells", "nuclei": "organelle", "membrane": "mask"}
     assert plan.cells_name == "cells" and plan.cells_network.name == "context" and plan.cell_downsample == 4
 
 

@@ -66,6 +66,7 @@ def test_a_roi_lies_at_its_corner(tmp_path):
 
 def test_levels_for_measuring_and_for_the_3d_view_are_as_fine_as_they_may_be(volume):
     assert [level.shape for level in volume.levels] == [(21, 24, 40), (11, 12, 20), (6, 6, 10)]
+    assert volume.factors == [(1, 1, 1), (2, 2, 2), (4, 4, 4)]
     assert (volume.measure_level, volume.view_level) == (0, 0)
     for shape, measured, viewed in [
         ((64, 1024, 1024), 0, 2),  # just 2**26 voxels
@@ -89,7 +90,9 @@ def test_networks_and_results_may_know_different_labels(volume):
     assert (volume.labelled("cells"), volume.taught("cells")) == ([0, 1, 2], [0, 1])
     assert volume.labelled_at_first("cells") == [0]
     assert volume.label_file("cells") == "results/a/work/labels/cells.corrected.h5"
+    assert volume.coverage_file("cells") == "results/a/work/labels/cells.corrected.csv"
     volume.labels_for_training["cells"] = shown
+    assert volume.coverage_file("cells") == "results/a/work/labels/cells.csv"
     assert volume.label_file("cells") == "results/a/work/labels/cells.h5"
 
 

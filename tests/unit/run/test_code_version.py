@@ -161,6 +161,10 @@ def test_every_import_of_every_module_is_found():
             assert any(one == name or one.startswith(f"{name}.") for one in found), f"{file}: {line}"
 
 
+# Named apart from the code: whoever leaves another module out of the hashes must say so here as well.
+PLUMBING = {"run.job", "networks.devices", "storage.arrays"}
+WORDS_AND_NAMES = {"base.errors", "base.files", "grid.paths"}
+CARD = {"train/train": {"networks.card"}}
 RULES = rules_with_scripts()
 ALL_SCRIPTS = sorted(str(file.relative_to(SCRIPTS).with_suffix("")) for file in SCRIPTS.rglob("*.py"))
 
@@ -183,8 +187,8 @@ def test_a_rule_names_the_code_of_its_own_script(rule):
 
 @pytest.mark.parametrize("script", ALL_SCRIPTS)
 def test_a_rule_reruns_when_a_module_of_its_script_changes(script):
-    left_out = {name for name in imported_by(script) if name.startswith("jobs.")} | AROUND | WITHOUT_NUMBERS
-    left_out |= AROUND_ONE.get(script, set())
+    left_out = {name for name in imported_by(script) if name.startswith("jobs.")} | PLUMBING | WORDS_AND_NAMES
+    left_out |= CARD.get(script, set())
     named = imported_modules(tuple(modules_of(script)))
     assert imported_by(script) - left_out <= named
     if not script.startswith(("check", "verify")):  # these read the whole plan
@@ -194,6 +198,7 @@ def test_a_rule_reruns_when_a_module_of_its_script_changes(script):
 
 def test_nothing_stands_around_the_numbers_without_need():
     """Each module that is left out would otherwise be in the hash of some script."""
+    assert (AROUND, WITHOUT_NUMBERS, AROUND_ONE) == (PLUMBING, WORDS_AND_NAMES, CARD)
     for module in AROUND:
         only_there = [
             script

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from ultraseg.base.files import write_table
 from ultraseg.jobs.measure import MEASURES, Measure
-from ultraseg.measure.tables import Linked, measure_tables
+from ultraseg.measure.volume import Linked, measure_tables
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slice, read_whole
 

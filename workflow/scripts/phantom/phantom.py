@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ultraseg.jobs.report import Phantom
+from ultraseg.jobs.ingest import Phantom
 from ultraseg.phantom.volume import write_phantom
 from ultraseg.run.job import job
 

@@ -22,7 +22,7 @@ def cell_plane(plan: Plan, volume: str) -> tuple[int, int]:
 
 
 class CellSlabJob(SlabJob):
-    """A job of one slab of a volume that has cells; there is none without cells."""
+    """A job of one slab of a volume; volumes without cells have no such jobs."""
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -31,9 +31,9 @@ class CellSlabJob(SlabJob):
 
 @dataclass(frozen=True)
 class Flow(CellSlabJob):
-    """Optical flow between the good slices of one slab, and on to the next good one.
+    """Optical flow between the good slices of one slab, and from the last of them to the next good slice.
 
-    walk: these slices in order; plane: of the flow.
+    walk: all these slices in order; plane: height and width of the flow.
     """
 
     plane: tuple[int, int]
@@ -47,8 +47,14 @@ class Flow(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Flow:
         v = plan.volumes[wc.volume]
         slab, plane = v.slab(wc.slab), cell_plane(plan, v.name)
-        walk = v.good_slices.walk(*slab, beyond=1)
-        return cls(v.name, slab, plane, plan.cells_network.downsample, walk, plan.config["flow"])
+        return cls(
+            v.name,
+            slab,
+            plane=plane,
+            downsample=plan.cells_network.downsample,
+            walk=v.good_slices.walk(*slab, beyond=1),
+            settings=plan.config["flow"],
+        )
 
     def inputs(self, plan: Plan) -> Files:
         v = plan.volumes[self.volume]
@@ -65,8 +71,8 @@ class Flow(CellSlabJob):
 class Propagate(VolumeJob):
     """Carries ids through one gap from both of its labelled slices.
 
-    The gap may be the one around a labelled slice that is left out, as if that slice were not labelled. walk: the good
-    slices of the gap; stand_ins: for each slice the good one whose ids it shows; direction: empty, or the only
+    A gap may lie around a labelled slice that is left out, as if the slice were not labelled. walk: the good slices of
+    the gap; stand_ins: for each slice of the gap the good slice whose ids it shows; direction: empty, or the only
     direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part.
     """
 
@@ -85,11 +91,18 @@ class Propagate(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
         v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
-        partial = v.labels[plan.cells_name].partial and not wc.direction
-        walk = v.good_slices.good_in(gap.first, gap.last + 1)
-        stand_ins = v.good_slices.stand_ins(gap.first, gap.last + 1)
-        about = (net.name, net.channels_of(plan.cells_name), net.downsample)
-        return cls(v.name, gap, walk, stand_ins, wc.direction, partial, *about, plan.config["propagate"])
+        return cls(
+            v.name,
+            gap,
+            walk=v.good_slices.good_in(gap.first, gap.last + 1),
+            stand_ins=v.good_slices.stand_ins(gap.first, gap.last + 1),
+            direction=wc.direction,
+            partial=v.labels[plan.cells_name].partial and not wc.direction,
+            network=net.name,
+            channels=net.channels_of(plan.cells_name),
+            downsample=net.downsample,
+            settings=plan.config["propagate"],
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -147,10 +160,15 @@ class Cells(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Cells:
         v, net, config = plan.volumes[wc.volume], plan.cells_network, plan.config
         slab = v.slab(wc.slab)
-        gaps, good = gaps_of(plan.gaps(v.name), *slab), v.good_slices.good_in(*slab)
-        threshold = config["propagate"]["foreground_threshold"]
         return cls(
-            v.name, slab, gaps, good, net.name, net.channels_of(plan.cells_name), threshold, config["cells"]
+            v.name,
+            slab,
+            gaps=gaps_of(plan.gaps(v.name), *slab),
+            good=v.good_slices.good_in(*slab),
+            network=net.name,
+            channels=net.channels_of(plan.cells_name),
+            foreground_threshold=config["propagate"]["foreground_threshold"],
+            settings=config["cells"],
         )
 
     def inputs(self, plan: Plan) -> Files:

@@ -37,7 +37,7 @@ class LabelNext(VolumeJob):
         }
 
     def cost(self, plan: Plan) -> Cost:
-        # Of the table that linking holds, a few columns.
+        # Holds a few columns of the table that linking holds.
         return Link.of(plan, Wildcards(volume=self.volume)).cost(plan)
 
 
@@ -45,10 +45,10 @@ class LabelNext(VolumeJob):
 class Evaluate(VolumeJob):
     """Scores the final labels of a volume slice by slice.
 
-    Per structure: its kind, its labelled slices, what each of them serves for, the file with the checked labels.
-    left_out: per labelled slice that is left out in turn the gap around it; truth: dense truth; cells: the structure of
-    kind cells; plane, crop: the slices of the truth, and the part of them that is used; first: number of the first
-    slice of the region of interest.
+    kinds, labelled, uses, label_files: per structure its kind, its labelled slices, what each labelled slice serves
+    for, and the file with the checked labels; left_out: labelled slice that is left out in turn -> the gap around it;
+    truth: dense truth; cells: the structure of kind cells; plane, crop: size of the slices of the truth, and the part
+    of them that is used; first: number of the first slice of the region of interest.
     """
 
     kinds: dict[str, str]
@@ -74,7 +74,7 @@ class Evaluate(VolumeJob):
         v, shown = plan.volumes[wc.volume], plan.structures_in(wc.volume)
         return cls(
             v.name,
-            kinds={s: plan.structures[s]["kind"] for s in shown},
+            kinds=plan.kinds_in(v.name),
             labelled={s: v.labelled(s) for s in shown},
             uses={s: plan.uses(s, v.name) for s in shown},
             label_files={s: v.label_file(s) for s in shown},

@@ -1,11 +1,12 @@
-"""Jobs that draw what the report shows."""
+"""Jobs that draw: the figures of the report, surfaces of objects, pages of the viewer."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from ultraseg.grid.paths import NetworkFiles
 from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
 from ultraseg.jobs.train import NetworkJob
 from ultraseg.jobs.whole_run import whole_image
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Parts of cells on a grid of 320 steps, crops of at most 320 pixels, the table of fragments.
 CROPS = Rate(0, 0, 750, 0)
+SURFACE_BYTES = 43  # per voxel of the largest object
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,16 @@ class Figures(VolumeJob):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Figures:
-        v, slices = plan.volumes[wc.volume], plan.config["report"]["montage_slices"]
-        level = v.view_level
-        kinds = {s: plan.structures[s]["kind"] for s in plan.structures_in(v.name)}
-        return cls(v.name, slices, kinds, level, v.levels[level].factor, v.shape, v.voxel_size_nm)
+        v = plan.volumes[wc.volume]
+        return cls(
+            v.name,
+            montage_slices=plan.config["report"]["montage_slices"],
+            kinds=plan.kinds_in(v.name),
+            level=v.view_level,
+            factor=v.levels[v.view_level].factor,
+            shape=v.shape,
+            voxel_size_nm=v.voxel_size_nm,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -52,13 +60,12 @@ class Figures(VolumeJob):
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
-        labels = [v.label_file(s) for s in self.kinds if s in v.labels]
         shown = self.shown_in_3d
         return {
             "image": every_slab(v, files.image_level()),
             "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
             "small": every_slab(v, files.labels_level(shown, self.level)) if shown else [],
-            "coverage": [file.replace(".h5", ".csv") for file in labels],
+            "coverage": [v.coverage_file(s) for s in self.kinds if s in v.labels],
             "metrics": files.metrics,
             "cells": files.table("cells"),
             "links": [files.table("links")] if plan.has_cells(self.volume) else [],
@@ -73,7 +80,7 @@ class Figures(VolumeJob):
 class FigureCell(VolumeJob):
     """Draws one cell in 3D, with its protrusions and organelles.
 
-    level, factor: the pyramid level that is shown; replaced: bad slices and the good ones that they show.
+    level, factor: the pyramid level that is shown; replaced: bad slice -> the good slice that it shows.
     """
 
     kinds: dict[str, str]
@@ -88,10 +95,15 @@ class FigureCell(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> FigureCell:
         v = plan.volumes[wc.volume]
-        level = v.measure_level
-        kinds = {s: plan.structures[s]["kind"] for s in plan.structures_in(v.name)}
-        about = (v.voxel_size_nm, v.good_slices.replaced, plan.cell_downsample)
-        return cls(v.name, kinds, level, v.levels[level].factor, *about)
+        return cls(
+            v.name,
+            kinds=plan.kinds_in(v.name),
+            level=v.measure_level,
+            factor=v.levels[v.measure_level].factor,
+            voxel_size_nm=v.voxel_size_nm,
+            replaced=v.good_slices.replaced,
+            downsample=plan.cell_downsample,
+        )
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
@@ -148,7 +160,7 @@ class LearningCurves(NetworkJob):
 
 @dataclass(frozen=True)
 class Meshes(VolumeJob):
-    """Writes the surfaces of the objects of one structure."""
+    """Writes the surfaces of the objects of one structure; max_voxels: of the grid that an object is put on."""
 
     structure: str
     is_cells: bool
@@ -157,9 +169,13 @@ class Meshes(VolumeJob):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Meshes:
-        settings: dict[str, Any] = plan.config["meshes"]
+        settings = plan.config["meshes"]
         return cls(
-            wc.volume, wc.structure, wc.structure == plan.cells, settings["formats"], settings["max_voxels"]
+            wc.volume,
+            wc.structure,
+            is_cells=wc.structure == plan.cells,
+            formats=settings["formats"],
+            max_voxels=settings["max_voxels"],
         )
 
     def inputs(self, plan: Plan) -> Files:
@@ -167,7 +183,7 @@ class Meshes(VolumeJob):
         return {"image": whole_image(plan, self.volume), "tables": tables}
 
     def cost(self, plan: Plan) -> Cost:
-        return Cost(24 * 60, 500 + self.max_voxels * 43 / 1e6)
+        return Cost(24 * 60, 500 + self.max_voxels * SURFACE_BYTES / 1e6)
 
 
 @dataclass(frozen=True)
@@ -179,11 +195,10 @@ class ViewerFiles(VolumeJob):
         return cls(wc.volume)
 
     def inputs(self, plan: Plan) -> Files:
-        cards = [NetworkJob(name).files.card for name in plan.networks]
         return {
             "image": whole_image(plan, self.volume),
             "cells": self.files.table("cells"),
-            "cards": cards,
+            "cards": [NetworkFiles(name).card for name in plan.networks],
         }
 
     def cost(self, plan: Plan) -> Cost:

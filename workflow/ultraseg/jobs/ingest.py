@@ -1,11 +1,11 @@
-"""Jobs that read the image: its window of grey values, and its slabs."""
+"""Jobs that bring images in: phantoms, the window of grey values, the slabs."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.grid.paths import metadata
 from ultraseg.ingest.image_source import file_kind, image_files
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from ultraseg.plan.volume import Volume
 
 SOURCE_SLICES = 4  # in work while a slab is ingested
+
+
+@dataclass(frozen=True)
+class Phantom(VolumeJob):
+    """Writes a phantom: slices, sparse labels and dense truth."""
+
+    settings: dict[str, Any]
+    voxel_size_nm: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Phantom:
+        v = plan.volumes[wc.volume]
+        settings = {key: value for key, value in (v.phantom or {}).items() if key != "files"}
+        return cls(v.name, settings, v.voxel_size_nm)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,14 @@ class Window(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Window:
         v = plan.volumes[wc.volume]
-        return cls(v.name, v.sampled, v.full_shape[1:], v.plane_crop, v.dtype, v.percentiles)
+        return cls(
+            v.name,
+            v.sampled,
+            plane=v.full_shape[1:],
+            crop=v.plane_crop,
+            dtype=v.dtype,
+            percentiles=v.percentiles,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -74,9 +95,18 @@ class Ingest(SlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Ingest:
         v = plan.volumes[wc.volume]
         slab = v.slab(wc.slab)
-        factors = [level.factor for level in v.levels]
-        source = (v.recorded(*slab), v.bridges(*slab), v.full_shape[1:], v.plane_crop)
-        return cls(v.name, slab, *source, v.dtype, v.window, v.bit_depth, factors)
+        return cls(
+            v.name,
+            slab,
+            slices=v.recorded(*slab),
+            bridges=v.bridges(*slab),
+            plane=v.full_shape[1:],
+            crop=v.plane_crop,
+            dtype=v.dtype,
+            window=v.window,
+            bit_depth=v.bit_depth,
+            factors=v.factors,
+        )
 
     def inputs(self, plan: Plan) -> Files:
         return {
@@ -95,5 +125,5 @@ class Ingest(SlabJob):
 
 
 def window_files(v: Volume) -> list[str]:
-    """The file with the window of grey values, where neither configuration nor pixel type tells the window."""
-    return [VolumeJob(v.name).files.window] if v.sampled else []
+    """The file with the window of grey values; none where the configuration or the pixel type tells the window."""
+    return [v.files.window] if v.sampled else []

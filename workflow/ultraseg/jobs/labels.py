@@ -75,7 +75,7 @@ class CorrectedLabels(Labels):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return []  # as expensive as, and in place of, the first labels: counted there
+        return []  # they cost as much as the jobs of the first labels, which are counted
 
     @staticmethod
     def source_of(v: Volume, structure: str) -> LabelSource:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class LinkEdges(CellSlabJob):
     """Overlaps between the pieces of neighbouring good slices that start in one slab.
 
-    walk: the good slices of the slab and those after it that its links reach.
+    walk: the good slices of the slab, and the good slices after the slab that links from the slab reach.
     """
 
     walk: list[int]
@@ -49,7 +49,7 @@ class LinkEdges(CellSlabJob):
 class Link(VolumeJob):
     """Joins all pieces of a volume to cells, to new cells, or to none.
 
-    voxels: those that the user's edits name: z, y, x, and the good slice whose cells z shows.
+    edits: of the user; voxels: z, y, x of every voxel that an edit names, and the good slice whose cells z shows.
     """
 
     settings: dict[str, Any]
@@ -104,9 +104,14 @@ class LinkRelabel(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> LinkRelabel:
         v, net = plan.volumes[wc.volume], plan.cells_network
         slab = v.slab(wc.slab)
-        factors = [level.factor for level in v.levels]
         return cls(
-            v.name, slab, plan.cells_name, v.good_slices.stand_ins(*slab), v.plane(1), net.downsample, factors
+            v.name,
+            slab,
+            plan.cells_name,
+            stand_ins=v.good_slices.stand_ins(*slab),
+            plane=v.plane(1),
+            downsample=net.downsample,
+            factors=v.factors,
         )
 
     def inputs(self, plan: Plan) -> Files:

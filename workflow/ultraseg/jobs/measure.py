@@ -19,7 +19,8 @@ TABLES = ("cells", "contacts", "organelles", "protrusions")
 class MeasureSlab(SlabJob):
     """Measures the final labels of one slab.
 
-    containers: structures whose overlap with all others is counted; touching: structures whose contacts are measured.
+    containers: structures whose overlap with all other structures is counted; touching: structures whose contacts are
+    measured.
     """
 
     structures: list[str]
@@ -32,9 +33,13 @@ class MeasureSlab(SlabJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> MeasureSlab:
         v, shown = plan.volumes[wc.volume], plan.structures_in(wc.volume)
-        containers = [s for s in plan.containers_in(v.name).values() if s]
         return cls(
-            v.name, v.slab(wc.slab), shown, containers, [s for s in shown if s == plan.cells], v.n_slices
+            v.name,
+            v.slab(wc.slab),
+            structures=shown,
+            containers=[s for s in plan.containers_in(v.name).values() if s],
+            touching=[s for s in shown if s == plan.cells],
+            n_slices=v.n_slices,
         )
 
     @classmethod
@@ -56,8 +61,8 @@ class MeasureSlab(SlabJob):
 class Measure(VolumeJob):
     """Adds the measures of all slabs up to tables.
 
-    cells, nuclei: structures that contain others, where the volume has them; replaced: bad slices and the good ones
-    that they show; level, factor: the pyramid level that distances are measured on.
+    cells, nuclei: the structures that contain others, None where the volume lacks them; replaced: bad slice -> the
+    good slice that it shows; level, factor: the pyramid level that distances are measured on.
     """
 
     organelles: list[str]
@@ -76,10 +81,19 @@ class Measure(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Measure:
         v, containers = plan.volumes[wc.volume], plan.containers_in(wc.volume)
-        kinds = (plan.organelles_in(v.name), plan.masks_in(v.name), containers["cell"], containers["nucleus"])
-        level = v.measure_level
-        about = (v.shape, v.good_slices.replaced, v.voxel_size_nm, plan.cell_downsample)
-        return cls(v.name, *kinds, *about, level, v.levels[level].factor)
+        return cls(
+            v.name,
+            organelles=plan.organelles_in(v.name),
+            masks=plan.masks_in(v.name),
+            cells=containers["cell"],
+            nuclei=containers["nucleus"],
+            shape=v.shape,
+            replaced=v.good_slices.replaced,
+            voxel_size_nm=v.voxel_size_nm,
+            cell_downsample=plan.cell_downsample,
+            level=v.measure_level,
+            factor=v.levels[v.measure_level].factor,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

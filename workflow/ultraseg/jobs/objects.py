@@ -32,22 +32,23 @@ class ObjectsLabel(SlabJob):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> ObjectsLabel:
-        return cls(*cls._about(plan, wc))
+        return cls(**cls._about(plan, wc))
 
     @staticmethod
-    def _about(plan: Plan, wc: Wildcards) -> tuple[Any, ...]:
+    def _about(plan: Plan, wc: Wildcards) -> dict[str, Any]:
         v, settings = plan.volumes[wc.volume], plan.structures[wc.structure]
         net = plan.network_of(wc.structure)
-        holes = settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0
-        where = (v.name, v.slab(wc.slab), wc.structure, v.shape)
-        return (
-            *where,
-            net.name,
-            net.channels_of(wc.structure)[0],
-            net.downsample,
-            settings.get("threshold"),
-            holes,
-        )
+        return {
+            "volume": v.name,
+            "slab": v.slab(wc.slab),
+            "structure": wc.structure,
+            "shape": v.shape,
+            "network": net.name,
+            "channel": net.channels_of(wc.structure)[0],
+            "downsample": net.downsample,
+            "threshold": settings.get("threshold"),
+            "max_hole_pixels": settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0,
+        }
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -108,8 +109,8 @@ class Objects(ObjectsLabel):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Objects:
         merged = plan.structures[wc.structure]["kind"] == "organelle"
-        factors = [level.factor for level in plan.volumes[wc.volume].levels]
-        return cls(*(*cls._about(plan, wc), wc.slab, merged, factors))
+        factors = plan.volumes[wc.volume].factors
+        return cls(**cls._about(plan, wc), number=wc.slab, merged=merged, factors=factors)
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

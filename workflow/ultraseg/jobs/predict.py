@@ -39,9 +39,15 @@ class Predict(SlabJob):
         chosen = {key: net.settings[key] for key in ("downsample", "z_context", "predict_tile", "views")}
         chosen |= {"overlap": plan.overlap(net.name), "stride": net.stride}
         slab, device = v.slab(wc.slab), plan.config["device"]
-        precision = plan.config["mixed_precision"] if device == "gpu" else False
-        window = v.good_slices.window(*slab, net.z_context)
-        return cls(v.name, slab, net.name, chosen, window, device, precision)
+        return cls(
+            v.name,
+            slab,
+            net.name,
+            settings=chosen,
+            window=v.good_slices.window(*slab, net.z_context),
+            device=device,
+            mixed_precision=plan.config["mixed_precision"] if device == "gpu" else False,
+        )
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

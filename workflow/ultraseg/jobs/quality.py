@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class QualitySlab(SlabJob):
     """Measures the slices of one slab.
 
-    references: for every slice that is there the good slice before it, which the slice is compared with.
+    references: slice -> the good slice before it, which it is compared with; without missing slices.
     """
 
     references: dict[int, int | None]

@@ -20,7 +20,7 @@ Files = dict[str, str | list[str]]
 
 
 class Wildcards(NamedTuple):
-    """What tells one job of a rule from the others; a part that the rule has not is empty, or -1."""
+    """What tells one job of a rule from the other jobs of the rule; parts that the rule lacks are empty, or -1."""
 
     volume: str = ""
     structure: str = ""
@@ -48,8 +48,8 @@ class Cost(NamedTuple):
 class Rate(NamedTuple):
     """Seconds to start and per million pixels worked on; MB of Python with its modules, bytes per pixel held.
 
-    One core (train and predict two) of an idle EPYC at 4 GHz. ``benchmarks/scale.py`` prints what these foresee beside
-    what it measures.
+    Measured on one core (train and predict: two cores) of an idle EPYC at 4 GHz. ``benchmarks/scale.py`` prints what
+    the rates foresee beside what it measures.
     """
 
     start: float
@@ -63,7 +63,7 @@ class Rate(NamedTuple):
 
 
 class JobSpec:
-    """What one job reads and is told; a sub-class is a frozen dataclass whose fields are what the script is told."""
+    """What one job reads, is told and costs; a sub-class is a frozen dataclass, with fields that the script is told."""
 
     rate: ClassVar[Rate] = Rate(0.5, 0.0, 110, 0)
 
@@ -74,7 +74,7 @@ class JobSpec:
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        """The jobs of one volume, or of one network for the rules that have none of volumes."""
+        """The wildcards of all jobs of one volume, or of one network where the rule works on networks."""
         return [Wildcards(volume=name)]
 
     def inputs(self, plan: Plan) -> Files:
@@ -125,8 +125,8 @@ class SlabJob(VolumeJob):
 def slabs_with(v: Volume, array: str, zs: Iterable[int], channels: bool = False) -> list[str]:
     """The slab files of an array of a volume that hold the slices ``zs``.
 
-    Without the array's zarr.json: every job that writes a slab has waited for zarr.json, and one file more in every
-    job would cost Snakemake a tenth of the time of planning.
+    The array's zarr.json is not among the files: every job that writes a slab has waited for zarr.json, and one more
+    file in every job would cost Snakemake a tenth of the time of planning.
     """
     ndim = 4 if channels else 3
     return [shard_file(array, s, ndim) for s in sorted({z // v.slab_depth for z in zs})]

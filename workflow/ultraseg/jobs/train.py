@@ -68,10 +68,10 @@ class Tiles(NetworkJob):
             net.name,
             settings,
             net.channels,
-            {s: plan.structures[s]["kind"] for s in net.structures},
-            {v: plan.split(net.name, v) for v in net.train_on},
-            {v: {s: plan.volumes[v].taught(s) for s in net.structures} for v in net.train_on},
-            {v: plan.contexts(net.name, v) for v in net.train_on},
+            kinds={s: plan.structures[s]["kind"] for s in net.structures},
+            split={v: plan.split(net.name, v) for v in net.train_on},
+            labelled={v: {s: plan.volumes[v].taught(s) for s in net.structures} for v in net.train_on},
+            contexts={v: plan.contexts(net.name, v) for v in net.train_on},
         )
 
     def inputs(self, plan: Plan) -> Files:
@@ -94,7 +94,7 @@ class Tiles(NetworkJob):
 
 @dataclass(frozen=True)
 class Train(NetworkJob):
-    """Trains one network; about: what its card says of the data."""
+    """Trains one network; about: what the card of the network says of its data."""
 
     settings: dict[str, Any]
     predict_tile: int
@@ -112,11 +112,11 @@ class Train(NetworkJob):
         return cls(
             net.name,
             settings,
-            plan.predict_tile(net.name),
-            about_network(plan, net),
-            plan.config["device"],
-            max(plan.gpus, 1),
-            plan.config["mixed_precision"],
+            predict_tile=plan.predict_tile(net.name),
+            about=about_network(plan, net),
+            device=plan.config["device"],
+            gpus=max(plan.gpus, 1),
+            mixed_precision=plan.config["mixed_precision"],
         )
 
     def inputs(self, plan: Plan) -> Files:
@@ -156,7 +156,7 @@ class Adopt(NetworkJob):
 
 @dataclass(frozen=True)
 class Quantise(NetworkJob):
-    """Writes a network in 8-bit integers, where validation slices prove the integers as good."""
+    """Writes a network in 8-bit integers; fails where the integers are worse on validation slices."""
 
     tile: int
     overlap: int

@@ -26,7 +26,7 @@ def whole_image(plan: Plan, volume: str) -> list[str]:
 
 
 def whole_work(plan: Plan, volume: str) -> list[str]:
-    """Every intermediate slab and gap: Snakemake makes a deleted one again only where something asks for it."""
+    """Every intermediate slab and gap: Snakemake makes a deleted file again only where a rule asks for the file."""
     v, files = plan.volumes[volume], VolumeFiles.of(volume)
     found = [files.label_fit(s) for s in plan.structures if v.taught(s)]
     arrays = [(files.probability(name), True) for name in plan.networks_of(volume)]

@@ -31,7 +31,7 @@ class Plan:
         problems.raise_all()
         self.structures: dict[str, dict[str, Any]] = config["structures"]
         self.cells: str | None = next((n for n, s in self.structures.items() if s["kind"] == "cells"), None)
-        # Asked by every slab: searched anew each time, the plan of many slabs would be quadratic in their number.
+        # Every slab asks for gaps: a search for each slab would take a time quadratic in the number of slabs.
         self._gaps: dict[str, list[Gap]] = {}
         self._gaps_by_name: dict[str, dict[str, Gap]] = {}
         self.networks: dict[str, Network] = {}
@@ -64,9 +64,13 @@ class Plan:
         """Structures whose network is applied to a volume."""
         return [s for s in self.structures if volume in self.network_of(s).apply_to]
 
+    def kinds_in(self, volume: str) -> dict[str, str]:
+        """The kind of each of these structures."""
+        return {s: self.structures[s]["kind"] for s in self.structures_in(volume)}
+
     @property
     def applied(self) -> list[str]:
-        """Volumes that a network is applied to; the others only serve for training."""
+        """Volumes that a network is applied to; all other volumes only serve for training."""
         return [name for name in self.volumes if self.structures_in(name)]
 
     def organelles_in(self, volume: str) -> list[str]:
@@ -106,7 +110,8 @@ class Plan:
     def split(self, network: str, volume: str) -> dict[int, str]:
         """Which labelled slices of a volume train, validate and test a network.
 
-        Slices that proofreading added train the network where it may learn from them; elsewhere they are left out.
+        Slices that proofreading added train the network where the network may learn from them, and are left out
+        elsewhere.
         """
         net, v = self.networks[network], self.volumes[volume]
         split = split_at_first(net, v)
@@ -120,7 +125,7 @@ class Plan:
         return {z: split.get(z, "corrected") for z in self.volumes[volume].labelled(structure)}
 
     def contexts(self, network: str, volume: str) -> dict[int, list[int]]:
-        """For each labelled slice but the test slices what the network sees: good slices, the slice in the middle."""
+        """Labelled slice, but no test slice -> the good slices that the network sees, with the slice in the middle."""
         context, split = self.networks[network].z_context, self.split(network, volume)
         good = self.volumes[volume].good_slices
         return {z: good.context(z, context) for z, use in split.items() if use != "test"}
@@ -141,11 +146,11 @@ class Plan:
         return int(-(-min(net.settings["predict_tile"], longest) // net.stride) * net.stride)
 
     def overlap(self, network: str) -> int:
-        """Overlap of the tiles in prediction: small slices have small tiles, which overlap by at most a quarter."""
+        """Overlap of the tiles in prediction; small slices have small tiles, and tiles overlap by at most a quarter."""
         return int(min(self.networks[network].settings["overlap"], self.predict_tile(network) // 4))
 
     def model_suffix(self, network: str) -> str:
-        """Of the file that a network is predicted with."""
+        """Suffix of the model file that predicts with a network."""
         if self.config["device"] == "gpu":
             return "keras"
         return "int8.tflite" if self.networks[network].settings["int8"] else "tflite"
@@ -162,7 +167,7 @@ class Plan:
         return self.volumes[volume].labelled(self.cells) if self.cells else []
 
     def holdouts(self, volume: str) -> dict[int, Gap]:
-        """Per labelled slice that no network saw: the gap around it if it were not labelled."""
+        """Labelled slice that no network saw -> the gap around it, as if it were not labelled."""
         labelled, n_slices = self._cell_slices(volume), self.volumes[volume].n_slices
         if len(labelled) < 2:
             return {}
@@ -170,10 +175,10 @@ class Plan:
         return {z: gap_without(labelled, z, n_slices) for z in held}
 
     def left_out(self, volume: str) -> dict[int, Gap]:
-        """Per labelled slice that is left out in turn: the gap around it if it were not labelled.
+        """Labelled slice that is left out in turn -> the gap around it, as if it were not labelled.
 
-        All held-out slices, and of those between two labelled ones as many as ``evaluate: leave_one_out`` says, spread
-        evenly.
+        All held-out slices, and as many of the slices between two labelled slices as ``evaluate: leave_one_out`` says,
+        spread evenly.
         """
         labelled, n_slices = self._cell_slices(volume), self.volumes[volume].n_slices
         if not labelled:
@@ -186,7 +191,7 @@ class Plan:
         return dict(sorted(found.items()))
 
     def gap(self, volume: str, name: str) -> Gap:
-        """A gap, or the one around a slice that is left out, by its name."""
+        """A gap, or the gap around a slice that is left out, by its name."""
         if volume not in self._gaps_by_name:
             known = [*self.gaps(volume), *self.left_out(volume).values()]
             self._gaps_by_name[volume] = {gap.name: gap for gap in known}

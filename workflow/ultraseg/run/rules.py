@@ -1,12 +1,15 @@
-"""What the rules ask: functions of Snakemake's wildcards over one plan."""
+"""The functions of Snakemake's wildcards that the rules name, over one plan: inputs, parameters and resources."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+
+from snakemake.common import overwrite_function_params
 
 from ultraseg.jobs import (
     cells,
@@ -28,7 +31,7 @@ from ultraseg.jobs.whole_run import Verify
 from ultraseg.plan.plan import Plan
 
 BY_RULE: dict[str, type[JobSpec]] = {
-    "phantom": report.Phantom,
+    "phantom": ingest.Phantom,
     "image_layout": layout.ImageLayout,
     "image_group": layout.ImageGroup,
     "label_groups": layout.LabelGroups,
@@ -76,9 +79,8 @@ SNAKEMAKE_MB = 300  # the two Snakemakes around a job on a cluster
 MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry asks for as much again
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
-REMEMBERED = (
-    256  # Snakemake asks for the files, the parameter and the resources of a job soon after one another
-)
+# Snakemake asks for the files, the parameter and the resources of a job soon after one another.
+REMEMBERED = 256
 
 
 def environment_file(workflow: Any, file: str) -> str | None:
@@ -87,6 +89,7 @@ def environment_file(workflow: Any, file: str) -> str | None:
     return file if "conda" in asked or "--lint" in sys.argv else None
 
 
+Asked = TypeVar("Asked", bound=Callable[..., Any])
 InputFunction = Callable[[Any], Files]
 ResourceFunction = Callable[[Any, int], int]
 
@@ -107,11 +110,11 @@ class Rules:
 
     def inputs(self, rule: str) -> InputFunction:
         """For ``input: unpack(...)``: the files that a job reads, by name."""
-        return lambda wildcards: self.spec(rule, wildcards).inputs(self.plan)
+        return _looked_up(lambda wildcards: self.spec(rule, wildcards).inputs(self.plan))
 
     def told(self, rule: str) -> Callable[[Any], dict[str, Any]]:
         """For ``params: job=...``: what the script is told, as ``run.job`` takes it."""
-        return lambda wildcards: self.spec(rule, wildcards).told()
+        return _looked_up(lambda wildcards: self.spec(rule, wildcards).told())
 
     def cost(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
         """Expected time and memory of one job."""
@@ -125,7 +128,7 @@ class Rules:
             expected = attempt * (SNAKEMAKE_MB + MEMORY_MARGIN * self.cost(rule, wildcards).mem_mb)
             return int(min(math.ceil(expected / 100) * 100, most))
 
-        return asked
+        return _looked_up(asked)
 
     def minutes(self, rule: str) -> ResourceFunction:
         """For ``resources: runtime=...``: more on every attempt."""
@@ -134,4 +137,10 @@ class Rules:
             expected = self.cost(rule, wildcards).seconds / 60
             return attempt * max(LEAST_MINUTES, math.ceil(TIME_MARGIN * expected))
 
-        return asked
+        return _looked_up(asked)
+
+
+def _looked_up(function: Asked) -> Asked:
+    """The function with its parameters noted: Snakemake would look them up anew for every job."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
