@@ -9,6 +9,7 @@ from ultraseg.cells.gap_result import carried_slices
 from ultraseg.cells.propagate import propagate_gap
 
 TRUTH = np.stack([7 * ellipse(40 + 2 * z, 50, 20, 14) for z in range(5)]).astype(np.uint32)
+BOTH = (GapEnd(TRUTH[0]), GapEnd(TRUTH[4]))
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def evidence():
     return image, stack_flow(image), interior, boundary
 
 
-def carried(evidence, ends=(GapEnd(TRUTH[0]), GapEnd(TRUTH[4])), walk=range(10, 15), stand_ins=None, **how):
+def carried(evidence, ends=BOTH, walk=range(10, 15), stand_ins=None, **how):
     walk = list(walk)
     return dict(carried_slices(evidence, ends, walk, stand_ins or walk, first=10, **how))
 
