@@ -88,6 +88,18 @@ def test_hyperstacks_are_refused_for_labels_as_for_images(tmp_path, kind, axes, 
             told(file)
 
 
+@pytest.mark.parametrize("kind", ["imagej", "ome", "json"])
+def test_single_files_of_two_channels_say_so(tmp_path, kind):
+    options = {"metadata": {"axes": "CYX"}} | ({kind: True} if kind != "json" else {})
+    tifffile.imwrite(tmp_path / "z3.tif", HYPER[:, 0], photometric="minisblack", **options)
+    for read in (lambda file: read_slice(file), lambda file: read_pixels(file, None, (6, 7))):
+        with pytest.raises(UserError, match="z3.tif: is a hyperstack of 2 channels"):
+            read(str(tmp_path / "z3.tif"))
+    tifffile.imwrite(tmp_path / "z3.tif", HYPER[:, 0], photometric="minisblack")
+    with pytest.raises(UserError, match="z3.tif: holds 2 slices where one is expected"):
+        read_slice(str(tmp_path / "z3.tif"))
+
+
 def test_arrays_of_stacks_without_names_are_refused_too(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", HYPER, photometric="minisblack")
     with pytest.raises(UserError, match="hyperstack of 10 slices x 2 planes along another axis"):

@@ -120,7 +120,10 @@ def _page(tif: tifffile.TiffFile, file: str, page: int | None, kind: str) -> NDA
 
     from ultraseg.formats.tiff_decode import decode, number_of_slices, single_channel
 
-    index = page_index(page, number_of_slices(tif), file)
+    count = number_of_slices(tif)
+    if page is None and count > 1:
+        refuse_hyperstack(tif, file, count, kind)  # says more than that there are too many pages
+    index = page_index(page, count, file)
     values, tags = decode(tif, file, index)
     values = single_channel(values, tags, file, kind)
     if values.dtype == bool:

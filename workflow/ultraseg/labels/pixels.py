@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_checks import check_size, page_index
+from ultraseg.formats.tiff_stack import refuse_hyperstack
 
 PLANES = (
     "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
@@ -59,7 +60,10 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     from ultraseg.formats.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
 
     with open_tiff(file) as tif:
-        index = page_index(page, number_of_slices(tif), file)
+        count = number_of_slices(tif)
+        if page is None and count > 1:
+            refuse_hyperstack(tif, file, count, "image")  # says more than that there are too many pages
+        index = page_index(page, count, file)
         refuse_loss(tif, file, index)
         values, tags = decode(tif, file, index)
     if tags.samples_axis is not None:
