@@ -49,12 +49,12 @@ SECTIONS = {
         "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
         "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
-    "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode",
+    "Files, folders and slice numbers": "ingest.find_slices ingest.numbering ingest.tiff_decode",
     "Images": (
         "ingest.slice_checks ingest.other_formats ingest.tiff_stack ingest.mrc ingest.ome_zarr_layout "
         "ingest.ome_zarr_metadata ingest.ome_zarr_read ingest.pixel_size arrays.grey_values ingest.grey_window"
     ),
-    "Labels": "labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
+    "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file "
         "networks.architecture predict.quantise predict.predictor"

@@ -9,6 +9,7 @@ import tifffile
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.pyramid_levels import chunk_and_shard
+from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
@@ -230,6 +231,6 @@ def test_only_what_is_known_is_scored(folder):
     tifffile.imwrite(
         file, np.stack([np.where(known, TRUE_MITO, 9)] * N).astype(np.uint8), photometric="minisblack"
     )
-    truth = {"slices": [(z, str(file), z) for z in range(N)], "ignore_value": 9}
+    truth = replace(LabelSource.of([SliceRef(z, str(file), z) for z in range(N)]), ignore_value=9)
     dice = score(folder, left_out={}, truth={"mito": truth})["value"]["mito", "dice"]
     assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}

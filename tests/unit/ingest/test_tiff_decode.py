@@ -171,6 +171,15 @@ def test_a_description_behind_the_pixels_hides_no_slice(tmp_path):
     assert np.array_equal(read_slice(str(file)), STACK[0, :4, :5])
 
 
+def test_a_description_of_very_many_slices_is_refused_before_they_are_listed(tmp_path):
+    file = tmp_path / "stack.tif"
+    about = IMAGEJ.replace("40", str(10**9))
+    tifffile.imwrite(file, STACK[0], photometric="minisblack", description=about, metadata=None)
+    file.write_bytes(file.read_bytes() + bytes(4000))
+    with pytest.raises(UserError, match="1000000000 slices, more than 1000000"):
+        resolve_image(str(file))
+
+
 def test_a_hidden_stack_that_was_cut_off_is_still_truncated(tmp_path):
     file = str(tmp_path / "stack.tif")
     tifffile.imwrite(file, STACK, truncate=True)

@@ -79,6 +79,16 @@ def test_drawn_labels_are_not_doubted(numbers):
     assert said(numbers) == ""
 
 
+def test_strokes_are_thin_and_no_reason_for_doubt():
+    lines = np.zeros(SHAPE, np.uint8)
+    for i in range(40):
+        lines[3 * i, 4:150] = 1 + i % 12
+    assert "crumbs" in said(lines)
+    doubts = Doubts("cells", strokes=True)
+    doubts.add(5, lines, np.unique(lines))
+    assert list(doubts.warnings("cells")) == []
+
+
 def test_a_few_stray_pixels_are_no_reason_for_doubt():
     labels = discs(30, radius=8)
     labels[RNG.integers(0, SHAPE[0], 12), RNG.integers(0, SHAPE[1], 12)] = 999

@@ -6,11 +6,10 @@ Imports neither NumPy nor tifffile, because the Snakefile calls it each time it 
 import glob
 import logging
 import os
-from collections.abc import Sequence
 
 from ultraseg.base.errors import UserError
-from ultraseg.base.text import format_numbers, format_ranges
-from ultraseg.ingest.name_numbers import better_pattern, changing_numbers, slice_number
+from ultraseg.ingest.name_numbers import changing_numbers, slice_number
+from ultraseg.ingest.numbering import check_duplicates, check_gaps, check_label_numbers, pattern_example
 from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 log = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ def _from_pages(
             f"{file}: has {held}, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",
         )
-    _check_labels(file, [(number, file) for number in slices], first_slice_number)
+    check_label_numbers(file, [(number, file) for number in slices], first_slice_number)
     first = PLANE if len(slices) > pages else 0
     refs = [SliceRef(number - first_slice_number, file, first + page) for page, number in enumerate(slices)]
     return SliceSource(tuple(sorted(refs)), first_slice_number)
@@ -189,81 +188,12 @@ def _from_names(
             log.warning(
                 "%s: more than one number changes from file name to file name, and the last one is taken (%s is slice "
                 "number %d); if another one is that of the slice, set slice_number_pattern%s",
-                path, os.path.basename(numbered[0][1]), numbered[0][0], _example(files, consecutive=False),
+                path, os.path.basename(numbered[0][1]), numbered[0][0], pattern_example(files, consecutive=False),
             )  # fmt: skip
-        _check_labels(path, numbered, first_slice_number)
+        check_label_numbers(path, numbered, first_slice_number)
         refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)
         return SliceSource(refs, first_slice_number)
-    _check_duplicates(path, numbered)
-    _check_gaps(path, numbered, missing_slices)
+    check_duplicates(path, numbered)
+    check_gaps(path, numbered, missing_slices)
     first = numbered[0][0]
     return SliceSource(tuple(SliceRef(number - first, file, None) for number, file in numbered), first)
-
-
-def _example(files: Sequence[str], consecutive: bool = True) -> str:
-    """How to write a pattern for these files, where another number than the last one would number them all."""
-    pattern = better_pattern(files, consecutive)
-    return f": '{pattern}'" if pattern else ""
-
-
-def _check_gaps(path: str, numbered: list[tuple[int, str]], missing_slices: str) -> None:
-    numbers = [number for number, _ in numbered]
-    first, last = numbers[0], numbers[-1]
-    count = last - first + 1 - len(numbers)
-    if not count:
-        return
-    gaps = format_ranges(
-        [(a + 1, b - 1) for a, b in zip(numbers[:-1], numbers[1:], strict=True) if b > a + 1]
-    )
-    other = _example([file for _, file in numbered])
-    by_last = f"by the last number in the names ({os.path.basename(numbered[0][1])})" if other else ""
-    if missing_slices != "bridge" and other:
-        raise UserError(
-            f"{path}: {count} slice(s) missing between {first} and {last} {by_last}: {gaps}",
-            f"If another number is that of the slice, say which: slice_number_pattern{other}. Else add the missing "
-            "files.",
-        )
-    if missing_slices != "bridge":
-        raise UserError(
-            f"{path}: {count} slice(s) missing between {first} and {last}: {gaps}",
-            "Add the missing files. Where a slice was lost for good, set missing_slices: bridge for this volume: "
-            "its place stays, and results there are interpolated.",
-        )
-    if count > len(numbers):
-        raise UserError(
-            f"{path}: more slices are missing ({count}) than there are ({len(numbers)}): {gaps}",
-            "A gap of this size is not bridged. Check that the slice number is the last one in every file name, or "
-            f"say which number it is: slice_number_pattern{other}; a stack with a large hole is two volumes.",
-        )
-    if other:
-        log.warning(
-            "%s: %d slice(s) are missing %s; if another number is that of the slice, set slice_number_pattern%s",
-            path, count, by_last, other,
-        )  # fmt: skip
-
-
-def _check_duplicates(path: str, numbered: list[tuple[int, str]]) -> None:
-    names: dict[int, list[str]] = {}
-    for number, file in numbered:
-        names.setdefault(number, []).append(os.path.basename(file))
-    duplicates = {number: found for number, found in names.items() if len(found) > 1}
-    if duplicates:
-        number, found = next(iter(duplicates.items()))
-        # The pages of one file have no names of their own.
-        example = f" (number {number}: {', '.join(found[:3])})" if len(set(found)) > 1 else ""
-        raise UserError(
-            f"{path}: more than one file or page for slice number(s) {format_numbers(list(duplicates))}{example}",
-            "Each slice may occur once, and its number must be the last one in the file name: move copies away, use a "
-            "path with * that matches one set, or say which number is that of the slice: slice_number_pattern"
-            f"{_example([file for _, file in numbered], consecutive=False)}.",
-        )
-
-
-def _check_labels(path: str, numbered: list[tuple[int, str]], first_slice_number: int) -> None:
-    _check_duplicates(path, numbered)
-    early = [number for number, _ in numbered if number < first_slice_number]
-    if early:
-        raise UserError(
-            f"{path}: slice number(s) {format_numbers(early)} lie before the first one, {first_slice_number}",
-            "Set 'first_slice_number' to the number of the first image slice, or rename the label files.",
-        )

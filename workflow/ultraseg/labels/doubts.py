@@ -74,10 +74,13 @@ def _apart(parts: list[tuple[float, NDArray[Any]]]) -> bool:
 
 
 class Doubts:
-    """Looks at the label slices of one structure, one after the other, and then says what is doubtful in them."""
+    """Looks at the label slices of one structure, one after the other, and then says what is doubtful in them.
 
-    def __init__(self, kind: str):
-        self.kind = kind
+    strokes: whether labels may be thin lines, because what is not labelled has a number of its own.
+    """
+
+    def __init__(self, kind: str, strokes: bool = False):
+        self.kind, self.strokes = kind, strokes
         self.slices = 0
         self.thin: list[tuple[int, int, int]] = []  # z, thin ids or parts, all of them
         self.ids: set[int] = set()
@@ -96,7 +99,7 @@ class Doubts:
         if self.kind == "cells" and len(present) > 1 and not (present == 0).any():
             ids, counts = fastremap.unique(numbers if known is None else numbers[known], return_counts=True)
             self.largest.append((int(ids[counts.argmax()]), float(counts.max() / counts.sum())))
-        if min(numbers.shape) < 3:
+        if min(numbers.shape) < 3 or self.strokes:
             return
         if len(present) > FEW:
             found = thin_ids(numbers)

@@ -42,7 +42,7 @@ class LabelReader:
         self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
         self.background_met = False
-        self.doubts = Doubts(kind)
+        self.doubts = Doubts(kind, strokes=source.ignore_value is not None)
 
     def read(self, ref: SliceRef) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels (Y, X) of a slice and where they are known: bool (Y, X), None where all are.
