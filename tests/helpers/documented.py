@@ -100,6 +100,8 @@ INSTEAD = {
     "ultraseg view --directory /scratch/me/run1 --no-browser": "ultraseg view --help",
     "ultraseg status --directory runs/demo --watch": "ultraseg status --directory runs/demo",
     "snakemake ...": "snakemake --configfile my.yaml -n",
+    "ultraseg status": "ultraseg status --directory runs/demo",
+    "snakemake ... --touch": "snakemake --configfile config/demo.yaml --directory runs/demo --touch",
     "snakemake ... --unlock": "snakemake --configfile my.yaml --unlock",
     "snakemake ... --config data_root=/data": "snakemake --configfile my.yaml -n --config data_root=$PWD",
     "snakemake ... --directory FOLDER": "snakemake --configfile config/demo.yaml -n --directory runs/demo",

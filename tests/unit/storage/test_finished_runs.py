@@ -33,7 +33,7 @@ def test_the_only_volume_need_not_be_named(tmp_path):
 def test_a_volume_is_chosen_among_names():
     assert choose(None, ["a"]) == choose("a", ["a", "b"]) == "a"
     with pytest.raises(UserError, match="no volume c in here"):
-        choose("c", ["a", "b"], " in here")
-    with pytest.raises(UserError, match="2 volumes") as raised:
+        choose("c", ["a", "b"], "here")
+    with pytest.raises(UserError, match="the run has 2 volumes") as raised:
         choose("", ["a", "b"])
     assert "--volume" in raised.value.cure and "a, b" in raised.value.cure

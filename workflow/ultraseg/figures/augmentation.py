@@ -22,9 +22,9 @@ PANEL = 250  # pixels
 def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: str, title: str = "") -> None:
     """Write a figure with crops around one place of the tile that shows most structures, and their outlines.
 
-    The first crop is unchanged; then each change of ``settings`` that is on, alone and at its strength, as one of few
-    random draws that show it most; then all together, as training sees them. The slice shift is shown on the slice
-    before.
+    The first crop is unchanged. Then comes each change of ``settings`` that is on, alone and at its strength: of a few
+    random draws the one that shows the change most. Then come all changes together, as training sees them. The slice
+    shift is shown on the slice before.
     """
     panels = [("unchanged", *_drawn(tiles, crop, NONE, 0))]
     for change in fields(Augmentation):

@@ -142,7 +142,7 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
-    # Over the numbers, where the title does not reach.
+    # The legend stands over the numbers, where the title does not reach.
     _split_legend(axes, chosen["split"], line=False, right=1 + 0.1 * len(splits))
     save_charts(figure, path)
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_checks import check_size, page_index
-from ultraseg.ingest.tiff_stack import refuse_hyperstack
+from ultraseg.formats.slice_checks import check_size, page_index
+from ultraseg.formats.tiff_stack import refuse_hyperstack
 
 PLANES = (
     "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
@@ -57,7 +57,7 @@ class Pixels(NamedTuple):
 
 def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     """Read one slice of a label TIFF as it is stored. Raises UserError for a damaged file and for another size."""
-    from ultraseg.ingest.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
+    from ultraseg.formats.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
 
     with open_tiff(file) as tif:
         count = number_of_slices(tif)

@@ -21,12 +21,12 @@ def volumes_of(directory: str | Path) -> list[str]:
 
 def choose_volume(directory: str | Path, name: str | None) -> str:
     """The volume of this name, or without a name the only volume. Raises UserError that lists the volumes."""
-    return choose(name, volumes_of(directory), f" in {directory}")
+    return choose(name, volumes_of(directory), str(directory))
 
 
-def choose(name: str | None, known: Sequence[str], where: str = "") -> str:
+def choose(name: str | None, known: Sequence[str], run: str = "the run") -> str:
     """The volume of this name, or without a name the only known volume. Raises UserError that lists the volumes."""
     if name in known or (not name and len(known) == 1):
         return name or known[0]
-    problem = f"no volume {name}{where}" if name else f"{len(known)} volumes{where}"
+    problem = f"no volume {name} in {run}" if name else f"{run} has {len(known)} volumes"
     raise UserError(problem, f"Choose with --volume (make view VOLUME=...): {', '.join(known)}.")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.tiff_read import read_slice
 from ultraseg.ingest.find_slices import resolve_slices
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.tiff_read import read_slice
 from ultraseg.labels.pixels import read_pixels
 
 STACK = np.zeros((4, 6, 7), np.uint8)
