@@ -1,0 +1,59 @@
+"""Cuts: whether two pixels at a fixed distance along an axis belong to different cells.
+
+A cut lies at the first of its two pixels: the cut along an axis at offset o of pixel p is between p and p + o. The last
+o pixels along the axis have no cut. A slice has cuts along its rows and columns; a volume has cuts along z, y and x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+OFFSETS = (1, 3, 8)  # that networks learn; the longest one only helps them to learn
+USED_OFFSETS = (1, 3)  # that maps hold and cells are made from
+
+
+def cut_channels(structure: str, offsets: Sequence[int] = OFFSETS) -> list[str]:
+    """Names of the channels that predict the cuts of a structure: first along y, then along x, by offset."""
+    return [f"{structure}/cut_{axis}{offset}" for axis in "yx" for offset in offsets]
+
+
+def cut_pair(ndim: int, axis: int, offset: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Index of the first and of the second pixels of all pairs at ``offset`` along ``axis``."""
+    whole = [slice(None)] * ndim
+    first, second = list(whole), list(whole)
+    first[axis], second[axis] = slice(None, -offset), slice(offset, None)
+    return tuple(first), tuple(second)
+
+
+def cut_targets(
+    ids: NDArray[np.integer[Any]],
+    known: NDArray[np.bool_] | None = None,
+    offsets: Sequence[int] = OFFSETS,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Cuts of a slice of cell ids (Y, X), and where they hold; bool (2 * len(offsets), Y, X) each.
+
+    Id 0, which is no cell, is an id like any other. A cut holds where both of its pixels lie in the slice and are
+    ``known``. Channels are in the order of `cut_channels`.
+    """
+    target = np.zeros((2 * len(offsets), *ids.shape), bool)
+    holds = np.zeros(target.shape, bool)
+    for k in range(len(target)):
+        axis, offset = divmod(k, len(offsets))
+        if ids.shape[axis] <= offsets[offset]:
+            continue
+        first, second = cut_pair(2, axis, offsets[offset])
+        target[k][first] = ids[first] != ids[second]
+        holds[k][first] = True if known is None else known[first] & known[second]
+    return target, holds
+
+
+def cut_of(channel: str) -> tuple[int, int] | None:
+    """Axis in the plane (0 = rows, 1 = columns) and offset of a channel of cuts; None for any other channel."""
+    name = channel.rpartition("/")[2]
+    if not name.startswith("cut_"):
+        return None
+    return "yx".index(name[4]), int(name[5:])
