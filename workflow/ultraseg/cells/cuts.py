@@ -6,12 +6,14 @@ Cut maps are uint8 (3, offsets, Z, Y, X), 255 = the two voxels lie in different 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair, cut_targets
+from ultraseg.storage.arrays import read_listed
 
 
 def set_labelled_slice(
@@ -32,3 +34,10 @@ def height(cuts: NDArray[np.uint8]) -> NDArray[np.uint8]:
         total[first] += cuts[axis, 0][first]
         total[second] += cuts[axis, 0][first]
     return (total // 6).astype(np.uint8)
+
+
+def read_cuts(path: str, zs: Sequence[int]) -> NDArray[np.uint8]:
+    """Cut maps of the slices ``zs`` of the array at ``path`` (Z, 3 * offsets, Y, X), as this package takes them."""
+    maps = read_listed(path, zs)
+    by_axis = maps.reshape(len(maps), 3, len(USED_OFFSETS), *maps.shape[2:])
+    return np.ascontiguousarray(np.moveaxis(by_axis, 0, 2))

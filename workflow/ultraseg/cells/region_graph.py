@@ -35,40 +35,45 @@ class RegionGraph:
         return graph_of(n, first, second, values)
 
 
+def _edges(
+    n: int, one: NDArray[np.integer[Any]], other: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The edge of each link between two different regions, and each edge as first * n + second, in order."""
+    low, high = np.minimum(one, other).astype(np.uint64), np.maximum(one, other)
+    # A hash table numbers the pairs, from 1, several times as fast as a sort does.
+    numbered, numbers = fastremap.renumber(low * np.uint64(n) + high.astype(np.uint64), preserve_zero=False)
+    keys = np.zeros(len(numbers), np.int64)
+    place = np.fromiter(numbers.values(), np.int64, len(numbers)) - 1
+    keys[place] = np.fromiter(numbers, np.int64, len(numbers))
+    order = np.argsort(keys)
+    rank = np.empty(len(keys), np.int64)
+    rank[order] = np.arange(len(keys))
+    return rank[numbered.astype(np.int64) - 1], keys[order]
+
+
 def graph_of(
     n: int, one: NDArray[np.integer[Any]], other: NDArray[np.integer[Any]], values: NDArray[np.floating[Any]]
 ) -> RegionGraph:
     """Sum up values (support, pairs, touches; (3, m)) of m links, in any order and with repeats, into edges."""
     apart = one != other
-    low = np.minimum(one, other)[apart].astype(np.uint64)
-    high = np.maximum(one, other)[apart].astype(np.uint64)
-    # A hash table numbers the pairs several times as fast as a sort does.
-    numbered, numbers = fastremap.renumber(low * np.uint64(n) + high, preserve_zero=False)
-    edge = numbered.astype(np.int64)
-    keys = np.zeros(len(numbers), np.int64)
-    keys[np.fromiter(numbers.values(), np.int64, len(numbers)) - 1] = np.fromiter(
-        numbers, np.int64, len(numbers)
-    )
+    edge, keys = _edges(n, one[apart], other[apart])
     support, pairs, touches = (
-        np.bincount(edge, row[apart], minlength=len(keys) + 1)[1:].astype(np.float64) for row in values
+        np.bincount(edge, row[apart], minlength=len(keys)).astype(np.float64) for row in values
     )
-    order = np.argsort(keys)
-    keys = keys[order]
-    return RegionGraph(n, keys // n, keys % n, support[order], pairs[order], touches[order])
+    return RegionGraph(n, keys // n, keys % n, support, pairs, touches)
 
 
 def region_graph(labels: NDArray[np.int32], n: int, cuts: NDArray[np.uint8]) -> RegionGraph:
     """The graph of regions 0 .. n - 1 (Z, Y, X) under cut maps uint8 (3, offsets, Z, Y, X)."""
-    graphs = []
-    for k, offset in enumerate(USED_OFFSETS):
-        for axis in range(3):
-            if labels.shape[axis] > offset:
-                graphs.append(_links(labels, n, cuts[axis, k], axis, offset, WEIGHTS[k]))
-    if not graphs:
-        return graph_of(n, np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((3, 0)))
-    ends = [np.concatenate([getattr(g, end) for g in graphs]) for end in ("first", "second")]
+    graphs = [
+        _links(labels, n, cuts[axis, k], axis, offset, WEIGHTS[k])
+        for k, offset in enumerate(USED_OFFSETS)
+        for axis in range(3)
+        if labels.shape[axis] > offset
+    ]
+    first, second = (np.concatenate([getattr(g, end) for g in graphs]) for end in ("first", "second"))
     values = np.concatenate([np.stack([g.support, g.pairs, g.touches]) for g in graphs], axis=1)
-    return graph_of(n, ends[0], ends[1], values)
+    return graph_of(n, first, second, values)
 
 
 def _links(
@@ -78,8 +83,8 @@ def _links(
     first, second = cut_pair(3, axis, offset)
     one, other = labels[first], labels[second]
     apart = one != other
-    values = np.empty((3, int(apart.sum())))
-    values[0] = weight * (1 - cut[first][apart] / 255)
-    values[1] = weight
-    values[2] = float(offset == 1)
-    return graph_of(n, one[apart], other[apart], values)
+    edge, keys = _edges(n, one[apart], other[apart])
+    pairs = np.bincount(edge, minlength=len(keys)).astype(np.float64)
+    support = pairs - np.bincount(edge, cut[first][apart], minlength=len(keys)) / 255
+    touches = pairs if offset == 1 else np.zeros_like(pairs)
+    return RegionGraph(n, keys // n, keys % n, weight * support, weight * pairs, touches)
