@@ -46,6 +46,7 @@ def trained(
     data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
 ):
     """Train one network; returns the result and the seconds of processor time it took."""
+    from ultraseg.train.settings import TrainSettings
     from ultraseg.train.train_network import train_network
 
     folder = work / name
@@ -53,8 +54,10 @@ def trained(
     folder.mkdir(parents=True)
     write_training(data, folder / "tiles.h5", labelled, z_context)
     start = time.process_time()
-    settings |= {"max_minutes": minutes, "epochs": 100_000, "clock": time.process_time}
-    result = train_network(folder / "tiles.h5", folder / "checkpoint", **settings)
+    settings |= {"max_minutes": minutes, "epochs": 100_000}
+    result = train_network(
+        folder / "tiles.h5", folder / "checkpoint", TrainSettings(**settings), clock=time.process_time
+    )
     return result, time.process_time() - start
 
 

@@ -7,40 +7,35 @@ from ultraseg.train.checkpoints import hold
 with job(snakemake) as log:
     device = open_device(snakemake.params.device, snakemake.threads, snakemake.params.gpus)
     # Keras reads the limits when it is imported.
-    from ultraseg.networks.card import make_card, write_card, write_history
+    from ultraseg.networks.card import write_card, write_history
     from ultraseg.networks.export import export_network
     from ultraseg.networks.precision import policy
-    from ultraseg.networks.sizes import FILTERS
-    from ultraseg.train.augment import Augmentation
     from ultraseg.train.checkpoints import file_hash
+    from ultraseg.train.result import make_card
+    from ultraseg.train.settings import Compute, TrainSettings
     from ultraseg.train.train_network import train_network
 
     p, out = snakemake.params, snakemake.output
     precision = policy(p.mixed_precision, device.compute, training=True)
-    settings = dict(p.settings)
+    settings = TrainSettings.of(p.settings)
     lock = hold(p.checkpoint)  # until this process ends
-    augmentation = Augmentation(**settings.pop("augmentation"))
     result = train_network(
         snakemake.input.tiles,
         p.checkpoint,
-        augmentation=augmentation,
-        precision=precision,
-        devices=p.gpus,
-        scope=data_parallel(p.gpus, p.device),
+        settings,
+        Compute(precision, p.gpus, data_parallel(p.gpus, p.device)),
         # What alters the numbers beside the settings; another number of GPUs may take over.
         code=f"{p.code} {p.mixed_precision}",
         init_from=snakemake.input.get("init_from") or None,
-        **settings,
     )
-    settings["filters"] = list(settings["filters"] or FILTERS[settings["architecture"]])
-    settings["augmentation"] = p.settings["augmentation"]
-    card = make_card(result, p.about, settings, device.record(precision), file_hash(snakemake.input.tiles))
+    told = dict(p.settings) | {"filters": list(settings.all_filters)}
+    card = make_card(result, p.about, told, device.record(precision), file_hash(snakemake.input.tiles))
     export_network(
         result.model,
         out.keras,
         out.tflite,
-        architecture=settings["architecture"],
-        filters=settings["filters"],
+        architecture=settings.architecture,
+        filters=settings.all_filters,
         tile=p.predict_tile,
         card=card,
     )

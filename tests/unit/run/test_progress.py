@@ -100,8 +100,8 @@ def test_the_longest_running_job_bounds_the_time_left():
 
 def test_training_tells_its_time_left():
     lines = [
-        "2026-11-22 18:46:59,738 INFO epoch epoch 4, loss 0.1856, val_loss 0.1275, seconds 40",
-        "2026-11-22 18:47:06,893 INFO epoch epoch 5, loss 0.1853, dice_nuclei 0.9691, seconds 50.0",
+        "2026-11-22 18:46:59,738 INFO epoch 4: loss 0.1856, val_loss 0.1275, seconds 40.0",
+        "2026-11-22 18:47:06,893 INFO epoch 5: loss 0.1853, dice_nuclei 0.9691, seconds 50.0",
     ]
     assert training_seconds_left(lines, 20) == 150
     assert training_seconds_left([], 20) is None
@@ -159,12 +159,12 @@ def test_running_queued_and_failed_jobs_are_told_apart(tmp_path):
     write_log(tmp_path, "ingest/v/2.log", "of a former run, took 3.0 s\n", NOW - 5000)
     error = "2026-11-22 ERROR ingest: z7.tif: is cut off\n  Cure: copy it again\n"
     write_log(tmp_path, "ingest/v/3.log", error, NOW - 70)
-    write_log(tmp_path, "train/net.log", "2026-11-22 INFO epoch epoch 10, loss 0.2, seconds 30\n", NOW - 1)
+    write_log(tmp_path, "train/net.log", "2026-11-22 INFO epoch 10: loss 0.2, seconds 30.0\n", NOW - 1)
     text = summary(last_run(tmp_path), NOW)
     assert "Running since" in text and "1 of 9 jobs done (11 %), 2 min so far, at least" in text
     row = next(line for line in text.splitlines() if line.startswith("ingest "))
     assert row.endswith("1/4  1 running  1 queued  1 failed") and row.count("█") == 5
-    assert "  train net: 60 s, epoch epoch 10, loss 0.2, seconds 30 (logs/train/net.log)" in text
+    assert "  train net: 60 s, epoch 10: loss 0.2, seconds 30.0 (logs/train/net.log)" in text
     assert "  ingest v 1: 90 s (logs/ingest/v/1.log)" in text and "ingest v 2" not in text
     assert "  ingest v 3: logs/ingest/v/3.log\n    ingest: z7.tif: is cut off" in text
     assert "objects " in text and "0/4" in text

@@ -7,10 +7,11 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.networks.gpu import INSTALL, OR_CPU, Sight, look, objection
@@ -37,7 +38,7 @@ class Device:
     framework: str
     threads: int
 
-    def record(self, precision: str) -> dict:
+    def record(self, precision: str) -> dict[str, Any]:
         """What is written down with a network or a prediction."""
         return asdict(self) | {"count": len(self.names), "precision": precision}
 
@@ -177,7 +178,7 @@ def _unusable(error: Exception, name: str) -> tuple[str, str]:
 
 
 @contextmanager
-def time_limit(seconds: float, problem: str, cure: str):
+def time_limit(seconds: float, problem: str, cure: str) -> Iterator[None]:
     """End the process with a message when the body hangs in a driver, where no exception reaches it."""
 
     def end() -> None:
@@ -195,7 +196,7 @@ def time_limit(seconds: float, problem: str, cure: str):
 
 
 # ---------------------------------------------------------------- several devices
-def data_parallel(count: int, kind: str = "gpu") -> Callable[[], AbstractContextManager]:
+def data_parallel(count: int, kind: str = "gpu") -> Callable[[], AbstractContextManager[Any]]:
     """The scope in which Keras spreads each batch over ``count`` devices; nothing for one device.
 
     Networks are to be built, loaded and compiled in it.

@@ -12,7 +12,7 @@ import jsonschema
 import yaml
 
 from ultraseg.base.errors import UserError
-from ultraseg.networks.sizes import network_stride
+from ultraseg.networks.sizes import tile_stride
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
 MAX_PHANTOM = 10**11
@@ -164,7 +164,7 @@ def _cross_checks(config: dict):
             yield f"networks.{name}.int8: only for networks that this run trains, as it needs their tiles; remove it"
         if network["int8"] and config["device"] == "gpu":
             yield f"networks.{name}.int8: only for the CPU; remove it, or set device: cpu"
-        stride = max(16, network_stride(network["architecture"], network.get("filters")))
+        stride = tile_stride(network["architecture"], network.get("filters"))
         for key in ("tile", "crop", "predict_tile"):
             if network[key] % stride:
                 yield f"networks.{name}.{key}: {network[key]} is no multiple of {stride}, which its filters ask for"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.image_source import file_kind
-from ultraseg.networks.sizes import FILTERS, macs_per_pixel
+from ultraseg.networks.sizes import FILTERS, macs_per_pixel, tile_overlap
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.rates import (
     DISK,
@@ -176,7 +176,9 @@ class Costs:
         net, count = self.plan.networks[network], 0
         for name in net.train_on:
             plane = self.plan.volumes[name].plane(net.downsample)
-            fits = math.prod(tile_count(n, net.settings["tile"], net.settings["tile"] // 8) for n in plane)
+            fits = math.prod(
+                tile_count(n, net.settings["tile"], tile_overlap(net.settings["tile"])) for n in plane
+            )
             uses = [use for use in self.plan.split(network, name).values() if use != "test"]
             count += len(uses) * min(fits, net.settings["tiles_per_slice"])
         return count

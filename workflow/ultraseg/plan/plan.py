@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.gaps import Gap, gap_without, gaps_between
 from ultraseg.grid.pyramid_levels import Level, chunk_and_shard
+from ultraseg.networks.channels import channels_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
-from ultraseg.networks.sizes import network_stride
+from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.open_volume import open_volume
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
@@ -38,11 +39,11 @@ class Network:
     @property
     def stride(self) -> int:
         """Tiles are multiples of it."""
-        return max(16, network_stride(self.settings["architecture"], self.settings.get("filters")))
+        return tile_stride(self.settings["architecture"], self.settings.get("filters"))
 
     def channels_of(self, structure: str) -> list[int]:
         """Positions of a structure's channels."""
-        return [i for i, name in enumerate(self.channels) if name.split("/")[0] == structure]
+        return [i for i, name in enumerate(self.channels) if structure_of(name) == structure]
 
 
 def open_volumes(config: dict, problems: Problems) -> dict[str, Volume]:
@@ -99,8 +100,7 @@ class Plan:
     def _channels(self, structures: Sequence[str]) -> tuple[str, ...]:
         channels: list[str] = []
         for structure in structures:
-            is_cells = self.structures[structure]["kind"] == "cells"
-            channels += [f"{structure}/interior", f"{structure}/boundary"] if is_cells else [structure]
+            channels += channels_of(structure, self.structures[structure]["kind"])
         return tuple(channels)
 
     def _ready_network(self, name: str, settings: dict, structures: tuple[str, ...]) -> Network:
@@ -108,7 +108,7 @@ class Plan:
         card, problems = read_card(settings["model"]), Problems()
         channels = self._channels(structures)
         if tuple(card["channels"]) != channels:
-            wanted = dict.fromkeys(channel.split("/")[0] for channel in card["channels"])
+            wanted = dict.fromkeys(structure_of(channel) for channel in card["channels"])
             raise UserError(
                 f"networks.{name}.model: {settings['model']} predicts {', '.join(card['channels'])}, "
                 f"not {', '.join(channels)}",

@@ -39,8 +39,9 @@ def predict_slab(
         predictor, image_slices(image, read, downsample), z_context=z_context, tile=predict_tile,
         overlap=overlap, stride=stride, views=views,
     )  # fmt: skip
-    total, position, maps = 0.0, -1, None
+    total = 0.0
     with closing(found), slab_writer(probability, start, stop - start) as write:
+        position, maps = 0, next(found)
         for wanted in shown:
             while position < wanted:
                 position, maps = position + 1, next(found)

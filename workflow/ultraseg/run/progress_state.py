@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ultraseg.base.text import duration
+from ultraseg.base.training_log import read_epoch
 
 TOOK = re.compile(r" took ([\d.]+) s$")
-EPOCH = re.compile(r" epoch epoch (\d+),.* seconds ([\d.]+)$")
 
 
 @dataclass
@@ -129,10 +129,10 @@ def job_seconds(lines: Iterable[str]) -> float | None:
 
 def training_seconds_left(lines: Iterable[str], epochs: int) -> float | None:
     """What a training has before it, from the epochs in its log; None before the first."""
-    found = [match for line in lines if (match := EPOCH.search(line))]
+    found = [epoch for line in lines if (epoch := read_epoch(line))]
     if not found:
         return None
-    done, seconds = int(found[-1][1]), float(found[-1][2])
+    done, seconds = found[-1]
     return max(0.0, (epochs - done) * seconds / done)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.networks.channels import cell_structures
 from ultraseg.storage.arrays import shape_of
 from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
 from ultraseg.viewer.mesh import INFO, Surfaces, manifest
@@ -50,10 +51,10 @@ class View:
         return volume_state(self.name, self._shape, self._scaling, self._window, sizes, coloured)
 
     def _cell_structures(self) -> set[str]:
-        """Structures of kind ``cells``: their networks have a channel for the interior."""
+        """Structures of kind ``cells``, as the channels of the networks tell."""
         cards = [json.loads(file.read_text()) for file in sorted(self.folder.parent.glob("models/*.json"))]
         channels = [name for card in cards for name in card.get("channels", ())]
-        return {name.removesuffix("/interior") for name in channels if name.endswith("/interior")}
+        return cell_structures(channels)
 
     def _cells_in_table(self) -> list[int]:
         """All cells: the smallest ones may be lost at the level that surfaces are found at."""
