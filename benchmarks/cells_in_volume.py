@@ -28,11 +28,12 @@ import tifffile
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.arrays.cuts import cut_channels  # noqa: E402
+from ultraseg.arrays.cuts import OFFSETS  # noqa: E402
 from ultraseg.arrays.normalise import normalise_slice  # noqa: E402
 from ultraseg.cells.agglomerate import AgglomerationSettings  # noqa: E402
 from ultraseg.cells.gap_cells import cells_of_gap  # noqa: E402
 from ultraseg.evaluate.scores import CellScore  # noqa: E402
+from ultraseg.networks.channels import cut_channels  # noqa: E402
 from ultraseg.predict.across import brick_cuts, brick_window, bricks, predict_across  # noqa: E402
 from ultraseg.train.augment import Augmentation  # noqa: E402
 from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes  # noqa: E402
@@ -40,7 +41,7 @@ from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes 
 CONTEXT, CROP, BATCH, RATE = 2, 160, 8, 3e-3
 ACROSS_SHARE = 0.33  # of the crops
 MIN_VOXELS = 2400
-CHANNELS = cut_channels("cells")
+CHANNELS = cut_channels("cells", OFFSETS)
 
 
 def labelled(depth: int, every: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Cuts between pixels of a slice of ids."""
 
 import numpy as np
-from ultraseg.arrays.cuts import cut_channels, cut_of, cut_pair, cut_targets
+from ultraseg.arrays.cuts import cut_pair, cut_targets
 
 IDS = np.array([[1, 1, 2, 2], [1, 1, 2, 0], [3, 3, 3, 0]])
 
@@ -32,13 +32,6 @@ def test_a_cut_holds_where_both_pixels_are_known():
 def test_an_offset_beyond_the_slice_holds_nowhere():
     target, holds = cut_targets(IDS, offsets=(8,))
     assert not target.any() and not holds.any()
-
-
-def test_channels_are_named_by_axis_and_offset():
-    names = cut_channels("cells", (1, 3))
-    assert names == ["cells/cut_y1", "cells/cut_y3", "cells/cut_x1", "cells/cut_x3"]
-    assert [cut_of(name) for name in names] == [(0, 1), (0, 3), (1, 1), (1, 3)]
-    assert cut_of("cells/interior") is None and cut_of("nuclei") is None
 
 
 def test_pairs_are_as_many_on_both_sides():

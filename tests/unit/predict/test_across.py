@@ -1,10 +1,11 @@
 """Cuts of bricks from the planes across the slices."""
 
 import numpy as np
-from ultraseg.arrays.cuts import USED_OFFSETS, cut_channels, cut_of
+from ultraseg.arrays.cuts import OFFSETS, USED_OFFSETS
+from ultraseg.networks.channels import cut_channels, cut_of
 from ultraseg.predict.across import BRICK, HALO, brick_cuts, brick_window, bricks, predict_across
 
-CHANNELS = cut_channels("cells")
+CHANNELS = cut_channels("cells", OFFSETS)
 
 
 def exact(planes):

@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-from ultraseg.arrays.cuts import cut_channels, cut_of
+from ultraseg.arrays.cuts import OFFSETS
 from ultraseg.cells.cuts import read_cuts
+from ultraseg.networks.channels import cut_channels, cut_of
 from ultraseg.predict.across import brick_window, bricks
 from ultraseg.predict.brick import predict_brick
 from ultraseg.predict.predictor import Predictor
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
 
-CHANNELS = ["cells/interior", *cut_channels("cells")]
+CHANNELS = ["cells/interior", *cut_channels("cells", OFFSETS)]
 N, Y, X = 24, 32, 48
 
 

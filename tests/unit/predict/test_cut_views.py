@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ultraseg.arrays.cuts import cut_channels
+from ultraseg.networks.channels import cut_channels
 from ultraseg.predict.cut_views import mean_of_cut_views
 
 CHANNELS = ["cells/interior", *cut_channels("cells", (1, 3))]

@@ -2,7 +2,9 @@
 
 import numpy as np
 from ultraseg.arrays.cuts import OFFSETS, cut_targets
+from ultraseg.networks.channels import channels_of
 from ultraseg.train.augment import NONE, Augmentation
+from ultraseg.train.crops import CropDraw
 from ultraseg.train.cut_crops import (
     ACROSS,
     IN_PLANE,
@@ -12,6 +14,7 @@ from ultraseg.train.cut_crops import (
     labelled_planes,
     neighbours,
 )
+from ultraseg.train.tiles import cut_tiles, read_tiles, write_tiles
 
 K = 2 * len(OFFSETS)
 
@@ -76,3 +79,54 @@ def test_labelled_planes_show_their_slice_in_the_middle():
     volume = np.random.default_rng(0).integers(0, 255, (6, 7, 8)).astype(np.uint8)
     found = list(labelled_planes(volume, {3: np.ones((7, 8), np.int32)}, 2))
     assert len(found) == 1 and np.array_equal(found[0].image[..., 2], volume[3]) and not found[0].still
+
+
+CHANNELS = channels_of("cells", "cells", OFFSETS)
+
+
+def tiles_with_ids():
+    """Tiles of a slice of stripes, of which the lower half is not known; interior and boundary do not matter here."""
+    given = plane(64)
+    known = np.ones((64, 64), bool)
+    known[40:] = False
+    numbers = np.where(known, given.ids + 1, 0)
+    target, holds = cut_targets(numbers, known)
+    blank = np.zeros((2, 64, 64), np.uint8)
+    return cut_tiles(
+        given.image.transpose(2, 0, 1), np.concatenate([blank, 255 * target.astype(np.uint8)]),
+        np.concatenate([blank + known, holds]), z=3, tile=48, ids=numbers,
+    )  # fmt: skip
+
+
+def test_tiles_carry_ids_through_their_file(tmp_path):
+    tiles = tiles_with_ids()
+    assert tiles.ids.shape == (len(tiles), 48, 48)
+    write_tiles(tmp_path / "tiles.h5", [("train", "a", tiles), ("train", "b", tiles)], channels=CHANNELS)
+    found, channels = read_tiles(tmp_path / "tiles.h5", "train")
+    assert channels == list(CHANNELS) and np.array_equal(found.ids, np.concatenate([tiles.ids] * 2))
+    for i in range(len(tiles)):
+        target, _ = cut_targets(tiles.ids[i].astype(int), tiles.ids[i] > 0)
+        stored = tiles.target[i, ..., 2:].transpose(2, 0, 1) > 0
+        assert np.array_equal(target[:, :40, :40], stored[:, :40, :40])
+
+
+def test_crops_of_tiles_have_the_cuts_of_their_moved_ids():
+    draw = CropDraw(tiles_with_ids(), 32, Augmentation(noise=0, blur=0, gradient=0), CHANNELS)
+    seen = 0
+    for seed in range(8):
+        _, truth = draw(np.random.default_rng(seed))
+        target, weight = truth[..., : 2 + K], truth[..., 2 + K :]
+        along_x, along_y = target[..., 2 + K - 1], target[..., 2 + K // 2 - 1]  # offset 8
+        known = (weight[..., -1] > 0) & (weight[..., 2 + K // 2 - 1] > 0)
+        # Stripes are 8 wide: whatever the turn, 8 pixels along one of the axes lead into another stripe.
+        seen += np.count_nonzero(known)
+        assert ((along_x > 0) | (along_y > 0))[known].mean() > 0.6
+    assert seen > 500
+
+
+def test_without_channels_of_cuts_nothing_changes():
+    tiles = tiles_with_ids()
+    plain = CropDraw(tiles, 32, Augmentation())(np.random.default_rng(5))
+    tiles.ids = np.zeros((len(tiles), 0, 0), np.uint16)
+    again = CropDraw(tiles, 32, Augmentation())(np.random.default_rng(5))
+    assert all(np.array_equal(a, b) for a, b in zip(plain, again, strict=True))

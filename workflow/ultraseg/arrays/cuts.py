@@ -12,13 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-OFFSETS = (1, 3, 8)  # that networks learn; the longest one only helps them to learn
 USED_OFFSETS = (1, 3)  # that maps hold and cells are made from
-
-
-def cut_channels(structure: str, offsets: Sequence[int] = OFFSETS) -> list[str]:
-    """Names of the channels that predict the cuts of a structure: first along y, then along x, by offset."""
-    return [f"{structure}/cut_{axis}{offset}" for axis in "yx" for offset in offsets]
+OFFSETS = (*USED_OFFSETS, 8)  # that networks learn; the longest one only helps them to learn
 
 
 def cut_pair(ndim: int, axis: int, offset: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -37,7 +32,7 @@ def cut_targets(
     """Cuts of a slice of cell ids (Y, X), and where they hold; bool (2 * len(offsets), Y, X) each.
 
     Id 0, which is no cell, is an id like any other. A cut holds where both of its pixels lie in the slice and are
-    ``known``. Channels are in the order of `cut_channels`.
+    ``known``. First come the cuts along y, then those along x, by offset.
     """
     target = np.zeros((2 * len(offsets), *ids.shape), bool)
     holds = np.zeros(target.shape, bool)
@@ -49,11 +44,3 @@ def cut_targets(
         target[k][first] = ids[first] != ids[second]
         holds[k][first] = True if known is None else known[first] & known[second]
     return target, holds
-
-
-def cut_of(channel: str) -> tuple[int, int] | None:
-    """Axis in the plane (0 = rows, 1 = columns) and offset of a channel of cuts; None for any other channel."""
-    name = channel.rpartition("/")[2]
-    if not name.startswith("cut_"):
-        return None
-    return "yx".index(name[4]), int(name[5:])

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import USED_OFFSETS, cut_of
+from ultraseg.arrays.cuts import USED_OFFSETS
+from ultraseg.networks.channels import cut_of
+from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.cut_views import Run, mean_of_cut_views
-from ultraseg.train.tiles import STRIDE
 
 BRICK, HALO = 64, 16
 PIXELS = 1 << 18  # of planes that go through the network together

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import cut_of
+from ultraseg.networks.channels import cut_of
 
 VIEWS = {
     1: (0,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,12 +56,14 @@ def crop_and_augment(
     settings: Augmentation = Augmentation(),  # noqa: B008 - frozen
     extent: tuple[int, int] | None = None,
     near: tuple[int, int] | None = None,
+    moved: Callable[[Maps, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cut a random crop from a tile and change it.
 
     ``image`` (T, T, C) and ``truth`` (T, T, 2 K: targets, then weights) are uint8 and moved by the same map; what falls
     outside the tile is reflected in the image and has weight 0. ``extent`` is the tile's part that is no padding;
-    ``near`` (y, x) draws the crop around this pixel, as far as the crop then lies inside the tile.
+    ``near`` (y, x) draws the crop around this pixel, as far as the crop then lies inside the tile. ``moved`` takes the
+    map and the moved truth, and returns the truth with what cannot be moved pixel by pixel (`cut_crops.moved_cuts`).
     """
     grid = _sampling_map(extent or (image.shape[0], image.shape[1]), crop, rng, settings, near)
     image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
@@ -68,7 +71,8 @@ def crop_and_augment(
     target = _sample(truth[..., :half], grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
     weight = _sample(truth[..., half:], grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
     image = _artefacts(_intensity(image, rng, settings), rng, settings)
-    return image, np.concatenate([target, weight], axis=-1)
+    both = np.concatenate([target, weight], axis=-1)
+    return image, both if moved is None else moved(grid, both)
 
 
 def _sample(array: NDArray[np.uint8], grid: Maps, interpolation: int, border: int) -> NDArray[np.uint8]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.train.augment import Augmentation, crop_and_augment
+from ultraseg.train.cut_crops import cut_places, in_either_order, moved_cuts
 from ultraseg.train.settings import TrainSettings
 from ultraseg.train.tiles import Tiles
 
@@ -16,12 +20,19 @@ FOCUSED = 0.5  # share of the crops that are drawn around a pixel of some struct
 class TileCrops(keras.utils.PyDataset):
     """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
 
-    def __init__(self, tiles: Tiles, settings: TrainSettings, epoch: int, devices: int = 1):
+    def __init__(
+        self,
+        tiles: Tiles,
+        settings: TrainSettings,
+        epoch: int,
+        devices: int = 1,
+        channels: Sequence[str] = (),
+    ):
         # Spread over several devices, Keras starts its workers twice and mixes the order of the batches.
         workers = 2 if devices == 1 else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=6)
         self.settings, self.epoch = settings, epoch
-        self.draw = CropDraw(tiles, settings.crop, settings.augmentation)
+        self.draw = CropDraw(tiles, settings.crop, settings.augmentation, channels)
 
     def __len__(self) -> int:
         return self.settings.steps_per_epoch
@@ -39,8 +50,9 @@ class CropDraw:
     shows, weighs less by the same factor. Sums over crops then mean what they mean on whole slices.
     """
 
-    def __init__(self, tiles: Tiles, crop: int, augmentation: Augmentation):
+    def __init__(self, tiles: Tiles, crop: int, augmentation: Augmentation, channels: Sequence[str] = ()):
         self.tiles, self.crop, self.augmentation = tiles, crop, augmentation
+        self.cuts = cut_places(channels)
         known = tiles.weight > 0
         places = tiles.stands_for
         labelled = places * known.any(-1).mean((1, 2))
@@ -64,9 +76,12 @@ class CropDraw:
             i = rng.choice(len(self.tiles), p=self.even)
         truth = np.concatenate([self.tiles.target[i], self.tiles.weight[i]], axis=-1)
         extent = (int(self.tiles.height[i]), int(self.tiles.width[i]))
+        moved = partial(moved_cuts, self.tiles.ids[i], self.cuts) if self.cuts else None
         image, truth = crop_and_augment(
-            self.tiles.image[i], truth, self.crop, rng, self.augmentation, extent, near
+            self.tiles.image[i], truth, self.crop, rng, self.augmentation, extent, near, moved
         )
+        # Cuts are learned on slices and predicted on planes of all directions: none of them has an upper side.
+        image = in_either_order(image, rng) if self.cuts else image
         return image, self._weighed(truth)
 
     def _weighed(self, truth: NDArray[np.uint8]) -> NDArray[np.uint8]:

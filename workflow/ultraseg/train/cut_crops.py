@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.arrays.cuts import OFFSETS, cut_targets
-from ultraseg.train.augment import Augmentation, _artefacts, _intensity, _sample, _sampling_map
+from ultraseg.networks.channels import cut_of
+from ultraseg.train.augment import Augmentation, Maps, crop_and_augment
 
 # Weight of a pixel, 1..255: pixels of planes across the labelled slices are few, and each counts for more.
 IN_PLANE, ACROSS = 32, 255
@@ -50,25 +52,70 @@ def cut_crop(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A random crop of a plane, changed at random: image (crop, crop, C) and truth (crop, crop, 4 len(offsets)), uint8.
 
-    The truth holds the cuts (0 or 255), then their weights. The order of the neighbouring planes is reversed in half of
-    the crops. What falls outside the plane is reflected in the image and has weight 0.
+    The truth holds the cuts (0 or 255), then their weights. What falls outside the plane is reflected in the image and
+    has weight 0.
     """
     if plane.still:
         settings = replace(settings, rotation=0.0, scale=0.0, elastic=0.0)
-    grid = _sampling_map(plane.ids.shape, crop, rng, settings)
-    image = _sample(plane.image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-    if rng.random() < 0.5:
-        image = np.ascontiguousarray(image[..., ::-1])
-    # OpenCV moves no 32-bit integers; float32 holds every id exactly.
+    places = [(axis, offset) for axis in (0, 1) for offset in offsets]
+    # The weight rides along as the only channel that is moved like a mask; the cuts and their weights replace it.
+    truth = np.stack([plane.weight, plane.weight], -1)
+    moved = partial(_cuts_alone, plane.ids, places)
+    image, truth = crop_and_augment(plane.image, truth, crop, rng, settings, moved=moved)
+    return in_either_order(image, rng), truth
+
+
+def in_either_order(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A crop whose neighbouring planes (the last axis) are in reversed order in half of the cases."""
+    return np.ascontiguousarray(image[..., ::-1]) if rng.random() < 0.5 else image
+
+
+def cut_places(channels: Sequence[str]) -> dict[int, tuple[int, int]]:
+    """Axis and offset of each channel of cuts, by its number among the channels."""
+    return {k: cut for k, channel in enumerate(channels) if (cut := cut_of(channel))}
+
+
+def moved_cuts(
+    ids: NDArray[np.integer[Any]], cuts: dict[int, tuple[int, int]], grid: Maps, truth: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The moved truth (crop, crop, 2 K) of a tile with the cuts of its moved ids in the channels ``cuts``.
+
+    ids: (T, T) of the tile, 0 where nothing is known. A cut counts where both of its pixels are known.
+    """
+    numbers = _moved(ids, grid, cv2.BORDER_CONSTANT)
+    half = truth.shape[-1] // 2
+    for k, (target, holds) in zip(cuts, _targets(numbers, numbers > 0, list(cuts.values())), strict=True):
+        truth[..., k] = 255 * target
+        truth[..., half + k] = 255 * holds
+    return truth
+
+
+def _cuts_alone(
+    ids: NDArray[np.int32], places: list[tuple[int, int]], grid: Maps, truth: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Cuts and their weights (crop, crop, 2 len(places)), from ids and the moved weight in the last channel."""
+    weight = truth[..., -1]
+    found = _targets(_moved(ids, grid, cv2.BORDER_REFLECT_101), weight > 0, places)
+    parts = [target * np.uint8(255) for target, _ in found] + [holds * weight for _, holds in found]
+    return np.stack(parts, -1)
+
+
+def _moved(ids: NDArray[np.integer[Any]], grid: Maps, border: int) -> NDArray[np.int32]:
+    # OpenCV moves no 32-bit integers; float32 holds every id below 2^24 exactly.
     at_x, at_y = grid
-    ids = cv2.remap(
-        plane.ids.astype(np.float32), at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101
+    return cv2.remap(ids.astype(np.float32), at_x, at_y, cv2.INTER_NEAREST, borderMode=border).astype(
+        np.int32
     )
-    weight = cv2.remap(plane.weight, at_x, at_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-    image = _artefacts(_intensity(image, rng, settings), rng, settings)
-    target, holds = cut_targets(ids.astype(np.int32), weight > 0, offsets)
-    truth = np.concatenate([target * np.uint8(255), holds * weight])
-    return image, np.ascontiguousarray(truth.transpose(1, 2, 0))
+
+
+def _targets(
+    ids: NDArray[np.int32], known: NDArray[np.bool_], places: Sequence[tuple[int, int]]
+) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Cut and where it holds, for each axis and offset."""
+    offsets = sorted({offset for _, offset in places})
+    target, holds = cut_targets(ids, known, offsets)
+    at = [axis * len(offsets) + offsets.index(offset) for axis, offset in places]
+    return [(target[k], holds[k]) for k in at]
 
 
 def labelled_planes(

@@ -110,7 +110,7 @@ def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from
         filters=settings.filters,
         precision=compute.precision,
     )
-    start_at_shares(model, CropDraw(data.tiles, settings.crop, settings.augmentation).usual)
+    start_at_shares(model, CropDraw(data.tiles, settings.crop, settings.augmentation, data.channels).usual)
     if init_from:
         take_weights(model, init_from, data.channels)
     model.compile(
@@ -139,7 +139,8 @@ def _run_epoch(
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
-    fit = model.fit(TileCrops(data.tiles, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
+    crops = TileCrops(data.tiles, settings, epoch, devices, data.channels)
+    fit = model.fit(crops, epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):
         raise UserError(f"the loss became {loss} in epoch {epoch + 1}", cure="lower learning_rate")
