@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tifffile
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask, enlarge_map
 from ultraseg.networks.channels import channels_of
 from ultraseg.plan.splits import split_slices

@@ -61,3 +61,23 @@ def two_cells(depth=20, left=(0, 20), right=(0, 20)):
     scene = Scene(depth)
     scene.add(1, lambda z: disc(20, 12, 9), range(*left), cell=11, body=True)
     return scene.add(2, lambda z: disc(20, 52, 9), range(*right), cell=22, body=True)
+
+
+def random_scene(depth=14, seed=5):
+    rng = np.random.default_rng(seed)
+    scene = Scene(depth)
+    for name in range(1, 31):
+        y, x, r = *rng.uniform(4, 60, 2), rng.uniform(2, 8)
+        dy, dx = rng.normal(0, 1, 2)
+        first = int(rng.integers(0, depth - 3))
+        place = lambda z, y=y, x=x, r=r, dy=dy, dx=dx, f=first: disc(y + dy * (z - f), x + dx * (z - f), r)  # noqa: E731
+        scene.add(
+            name,
+            place,
+            range(first, min(depth, first + int(rng.integers(3, 12)))),
+            cell=int(name) if name % 4 == 0 else 0,
+            confidence=float(rng.uniform(0, 1)),
+            body=r > 5,
+        )
+    scene.volume[[4, 8, 9], 20:] = 0  # bad slices to bridge
+    return scene

@@ -1,13 +1,9 @@
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
-from scene import SHAPE, Scene, disc, two_cells
+from scene import SHAPE, Scene, disc, random_scene, two_cells
 from ultraseg.link.decide import link_pieces
 from ultraseg.link.edges import slab_edges
-from ultraseg.link.flood import flood
-from ultraseg.link.nodes import piece_luts, read_tables, relabel_pieces
 
 
 def test_a_tube_rising_from_a_body_belongs_to_its_cell_in_both_directions():
@@ -58,13 +54,6 @@ def test_one_missing_slice_is_bridged_only_when_asked(gap, cell):
     after = scene.result.nodes.query("name == 3 and z > 7")
     assert set(after["final"]) == {cell}
     assert set(scene.result.nodes.query("name == 3 and z < 7")["final"]) == {11}
-
-
-def test_a_gap_edge_does_not_jump_over_an_intact_chain():
-    scene = two_cells()
-    edges = scene.tables(max_gap=1)[2]
-    assert len(edges) == 2 * 19 and (edges["gap"] == 1).all()
-    assert (edges["iou"] == 1).all() and (edges["containment"] == 1).all()
 
 
 def test_a_fragment_between_two_cells_is_ambiguous():
@@ -150,26 +139,6 @@ def test_a_carried_id_stands_against_what_was_left_out():
     assert tube["final"].tolist() == [11, 11, 0, 11, 11, 11, 11, 11]
 
 
-def random_scene(depth=14, seed=5):
-    rng = np.random.default_rng(seed)
-    scene = Scene(depth)
-    for name in range(1, 31):
-        y, x, r = *rng.uniform(4, 60, 2), rng.uniform(2, 8)
-        dy, dx = rng.normal(0, 1, 2)
-        first = int(rng.integers(0, depth - 3))
-        place = lambda z, y=y, x=x, r=r, dy=dy, dx=dx, f=first: disc(y + dy * (z - f), x + dx * (z - f), r)  # noqa: E731
-        scene.add(
-            name,
-            place,
-            range(first, min(depth, first + int(rng.integers(3, 12)))),
-            cell=int(name) if name % 4 == 0 else 0,
-            confidence=float(rng.uniform(0, 1)),
-            body=r > 5,
-        )
-    scene.volume[[4, 8, 9], 20:] = 0  # bad slices to bridge
-    return scene
-
-
 @pytest.mark.parametrize("gap, with_flow", [(0, False), (1, False), (1, True), (2, False)])
 def test_edges_and_links_are_the_same_for_every_slab_depth(gap, with_flow):
     scene = random_scene()
@@ -197,65 +166,6 @@ def test_edges_and_links_are_the_same_for_every_slab_depth(gap, with_flow):
     assert totals == len(nodes)
 
 
-def test_edges_are_exact_and_flow_brings_displaced_pieces_together():
-    pieces = np.zeros((2, 20, 40), np.int32)
-    pieces[0, 5:10, 2:12] = 1
-    pieces[1, 5:10, 8:18] = 1
-    row = slab_edges(pieces, [7, 8]).iloc[0]
-    assert row["z"] == 7 and row["overlap"] == 20 and row["iou"] == 20 / 80 and row["containment"] == 0.4
-    flow = np.zeros((1, 4, 20, 40), np.float16)
-    flow[0, 3] = -6
-    assert slab_edges(pieces, [7, 8], flow=flow).iloc[0]["iou"] == 1
-    empty = slab_edges(pieces[:1], [7])
-    assert len(empty) == 0 and list(empty) == list(slab_edges(pieces, [7, 8]))
-    with pytest.raises(ValueError, match="flow"):
-        slab_edges(pieces, [7, 8], flow=flow[..., 1:])
-
-
-def widest_paths(count, edges, seeds):
-    """Best strength from every node to every cell, by brute force (Floyd-Warshall, max-min)."""
-    width = np.zeros((count, count))
-    np.fill_diagonal(width, 1)
-    for a, b, w in zip(*edges, strict=True):
-        width[a, b] = width[b, a] = max(width[a, b], w)
-    for k in range(count):
-        width = np.maximum(width, np.minimum(width[:, k : k + 1], width[k : k + 1]))
-    best = np.zeros((count, int(max(seeds[1])) + 1))
-    for node, cell, w in zip(*seeds, strict=True):
-        best[:, cell] = np.maximum(best[:, cell], np.minimum(width[:, node], w))
-    return best
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_flood_finds_the_widest_path_and_the_best_other_cell(seed):
-    rng = np.random.default_rng(seed)
-    count, step = 40, 0.01
-    pairs = np.array(list(itertools.combinations(range(count), 2)))
-    a, b = pairs[rng.choice(len(pairs), 55, replace=False)].T
-    edges = (a, b, rng.integers(1, 100, 55) * step)
-    seeds = (rng.integers(0, count, 9), rng.integers(1, 5, 9), rng.integers(1, 100, 9) * step)
-    best = widest_paths(count, edges, seeds)
-    got = flood(count, edges, seeds, step=step)
-    ranked = np.sort(best, axis=1)
-    np.testing.assert_allclose(got.strength, ranked[:, -1], atol=1e-9)
-    np.testing.assert_allclose(got.runner, ranked[:, -2], atol=1e-9)
-    reached = got.cell > 0
-    np.testing.assert_array_equal(got.cell[reached], best.argmax(axis=1)[reached])
-    second = got.runner_cell > 0
-    assert second.any() and (got.runner_cell != got.cell)[second].all()
-    rows = np.flatnonzero(second)
-    np.testing.assert_allclose(best[rows, got.runner_cell[rows]], got.runner[rows], atol=1e-9)
-
-
-def test_relabelling_follows_the_tables():
-    scene = two_cells().link()
-    labels = relabel_pieces(scene.pieces[3:7], piece_luts(scene.result.nodes, range(3, 7)))
-    assert labels.dtype == np.uint32
-    np.testing.assert_array_equal(labels, np.choose(scene.volume[3:7], [0, 11, 22]))
-    with pytest.raises(ValueError, match="tables"):
-        relabel_pieces(scene.pieces[:2], piece_luts(scene.result.nodes, [0]))
-
-
 def test_empty_tables_and_unknown_pieces():
     _, nodes, edges = two_cells().tables()
     empty = link_pieces(nodes.iloc[:0], edges.iloc[:0])
@@ -266,26 +176,6 @@ def test_empty_tables_and_unknown_pieces():
         link_pieces(nodes[nodes["z"] != 3], edges)
     with pytest.raises(ValueError, match="confidence"):
         link_pieces(nodes.drop(columns="confidence"), edges)
-
-
-def test_tables_of_slabs_in_any_order_link_like_those_of_the_whole(tmp_path):
-    scene = two_cells(left=(0, 3), right=(0, 3))
-    scene.add(3, lambda z: disc(20, 12 + 2 * (z - 3), 4), range(3, 20))
-    scene.add(4, lambda z: disc(28 if z > 6 else 20, 52 - 2 * (z - 3), 4), range(3, 20)).link()
-    _, nodes, edges = scene.tables()
-    files = {"nodes": [], "edges": []}
-    for name, table in (("nodes", nodes), ("edges", edges)):
-        for part, here in enumerate((table["z"] >= 8, table["z"] < 9 if name == "edges" else table["z"] < 8)):
-            files[name].append(str(tmp_path / f"{name}{part}.parquet"))
-            table[here].to_parquet(files[name][-1])
-    read_nodes, read_edges = read_tables(files["nodes"], files["edges"])
-    assert len(read_edges) > len(edges)  # the edges of slice 8 are in both files
-    assert read_edges.memory_usage(index=False).sum() / len(read_edges) == 4 * 4 + 1 + 2 * 8
-    found = link_pieces(read_nodes, read_edges, min_cell_voxels=1000)
-    pd.testing.assert_frame_equal(found.nodes, scene.result.nodes)
-    pd.testing.assert_frame_equal(found.links, scene.result.links)
-    with pytest.raises(ValueError, match="names a piece twice"):
-        link_pieces(pd.concat([nodes, nodes.iloc[:1]]), edges)
 
 
 # ---------------------------------------------------------------- bad slices are stepped over
@@ -308,19 +198,3 @@ def test_good_slices_are_neighbours_across_bad_ones():
     assert result.nodes["final"].tolist() == [7, 7, 7, 7]
     assert result.nodes["strength"].tolist() == [1, 1, 1, 1]  # no penalty for the bad slices
     assert result.protrusions[["z_first", "z_last", "pieces"]].values.tolist() == [[0, 5, 4]]
-
-
-def test_edges_over_bad_slices_are_the_same_for_every_slab_depth():
-    scene = random_scene()
-    pieces, _, _ = scene.tables()
-    zs = [0, 1, 2, 5, 6, 7, 11, 12, 13, 14, 20, 21, 22, 23]
-    whole = slab_edges(pieces, zs, max_gap=1)
-    for depth in (1, 3, 4):
-        parts = []
-        for start in range(0, 24, depth):
-            inside = [i for i, z in enumerate(zs) if start <= z < start + depth]
-            if inside:
-                i, n = inside[0], len(inside)
-                stop = i + n + 2
-                parts.append(slab_edges(pieces[i:stop], zs[i:stop], n=n, max_gap=1))
-        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), whole)

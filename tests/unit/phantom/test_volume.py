@@ -8,7 +8,6 @@ import pytest
 import tifffile
 from ultraseg.base.errors import UserError
 from ultraseg.phantom import volume as module
-from ultraseg.phantom.noise import LatticeNoise
 from ultraseg.phantom.volume import STRUCTURES, TRUTH, Phantom, phantom_files, write_phantom
 
 SMALL = {"shape": (20, 128, 128), "scale": 0.4}
@@ -58,22 +57,6 @@ def test_types_and_shapes(volume):
     assert {values.shape for values in volume.values()} == {(20, 128, 128)}
 
 
-def test_organelles_lie_inside_bodies_and_apart(volume):
-    body = (volume["cells"] > 0) & (volume["protrusions"] == 0)
-    for name in ORGANELLES:
-        assert body[volume[name] > 0].all(), name
-    assert (volume["nuclei"][volume["nucleoli"] > 0] > 0).all()
-    several = sum((volume[name] > 0).astype(int) for name in ORGANELLES if name != "nucleoli")
-    assert several.max() == 1
-
-
-def test_an_organelle_lies_in_one_cell(volume):
-    for name in ORGANELLES:
-        found = volume[name] > 0
-        pairs = np.unique(np.stack([volume[name][found], volume["cells"][found]]), axis=1)
-        assert len(np.unique(pairs[0])) == pairs.shape[1], name
-
-
 def test_protrusions_are_joined_to_the_body_in_3d(volume):
     joined_pieces = 0
     for cell in np.unique(volume["protrusions"])[1:]:
@@ -101,21 +84,6 @@ def test_protrusions_are_islands_in_some_slices(volume):
     assert islands > 20
 
 
-def test_cells_touch_in_places_and_lie_apart_in_others(volume):
-    left, right = volume["cells"][..., :-1], volume["cells"][..., 1:]
-    touching = (left != right) & (left > 0) & (right > 0)
-    free = (left > 0) != (right > 0)
-    assert touching.sum() > 300 and free.sum() > 300
-
-
-def test_membranes_are_dark_where_labels_meet():
-    rendered = Phantom(**SMALL, seed=3, difficulty=0.0).render(8, 12)
-    cells, image = rendered["cells"], rendered["image"].astype(float)
-    touching = (cells[..., :-1] != cells[..., 1:]) & (cells[..., :-1] > 0) & (cells[..., 1:] > 0)
-    darkest = np.minimum(image[..., :-1], image[..., 1:])
-    assert darkest[touching].mean() < image[cells > 0].mean() - 40
-
-
 def test_orphans_get_ids_of_their_own():
     phantom = Phantom(**SMALL, seed=3, orphans=2)
     cells = phantom.cell_count
@@ -123,16 +91,6 @@ def test_orphans_get_ids_of_their_own():
     orphans = rendered["cells"] > cells
     assert len(np.unique(rendered["cells"][orphans])) == 2
     np.testing.assert_array_equal(orphans, rendered["protrusions"] > cells)
-
-
-def test_filopodia_can_be_thinner_and_come_closer():
-    usual, thin, close = (
-        Phantom(**SMALL, seed=3, filopodia_per_cell=30, **settings)._geometry.courses
-        for settings in ({}, {"filopodia_radius": 0.6}, {"clearance": -4.0})
-    )
-    roots = [courses.radius[:, 0].mean() for courses in (thin, usual)]
-    assert roots[0] == pytest.approx(0.6 * roots[1], rel=0.05)
-    assert len(close.owner) > 1.1 * len(usual.owner) > 10  # fewer are dropped
 
 
 def test_consecutive_slices_are_alike_but_change(volume):
@@ -186,11 +144,3 @@ def test_label_slices_outside_the_volume_are_refused(tmp_path):
     with pytest.raises(UserError, match="label slices"):
         write_phantom(str(tmp_path), (3, 64, 64), label_slices=[3], scale=0.4)
     assert not list(tmp_path.iterdir())
-
-
-def test_noise_on_a_slice_equals_noise_at_points():
-    noise = LatticeNoise((20, 60, 50), 9.0, [5])
-    y, x = np.arange(10.0, 40), np.arange(5.0, 45)
-    grid = np.stack(np.meshgrid([7.3], y, x, indexing="ij"), -1)[0]
-    np.testing.assert_allclose(noise.on_slice(7.3, y, x), noise.at_points(grid), atol=1e-4)
-    assert 0.6 < noise.at_points(np.random.default_rng(0).uniform(0, 50, (4000, 3))).std() < 1.4

@@ -61,7 +61,10 @@ def test_the_card_says_what_was_trained_on_and_how(file):
     assert (card["best_epoch"], card["training_seconds"], card["stopped_by_time"]) == (2, 12.3, False)
     assert (card["parameters"], card["settings"]["epochs"]) == (1234, 2)
     assert card["device"] == DEVICE
-    assert set(card["versions"]) == {"keras", "numpy", "h5py"} and card["versions"]["numpy"] == np.__version__
+    assert (
+        set(card["versions"]) == {"ultraseg", "keras", "numpy", "h5py"}
+        and card["versions"]["numpy"] == np.__version__
+    )
 
 
 def test_the_definitions_name_the_numbers_that_training_uses():

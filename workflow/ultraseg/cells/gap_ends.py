@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_ids, downsample_known
+from ultraseg.grid.gaps import Gap
 from ultraseg.storage.label_slices import LabelSlices
 
 
@@ -62,3 +63,22 @@ def known_slices(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> NDArr
         if end is not None:
             known[z] = 1 if end.known is None else end.known
     return known
+
+
+def read_ends(
+    labels: str, gap: Gap, downsample: int, direction: str, up: Sequence[str], down: Sequence[str]
+) -> list[GapEnd | None]:
+    """The first and the last labelled slice of a gap, None at an open end.
+
+    labels: file of the checked labels; direction: "up" leaves out the last end, "down" the first one; up, down: files
+    with what neighbouring gaps carried to the first and to the last slice, at most one each.
+    """
+    wanted = (
+        (gap.first, gap.first_given and direction != "down", up),
+        (gap.last, gap.last_given and gap.last > gap.first and direction != "up", down),
+    )
+    with LabelSlices(labels) as given:
+        return [
+            read_end(given, z, downsample, next(iter(files), None)) if is_given else None
+            for z, is_given, files in wanted
+        ]

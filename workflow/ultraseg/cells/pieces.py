@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import cc3d
@@ -167,3 +168,26 @@ def given_pieces(pieces: NDArray[np.int32], given: bool | NDArray[np.bool_]) -> 
     seen = np.zeros(int(pieces.max(initial=0)) + 1, bool)
     seen[pieces[np.broadcast_to(given, pieces.shape)]] = True
     return seen[1:]
+
+
+def slab_pieces(
+    carried: Iterable[tuple[int, tuple[NDArray[Any], NDArray[np.uint8], bool | NDArray[np.bool_]]]],
+    interior: NDArray[np.uint8],
+    boundary: NDArray[np.uint8],
+    *,
+    start: int,
+    **settings: Any,
+) -> tuple[NDArray[np.uint32], pd.DataFrame]:
+    """The pieces of the good slices of one slab, and one table of them with the columns z and given.
+
+    carried: for each good slice its number z, labels, confidence and what the user labelled, as `slice_cells` takes
+    them; interior, boundary: uint8 (n, Y, X) from slice ``start`` on; settings: of `slice_cells`. Bad slices have no
+    pieces. Returns pieces uint32 (n, Y, X).
+    """
+    pieces, tables = np.zeros(interior.shape, np.uint32), []
+    for z, (labels, confidence, given) in carried:
+        i = z - start
+        pieces[i], table = slice_cells(labels, confidence, interior[i], boundary[i], given=given, **settings)
+        tables.append(table.assign(z=z, given=given_pieces(pieces[i].astype(np.int32), given)))
+    # A slab of bad slices alone has no pieces, but a table all the same.
+    return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,15 +16,16 @@ from ultraseg.link.edit_file import CellEdit
 from ultraseg.link.nodes import indexed_edges, sorted_nodes
 
 log = logging.getLogger(__name__)
-NEAR = 2  # outlines of small pieces are smoother in the image that people see than at their own scale
+NEAR = 2  # pixels: the outlines that people see are smoothed, so a voxel may lie just beside its piece
+PiecesAt: TypeAlias = Mapping[tuple[int, int, int], tuple[int, int]]  # voxel (z, y, x) -> slice and piece
 ID_TYPES = {"cell": "int64", "z_first": "int64", "becomes": "int64"}
 
 
 @dataclass
 class _Plan:
-    """What the edits come to: rows of pieces with their new cell, or with the cell they may not have; ids that change.
+    """The edits, worked out: rows of pieces with their new cell, or with the cell they may not have; ids that change.
 
-    splits: cell -> (first slice, new id), ...; merges: id -> the one that stays.
+    splits: cell -> (first slice, new id), ...; merges: id -> the id that stays.
     """
 
     assigned: list[tuple[np.ndarray, int]] = field(default_factory=list)
@@ -77,18 +79,18 @@ def link_edited(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     edits: Sequence[CellEdit],
-    pieces: Mapping[tuple[int, int, int], tuple[int, int]],
+    pieces: PiecesAt,
     *,
     min_protrusion_slices: int = 3,
     max_user_id: int = 0,
-    **settings,
+    **settings: Any,
 ) -> tuple[LinkResult, pd.DataFrame]:
-    """Link pieces as `link.link_pieces` does, then once more under the edits.
+    """Link pieces as `decide.link_pieces` does, then once more under the edits.
 
     pieces: slice and piece at each voxel that an edit names. Cells and fragments are those of the linking without
-    edits, so an edit means the same whatever else is edited; cells that linking itself found keep their ids. Returns
+    edits, so the other edits do not change what an edit means. Cells that linking itself found keep their ids. Returns
     the result and the table of ids (cell, z_first, becomes) for `edited_ids`. Raises one UserError for all edits that
-    name what is not there, or contradict each other.
+    name unknown cells or places without a fragment, or that contradict each other.
     """
     nodes = sorted_nodes(nodes)
     first, strong = decide_pieces(nodes, edges, max_user_id=max_user_id, **settings)
@@ -117,8 +119,8 @@ def link_edited(
     return with_tables(second, strong, min_protrusion_slices), table
 
 
-def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: Mapping, max_user_id: int) -> _Plan:
-    """The edits in terms of pieces and ids; all that is wrong with them at once."""
+def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int) -> _Plan:
+    """The edits in terms of pieces and ids. Raises one UserError that names every problem."""
     plan, problems = _Plan(), Problems()
     known = {*nodes["final"], *nodes["cell"]} - {0}
     next_id = max(max_user_id, *known, *(e.new or 0 for e in edits), 0) + 1
@@ -137,7 +139,7 @@ def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: Mapping, max_u
             if edit.kind == "merge":
                 keep, *others = edit.cells
                 plan.merges |= dict.fromkeys(others, keep)
-            elif edit.kind in ("assign", "forbid"):
+            elif edit.voxel is not None:  # assign or forbid
                 rows = _fragment(nodes, edit, pieces[edit.voxel])
                 (plan.assigned if edit.kind == "assign" else plan.forbidden).append((rows, edit.cells[0]))
     with problems.caught():
@@ -216,7 +218,7 @@ def _check_contradictions(plan: _Plan) -> None:
 def _apply(
     nodes: pd.DataFrame, edges: pd.DataFrame, plan: _Plan, first: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pieces with what was assigned fixed, and the edges that are left of what was forbidden."""
+    """Pieces with assigned fragments fixed to their cells, and the edges without those of forbidden fragments."""
     cell, fixed = nodes["cell"].to_numpy(copy=True), np.zeros(len(nodes), bool)
     final = first["final"].to_numpy()
     a, b, kept = indexed_edges(nodes, edges)
@@ -229,7 +231,8 @@ def _apply(
         drop |= (inside[a] & other[b]) | (inside[b] & other[a])
     found_here = set(final[first["outcome"] == "new_cell"])
     for rows, wanted in plan.assigned:
-        # A cell that linking finds anew each time has no id yet to compete with: its fragments wait outside.
+        # A cell that linking found (new_cell) gets its id only after the second linking. Until then its fragments are
+        # cut off from all others, so that no other cell takes them.
         waits = wanted in found_here
         cell[rows], fixed[rows] = (0 if waits else plan.kept(wanted)), not waits
         inside = np.zeros(len(nodes), bool)

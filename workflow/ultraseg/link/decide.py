@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ultraseg.link.edges import slab_edges
+from ultraseg.base.ids import check_new_ids
+from ultraseg.link.decisions import Decisions
 from ultraseg.link.flood import Flood, flood, groups
-from ultraseg.link.nodes import NOBODY, indexed_edges, initial_state, piece_luts, relabel_pieces, sorted_nodes
+from ultraseg.link.nodes import NOBODY, indexed_edges, sorted_nodes
 from ultraseg.link.tables import fragment_table, protrusion_table
 
-__all__ = [
-    "LinkResult", "decide_pieces", "link_pieces", "piece_luts", "relabel_pieces", "slab_edges", "with_tables",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
-TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LinkResult:
 
     nodes: the given pieces, sorted by z, piece, with final (cell id, 0 = none), outcome, fragment, protrusion
     (0 = none), best_cell, strength, runner_up_cell, runner_up, margin. links: one row per fragment, see
-    `link_tables.fragment_table`. protrusions: one row per protrusion, see `link_tables.protrusion_table`.
+    `tables.fragment_table`. protrusions: one row per protrusion, see `tables.protrusion_table`.
     """
 
     nodes: pd.DataFrame
@@ -36,7 +36,7 @@ class LinkResult:
 
 
 def link_pieces(
-    nodes: pd.DataFrame, edges: pd.DataFrame, *, min_protrusion_slices: int = 3, **settings
+    nodes: pd.DataFrame, edges: pd.DataFrame, *, min_protrusion_slices: int = 3, **settings: Any
 ) -> LinkResult:
     """Join every piece to at most one cell, as `decide_pieces` does, and list fragments and protrusions."""
     return with_tables(*decide_pieces(nodes, edges, **settings), min_protrusion_slices)
@@ -56,7 +56,7 @@ def decide_pieces(
     min_cell_slices: int = 5,
     min_cell_voxels: int = 5000,
     max_user_id: int = 0,
-) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
+) -> tuple[pd.DataFrame, tuple[NDArray[np.integer], NDArray[np.integer]]]:
     """Join every piece to at most one cell along its strongest path, or leave it unassigned.
 
     nodes: columns z, piece, area, y, x, cell (carried id or 0), confidence (0..1), body, given; edges: as
@@ -78,49 +78,71 @@ def decide_pieces(
     piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
-    a, b, rows = indexed_edges(nodes, edges)
-    state = initial_state(nodes, min_confidence)
+    links, iou = _affinities(nodes, edges, containment_weight, gap_penalty)
+    decisions = Decisions.of_terminals(nodes, min_confidence)
+    evidence = carried_weight * nodes["confidence"].to_numpy()
+    _leave_out(nodes, decisions, links, evidence, min_strength, min_margin)
+    usable = ~(decisions.blocked[links.a] | decisions.blocked[links.b])
+    links, iou = links.only(usable), iou[usable]
+
+    persistence = Persistence(min_cell_slices, min_cell_voxels)
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
+    next_id = _join_bodies(
+        nodes,
+        decisions,
+        links._replace(weight=iou),
+        evidence,
+        (min_body_iou, min_margin),
+        persistence,
+        next_id,
+    )
+    rest = np.flatnonzero((decisions.outcome == "") & ~decisions.blocked)
+    found = _flood_rest(nodes, decisions, rest, links, evidence)
+    decisions.accept(rest, found, min_strength, min_margin)
+    weak = rest[decisions.outcome[rest] == "unassigned_weak"]
+    strong = links.only(links.weight >= min_strength)
+    _new_cells(nodes, decisions, weak, strong, persistence, next_id)
+    return decisions.added_to(nodes), (strong.a, strong.b)
+
+
+class Links(NamedTuple):
+    """Edges of the graph of pieces: rows of both pieces in the table of pieces, and a weight from 0 to 1."""
+
+    a: NDArray[np.integer]
+    b: NDArray[np.integer]
+    weight: NDArray[np.float64]
+
+    def only(self, chosen: NDArray[np.bool_]) -> Links:
+        """The chosen edges."""
+        return Links(self.a[chosen], self.b[chosen], self.weight[chosen])
+
+
+class Persistence(NamedTuple):
+    """How long and how large connected pieces must be to become a new cell: slices and voxels."""
+
+    slices: int
+    voxels: int
+
+
+def _affinities(
+    nodes: pd.DataFrame, edges: pd.DataFrame, containment_weight: float, gap_penalty: float
+) -> tuple[Links, NDArray[np.float64]]:
+    """The edges with their affinities, and the IoU of each, lowered per bridged slice."""
+    a, b, rows = indexed_edges(nodes, edges)
     penalty = gap_penalty ** (edges["gap"].to_numpy()[rows].astype(float) - 1)
     iou = edges["iou"].to_numpy()[rows] * penalty
     affinity = containment_weight * edges["containment"].to_numpy()[rows] ** 2 * penalty
-    del rows, penalty, edges
     np.maximum(affinity, iou, out=affinity)
     body = nodes["body"].to_numpy()
     np.copyto(affinity, iou, where=body[a] & body[b])
-    evidence = carried_weight * nodes["confidence"].to_numpy()
-    _leave_out(nodes, state, (a, b, affinity), evidence, min_strength, min_margin)
-    usable = ~(state["blocked"][a] | state["blocked"][b])
-    a, b = a[usable], b[usable]  # one after the other, as each is as long as the table of edges
-    iou = iou[usable]
-    affinity = affinity[usable]
-
-    next_id = _settle_bodies(
-        nodes,
-        state,
-        (a, b, iou),
-        evidence,
-        (min_body_iou, min_margin, min_cell_slices, min_cell_voxels),
-        next_id,
-    )
-    rest = np.flatnonzero((state["outcome"] == "") & ~state["blocked"])
-    result = _flood_rest(nodes, state, rest, (a, b, affinity), evidence)
-    _accept(state, rest, result, min_strength, min_margin)
-    weak = rest[state["outcome"][rest] == "unassigned_weak"]
-    strong = affinity >= min_strength
-    _new_cells(nodes, state, weak, (a[strong], b[strong]), min_cell_slices, min_cell_voxels, next_id)
-    names = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up")
-    nodes = nodes.assign(**{name: state[name] for name in names})
-    nodes["outcome"] = nodes["outcome"].astype(str)
-    nodes["margin"] = nodes["strength"] - nodes["runner_up"]
-    return nodes, (a[strong], b[strong])
+    return Links(a, b, affinity), iou
 
 
 def _leave_out(
     nodes: pd.DataFrame,
-    state: dict,
-    edges: tuple,
-    evidence: np.ndarray,
+    decisions: Decisions,
+    links: Links,
+    evidence: NDArray[np.float64],
     min_strength: float,
     min_margin: float,
 ) -> None:
@@ -128,128 +150,120 @@ def _leave_out(
 
     Only pieces without a carried id that are no bodies: a carried id is the user's own word for another slice.
     """
-    a, b, affinity = edges
-    blocked, cell = state["blocked"], nodes["cell"].to_numpy()
+    blocked, final, cell = decisions.blocked, decisions.final, nodes["cell"].to_numpy()
     rest = np.flatnonzero((cell == 0) & ~nodes["body"].to_numpy() & ~blocked)
-    owner = np.where(blocked, NOBODY, np.where(state["final"] > 0, state["final"], cell))
-    belief = np.where(blocked | (state["final"] > 0), 1.0, evidence)
-    local = np.full(len(nodes), -1)
-    local[rest] = np.arange(len(rest))
-    inner = (local[a] >= 0) & (local[b] >= 0)
-    seeds = []
-    for here, there in ((a, b), (b, a)):
-        chosen = (local[here] >= 0) & (owner[there] > 0)
-        strength = np.minimum(affinity[chosen], belief[there[chosen]])
-        seeds.append((local[here[chosen]], owner[there[chosen]], strength))
-    seeds = tuple(np.concatenate(column) for column in zip(*seeds, strict=True))
-    result = flood(len(rest), (local[a[inner]], local[b[inner]], affinity[inner]), seeds)
-    left_out = (result.cell == NOBODY) & (result.strength >= min_strength - TOLERANCE)
-    left_out &= result.strength - result.runner >= min_margin - TOLERANCE
-    rows = rest[left_out]
-    state["outcome"][rows], state["blocked"][rows] = "unassigned_left_out", True
-    for name, values in (
-        ("strength", result.strength),
-        ("runner_up_cell", result.runner_cell),
-        ("runner_up", result.runner),
-    ):
-        state[name][rows] = values[left_out]
+    owner = np.where(blocked, NOBODY, np.where(final > 0, final, cell))
+    belief = np.where(blocked | (final > 0), 1.0, evidence)
+    local = _position(rest, len(nodes))
+    node, there, weight = _from_outside(local, links, owner > 0)
+    seeds = (node, owner[there], np.minimum(weight, belief[there]))
+    decisions.leave_out(
+        rest, flood(len(rest), _within(local, links), seeds), NOBODY, min_strength, min_margin
+    )
 
 
 def _flood_rest(
-    nodes: pd.DataFrame, state: dict, rest: np.ndarray, edges: tuple, evidence: np.ndarray
+    nodes: pd.DataFrame,
+    decisions: Decisions,
+    rest: NDArray[np.intp],
+    links: Links,
+    evidence: NDArray[np.float64],
 ) -> Flood:
-    """Flood the pieces `rest` (rows) from the settled pieces around them and from their carried ids."""
-    a, b, affinity = edges
-    local = np.full(len(nodes), -1)
-    local[rest] = np.arange(len(rest))
-    inner = (local[a] >= 0) & (local[b] >= 0)
-    seeds = [(local[rest], nodes["cell"].to_numpy()[rest], evidence[rest])]
-    for here, there in ((a, b), (b, a)):
-        chosen = (local[here] >= 0) & (state["final"][there] > 0)
-        seeds.append((local[here[chosen]], state["final"][there[chosen]], affinity[chosen]))
-    node, cell, strength = (np.concatenate(column) for column in zip(*seeds, strict=True))
-    known = cell > 0
-    inner_edges = (local[a[inner]], local[b[inner]], affinity[inner])
-    return flood(len(rest), inner_edges, (node[known], cell[known], strength[known]))
+    """Flood the pieces `rest` (rows) from the decided pieces around them and from their carried ids."""
+    local = _position(rest, len(nodes))
+    carried = nodes["cell"].to_numpy()[rest]
+    known = carried > 0
+    node, there, weight = _from_outside(local, links, decisions.final > 0)
+    seeds = (
+        np.concatenate([local[rest][known], node]),
+        np.concatenate([carried[known], decisions.final[there]]),
+        np.concatenate([evidence[rest][known], weight]),
+    )
+    return flood(len(rest), _within(local, links), seeds)
 
 
-def _accept(
-    state: dict,
-    rows: np.ndarray,
-    result: Flood,
-    min_strength: float,
-    min_margin: float,
-    *,
-    final: bool = True,
-) -> None:
-    """Assign the pieces that are strong and clear enough; `final` writes why the others are not."""
-    strong = (result.cell > 0) & (result.strength >= min_strength - TOLERANCE)
-    clear = result.strength - result.runner >= min_margin - TOLERANCE
-    outcome = np.where(strong, np.where(clear, "assigned", "unassigned_ambiguous"), "unassigned_weak")
-    chosen = np.ones(len(rows), bool) if final else strong & clear
-    rows = rows[chosen]
-    state["outcome"][rows] = outcome[chosen]
-    state["final"][rows] = np.where(strong & clear, result.cell, 0)[chosen]
-    for name, values in (
-        ("best_cell", result.cell),
-        ("strength", result.strength),
-        ("runner_up_cell", result.runner_cell),
-        ("runner_up", result.runner),
-    ):
-        state[name][rows] = values[chosen]
+def _position(rows: NDArray[np.intp], count: int) -> NDArray[np.int64]:
+    """Place of each of `count` pieces within `rows`, -1 for the others."""
+    local = np.full(count, -1)
+    local[rows] = np.arange(len(rows))
+    return local
 
 
-def _settle_bodies(
-    nodes: pd.DataFrame, state: dict, edges: tuple, evidence: np.ndarray, limits: tuple, next_id: int
+def _within(local: NDArray[np.int64], links: Links) -> Links:
+    """The edges between pieces with a place in `local`, in terms of these places."""
+    inner = links.only((local[links.a] >= 0) & (local[links.b] >= 0))
+    return Links(local[inner.a], local[inner.b], inner.weight)
+
+
+def _from_outside(
+    local: NDArray[np.int64], links: Links, sources: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.integer], NDArray[np.float64]]:
+    """The edges that lead from `sources` to a piece with a place in `local`: that place, the source, the weight."""
+    parts = []
+    for here, there in ((links.a, links.b), (links.b, links.a)):
+        chosen = (local[here] >= 0) & sources[there]
+        parts.append((local[here[chosen]], there[chosen], links.weight[chosen]))
+    node, source, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return node, source, weight
+
+
+def _join_bodies(
+    nodes: pd.DataFrame,
+    decisions: Decisions,
+    links: Links,
+    evidence: NDArray[np.float64],
+    limits: tuple[float, float],
+    persistence: Persistence,
+    next_id: int,
 ) -> int:
     """Bodies without a sure id: join them to a cell by IoU alone or make new cells of them; next free id.
 
-    They come before the fragments because a new cell must be a terminal before a fragment could connect it to
-    a neighbour.
+    Bodies come before the fragments, because a new cell must be a terminal before a fragment could connect the new
+    cell to a neighbour. links: with the IoU as weight; limits: smallest IoU and smallest margin.
     """
-    min_body_iou, min_margin, min_slices, min_voxels = limits
+    min_body_iou, min_margin = limits
     is_body = nodes["body"].to_numpy()
-    a, b, iou = edges
-    rest = np.flatnonzero(is_body & (state["outcome"] == ""))
-    keep = is_body[a] & is_body[b]
-    result = _flood_rest(nodes, state, rest, (a[keep], b[keep], iou[keep]), evidence)
-    _accept(state, rest, result, min_body_iou, min_margin, final=False)
-    strong = keep & (iou >= min_body_iou)
-    lonely = rest[(result.strength < min_body_iou) & (state["outcome"][rest] == "")]
-    return _new_cells(nodes, state, lonely, (a[strong], b[strong]), min_slices, min_voxels, next_id)
+    rest = np.flatnonzero(is_body & (decisions.outcome == ""))
+    links = links.only(is_body[links.a] & is_body[links.b])
+    found = _flood_rest(nodes, decisions, rest, links, evidence)
+    decisions.accept(rest, found, min_body_iou, min_margin, only_assigned=True)
+    lonely = rest[(found.strength < min_body_iou) & (decisions.outcome[rest] == "")]
+    return _new_cells(
+        nodes, decisions, lonely, links.only(links.weight >= min_body_iou), persistence, next_id
+    )
 
 
 def _new_cells(
     nodes: pd.DataFrame,
-    state: dict,
-    rows: np.ndarray,
-    edges: tuple,
-    min_slices: int,
-    min_voxels: int,
+    decisions: Decisions,
+    rows: NDArray[np.intp],
+    links: Links,
+    persistence: Persistence,
     next_id: int,
 ) -> int:
     """Give ids from `next_id` on to connected groups of the pieces `rows` that persist; next free id."""
     if not len(rows):
         return next_id
-    local = np.full(len(nodes), -1)
-    local[rows] = np.arange(len(rows))
-    a, b = local[edges[0]], local[edges[1]]
-    inner = (a >= 0) & (b >= 0)
-    group = groups(len(rows), a[inner], b[inner])
+    inner = _within(_position(rows, len(nodes)), links)
+    group = groups(len(rows), inner.a, inner.b)
     z, area = nodes["z"].to_numpy()[rows], nodes["area"].to_numpy()[rows]
     table = pd.DataFrame({"group": group, "z": z, "area": area}).groupby("group")
-    persists = ((table["z"].nunique() >= min_slices) & (table["area"].sum() >= min_voxels)).to_numpy()
+    lasting, large = table["z"].nunique() >= persistence.slices, table["area"].sum() >= persistence.voxels
+    persists = (lasting & large).to_numpy()
     ids = np.where(persists, next_id + np.cumsum(persists) - 1, 0)
     new = rows[persists[group]]
-    state["final"][new] = ids[group[persists[group]]]
-    state["outcome"][new] = "new_cell"
+    decisions.final[new] = ids[group[persists[group]]]
+    decisions.outcome[new] = "new_cell"
     return next_id + int(persists.sum())
 
 
 def with_tables(
-    nodes: pd.DataFrame, strong_edges: tuple[np.ndarray, np.ndarray], min_protrusion_slices: int = 3
+    nodes: pd.DataFrame,
+    strong_edges: tuple[NDArray[np.integer], NDArray[np.integer]],
+    min_protrusion_slices: int = 3,
 ) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments and protrusions."""
+    check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *strong_edges)
     nodes["protrusion"], protrusions = protrusion_table(
         nodes, *strong_edges, min_slices=min_protrusion_slices

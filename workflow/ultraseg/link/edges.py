@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.arrays.labels import label_runs, sum_pairs
+from ultraseg.base.tables import empty_table
 from ultraseg.cells.flow import warp_labels
 
 EDGE_TYPES = {
-    "z": np.int64,
-    "piece_a": np.int64,
-    "gap": np.int64,
-    "z_b": np.int64,
-    "piece_b": np.int64,
-    "overlap": np.int64,
-    "iou": np.float64,
-    "containment": np.float64,
+    "z": "int64",
+    "piece_a": "int64",
+    "gap": "int64",
+    "z_b": "int64",
+    "piece_b": "int64",
+    "overlap": "int64",
+    "iou": "float64",
+    "containment": "float64",
 }
 EDGE_KEY = ["z", "piece_a", "gap", "piece_b"]
 
@@ -29,16 +30,16 @@ def slab_edges(
     *,
     n: int | None = None,
     flow: np.ndarray | None = None,
-    max_gap: int = 0,
+    max_gap: int = 1,
     gap_iou: float = 0.25,
 ) -> pd.DataFrame:
     """Overlaps between the pieces of neighbouring slices, for all edges that start in one slab.
 
-    pieces: int32 (m, Y, X), slice-local numbers from 1, of the m good slices zs, which are neighbours of each other
-    whatever bad slices lie between; n: slices of the slab itself (all m by default), to be followed by 1 + max_gap
-    good slices of the next slabs where the volume goes on. flow: optional (>= m - 1, 4, Y, X), as from
-    `flow.stack_flow`: slices are warped onto the next before they are compared. max_gap: slices that an edge may
-    leave out, although they are good. An edge over a gap is kept only where its IoU reaches `gap_iou`
+    pieces: int32 (m, Y, X), numbered from 1 in each slice, of the m good slices zs. Successive good slices count as
+    neighbours, also where bad slices lie between them. n: slices of the slab itself (all m by default); if the volume
+    goes on, they are followed by 1 + max_gap good slices of the next slabs. flow: optional (>= m - 1, 4, Y, X), as from
+    `flow.stack_flow`: slices are warped onto the next before they are compared. max_gap: good slices that an edge
+    may skip. An edge over a gap is kept only where its IoU reaches `gap_iou`
     and the IoU chain is broken on both sides (no direct edge of that IoU onward from a nor back from b).
 
     Returns columns z, piece_a, gap (1 = next good slice), z_b, piece_b (in slice z_b), overlap (pixels), iou,
@@ -63,7 +64,7 @@ def slab_edges(
             if flow is not None:
                 carried[i] = warp_labels(carried[i], flow[i + gap - 1, 2:])
             tables.append(_edges(carried[i], pieces[i + gap], zs[i], zs[i + gap], gap))
-    edges = pd.concat([pd.DataFrame(columns=list(EDGE_TYPES)).astype(EDGE_TYPES), *tables], ignore_index=True)
+    edges = pd.concat([empty_table(EDGE_TYPES), *tables], ignore_index=True)
     if max_gap:
         edges = _drop_bridges(edges, gap_iou)
     return edges[edges["z"] <= zs[n - 1]].sort_values(EDGE_KEY, ignore_index=True)

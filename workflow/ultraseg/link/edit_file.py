@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.base.ids import LARGEST_ID
 
-ID = {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}
+ID = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 VOXEL = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 3, "maxItems": 3}
 
 
-def _fields(required: Sequence[str], **properties) -> dict:
+def _fields(required: Sequence[str], **properties: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
@@ -58,7 +60,7 @@ def read_cell_edits(
 ) -> tuple[CellEdit, ...]:
     """The edits in a file, in its order; shape and origin of the volume within the stack that the file counts in.
 
-    Raises UserError for a file that cannot be read, for what is no edit, and for places outside the volume.
+    Raises UserError for a file that cannot be read, for entries that are no edits, and for places outside the volume.
     """
     try:
         found = yaml.safe_load(Path(file).read_text())
@@ -78,7 +80,7 @@ def read_cell_edits(
     return tuple(edits)
 
 
-def _edit(where: str, entry, shape: Sequence[int], origin: Sequence[int]) -> CellEdit:
+def _edit(where: str, entry: Any, shape: Sequence[int], origin: Sequence[int]) -> CellEdit:
     kind = next(iter(entry)) if isinstance(entry, dict) and len(entry) == 1 else None
     if kind not in KINDS:
         raise UserError(f"{where}: {entry!r} is no edit", f"Write {EXAMPLES}")
@@ -104,7 +106,7 @@ def _edit(where: str, entry, shape: Sequence[int], origin: Sequence[int]) -> Cel
 
 
 def _check_merges(file: str, edits: Sequence[CellEdit]) -> None:
-    into = {}
+    into: dict[int, int] = {}
     for edit in (edit for edit in edits if edit.kind == "merge"):
         keep, *others = edit.cells
         for other in others:

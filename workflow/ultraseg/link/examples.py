@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import read_image, read_slices
 
 EACH = 4  # examples per kind
@@ -38,7 +40,7 @@ class Example:
     """
 
     kind: str
-    row: Mapping
+    row: Mapping[Any, Any]
     zs: list[int]
     bad: list[bool]
     images: np.ndarray
@@ -52,7 +54,7 @@ def choose_examples(
     """Rows of the link table to show, up to ``each`` per kind, with a column ``kind``, and fragments per kind.
 
     The fragments of a kind are divided in order of z, y, x; each part gives the one at the upper quartile of
-    piece size, as the smallest are hard to see and the largest are not typical. bad: slices that are stepped over.
+    piece size, because the smallest are hard to see and the largest are not typical. bad: slices that are stepped over.
     """
     crossed = np.zeros(len(links), int)
     for z in bad:
@@ -86,22 +88,23 @@ def _spread(rows: pd.DataFrame, each: int) -> pd.DataFrame:
 def read_example(
     folder: str,
     cells: str,
-    row: Mapping,
+    row: Mapping[Any, Any],
     nodes: pd.DataFrame,
     shape: Sequence[int],
     downsample: int,
-    stepping: Stepping,
+    good_slices: GoodSlices,
 ) -> Example:
     """Cut out the surroundings of a fragment: a row of `choose_examples`, and the pieces of linking with its number.
 
     Memory: one chunk of the image and of each label array at a time, whatever the size of the volume.
     """
+    files = VolumeFiles(folder)
     nodes = nodes[nodes["fragment"] == row["fragment"]]
     worst = nodes.sort_values(["margin", "strength", "area"], ascending=[True, True, False], kind="stable")
     middle = worst.iloc[0]
     z = int(middle["z"])
     if row["kind"] == "bridged":
-        z = next(b for b in stepping.bad if row["z_first"] < b < row["z_last"])
+        z = next(b for b in good_slices.bad if row["z_first"] < b < row["z_last"])
         middle = nodes.iloc[(nodes["z"] - z).abs().argsort(kind="stable").iloc[0]]
     start = min(max(z - SLICES // 2, 0), max(shape[0] - SLICES, 0))
     zs = list(range(start, min(start + SLICES, shape[0])))
@@ -113,16 +116,16 @@ def read_example(
     small = tuple(slice(side.start // downsample, -(-side.stop // downsample)) for side in box)
     images, ids, own = [], [], []
     for at in zs:
-        good = stepping.stand_in(at)
-        images.append(read_image(f"{folder}/image.zarr/0", at, at + 1, tuple(box))[0])
-        ids.append(read_slices(f"{folder}/image.zarr/labels/{cells}/0", at, at + 1, tuple(box))[0])
-        pieces = read_slices(f"{folder}/work/pieces", good, good + 1, small)[0]
+        good = good_slices.stand_in(at)
+        images.append(read_image(files.image_level(), at, at + 1, tuple(box))[0])
+        ids.append(read_slices(files.labels_level(cells), at, at + 1, tuple(box))[0])
+        pieces = read_slices(files.pieces, good, good + 1, small)[0]
         mask = np.isin(pieces, nodes.loc[nodes["z"] == good, "piece"].to_numpy()).astype(np.uint8)
         large = np.kron(mask, np.ones((downsample, downsample), np.uint8))
         corner = [side.start - part.start * downsample for side, part in zip(box, small, strict=True)]
         height, breadth = images[-1].shape
         own.append(_smooth(large, downsample)[corner[0] :, corner[1] :][:height, :breadth])
-    bad = [at in set(stepping.bad) for at in zs]
+    bad = [at in set(good_slices.bad) for at in zs]
     return Example(row["kind"], row, zs, bad, np.stack(images), np.stack(ids), np.stack(own))
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ def flood(
     are rounded down to multiples of `step`. A tie for the strongest cell goes to the lowest id (its margin is
     0).
 
-    The affinity is lowered step by step and the components above it grow, as in Kruskal's algorithm; two
-    different cells per component are all that best and second best need, so the result is exact at the given
-    step.
+    The affinity is lowered step by step and the components above it grow, as in Kruskal's algorithm; the
+    two lowest ids of cells per component suffice for the best and the second best cell, so the result is exact at the
+    given step.
     """
     a, b, edge_level = edges[0], edges[1], _levels(edges[2], step)
     node, cell, seed_level = seeds[0], seeds[1], _levels(seeds[2], step)
@@ -71,7 +75,12 @@ def _levels(affinity: np.ndarray, step: float) -> np.ndarray:
     return np.floor(np.asarray(affinity, float) / step + 1e-6).astype(np.int64)
 
 
-def _grow(component: np.ndarray, held: np.ndarray, edges: tuple, seeds: tuple) -> None:
+def _grow(
+    component: NDArray[np.int64],
+    held: NDArray[np.int64],
+    edges: tuple[NDArray[np.integer], NDArray[np.integer]],
+    seeds: tuple[NDArray[np.integer], NDArray[np.integer]],
+) -> None:
     """Merge components along `edges` and note the cells that `seeds` bring, in place."""
     touched, position = np.unique(np.concatenate([*edges, seeds[0]]), return_inverse=True)
     i, j, k = np.split(position, [len(edges[0]), 2 * len(edges[0])])

@@ -1,4 +1,4 @@
-"""The table of 2D pieces that linking works on: checks, first state, and lookup tables for relabelling."""
+"""The table of 2D pieces that linking works on: checks, order, and lookup tables for relabelling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from ultraseg.arrays.labels import relabel
 
-# A volume has several edges per piece: their columns as small as they go.
+# A volume has several edges per piece, so the columns of edges take the smallest types.
 READ = {
     "z": "int32",
     "piece_a": "int32",
@@ -19,7 +19,7 @@ READ = {
     "iou": "float64",
     "containment": "float64",
 }
-NOBODY = 2**62  # stands for a cell where the user left out what is there: above all ids
+NOBODY = 2**62  # in place of a cell, where the user left a piece out; above all ids
 NODE_COLUMNS = ["z", "piece", "area", "y", "x", "cell", "confidence", "body", "given"]
 
 
@@ -38,8 +38,9 @@ def sorted_nodes(nodes: pd.DataFrame) -> pd.DataFrame:
 def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows in `nodes` of both pieces of every edge, and its row in `edges`, in a fixed order without repeats.
 
-    nodes: as from `sorted_nodes`. By search in sorted numbers, as an index of pandas takes several times the memory of
-    the tables, and this is the largest job of a large volume. Raises ValueError when an edge names an unknown piece.
+    nodes: as from `sorted_nodes`. The search is in sorted numbers, because an index of pandas takes several times the
+    memory of the tables, and no job of a large volume holds more than this one. Raises ValueError when an edge names an
+    unknown piece.
     """
     known = _key(nodes["z"], nodes["piece"])
     ends = []
@@ -58,7 +59,7 @@ def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray,
 
 
 def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of all slabs in one table each, of pieces and of edges, these with what linking reads alone."""
+    """One table of the pieces and one of the edges of all slabs; of edges only the columns that linking reads."""
     return (
         pd.concat([pd.read_parquet(file) for file in nodes], ignore_index=True),
         pd.concat(
@@ -70,29 +71,6 @@ def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFram
 def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:
     """One number for slice and piece, in the order of both."""
     return (z.to_numpy().astype(np.int64) << 32) | piece.to_numpy().astype(np.int64)
-
-
-def initial_state(nodes: pd.DataFrame, min_confidence: float) -> dict[str, np.ndarray]:
-    """Working arrays per piece; terminals have their outcome and final id from the start."""
-    cell, given = nodes["cell"].to_numpy(), nodes["given"].to_numpy()
-    trusted = nodes["body"].to_numpy() & (nodes["confidence"].to_numpy() >= min_confidence)
-    # What the user gave to a cell is its own, like what the user drew.
-    fixed = nodes["fixed"].to_numpy() if "fixed" in nodes else np.zeros(len(nodes), bool)
-    terminal = (cell > 0) & (given | trusted | fixed)
-    blocked = given & (cell == 0)  # the user says: no cell here
-    outcome = np.full(len(nodes), "", object)
-    outcome[terminal & ~given], outcome[terminal & given], outcome[blocked] = "body", "given", "background"
-    outcome[fixed & terminal] = "corrected"
-    empty = np.zeros(len(nodes), np.int64)
-    return {
-        "outcome": outcome,
-        "blocked": blocked,
-        "final": np.where(terminal, cell, 0),
-        "best_cell": np.where(terminal, cell, 0),
-        "strength": terminal.astype(float),
-        "runner_up_cell": empty.copy(),
-        "runner_up": empty.astype(float),
-    }
 
 
 def piece_luts(nodes: pd.DataFrame, zs: Sequence[int], column: str = "final") -> list[np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ultraseg.base.tables import empty_table
 from ultraseg.link.flood import groups
 
 LINK_TYPES = {
@@ -34,7 +35,7 @@ PROTRUSION_TYPES = {
     "voxels": "int64",
     "strength": "float64",
 }
-# What a row of the table of fragments is made of.
+# The columns of pieces from which a row of the table of fragments is made.
 MEMBER = [
     "z", "y", "x", "area", "body", "final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin",
 ]  # fmt: skip
@@ -43,7 +44,7 @@ MEMBER = [
 def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, pd.DataFrame]:
     """Group the pieces that linking had to decide on into 3D fragments, one audit row each.
 
-    nodes: table of `link.LinkResult`; a, b: rows of the pieces that the strong edges join. A fragment is a
+    nodes: table of `decide.LinkResult`; a, b: rows of the pieces that the strong edges join. A fragment is a
     connected group of pieces with one outcome and one cell. Returns fragment per piece (0 = terminal or
     background) and columns fragment, z_first, z_last, z, y, x (centre of its largest piece), pieces, body_pieces,
     voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous,
@@ -57,7 +58,7 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     number = _number(decided, a, b, (code[a] == code[b]) & (final[a] == final[b]))
     members = nodes.loc[decided, MEMBER].assign(fragment=number[decided])
     if not len(members):
-        return number, _empty(LINK_TYPES)
+        return number, empty_table(LINK_TYPES)
     grouped = members.groupby("fragment")
     table = _extent(grouped)
     table["body_pieces"] = grouped["body"].sum()
@@ -95,7 +96,7 @@ def protrusion_table(
     number = _number(member & ~short, a, b, final[a] == final[b])
     members = nodes[number > 0].assign(protrusion=number[number > 0])
     if not len(members):
-        return number, _empty(PROTRUSION_TYPES)
+        return number, empty_table(PROTRUSION_TYPES)
     grouped = members.groupby("protrusion")
     table = _extent(grouped)
     table["cell"] = grouped["final"].first()
@@ -127,6 +128,6 @@ def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
     )
 
 
-def _empty(types: dict[str, str]) -> pd.DataFrame:
-    """A table without rows that still has its columns and their types."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})
+def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
+    """The table of fragments with places in voxels of the image, as people read them."""
+    return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))

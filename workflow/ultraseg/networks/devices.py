@@ -14,7 +14,9 @@ from importlib.metadata import version
 from typing import Any
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.memory import keep_freed_memory
 from ultraseg.networks.gpu import INSTALL, OR_CPU, Sight, look, objection
+from ultraseg.networks.tensorflow_cpu import limit_threads, start_tensorflow
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +68,9 @@ def open_device(kind: str, threads: int, gpus: int = 1, framework: str | None = 
 def _open_cpu(threads: int, framework: str) -> Device:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
+    keep_freed_memory()
     if framework == "tensorflow":
-        _limit_tensorflow(threads)
+        start_tensorflow(threads)
     return Device("cpu", (processor_name(),), (), None, None, _framework_version(framework), threads)
 
 
@@ -104,18 +107,11 @@ def _open_gpus(threads: int, wanted: int, framework: str) -> Device:
     return Device("gpu", names, memory, lowest, driver, _framework_version(framework), threads)
 
 
-def _limit_tensorflow(threads: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
-
-
 def _tensorflow_gpus(threads: int, wanted: int) -> tuple[list[tuple[str, float]], Callable[[], None]]:
     """Name and compute capability of each GPU, and a small convolution on each, which needs cuDNN."""
     import tensorflow as tf
 
-    _limit_tensorflow(threads)
+    limit_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus[:wanted]:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -11,7 +11,7 @@ STEP = 9.0  # voxels between the points of a course at scale 1
 LENGTH = (120.0, 270.0)
 RADIUS = (4.6, 7.4)
 ROOT_DEPTH = 9.0  # a course begins this deep in its cell, so that the tube is joined to the body
-BURIED = 15.0  # deeper in another cell a course ends: it would run through organelles
+BURIED = 15.0  # a course ends this deep in another cell, before it would run through organelles
 MIN_OUTSIDE = 36.0
 CLEARANCE = 4.0
 CANDIDATES = 6
@@ -79,8 +79,9 @@ def _roots(tissue: Tissue, owner: np.ndarray, rng: np.random.Generator) -> tuple
 def _grow(
     tissue: Tissue, root: np.ndarray, heading: np.ndarray, owner: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Step by step towards where cells are shallow, their borders: points (n, k, 3); which lie in the own
-    body and which deep in another (n, k).
+    """Grow all courses step by step along the borders of cells, where cells are shallow.
+
+    Returns points (n, k, 3), which points lie in the own body and which deep in another cell (n, k).
     """
     steps = int(LENGTH[1] / STEP) + 4
     step = STEP * tissue.scale
@@ -108,7 +109,7 @@ def _grow(
 
 
 def _limit_slope(heading: np.ndarray, rise: np.ndarray) -> np.ndarray:
-    """Unit headings that keep going up or down: between two slices a tube then moves less than its width."""
+    """Unit headings that always rise or always fall, so that a tube moves less than its width between two slices."""
     unit = heading / np.linalg.norm(heading, axis=-1, keepdims=True)
     z = rise[:, None] * np.clip(unit[..., 0] * rise[:, None], 0.28, 0.85)
     flat = unit[..., 1:] / np.maximum(np.linalg.norm(unit[..., 1:], axis=-1, keepdims=True), 1e-6)
@@ -116,8 +117,9 @@ def _limit_slope(heading: np.ndarray, rise: np.ndarray) -> np.ndarray:
 
 
 def _lengths(own: np.ndarray, buried: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Points to keep of each course: up to its length, its return into its own body or its way deep into
-    another cell; and which courses are worth it.
+    """Points to keep of each course, and which courses are long enough outside their cell.
+
+    A course ends at its length, where it returns into its own body, or deep in another cell.
     """
     k = np.arange(own.shape[1])
     leaves = np.argmin(own, axis=1)

@@ -241,7 +241,7 @@ def _chain_segments(points: np.ndarray, radius: np.ndarray) -> Segments:
     length = np.linalg.norm(end - start, axis=1).reshape(n, k - 1)
     along = np.cumsum(length, axis=1) - length
     same = np.repeat(radius, k - 1)
-    # of an endosome, whose points are one and the same, the first segment is enough
+    # all points of an endosome are equal: its first segment is enough
     use = ((length > 0) | (np.arange(k - 1) == 0)).ravel()
     parts = (start, end, same, same, along.ravel(), np.repeat(np.arange(n), k - 1))
     return Segments(*(part[use] for part in parts))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -13,7 +15,7 @@ MEMBRANE, SPACE, CYTOPLASM, NUCLEOPLASM = 0.20, 0.76, 0.57, 0.63
 
 
 class Textures:
-    """Random fields behind the grey values; textures keep their grain in voxels whatever the scale."""
+    """Random fields behind the grey values; the grain of textures is in voxels and does not follow the scale."""
 
     def __init__(self, shape: tuple[int, int, int], seed: int, scale: float):
         def field(spacing: float | tuple[float, float, float], k: int) -> LatticeNoise:
@@ -55,7 +57,12 @@ class Painter:
         return self._membrane(image, section.depth, at(self.textures.faint))
 
     def _cytoplasm(
-        self, section: Section, at, fine: np.ndarray, grain: np.ndarray, clumps: np.ndarray
+        self,
+        section: Section,
+        at: Callable[[LatticeNoise], np.ndarray],
+        fine: np.ndarray,
+        grain: np.ndarray,
+        clumps: np.ndarray,
     ) -> np.ndarray:
         region = at(self.textures.region)
         tone = self.tone[np.clip(section.cell, 0, len(self.tone) - 1)]

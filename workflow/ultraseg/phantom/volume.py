@@ -1,16 +1,15 @@
 """A seeded phantom of FIB-SEM tumour tissue with exact truth: for the demo, for tests and for benchmarks.
 
-Nothing is stored but tables of positions: every slice is worked out from them, so a volume of any depth can
-be made slab by slab. ``phantom_files`` needs neither NumPy nor SciPy: the Snakefile calls it when parsed.
+Only tables of positions are stored. Every slice is worked out from the tables, so a volume of any depth can be made
+slab by slab. ``phantom_files`` imports neither NumPy nor SciPy, because the Snakefile calls it while it is parsed.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
@@ -51,7 +50,8 @@ class Phantom:
         from ultraseg.phantom.render import Painter
 
         _check(shape, seed, difficulty, scale)
-        self.shape = tuple(int(n) for n in shape)
+        z, y, x = (int(n) for n in shape)
+        self.shape = (z, y, x)
         self.voxel_size_nm = tuple(float(n) for n in voxel_size_nm)
         tubes = {"radius_factor": filopodia_radius, "clearance": clearance}
         self._geometry = Geometry(self.shape, seed, scale, filopodia_per_cell, orphans, **tubes)
@@ -102,7 +102,7 @@ class Phantom:
 
         height, width = self.shape[1:]
         above, below = max(y0 - HALO, 0), min(y1 + HALO, height)
-        # the drift moves the coordinates, so that image and labels move as one
+        # the drift moves the coordinates, so that image and labels move together
         origin = np.zeros(1)
         dy, dx = (1.6 * float(noise.on_slice(z, origin, origin)[0, 0]) for noise in self._drift)
         plane = self._geometry.plane(z, np.arange(above, below) + dy, np.arange(width) + dx)
@@ -141,9 +141,9 @@ def write_phantom(
     seed: int = 1,
     difficulty: float = 0.5,
     label_slices: Sequence[int] = (),
-    **settings,
+    **settings: Any,
 ) -> dict[str, list[str]]:
-    """Write a phantom as a user would bring it, slice by slice; returns ``phantom_files``.
+    """Write a phantom in the form of a user's data, slice by slice; returns ``phantom_files``.
 
     ``image/``: uint8 slices. ``labels/<structure>/``: the slices ``label_slices`` only; cells with their ids,
     organelles as 0/255. ``truth/<structure>.tif``: all slices as pages. ``settings`` go to ``Phantom``.
@@ -159,7 +159,7 @@ def write_phantom(
             f"Choose slices from 0 to {shape[0] - 1}.",
         )
     files = phantom_files(folder, shape, wanted)
-    how = {"compression": "deflate", "metadata": None}
+    how: dict[str, Any] = {"compression": "deflate", "metadata": None}
     big = int(np.prod([int(n) for n in shape])) * 4 > 2**31
     with ExitStack() as stack:
         pages = {
@@ -177,7 +177,7 @@ def write_phantom(
     return files
 
 
-def _write(file: str, values: np.ndarray, how: dict) -> None:
+def _write(file: str, values: np.ndarray, how: dict[str, Any]) -> None:
     from tifffile import imwrite
 
     with whole_file(file) as part:
@@ -199,19 +199,3 @@ def _check(shape: Sequence[int], seed: int, difficulty: float, scale: float) -> 
         raise UserError(f"difficulty {difficulty} of the phantom", "Give a number from 0 to 1.")
     if not 0.2 <= scale <= 20:
         raise UserError(f"scale {scale} of the phantom", "Give a number from 0.2 to 20.")
-
-
-def main() -> None:
-    """Write a phantom from the command line: ``python -m ultraseg.phantom FOLDER --shape 64 512 512``."""
-    parser = argparse.ArgumentParser(description="Write a phantom of FIB-SEM tissue with labels and truth.")
-    parser.add_argument("folder")
-    parser.add_argument("--shape", type=int, nargs=3, default=(64, 512, 512), metavar=("Z", "Y", "X"))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--difficulty", type=float, default=0.5)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--label-slices", type=int, nargs="*", default=[], metavar="Z")
-    write_phantom(**vars(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
-from ultraseg.base.threads import ahead
+from ultraseg.base.threads import run_ahead
 from ultraseg.networks.channels import cut_of
 from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.blend import Blend, Grid, tile_grid
@@ -153,7 +153,7 @@ def predict_stream(
     """
     if predictor.input_channels != 2 * z_context + 1:
         raise ValueError(f"the network sees {predictor.input_channels} slices, z_context is {z_context}")
-    seen = ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
+    seen = run_ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
     yield from predict_normalised(predictor, seen, tile=tile, overlap=overlap, stride=stride, views=views)
 
 
@@ -171,7 +171,7 @@ def predict_normalised(
     if not 0 <= overlap < tile:
         raise ValueError(f"overlap {overlap} must be smaller than the tile {tile}")
     blend, done = None, 0
-    for shape, grid, places, found in ahead(
+    for shape, grid, places, found in run_ahead(
         _predicted_tiles(predictor, seen, tile, overlap, stride, views), 2
     ):
         blend = blend or Blend(grid, shape, predictor.output_channels)

@@ -30,7 +30,7 @@ def predict_slab(
     """Write the maps of the slices slab[0] <= z < slab[1]; returns their mean, 0 to 1.
 
     ``image`` and ``probability`` are paths of arrays; ``window`` are the slices to read and which prediction each slice
-    of the slab shows, in ascending order (``Stepping.window``). ``stride`` and ``views`` as in ``predict_stream``.
+    of the slab shows, in ascending order (``GoodSlices.window``). ``stride`` and ``views`` as in ``predict_stream``.
     """
     (start, stop), (read, shown) = slab, window
     if list(shown) != list(range(stop - start)):

@@ -14,6 +14,7 @@ from ultraseg.arrays.normalise import MEAN
 
 # Maps x and y: where in the tile each pixel of the crop is taken from.
 Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
+Moved = Callable[[Maps, NDArray[np.uint8], NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,42 @@ def crop_and_augment(
     settings: Augmentation = Augmentation(),  # noqa: B008 - frozen
     extent: tuple[int, int] | None = None,
     near: tuple[int, int] | None = None,
-    moved: Callable[[Maps, NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cut a random crop from a tile and change it.
 
     ``image`` (T, T, C) and ``truth`` (T, T, 2 K: targets, then weights) are uint8 and moved by the same map; what falls
     outside the tile is reflected in the image and has weight 0. ``extent`` is the tile's part that is no padding;
-    ``near`` (y, x) draws the crop around this pixel, as far as the crop then lies inside the tile. ``moved`` takes the
-    map and the moved truth, and returns the truth with what cannot be moved pixel by pixel (`cut_crops.moved_cuts`).
+    ``near`` (y, x) draws the crop around this pixel, as far as the crop then lies inside the tile.
+    """
+    half = truth.shape[-1] // 2
+    image, target, weight = augment_parts(
+        image, truth[..., :half], truth[..., half:], crop, rng, settings, extent, near
+    )
+    return image, np.concatenate([target, weight], axis=-1)
+
+
+def augment_parts(
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8],
+    crop: int,
+    rng: np.random.Generator,
+    settings: Augmentation,
+    extent: tuple[int, int] | None,
+    near: tuple[int, int] | None,
+    moved: Moved | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """``crop_and_augment`` on targets (T, T, K) and weights (T, T, K) that are apart: nothing is copied together.
+
+    ``moved`` takes the map and the moved targets and weights; it returns them with what cannot be moved pixel by pixel.
     """
     grid = _sampling_map(extent or (image.shape[0], image.shape[1]), crop, rng, settings, near)
     image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-    half = truth.shape[-1] // 2
-    target = _sample(truth[..., :half], grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-    weight = _sample(truth[..., half:], grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    image = _artefacts(_intensity(image, rng, settings), rng, settings)
-    both = np.concatenate([target, weight], axis=-1)
-    return image, both if moved is None else moved(grid, both)
+    target = _sample(target, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    weight = _sample(weight, grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    if moved is not None:
+        target, weight = moved(grid, target, weight)
+    return _artefacts(_intensity(image, rng, settings), rng, settings), target, weight
 
 
 def _sample(array: NDArray[np.uint8], grid: Maps, interpolation: int, border: int) -> NDArray[np.uint8]:
@@ -138,9 +158,17 @@ def _intensity(image: NDArray[np.uint8], rng: np.random.Generator, s: Augmentati
         blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1) * s.blur)
         image = np.asarray(blurred, np.uint8).reshape(image.shape)
     if s.noise and rng.random() < 0.5:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, s.noise))
-        image = np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+        changed = rng.standard_normal(image.shape, np.float32)
+        changed *= np.float32(rng.uniform(0, s.noise))
+        changed += image
+        image = _grey(changed)
     return image
+
+
+def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values, which are overwritten, as grey values."""
+    np.rint(values, out=values)
+    return np.clip(values, 0, 255, out=values).astype(np.uint8)
 
 
 def _artefacts(image: NDArray[np.uint8], rng: np.random.Generator, s: Augmentation) -> NDArray[np.uint8]:
@@ -154,7 +182,7 @@ def _artefacts(image: NDArray[np.uint8], rng: np.random.Generator, s: Augmentati
     if s.curtains and rng.random() < 0.2:
         added += _curtains(crop, rng, s.curtains)
     if added.any():
-        image = np.clip(np.rint(image + added[..., None]), 0, 255).astype(np.uint8)
+        image = _grey(image + added[..., None])
     if s.slice_shift and channels > 1 and rng.random() < 0.3:
         image = _shift_neighbours(image, rng, s.slice_shift)
     if s.strip and rng.random() < 0.1:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.cuts import OFFSETS, cut_targets
 from ultraseg.networks.channels import cut_of
-from ultraseg.train.augment import Augmentation, Maps, crop_and_augment
+from ultraseg.train.augment import Augmentation, Maps, augment_parts
 
 # Weight of a pixel, 1..255: pixels of planes across the labelled slices are few, and each counts for more.
 IN_PLANE, ACROSS = 32, 255
@@ -58,11 +58,10 @@ def cut_crop(
     if plane.still:
         settings = replace(settings, rotation=0.0, scale=0.0, elastic=0.0)
     places = [(axis, offset) for axis in (0, 1) for offset in offsets]
-    # The weight rides along as the only channel that is moved like a mask; the cuts and their weights replace it.
-    truth = np.stack([plane.weight, plane.weight], -1)
+    weight = plane.weight[..., None]
     moved = partial(_cuts_alone, plane.ids, places)
-    image, truth = crop_and_augment(plane.image, truth, crop, rng, settings, moved=moved)
-    return in_either_order(image, rng), truth
+    image, target, weight = augment_parts(plane.image, weight, weight, crop, rng, settings, None, None, moved)
+    return in_either_order(image, rng), np.concatenate([target, weight], axis=-1)
 
 
 def in_either_order(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -76,28 +75,33 @@ def cut_places(channels: Sequence[str]) -> dict[int, tuple[int, int]]:
 
 
 def moved_cuts(
-    ids: NDArray[np.integer[Any]], cuts: dict[int, tuple[int, int]], grid: Maps, truth: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """The moved truth (crop, crop, 2 K) of a tile with the cuts of its moved ids in the channels ``cuts``.
+    ids: NDArray[np.integer[Any]],
+    cuts: dict[int, tuple[int, int]],
+    grid: Maps,
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Moved targets and weights (crop, crop, K) of a tile, with the cuts of its moved ids in the channels ``cuts``.
 
     ids: (T, T) of the tile, 0 where nothing is known. A cut counts where both of its pixels are known.
     """
     numbers = _moved(ids, grid, cv2.BORDER_CONSTANT)
-    half = truth.shape[-1] // 2
-    for k, (target, holds) in zip(cuts, _targets(numbers, numbers > 0, list(cuts.values())), strict=True):
-        truth[..., k] = 255 * target
-        truth[..., half + k] = 255 * holds
-    return truth
+    for k, (cut, holds) in zip(cuts, _targets(numbers, numbers > 0, list(cuts.values())), strict=True):
+        target[..., k], weight[..., k] = 255 * cut, 255 * holds
+    return target, weight
 
 
 def _cuts_alone(
-    ids: NDArray[np.int32], places: list[tuple[int, int]], grid: Maps, truth: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Cuts and their weights (crop, crop, 2 len(places)), from ids and the moved weight in the last channel."""
-    weight = truth[..., -1]
-    found = _targets(_moved(ids, grid, cv2.BORDER_REFLECT_101), weight > 0, places)
-    parts = [target * np.uint8(255) for target, _ in found] + [holds * weight for _, holds in found]
-    return np.stack(parts, -1)
+    ids: NDArray[np.int32],
+    places: list[tuple[int, int]],
+    grid: Maps,
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Cuts and their weights (crop, crop, len(places)), from ids (T, T) and the moved weight (crop, crop, 1)."""
+    found = _targets(_moved(ids, grid, cv2.BORDER_REFLECT_101), weight[..., 0] > 0, places)
+    cuts = np.stack([cut for cut, _ in found], -1) * np.uint8(255)
+    return cuts, np.stack([holds for _, holds in found], -1) * weight
 
 
 def _moved(ids: NDArray[np.integer[Any]], grid: Maps, border: int) -> NDArray[np.int32]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from ultraseg import __version__
 from ultraseg.train.settings import VALIDATION_TILES
 from ultraseg.train.thresholds import NEARLY
 
@@ -66,5 +67,5 @@ def make_card(
         "settings": settings,
         "tiles_blake2b": tiles,
         "device": device,
-        "versions": {name: version(name) for name in ("keras", "numpy", "h5py")},
+        "versions": {"ultraseg": __version__} | {name: version(name) for name in ("keras", "numpy", "h5py")},
     }

@@ -18,6 +18,7 @@ from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
 from ultraseg.networks.sizes import STRIDE, tile_overlap
+from ultraseg.storage.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +208,7 @@ def write_tiles(
     """
     counts = {"train": 0, "validation": 0}
     with whole_file(path) as part:
-        with h5py.File(part, "w") as file:
+        with open_hdf5(part, "w") as file:
             file.attrs.update(channels=list(channels), **attributes)
             for split, volume, tiles in groups:
                 if split not in counts:
@@ -248,7 +249,7 @@ def _append(file: h5py.File, name: str, values: NDArray[Any], dtype: Any) -> Non
 
 def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
     """Tiles of one split, in memory, and the names of their channels."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         rows = np.flatnonzero(file["split"].asstr()[:] == split)
         channels = [str(c) for c in file.attrs["channels"]]
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
@@ -258,5 +259,5 @@ def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
 
 def read_downsample(path: str | Path) -> int:
     """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         return int(file.attrs.get("downsample", 1))

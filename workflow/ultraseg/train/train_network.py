@@ -24,6 +24,7 @@ from ultraseg.train.checkpoints import (
     save_state,
 )
 from ultraseg.train.crops import CropDraw, TileCrops
+from ultraseg.train.fused_norms import fuse_norms
 from ultraseg.train.losses import loss_by_name
 from ultraseg.train.optimizers import optimizer_by_name
 from ultraseg.train.result import TrainResult
@@ -36,10 +37,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Data:
-    """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile."""
+    """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile.
+
+    ``draw`` draws the crops of the training tiles.
+    """
 
     tiles: Tiles
     held: Tiles
+    draw: CropDraw
     channels: list[str]
     downsample: int
 
@@ -64,7 +69,7 @@ def train_network(
     recorded = settings.record() | {"code": code}
     if init_from:
         recorded["init_from"] = file_hash(init_from)
-    data = _read(tiles_file)
+    data = _read(tiles_file, settings)
     _check(data, settings)
     folder = Path(checkpoint_folder)
     with compute.scope():
@@ -72,6 +77,7 @@ def train_network(
         if model is None:
             model = _new_model(data, settings, compute, init_from)
     _share_statistics(model, compute.devices)
+    fuse_norms(model)
     log.info(
         "%s, %d parameters, %d training tiles", settings.architecture, model.count_params(), len(data.tiles)
     )
@@ -94,10 +100,11 @@ def train_network(
     )
 
 
-def _read(tiles_file: str | Path) -> _Data:
+def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
     tiles, channels = read_tiles(tiles_file, "train")
     held, _ = read_tiles(tiles_file, "validation")
-    return _Data(tiles, held, channels, read_downsample(tiles_file))
+    draw = CropDraw(tiles, settings.crop, settings.augmentation, channels)
+    return _Data(tiles, held, draw, channels, read_downsample(tiles_file))
 
 
 def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from: str | None) -> keras.Model:
@@ -110,7 +117,7 @@ def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from
         filters=settings.filters,
         precision=compute.precision,
     )
-    start_at_shares(model, CropDraw(data.tiles, settings.crop, settings.augmentation, data.channels).usual)
+    start_at_shares(model, data.draw.usual)
     if init_from:
         take_weights(model, init_from, data.channels)
     model.compile(
@@ -139,8 +146,7 @@ def _run_epoch(
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
-    crops = TileCrops(data.tiles, settings, epoch, devices, data.channels)
-    fit = model.fit(crops, epochs=1, verbose=0, shuffle=False)
+    fit = model.fit(TileCrops(data.draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):
         raise UserError(f"the loss became {loss} in epoch {epoch + 1}", cure="lower learning_rate")

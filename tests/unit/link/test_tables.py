@@ -1,0 +1,45 @@
+"""The tables of fragments and protrusions, from pieces whose outcome is known."""
+
+import numpy as np
+import pandas as pd
+from ultraseg.base.tables import empty_table
+from ultraseg.link.tables import LINK_TYPES, fragment_table, protrusion_table
+
+
+def chain(outcomes, finals, body=()):
+    n = len(outcomes)
+    return pd.DataFrame(
+        {
+            "z": np.arange(n), "y": 1.0 * np.arange(n), "x": 5.0, "area": 10 + np.arange(n), "outcome": outcomes,
+            "body": np.isin(np.arange(n), body), "final": finals, "best_cell": finals,
+            "strength": np.linspace(0.5, 0.9, n),
+            "runner_up_cell": 0, "runner_up": 0.1, "margin": np.linspace(0.4, 0.8, n),
+        }
+    )  # fmt: skip
+
+
+def test_a_fragment_ends_where_outcome_or_cell_changes_and_shows_its_least_clear_piece():
+    nodes = chain(["body", "assigned", "assigned", "unassigned_weak", "assigned"], [7, 7, 7, 0, 8], body=[0])
+    number, table = fragment_table(nodes, np.arange(4), np.arange(1, 5))
+    assert number.tolist() == [0, 1, 1, 2, 3]
+    assert table[["z_first", "z_last", "pieces", "voxels", "cell", "z"]].values.tolist() == [
+        [1, 2, 2, 23, 7, 2], [3, 3, 1, 13, 0, 3], [4, 4, 1, 14, 8, 4],
+    ]  # fmt: skip
+    assert table["margin"].iloc[0] == nodes["margin"].iloc[1]
+
+
+def test_a_protrusion_spans_enough_slices_of_one_cell_outside_its_body():
+    nodes = chain(
+        ["body", "given", "assigned", "assigned", "assigned", "assigned"], [7, 7, 7, 7, 8, 8], body=[0]
+    )
+    number, table = protrusion_table(nodes, np.arange(5), np.arange(1, 6), min_slices=3)
+    assert number.tolist() == [0, 1, 1, 1, 0, 0]
+    assert table[["cell", "z_first", "z_last", "pieces", "voxels"]].values.tolist() == [[7, 1, 3, 3, 36]]
+    assert table["strength"].iloc[0] == nodes["strength"].iloc[1]
+
+
+def test_without_pieces_the_tables_keep_their_columns():
+    nodes = chain(["body"], [7], body=[0])
+    none = np.zeros(0, int)
+    assert fragment_table(nodes, none, none)[1].dtypes.equals(empty_table(LINK_TYPES).dtypes)
+    assert len(protrusion_table(nodes, none, none)[1]) == 0
