@@ -1,9 +1,6 @@
 """Fragments grow from ids and minima."""
 
 import numpy as np
-import pytest
-
-pytest.importorskip("bioimage_cpp")
 from ultraseg.cells.fragments import Given, blocks, grow_fragments, minima_seeds  # noqa: E402
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from moving_cells import SHAPE, dice, ellipse
 from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair
-
-pytest.importorskip("bioimage_cpp")
 from ultraseg.cells.gap_cells import cells_of_gap  # noqa: E402
 from ultraseg.cells.gap_ends import GapEnd  # noqa: E402
 
