@@ -47,12 +47,12 @@ class Spoil:
     lies in the plane; specks: per million pixels; jitter: pixels.
     """
 
-    lost: tuple[float, float] = (0.012, 2.5)
-    merged: tuple[float, float] = (0.006, 2.0)
-    split: float = 0.012
+    lost: tuple[float, float] = (0.024, 2.5)
+    merged: tuple[float, float] = (0.010, 2.0)
+    split: float = 0.02
     in_plane: float = 0.3
-    specks: float = 16.0
-    jitter: float = 0.4
+    specks: float = 11.0
+    jitter: float = 0.35
     unnamed: float = 0.03
 
     @classmethod
@@ -139,8 +139,7 @@ def spoilt(
         if given:
             cell[tube & (overlooked[c, z] | (cell > cell_count))] = 0
         # A tube and the body that it leaves are one piece, where no membrane is between them.
-        joins = ((pairs[:, 0], pairs[:, 1], contact) for _ in (0,))
-        for i, j, length in zip(*next(joins), strict=True):
+        for (i, j), length in zip(pairs.tolist(), contact.tolist(), strict=True):
             if tube[i] and target[i] == i and target[j] == j and length > 3:
                 same = not tube[j] and cell[i] == cell[j] and own[c[i], z]
                 if same or (not given and merged[c[i], z] and length > 0.2 * np.sqrt(area[i])):
@@ -204,10 +203,11 @@ def contacts(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for step in (1, 2, 3, 4):
         for a, b in ((found[step:], found[:-step]), (found[:, step:], found[:, :-step])):
             differ = (a != b) & (a > 0) & (b > 0)
-            parts += [np.stack([a[differ], b[differ]], 1), np.stack([b[differ], a[differ]], 1)]
-    pairs, length = np.unique(np.concatenate(parts), axis=0, return_counts=True)
+            first, second = a[differ].astype(np.int64), b[differ].astype(np.int64)
+            parts += [first << 32 | second, second << 32 | first]
+    pairs, length = np.unique(np.concatenate(parts), return_counts=True)
     order = np.argsort(-length, kind="stable")
-    return pairs[order], length[order]
+    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF], 1)[order], length[order]
 
 
 def cut(found: np.ndarray, halves: np.ndarray, rng: np.random.Generator) -> np.ndarray:
