@@ -53,7 +53,7 @@ class Spoil:
     in_plane: float = 0.3
     specks: float = 11.0
     jitter: float = 0.35
-    unnamed: float = 0.03
+    unnamed: float = 0.01
 
     @classmethod
     def of(cls, difficulty: float) -> Spoil:

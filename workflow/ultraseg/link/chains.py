@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 LEAST_IOU = 0.15  # overlaps of less are no link of a chain
 SURE_IOU = 0.5  # overlaps that tell how a slice is shifted against the one before
 REACH = 4  # pieces over which the heading of a chain is taken
+PIXEL = np.array([1, 0, 1]) / 12  # variance within a pixel
 LONG = 8  # longer chains count as so long
 
 
@@ -36,7 +37,7 @@ class Pieces:
         """From a table as `nodes.sorted_nodes` returns it. Pieces without a measured shape count as discs."""
         area = nodes["area"].to_numpy(float)
         if {"yy", "yx", "xx"} <= set(nodes):
-            spread = nodes[["yy", "yx", "xx"]].to_numpy(float)
+            spread = nodes[["yy", "yx", "xx"]].to_numpy(float) + PIXEL
         else:
             spread = np.stack([area, 0 * area, area], axis=1) / (4 * np.pi)
         z = nodes["z"].to_numpy()

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ultraseg.link.chains import Chains, Pieces
 
 # Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, and of unequal
-# ones; of `join_features`; and of the chance of a join among its rivals. Learned from phantoms (benchmarks/protrusions).
-CHAIN = np.array([3.2, 1.36, 2.03, 0.61, 0.0, -0.7, -1.39, 0.11, 0.0])
-BESIDE = np.array([2.89, 0.77, 1.41, 1.28, 0.54, 1.07, -0.15, -0.68, 0.13])
-UNEQUAL = np.array([1.66, 0.16, 2.23, 1.11, 0.11, 0.05, -1.27, -0.49, 0.59])
-JOIN = np.array([2.21, -1.89, 0.27, -0.78, -0.56, -0.14, 0.65, 0.74, -0.05])
-AMONG_RIVALS = np.array([1.22, 1.05])
+# ones; of `join_features`; and of the chance of a join among its rivals. Learned from phantoms of the level `tissue`.
+CHAIN = np.array([4.05, 1.64, 2.31, 1.23, 0.0, -0.61, -1.07, -0.51, 0.0, 1.95])
+BESIDE = np.array([3.31, 0.76, 1.84, 1.25, 0.91, 1.05, -0.31, -0.72, 0.07, -0.56])
+UNEQUAL = np.array([1.8, 0.37, 2.67, 0.98, 1.55, 0.07, -0.66, -0.38, 0.33, -1.15])
+JOIN = np.array([2.0, -2.0, 0.24, -0.4, -0.38, -0.0, 0.59, 0.59, -0.08])
+AMONG_RIVALS = np.array([1.15, 1.05])
 
 EQUAL = 4.0  # pieces whose areas differ by less than this factor are of about one size
 NO_SPEED, SPEED = (
@@ -68,8 +68,9 @@ def overlap_kinds(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDArray
 
 
 def overlap_features(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDArray[np.float64]:
-    """What tells whether an overlap is a link (n, 9): one; IoU; containment; best IoU of rivals at either piece (2);
-    ratio of areas; distance from the course; smaller area; whether the chain of the smaller piece ends here.
+    """What tells whether an overlap is a link (n, 10): one; IoU; containment; best IoU of rivals at either piece (2);
+    ratio of areas; distance from the course; smaller area; whether the chain of the smaller piece ends here, and
+    whether that of the larger one is long.
     """
     a, b, iou, containment = overlaps
     rival = np.stack([_rivals(end, iou) for end in (a, b)])
@@ -86,6 +87,7 @@ def overlap_features(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDAr
             np.log1p(off_course(pieces, chains, a, b)),
             np.log(np.minimum(first, second)),
             ends,
+            np.where(first > second, chains.length_after[b], chains.length_before[a]) >= 4,
         ],
         axis=1,
     )

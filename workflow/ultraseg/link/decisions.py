@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 CERTAIN = 1e-6
+UNBROKEN = 0.75  # probability of two cells together from which a body is surely of one of them
 COLUMNS = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "nobody", "path")
 
 
@@ -100,8 +101,8 @@ class Decisions:
         likely = strength >= min_strength - TOLERANCE
         good = ~nobody & likely & (strength - runner >= min_margin - TOLERANCE)
         between = ~good & ~nobody & (found.other > 0) & ~other_nobody
+        good |= between & body & (found.chance + found.other_chance >= UNBROKEN)
         between &= strength + runner >= min_strength - TOLERANCE
-        good |= between & body
         left_out = nobody & likely
         self.outcome[rows] = np.select(
             [good, left_out, between],
