@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
     from ultraseg.link.chains import Chains, Pieces
 
-# Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, and of unequal
-# ones; of `join_features`; and of the chance of a join among its rivals. Learned from phantoms of the level `tissue`.
-CHAIN = np.array([4.05, 1.64, 2.31, 1.23, 0.0, -0.61, -1.07, -0.51, 0.0, 1.95])
-BESIDE = np.array([3.31, 0.76, 1.84, 1.25, 0.91, 1.05, -0.31, -0.72, 0.07, -0.56])
-UNEQUAL = np.array([1.8, 0.37, 2.67, 0.98, 1.55, 0.07, -0.66, -0.38, 0.33, -1.15])
-JOIN = np.array([2.0, -2.0, 0.24, -0.4, -0.38, -0.0, 0.59, 0.59, -0.08])
-AMONG_RIVALS = np.array([1.15, 1.05])
+# Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, of unequal ones, and
+# of unequal ones with a body; of `join_features`; and of the chance of a join among its rivals. Learned from phantoms of the level `tissue`.
+CHAIN = np.array([4.09, 1.55, 2.26, 1.59, 0.0, -0.65, -1.27, -0.49, 0.0, 2.21])
+BESIDE = np.array([3.5, 0.75, 1.75, 1.65, 1.42, 1.01, -0.71, -0.76, 0.48, -0.55])
+UNEQUAL = np.array([1.43, 0.87, 1.98, 0.96, 0.97, 0.43, 0.06, -0.11, 0.16, -1.66])
+AT_BODY = np.array([1.18, -0.25, 2.9, 1.02, 0.56, -0.21, -0.7, -0.59, 0.7, -0.79])
+JOIN = np.array([2.09, -1.52, 0.2, -0.55, -0.49, -0.12, 0.59, 0.6, -0.12])
+AMONG_RIVALS = np.array([1.09, 1.05])
 
 EQUAL = 4.0  # pieces whose areas differ by less than this factor are of about one size
 NO_SPEED, SPEED = (
@@ -52,19 +53,27 @@ class Joins(NamedTuple):
     start: NDArray[np.integer]
 
 
-def overlap_chances(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDArray[np.float64]:
-    """Probability that the two pieces of each overlap belong together."""
+def overlap_chances(
+    pieces: Pieces, chains: Chains, overlaps: Overlaps, body: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Probability that the two pieces of each overlap belong together; body: which pieces are bodies of cells."""
     features = overlap_features(pieces, chains, overlaps)
-    kind = overlap_kinds(pieces, chains, overlaps)
-    odds = np.select([kind == k for k in range(3)], [features @ w for w in (CHAIN, BESIDE, UNEQUAL)])
+    kind = overlap_kinds(pieces, chains, overlaps, body)
+    odds = np.select([kind == k for k in range(4)], [features @ w for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)])
     return chance(odds)
 
 
-def overlap_kinds(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDArray[np.int64]:
-    """Which weights hold for each overlap: 0 links of a chain, 1 others of about one size, 2 unequal ones."""
+def overlap_kinds(
+    pieces: Pieces, chains: Chains, overlaps: Overlaps, body: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Which weights hold for each overlap.
+
+    0 links of a chain, 1 others of about one size, 2 unequal ones, 3 unequal ones with a body.
+    """
     first, second = pieces.area[overlaps.a], pieces.area[overlaps.b]
     unequal = np.maximum(first, second) >= EQUAL * np.minimum(first, second)
-    return np.where(chains.member, 0, np.where(unequal, 2, 1))
+    at_body = body[overlaps.a] | body[overlaps.b]
+    return np.where(chains.member, 0, np.where(unequal, np.where(at_body, 3, 2), 1))
 
 
 def overlap_features(pieces: Pieces, chains: Chains, overlaps: Overlaps) -> NDArray[np.float64]:

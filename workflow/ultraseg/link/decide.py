@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies, whatever id they carry
 CARRIED_BODY = (
-    0.5  # share of its confidence that an id has as evidence, if a piece too small to be that body carries it
+    0.3  # evidence of an id, per confidence, on a piece too large for a fragment and too small for that body
 )
 STRONG = 0.5  # links that join pieces of one fragment or protrusion
 STEP_OF_BODY = (
@@ -126,7 +126,7 @@ def decide_pieces(
     joined = bodies.only(large[overlaps.a] & large[overlaps.b] & (overlaps.iou >= min_body_iou))
     next_id = _join_bodies(nodes, decisions, large, joined, persistence, next_id)
 
-    links = _links(nodes, overlaps, direct, decisions, bridge_slices)
+    links = _links(nodes, overlaps, direct, decisions, large, bridge_slices)
     graph = Graph(nodes, decisions, links, evidence, banned)
     weights = learned(graph, nodes, large) if learn else KNOWN
     rest = np.flatnonzero((decisions.outcome == "") & ~decisions.blocked)
@@ -155,6 +155,7 @@ def _links(
     overlaps: Overlaps,
     direct: NDArray[np.bool_],
     decisions: Decisions,
+    large: NDArray[np.bool_],
     bridge_slices: int,
 ) -> Links:
     """All links of pieces with their probabilities: overlaps in neighbouring slices, and joins of broken chains."""
@@ -167,7 +168,7 @@ def _links(
     if "apart" in nodes:
         apart = nodes["apart"].to_numpy()
         joins = Joins(*(rows[apart[joins.end] == apart[joins.start]] for rows in joins))
-    chance = (overlap_chances(pieces, chains, near), join_chances(pieces, chains, joins))
+    chance = (overlap_chances(pieces, chains, near, large), join_chances(pieces, chains, joins))
     links = Links(
         np.concatenate([near.a, joins.end]), np.concatenate([near.b, joins.start]), np.concatenate(chance)
     )
