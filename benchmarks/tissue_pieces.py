@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 from ultraseg.cells.pieces import piece_table  # noqa: E402
 from ultraseg.link.edges import slab_edges  # noqa: E402
-from ultraseg.link.flood import groups  # noqa: E402
+from ultraseg.link.groups import groups  # noqa: E402
 from ultraseg.phantom.volume import Phantom  # noqa: E402
 
 SHAPE = (201, 1024, 1536)  # full size; pieces are of the half size
@@ -31,11 +31,14 @@ BODY, FRAGMENT = 200, 4  # pixels of the half size from which a piece is a body,
 SMALL = 2500  # pixels of the half size below which real tissue's pieces were called fragments
 FULL = 2000 * 6095 / 4
 REAL = {
-    "bodies per slice": 14, "fragments per slice": 180, "labelled small pieces of cells": 50, "labelled small pieces of nobody": 108,
+    "bodies per slice": 14, "fragments per slice": 180,
+    "labelled small pieces of cells": 50, "labelled small pieces of nobody": 108,
     "area 5 %": 8, "area 25 %": 164, "area 50 %": 396, "area 75 %": 756, "area 95 %": 1860, "area 99 %": 8337,
-    "overlap nothing in the next slice": 0.145, "overlap exactly one piece": 0.83, "overlap two or more": 0.025, "touch a body": 0.09,
+    "overlap nothing in the next slice": 0.145, "overlap exactly one piece": 0.83,
+    "overlap two or more": 0.025, "touch a body": 0.09,
     "best IoU 25 %": 0.04, "best IoU 50 %": 0.79, "best IoU 75 %": 0.90,
-    "runs of one slice": 0.75, "run of a piece 25 %": 2, "run of a piece 50 %": 21, "run of a piece 75 %": 66, "run of a piece 90 %": 137,
+    "runs of one slice": 0.75,
+    "run of a piece 25 %": 2, "run of a piece 50 %": 21, "run of a piece 75 %": 66, "run of a piece 90 %": 137,
 }  # fmt: skip
 
 
@@ -86,7 +89,9 @@ def planted(seed: int, difficulty: float, shape: tuple[int, ...]) -> tuple[np.nd
     return cells, courses, phantom.cell_count
 
 
-def make(seed: int, difficulty: float = 0.5, every: int = 50, shape: tuple[int, ...] = SHAPE, given: int = 2) -> Volume:
+def make(
+    seed: int, difficulty: float = 0.5, every: int = 50, shape: tuple[int, ...] = SHAPE, given: int = 2
+) -> Volume:
     """A phantom, labelled every so many slices, with the ids of every ``given``-th labelled slice known."""
     cells, courses, cell_count = planted(seed, difficulty, tuple(shape))
     labelled = list(range(0, shape[0], every))
@@ -165,7 +170,9 @@ def spoilt(
             confidence = np.ones(len(known))
         else:
             known, confidence = carried(pieces[z], z, users)
-        table = piece_table(pieces[z], known[pieces[z]], np.full(found.shape, 255, np.uint8), min_body_area=BODY)
+        table = piece_table(
+            pieces[z], known[pieces[z]], np.full(found.shape, 255, np.uint8), min_body_area=BODY
+        )
         table["confidence"] = np.where(table["cell"] > 0, confidence[1:], 0.0)
         tables.append(table.assign(z=z, given=given))
     return pieces, pd.concat(tables, ignore_index=True)
@@ -193,7 +200,9 @@ def shaken(labels: np.ndarray, size: float, rng: np.random.Generator) -> np.ndar
     field = [cv2.GaussianBlur(rng.standard_normal(labels.shape).astype(np.float32), (0, 0), 3) for _ in "yx"]
     shift = rng.normal(0, 0.5 * size, 2)
     y, x = (p + f * size / f.std() + s for p, f, s in zip((y, x), field, shift, strict=True))
-    row, column = (np.clip(np.rint(v), 0, n - 1).astype(int) for v, n in zip((y, x), labels.shape, strict=True))
+    row, column = (
+        np.clip(np.rint(v), 0, n - 1).astype(int) for v, n in zip((y, x), labels.shape, strict=True)
+    )
     return labels[row, column]
 
 
@@ -235,13 +244,15 @@ def specked(found: np.ndarray, tissue: np.ndarray, rate: float, rng: np.random.G
         y, x = places[rng.integers(len(places))]
         axes = np.maximum(np.sqrt(np.exp(rng.normal(3.2, 1.0)) / np.pi) * rng.uniform(0.7, 1.4, 2), 1)
         blob = np.zeros(found.shape, np.uint8)
-        cv2.ellipse(blob, (int(x), int(y)), tuple(int(round(a)) for a in axes), rng.uniform(0, 180), 0, 360, 1, -1)
+        cv2.ellipse(
+            blob, (int(x), int(y)), tuple(int(round(a)) for a in axes), rng.uniform(0, 180), 0, 360, 1, -1
+        )
         found[(blob > 0) & free & (found == 0)] = found.max() + 1
     return found
 
 
 def carried(pieces: np.ndarray, z: int, users: list[tuple[int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids that large pieces carry: that which covers most of them on the nearest labelled slice, from 0.3 of them on."""
+    """Ids that large pieces carry: the id that covers most of them on the nearest labelled slice, if at least 0.3."""
     _, nearest = min((abs(z - at), at) for at, _ in users)
     drawn = dict(users)[nearest]
     n = int(pieces.max()) + 1
@@ -255,6 +266,43 @@ def carried(pieces: np.ndarray, z: int, users: list[tuple[int, np.ndarray]]) -> 
     known[piece[order]], share[piece[order]] = cell[order], pixels[order] / area[piece[order]]
     known[(share < 0.3) | (area < BODY)] = 0
     return known, np.where(known > 0, share, 0)
+
+
+# ---------------------------------------------------------------- truth and scores
+def true_cells(v: Volume) -> np.ndarray:
+    """The cell to which most of each piece belongs, one per node; 0 for orphans and noise, -1 for bodies."""
+    owner = np.zeros(int(v.courses.max()) + 1, np.int64)
+    owner[v.courses] = np.where(v.cells > v.cell_count, 0, v.cells)
+    owner[0] = 0
+    found = []
+    for z in range(len(v.pieces)):
+        code = np.where(v.courses[z] > 0, v.courses[z], np.where(v.cells[z] > 0, len(owner), 0)).astype(
+            np.int64
+        )
+        pairs, pixels = np.unique(v.pieces[z].astype(np.int64) * (len(owner) + 1) + code, return_counts=True)
+        order = np.argsort(pixels, kind="stable")
+        most = np.zeros(int(v.pieces[z].max()) + 1, np.int64)
+        most[pairs[order] // (len(owner) + 1)] = pairs[order] % (len(owner) + 1)
+        found.append(np.append(owner, -1)[most[1:]])
+    return np.concatenate(found)
+
+
+def score(v: Volume, true: np.ndarray, final: np.ndarray, slices: list[int]) -> dict[str, float]:
+    """Pixels of pieces of protrusions, and of orphans and noise, by what became of them.
+
+    true: as from `true_cells`; final: the cell of each node that linking found.
+    """
+    area = v.nodes["area"].to_numpy()
+    here = v.nodes["z"].isin(slices).to_numpy()
+    tube, orphan, known = here & (true > 0), here & (true == 0), (final > 0) & (final <= v.cell_count)
+    right = area[tube & (final == true)].sum()
+    return {
+        "pixels": area[tube].sum(),
+        "right": right,
+        "wrong": area[tube & known].sum() - right,
+        "orphan pixels": area[orphan].sum(),
+        "absorbed pixels": area[orphan & known].sum(),
+    }
 
 
 # ---------------------------------------------------------------- figures
@@ -283,7 +331,7 @@ def figures(v: Volume) -> dict[str, float]:
     scale = FULL / v.pieces[0].size / max(len(v.labelled), 1)
     found = {
         "bodies per slice": np.count_nonzero(~small) * per_slice,
-        "fragments per slice": np.count_nonzero(free) * per_slice * len(v.pieces) / max(len(v.pieces) - len(v.labelled), 1),
+        "fragments per slice": np.count_nonzero(free) * FULL / v.pieces[0].size / (len(v.pieces) - len(v.labelled)),
         "labelled small pieces of cells": (drawn["cell"] > 0).sum() * scale,
         "labelled small pieces of nobody": (drawn["cell"] == 0).sum() * scale,
         **{f"area {q} %": np.percentile(area, q) for q in (5, 25, 50, 75, 95, 99)},

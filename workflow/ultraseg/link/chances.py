@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from ultraseg.link.chains import Chains, Pieces
 
-# Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, of unequal ones, and
-# of unequal ones with a body; of `join_features`; and of the chance of a join among its rivals. Learned from phantoms of the level `tissue`.
+# Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, of unequal ones,
+# and of unequal ones with a body; of `join_features`; and of the chance of a join among its rivals. Learned from
+# phantoms of the level `tissue` whose truth was known.
 CHAIN = np.array([4.09, 1.55, 2.26, 1.59, 0.0, -0.65, -1.27, -0.49, 0.0, 2.21])
 BESIDE = np.array([3.5, 0.75, 1.75, 1.65, 1.42, 1.01, -0.71, -0.76, 0.48, -0.55])
 UNEQUAL = np.array([1.43, 0.87, 1.98, 0.96, 0.97, 0.43, 0.06, -0.11, 0.16, -1.66])

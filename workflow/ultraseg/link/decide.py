@@ -14,7 +14,7 @@ from ultraseg.link.calibrate import KNOWN, learned
 from ultraseg.link.chains import Pieces, chains_of
 from ultraseg.link.chances import Joins, Overlaps, join_chances, overlap_chances, possible_joins
 from ultraseg.link.decisions import Decisions
-from ultraseg.link.flood import groups
+from ultraseg.link.groups import groups
 from ultraseg.link.nodes import indexed_edges, own_size, sorted_nodes
 from ultraseg.link.paths import Graph, Links, Seeds, likeliest_paths, weighed
 from ultraseg.link.tables import fragment_table, meeting_table, protrusion_table
@@ -77,8 +77,8 @@ def decide_pieces(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     *,
-    min_strength: float = 0.5,
-    min_margin: float = 0.0,
+    min_strength: float = 0.45,
+    min_margin: float = 0.1,
     carried_weight: float = 1.0,
     min_confidence: float = 0.25,
     min_body_iou: float = 0.4,
@@ -131,8 +131,7 @@ def decide_pieces(
     weights = learned(graph, nodes, large) if learn else KNOWN
     rest = np.flatnonzero((decisions.outcome == "") & ~decisions.blocked)
     decisions.decide(rest, graph.posterior()[rest], weights, min_strength, min_margin, body[rest])
-    strong = links.only(links.weight >= STRONG)
-    strong = strong.only(~(decisions.blocked[strong.a] | decisions.blocked[strong.b]))
+    strong = _strong(links, decisions, large, bodies.only(direct))
     weak = rest[decisions.outcome[rest] == "unassigned_weak"]
     _new_cells(nodes, decisions, weak, strong, persistence, next_id)
     return Decided(decisions.added_to(nodes), strong, bodies.only(direct & body[bodies.a] & body[bodies.b]))
@@ -173,6 +172,20 @@ def _links(
         np.concatenate([near.a, joins.end]), np.concatenate([near.b, joins.start]), np.concatenate(chance)
     )
     return links.only(links.weight >= LEAST_LINK)
+
+
+def _strong(links: Links, decisions: Decisions, large: NDArray[np.bool_], overlaps: Links) -> Links:
+    """The links within fragments and protrusions: likely ones, but none from one side of a body to the other."""
+    strong = links.only(links.weight >= STRONG)
+    strong = strong.only(~(decisions.blocked[strong.a] | decisions.blocked[strong.b]))
+    into, out_of = np.zeros((2, len(large)), bool)
+    into[strong.a[large[strong.b]]] = True
+    out_of[strong.b[large[strong.a]]] = True
+    count = len(large)
+    overlapping = np.isin(
+        strong.a.astype(np.int64) * count + strong.b, overlaps.a.astype(np.int64) * count + overlaps.b
+    )
+    return strong.only(overlapping | ~(into[strong.a] & out_of[strong.b]))
 
 
 def _join_bodies(

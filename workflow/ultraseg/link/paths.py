@@ -77,6 +77,8 @@ class Graph:
         # Each labelled slice is a source of its own; all bodies are one, and all carried ids are one.
         given = settled & nodes["given"].to_numpy()
         self.source = np.where(given, 2 + nodes["z"].to_numpy(), settled)
+        # An id that was carried to a fragment is the user's own word from another slice: it is not left out.
+        self.named = carried & ~nodes["body"].to_numpy()
         self.banned: dict[int, set[int]] = {}
         for rows, one in banned:
             for row in rows.tolist():
@@ -89,7 +91,7 @@ class Graph:
             begins, closed = begins & ~hidden, closed & ~hidden
         rows = np.flatnonzero(begins)
         seeds = Seeds(rows, self.owner[rows], self.belief[rows], self.source[rows])
-        return weighed(*likeliest_paths(len(self.owner), self.links, seeds, closed, self.banned))
+        return weighed(*likeliest_paths(len(self.owner), self.links, seeds, closed, self.banned, self.named))
 
 
 def likeliest_paths(
@@ -98,13 +100,14 @@ def likeliest_paths(
     seeds: Seeds,
     closed: NDArray[np.bool_],
     banned: Mapping[int, set[int]] | None = None,
+    named: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find for every node the MOST likeliest paths to different cells, or to one cell from different sources.
 
     links: (node, node, probability) that both are one. The probability of a path is the product along it, that of its
     seed included. closed: nodes through which no path leads, although paths end there. banned: node -> cells that do
-    not enter it. Of equally likely paths those of the lower id count. Returns cells (count, MOST), the likeliest first
-    and 0 where there are fewer, and their probabilities.
+    not enter it. named: nodes that NOBODY does not enter. Of equally likely paths the lower id counts. Returns cells
+    (count, MOST), the likeliest first and 0 where there are fewer, and their probabilities.
 
     Dijkstra's algorithm, in which every node is visited by several cells and sources.
     """
@@ -120,6 +123,7 @@ def likeliest_paths(
     )
     heapq.heapify(heap)
     shut = closed.tolist()
+    taken = [False] * count if named is None else named.tolist()
     found: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     cells, reach = np.zeros((count, MOST), np.int64), np.zeros((count, MOST))
     while heap:
@@ -127,7 +131,9 @@ def likeliest_paths(
         if reached > most:
             break
         here = found[node]
-        if len(here) == MOST or (cell, source) in here or (banned and cell in banned.get(node, ())):
+        if len(here) == MOST or (cell, source) in here or (taken[node] and cell == NOBODY):
+            continue
+        if banned and cell in banned.get(node, ()):
             continue
         cells[node, len(here)], reach[node, len(here)] = cell, reached
         here.append((cell, source))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.base.tables import empty_table
-from ultraseg.link.flood import groups
+from ultraseg.link.groups import groups
 
 LINK_TYPES = {
     "fragment": "int64",
