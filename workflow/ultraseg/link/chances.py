@@ -46,6 +46,10 @@ class Overlaps(NamedTuple):
     iou: NDArray[np.float64]
     containment: NDArray[np.float64]
 
+    def only(self, chosen: NDArray[np.bool_]) -> Overlaps:
+        """The chosen overlaps."""
+        return Overlaps(self.a[chosen], self.b[chosen], self.iou[chosen], self.containment[chosen])
+
 
 class Joins(NamedTuple):
     """Pieces that may follow each other where a chain is broken: rows of the last and of the next piece."""

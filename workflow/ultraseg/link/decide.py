@@ -142,11 +142,12 @@ def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArr
     a, b, rows = indexed_edges(nodes, edges)
     iou, containment = (edges[name].to_numpy()[rows] for name in ("iou", "containment"))
     direct = edges["gap"].to_numpy()[rows] == 1
-    if "apart" in nodes:
-        apart = nodes["apart"].to_numpy()
-        together = apart[a] == apart[b]
-        a, b, iou, containment, direct = (part[together] for part in (a, b, iou, containment, direct))
-    return Overlaps(a, b, iou, containment), direct
+    overlaps = Overlaps(a, b, iou, containment)
+    if "apart" not in nodes:
+        return overlaps, direct
+    apart = nodes["apart"].to_numpy()
+    together = apart[a] == apart[b]
+    return overlaps.only(together), direct[together]
 
 
 def _links(
@@ -159,7 +160,7 @@ def _links(
 ) -> Links:
     """All links of pieces with their probabilities: overlaps in neighbouring slices, and joins of broken chains."""
     pieces = Pieces.of(nodes)
-    near = Overlaps(*(part[direct] for part in overlaps))
+    near = overlaps.only(direct)
     chains = chains_of(pieces, near.a, near.b, near.iou)
     open_pieces = (decisions.final == 0) | nodes["given"].to_numpy()
     over = Joins(overlaps.a[~direct], overlaps.b[~direct])

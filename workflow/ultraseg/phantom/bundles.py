@@ -29,11 +29,11 @@ RELAXATIONS = 12
 
 
 class Plan(NamedTuple):
-    """Which part of which bundle each tube follows: bundle, first point, points, radius."""
+    """Which part of which bundle each tube follows: bundle, first point, number of points, radius."""
 
     bundle: NDArray[np.int64]
     first: NDArray[np.int64]
-    count: NDArray[np.int64]
+    length: NDArray[np.int64]
     radius: NDArray[np.float64]
 
 
@@ -49,7 +49,7 @@ def grow_bundles(tissue: Tissue, scale: float, difficulty: float = 0.5) -> Cours
     guide = _guides(tissue, bundles, scale, rng)
     plan = _plan(tubes, bundles, guide.shape[1], scale, rng)
     points = _beside(guide, plan, scale, difficulty, rng)
-    valid = np.arange(points.shape[1]) < plan.count[:, None]
+    valid = np.arange(points.shape[1]) < plan.length[:, None]
     points = _relaxed(points, valid, plan.radius, (3.0 - 2.5 * difficulty) * scale)
     owned = rng.random(tubes) < OWNED
     return _rooted(tissue, points, plan, owned, scale, rng)
@@ -97,7 +97,7 @@ def _beside(
     guide: NDArray[np.float64], plan: Plan, scale: float, difficulty: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Points (n, k, 3) of every tube: its part of the guide, moved sideways by a slowly changing offset."""
-    longest = int(plan.count.max())
+    longest = int(plan.length.max())
     index = np.minimum(plan.first[:, None] + np.arange(longest), guide.shape[1] - 1)
     points = guide[plan.bundle[:, None], index]
     crowd = np.bincount(plan.bundle, minlength=len(guide))[plan.bundle]
@@ -165,7 +165,7 @@ def _rooted(
     for i, n in enumerate(roots):
         full[i, :n] = rays[i, :n][::-1]
         full[i, n : n + points.shape[1]] = points[i, : longest - n]
-    count = plan.count + roots
+    count = plan.length + roots
     owner = np.where(owned, cell, 0)
     owner[~owned] = len(tissue) + np.arange(np.count_nonzero(~owned))
     swell = gaussian_filter1d(rng.standard_normal((len(points), longest)), 1.5, axis=1) * 2.3
