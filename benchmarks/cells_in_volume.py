@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,16 +26,15 @@ import numpy as np
 import tifffile
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.arrays.cuts import OFFSETS  # noqa: E402
-from ultraseg.arrays.normalise import normalise_slice  # noqa: E402
-from ultraseg.cells.agglomerate import AgglomerationSettings  # noqa: E402
-from ultraseg.cells.gap_cells import cells_of_gap  # noqa: E402
-from ultraseg.evaluate.scores import CellScore  # noqa: E402
-from ultraseg.networks.channels import cut_channels  # noqa: E402
-from ultraseg.predict.across import brick_cuts, brick_window, bricks, predict_across  # noqa: E402
-from ultraseg.train.augment import Augmentation  # noqa: E402
-from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes  # noqa: E402
+from ultraseg.arrays.cuts import OFFSETS
+from ultraseg.arrays.normalise import normalise_slice
+from ultraseg.cells.agglomerate import AgglomerationSettings
+from ultraseg.cells.gap_cells import cells_of_gap
+from ultraseg.evaluate.scores import CellScore
+from ultraseg.networks.channels import cut_channels
+from ultraseg.predict.across import brick_cuts, brick_window, bricks, predict_across
+from ultraseg.train.augment import Augmentation
+from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes
 
 CONTEXT, CROP, BATCH, RATE = 2, 160, 8, 3e-3
 ACROSS_SHARE = 0.33  # of the crops

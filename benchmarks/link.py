@@ -22,6 +22,7 @@ from common import options
 from ultraseg.link.apply_edits import link_edited
 from ultraseg.link.nodes import read_tables
 
+ACROSS, APART = 8, 4000.0  # copies in a row, and pixels between copies
 TABLES = {
     "pieces/tables": {"piece": "piece", "cell": "cell"},
     "edges": {"piece_a": "piece", "piece_b": "piece"},
@@ -47,6 +48,9 @@ def write_copies(work: Path, folder: Path, copies: int) -> None:
                     c: table[c].where(table[c] == 0, table[c] + copy * top[of])
                     for c, of in TABLES[name].items()
                 }
+                if "x" in table:
+                    row, column = divmod(copy, ACROSS)
+                    risen |= {"y": table["y"] + row * APART, "x": table["x"] + column * APART}
                 parts.append(table.assign(**risen).astype(table.dtypes))
             pd.concat(parts).to_parquet(folder / name / file)
 

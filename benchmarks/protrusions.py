@@ -1,6 +1,7 @@
 """Protrusions of known course on phantoms: which cells they and orphans are given to; speed of linking.
 
     .venv/bin/python benchmarks/protrusions.py [--run runs/demo] [--seeds 13] [--levels demo thin] [--skip-speed]
+    .venv/bin/python benchmarks/protrusions.py --levels tissue --seeds 34 35 [--earlier CHECKOUT] [--every 50]
 
 Every level makes the same tissue harder in one way: thinner filopodia, more and closer ones (near-misses, then
 crossings), lost slices, fainter membranes and more noise. All have orphans: tubes whose cell lies nowhere in the
@@ -14,6 +15,11 @@ most of it belongs to; so the rest is in the pieces, not in the linking.
 `whole`: flow, the maps of the network of a finished run, propagation and linking with default settings. That network
 never saw these phantoms, as long as the run had another seed (the demo's is 1).
 
+`tissue` is another phantom, as hard as real tumour tissue (`tissue_pieces.py`): linking alone, over 201 slices. Every
+50th slice is labelled; of every second labelled slice the ids are held out. Right, wrong and absorbed there count
+pixels of pieces, as on real tissue, on the held-out slices and on all slices without ids. `earlier`: the linking of
+another checkout of this repository, such as that of commit 513e5e5 (`git worktree add CHECKOUT 513e5e5`).
+
 precision: right of what has a cell; recall: right of all pixels of protrusions; wrong: with another cell, of all;
 absorbed: pixels of orphans that were given to a cell, and orphans of which more than half was.
 """
@@ -21,6 +27,9 @@ absorbed: pixels of orphans that were given to a cell, and orphans of which more
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +39,7 @@ import cc3d
 import cv2
 import numpy as np
 import pandas as pd
+import tissue_pieces
 from common import options
 from ultraseg.arrays.scale import (
     downsample_ids,
@@ -202,6 +212,76 @@ def greedy_id(mask: np.ndarray, neighbour: np.ndarray, least: float = 1e-5) -> i
     return chosen
 
 
+# ---------------------------------------------------------------- tissue
+EARLIER = """
+import sys, numpy as np, pandas as pd
+from ultraseg.link import link_pieces, slab_edges
+folder = sys.argv[1]
+pieces = np.load(folder + "/pieces.npy")
+edges = slab_edges(pieces, range(len(pieces)), max_gap=1)
+nodes = link_pieces(pd.read_parquet(folder + "/nodes.parquet"), edges, max_user_id=int(sys.argv[2])).nodes
+nodes[["z", "piece", "final"]].to_parquet(folder + "/final.parquet")
+"""
+
+
+def earlier(v: tissue_pieces.Volume, checkout: Path) -> np.ndarray:
+    """Cell of each node by the linking of another checkout."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/pieces.npy", v.pieces)
+        v.nodes.to_parquet(f"{folder}/nodes.parquet")
+        command = [sys.executable, "-c", EARLIER, folder, str(int(v.cells.max()))]
+        subprocess.run(command, check=True, env={"PYTHONPATH": str(checkout / "workflow")})
+        return pd.read_parquet(f"{folder}/final.parquet")["final"].to_numpy()
+
+
+def greedy_cells(v: tissue_pieces.Volume) -> np.ndarray:
+    """Cell of each node by the published way."""
+    zs = list(range(len(v.pieces)))
+    ids = greedy(Tissue(zs, v.labelled, v.pieces, v.cells, v.courses, v.cell_count), v.pieces, v.nodes)
+    first = [np.unique(one, return_index=True) for one in v.pieces]
+    return np.concatenate([i.ravel()[at[number > 0]] for i, (number, at) in zip(ids, first, strict=True)])
+
+
+def tissue_level(seeds: list[int], difficulty: float, every: int, checkout: Path | None) -> None:
+    """Print the scores of all arms on the level `tissue`, and whether strengths hold what they say."""
+    counts: dict[tuple[str, str], list] = {}
+    foretold = []
+    for seed in seeds:
+        v = tissue_pieces.make(seed, difficulty, every)
+        free = [z for z in range(len(v.pieces)) if z not in v.labelled]
+        true = tissue_pieces.true_cells(v)
+        edges = slab_edges(v.pieces, range(len(v.pieces)), max_gap=1)
+        start = time.process_time()
+        nodes = link_pieces(v.nodes, edges, max_user_id=int(v.cells.max())).nodes
+        took = time.process_time() - start
+        print(f"seed {seed}: {len(nodes)} pieces linked in {took:.2f} s", flush=True)
+        arms = {"greedy": greedy_cells(v), "linking": nodes["final"].to_numpy()}
+        if checkout:
+            arms["earlier"] = earlier(v, checkout)
+        for arm, final in arms.items():
+            for where, slices in (("held out", v.held_out), ("all", free)):
+                counts.setdefault((arm, where), []).append(tissue_pieces.score(v, true, final, slices))
+        open_ones = ~nodes["given"] & (nodes["best_cell"] > 0) & ~nodes["outcome"].isin(["body"])
+        seen = (open_ones & (true >= 0)).to_numpy()
+        right = nodes["best_cell"].to_numpy() == true
+        foretold.append(pd.DataFrame({"strength": nodes["strength"][seen], "right": right[seen]}))
+    print(f"{'arm':8} {'slices':8} {'pixels':>8} {'right':>6} {'wrong':>6} {'none':>6} {'absorbed':>8}")
+    for (arm, where), found in counts.items():
+        c = pd.DataFrame(found).sum()
+        right, wrong = c["right"] / c["pixels"], c["wrong"] / c["pixels"]
+        absorbed = c["absorbed pixels"] / c["orphan pixels"]
+        print(
+            f"{arm:8} {where:8} {c['pixels']:8.0f} {right:6.3f} {wrong:6.3f} {1 - right - wrong:6.3f} {absorbed:8.3f}"
+        )
+    table = pd.concat(foretold)
+    table["bin"] = np.minimum((5 * table["strength"]).astype(int), 4) / 5
+    held = table.groupby("bin").agg(
+        pieces=("right", "size"), strength=("strength", "mean"), right=("right", "mean")
+    )
+    print("strength of best cells, and how many are right:")
+    print(held.round(3).to_string())
+
+
 # ---------------------------------------------------------------- the whole way
 def whole(tissue: Tissue, run: Path) -> np.ndarray:
     """Ids (n, Y, X) at full size with the network of a finished run, as the workflow makes them."""
@@ -328,21 +408,32 @@ def speed(depth: int = 3, shape: tuple[int, int] = (2000, 6095), sampled: int = 
 def main() -> None:
     parser = options(__doc__, "run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[13])
-    parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=list(LEVELS))
+    parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=[*LEVELS, "tissue"])
+    parser.add_argument("--every", type=int, default=50, help="tissue: slices from one label to the next")
+    parser.add_argument("--difficulty", type=float, default=0.5, help="tissue: 0 to 1")
+    parser.add_argument("--earlier", type=Path, help="tissue: checkout of another commit to compare with")
     parser.add_argument("--skip-speed", action="store_true")
     o = parser.parse_args()
     cv2.setNumThreads(1)
-    network_of(o.run)
-    print(HEAD)
-    for name in o.levels:
+    if "tissue" in o.levels:
+        tissue_level(o.seeds, o.difficulty, o.every, o.earlier)
+    levels = [name for name in o.levels if name != "tissue"]
+    if not levels:
+        return
+    with_run = o.run.exists()
+    print(HEAD if with_run else f"{o.run}: no run, so without the arm `whole`\n{HEAD}")
+    for name in levels:
         counts: dict[str, list] = {arm: [] for arm in ARMS}
         for seed in o.seeds:
             tissue = make(LEVELS[name], seed)
             pieces, nodes = spoilt_pieces(tissue, LEVELS[name], seed)
             for arm, way in (("ceiling", ceiling), ("linking", linked), ("greedy", greedy)):
                 counts[arm].append(score(tissue, way(tissue, pieces, nodes)))
-            counts["whole"].append(score(tissue, whole(tissue, o.run)))
+            if with_run:
+                counts["whole"].append(score(tissue, whole(tissue, o.run)))
         for arm, found in counts.items():
+            if not found:
+                continue
             print(line(name, arm, pd.DataFrame(found).sum()), flush=True)
     if not o.skip_speed:
         print()

@@ -47,7 +47,7 @@ class Scene:
 
     def link(self, gap=0, **settings):
         self.pieces, nodes, edges = self.tables(max_gap=gap)
-        self.result = link_pieces(nodes, edges, **{"min_cell_voxels": 1000, **settings})
+        self.result = link_pieces(nodes, edges, **{"min_cell_voxels": 1000, "bridge_slices": gap, **settings})
         return self
 
     def cells(self, name, outcome=None):

@@ -196,5 +196,5 @@ def test_good_slices_are_neighbours_across_bad_ones():
     )  # fmt: skip
     result = link_pieces(nodes, edges)
     assert result.nodes["final"].tolist() == [7, 7, 7, 7]
-    assert result.nodes["strength"].tolist() == [1, 1, 1, 1]  # no penalty for the bad slices
+    assert result.nodes["strength"].min() > 0.98  # no penalty for the bad slices
     assert result.protrusions[["z_first", "z_last", "pieces"]].values.tolist() == [[0, 5, 4]]

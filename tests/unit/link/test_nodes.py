@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scene import disc, two_cells
 from ultraseg.link.decide import link_pieces
-from ultraseg.link.nodes import indexed_edges, piece_luts, read_tables, relabel_pieces, sorted_nodes
+from ultraseg.link.nodes import indexed_edges, own_size, piece_luts, read_tables, relabel_pieces, sorted_nodes
 
 
 def test_edges_are_found_in_sorted_rows_and_each_counts_once():
@@ -44,3 +44,13 @@ def test_tables_of_slabs_in_any_order_link_like_those_of_the_whole(tmp_path):
     pd.testing.assert_frame_equal(found.links, scene.result.links)
     with pytest.raises(ValueError, match="names a piece twice"):
         link_pieces(pd.concat([nodes, nodes.iloc[:1]]), edges)
+
+
+def test_sizes_are_measured_by_the_body_of_the_cell_and_without_an_id_by_the_usual_body():
+    nodes = pd.DataFrame(
+        {"z": [0, 0, 1, 1, 1, 1], "cell": [5, 5, 5, 8, 0, 5], "area": [1000, 50, 1000, 10, 100, 30]}
+    )
+    size = own_size(nodes)
+    np.testing.assert_allclose(size[[0, 1, 2, 3, 5]], [1, 0.05, 1, 1, 0.03])
+    assert size[4] == pytest.approx(100 / (1000**2 + 10**2) * 1010)
+    assert own_size(nodes.assign(cell=0)).tolist() == [1] * 6

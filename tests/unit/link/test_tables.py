@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from ultraseg.base.tables import empty_table
-from ultraseg.link.tables import LINK_TYPES, fragment_table, protrusion_table
+from ultraseg.link.tables import LINK_TYPES, fragment_table, meeting_table, protrusion_table
 
 
 def chain(outcomes, finals, body=()):
@@ -13,7 +14,8 @@ def chain(outcomes, finals, body=()):
             "z": np.arange(n), "y": 1.0 * np.arange(n), "x": 5.0, "area": 10 + np.arange(n), "outcome": outcomes,
             "body": np.isin(np.arange(n), body), "final": finals, "best_cell": finals,
             "strength": np.linspace(0.5, 0.9, n),
-            "runner_up_cell": 0, "runner_up": 0.1, "margin": np.linspace(0.4, 0.8, n),
+            "runner_up_cell": 0, "runner_up": 0.1,
+            "margin": np.linspace(0.4, 0.8, n), "nobody": 0.0, "path": 0.7,
         }
     )  # fmt: skip
 
@@ -36,6 +38,24 @@ def test_a_protrusion_spans_enough_slices_of_one_cell_outside_its_body():
     assert number.tolist() == [0, 1, 1, 1, 0, 0]
     assert table[["cell", "z_first", "z_last", "pieces", "voxels"]].values.tolist() == [[7, 1, 3, 3, 36]]
     assert table["strength"].iloc[0] == nodes["strength"].iloc[1]
+    mean = np.average(nodes["strength"].iloc[1:4], weights=nodes["area"].iloc[1:4])
+    assert table["probability"].iloc[0] == pytest.approx(mean)
+    assert table[["z_root", "y_root", "x_root"]].values.tolist() == [[1, 1, 5]]  # its piece at the body
+
+
+def test_a_protrusion_without_its_body_has_no_root():
+    nodes = chain(["assigned"] * 4, [7] * 4)
+    _, table = protrusion_table(nodes, np.arange(3), np.arange(1, 4))
+    assert table["z_root"].tolist() == [-1] and table["y_root"].isna().all()
+
+
+def test_two_ids_in_one_body_are_listed_with_the_line_that_merges_them():
+    nodes = chain(["body"] * 4, [7, 7, 9, 9], body=range(4))
+    a, b = np.arange(3), np.arange(1, 4)
+    table = meeting_table(nodes, a, b, np.array([0.9, 0.85, 0.9]))
+    assert table[["cell", "other_cell", "z", "y"]].values.tolist() == [[7, 9, 2, 2]]
+    assert table["edit"].tolist() == ["- merge: [9, 7]"]  # 9 has more voxels
+    assert len(meeting_table(nodes, a, b, np.array([0.9, 0.5, 0.9]))) == 0
 
 
 def test_without_pieces_the_tables_keep_their_columns():

@@ -14,7 +14,7 @@ from skimage.segmentation import watershed
 
 from ultraseg.cells.reconcile import foreground
 
-COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body"]
+COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body", "yy", "yx", "xx"]
 
 
 def newcomers(
@@ -53,7 +53,9 @@ def empty_table() -> pd.DataFrame:
 def piece_table(
     pieces: NDArray[np.int32], labels: NDArray[Any], confidence: NDArray[np.uint8], *, min_body_area: int
 ) -> pd.DataFrame:
-    """One row per piece: area, centroid, carried id, mean confidence 0..1, and whether it is a cell body.
+    """One row per piece: area, centroid, carried id, mean confidence 0..1, whether it is a cell body, and its shape.
+
+    The shape is the variance of its pixels along y, their covariance, and the variance along x (yy, yx, xx).
 
     pieces: int32 (Y, X), numbered 1..n; labels: ids (Y, X), constant within a piece; confidence: uint8 (Y,
     X).
@@ -76,6 +78,10 @@ def piece_table(
         cell[1:],
         mean[2],
         area >= min_body_area,
+    ]
+    dy, dx = y - np.append(0, mean[0])[piece], x - np.append(0, mean[1])[piece]
+    values += [
+        np.bincount(piece, v, minlength=n + 1)[1:] / np.maximum(area, 1) for v in (dy * dy, dy * dx, dx * dx)
     ]
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.base.errors import Problems, UserError
-from ultraseg.link.decide import LinkResult, decide_pieces, with_tables
+from ultraseg.link.decide import Decided, LinkResult, decide_pieces, with_tables
 from ultraseg.link.edit_file import CellEdit
 from ultraseg.link.nodes import indexed_edges, sorted_nodes
 
@@ -93,8 +93,8 @@ def link_edited(
     name unknown cells or places without a fragment, or that contradict each other.
     """
     nodes = sorted_nodes(nodes)
-    first, strong = decide_pieces(nodes, edges, max_user_id=max_user_id, **settings)
-    result = with_tables(first, strong, min_protrusion_slices)
+    before = decide_pieces(nodes, edges, max_user_id=max_user_id, **settings)
+    first, result = before.nodes, with_tables(before, min_protrusion_slices)
     if not edits:
         return result, _Plan().id_table()
     plan = _plan(result.nodes, edits, pieces, max_user_id)
@@ -103,8 +103,9 @@ def link_edited(
     changed, kept_edges = _apply(changed, edges, plan, first)
     ids = (changed["cell"], first["final"], table["becomes"])
     highest = max(max_user_id, *(int(column.max()) for column in ids if len(column)))
-    second, strong = decide_pieces(changed, kept_edges, max_user_id=highest, **settings)
-    second = second.drop(columns="fixed")
+    forbidden = [(rows, plan.kept(cell)) for rows, cell in plan.forbidden]
+    after = decide_pieces(changed, kept_edges, max_user_id=highest, banned=forbidden, **settings)
+    second = after.nodes.drop(columns=["fixed", "apart"])
     _keep_ids(first, second)
     for name in ("final", "best_cell", "runner_up_cell"):
         second[name] = edited_ids(second[name].to_numpy(), z, table)
@@ -116,7 +117,7 @@ def link_edited(
         second.loc[rows, ["strength", "runner_up_cell", "runner_up", "margin"]] = [1.0, 0, 0.0, 1.0]
     different = int((second["final"] != first["final"]).sum())
     log.info("%d edits changed the cell of %d pieces", len(edits), different)
-    return with_tables(second, strong, min_protrusion_slices), table
+    return with_tables(Decided(second, after.strong, after.bodies), min_protrusion_slices), table
 
 
 def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int) -> _Plan:
@@ -220,6 +221,7 @@ def _apply(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pieces with assigned fragments fixed to their cells, and the edges without those of forbidden fragments."""
     cell, fixed = nodes["cell"].to_numpy(copy=True), np.zeros(len(nodes), bool)
+    apart = np.zeros(len(nodes), np.int64)
     final = first["final"].to_numpy()
     a, b, kept = indexed_edges(nodes, edges)
     drop = np.zeros(len(kept), bool)
@@ -235,10 +237,9 @@ def _apply(
         # cut off from all others, so that no other cell takes them.
         waits = wanted in found_here
         cell[rows], fixed[rows] = (0 if waits else plan.kept(wanted)), not waits
-        inside = np.zeros(len(nodes), bool)
-        inside[rows] = waits
-        drop |= inside[a] != inside[b]
-    return nodes.assign(cell=cell, fixed=fixed), edges.iloc[kept[~drop]]
+        if waits:
+            apart[rows] = 1 + apart.max()
+    return nodes.assign(cell=cell, fixed=fixed, apart=apart), edges.iloc[kept[~drop]]
 
 
 def _keep_ids(first: pd.DataFrame, second: pd.DataFrame) -> None:

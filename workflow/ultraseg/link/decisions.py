@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ultraseg.link.calibrate import strength_of
+from ultraseg.link.nodes import NOBODY
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from ultraseg.link.flood import Flood
+    from ultraseg.link.paths import Posterior
 
 TOLERANCE = 1e-9
-COLUMNS = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up")
+CERTAIN = 1e-6
+UNBROKEN = 0.75  # probability of two cells together from which a body is surely of one of them
+COLUMNS = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "nobody", "path")
 
 
 @dataclass
@@ -22,8 +27,10 @@ class Decisions:
     """One entry per row of the table of pieces; the arrays are changed in place as linking proceeds.
 
     outcome: "" while a piece is open. blocked: no path may lead through the piece and no cell may have it.
-    final: the cell of the piece, 0 for none. The other four: strongest cell and its strength, best other cell and
-    its strength.
+    final: the cell of the piece, 0 for none. best_cell, strength, runner_up_cell, runner_up: best cell and its
+    probability, the next cell (0 for nobody) and its probability. nobody: probability that the user would leave the
+    piece out, where a path says so. path: probability by the paths alone,
+    before it is calibrated.
     """
 
     outcome: NDArray[np.object_]
@@ -33,6 +40,8 @@ class Decisions:
     strength: NDArray[np.float64]
     runner_up_cell: NDArray[np.int64]
     runner_up: NDArray[np.float64]
+    nobody: NDArray[np.float64]
+    path: NDArray[np.float64]
 
     @classmethod
     def of_terminals(cls, nodes: pd.DataFrame, min_confidence: float) -> Decisions:
@@ -51,46 +60,62 @@ class Decisions:
         )
         outcome[fixed & terminal] = "corrected"
         own = np.where(terminal, cell, 0)
-        nobody = np.zeros(len(nodes), np.int64)
-        return cls(outcome, blocked, own, own.copy(), terminal.astype(float), nobody, nobody.astype(float))
+        none = np.zeros(len(nodes))
+        return cls(
+            outcome, blocked, own, own.copy(), terminal.astype(float), none.astype(np.int64), none.copy(),
+            blocked.astype(float), terminal.astype(float),
+        )  # fmt: skip
 
-    def accept(
+    def reopen(self, rows: NDArray[np.bool_]) -> None:
+        """Take back what was decided of the pieces ``rows`` (bool)."""
+        self.outcome[rows] = ""
+        for values in (self.final, self.best_cell, self.strength, self.path):
+            values[rows] = 0
+
+    def give(self, rows: NDArray[np.intp], found: Posterior) -> None:
+        """Assign bodies to the cells that reach them; found: of the pieces `rows`."""
+        self.outcome[rows] = "assigned"
+        self.final[rows] = self.best_cell[rows] = found.cell
+        self.path[rows] = self.strength[rows] = found.chance
+        self.runner_up_cell[rows], self.runner_up[rows] = found.other, found.other_chance
+
+    def decide(
         self,
         rows: NDArray[np.intp],
-        found: Flood,
+        found: Posterior,
+        weights: NDArray[np.float64],
         min_strength: float,
         min_margin: float,
-        *,
-        only_assigned: bool = False,
+        body: NDArray[np.bool_],
     ) -> None:
-        """Assign those of the pieces `rows` whose strongest cell is strong and clear enough.
+        """Decide the pieces `rows` by what paths say of them (`found`) and whether each is a `body`.
 
-        The other pieces get the outcome that says why they have no cell, or stay open (`only_assigned`).
+        The strength is the probability that the best cell is right (`calibrate.strength_of`); the runner-up has its
+        share of the rest. A piece is assigned where the strength is at least `min_strength` and the margin at least
+        `min_margin`. A body is assigned too where only the choice between two cells is unclear.
         """
-        strong = (found.cell > 0) & (found.strength >= min_strength - TOLERANCE)
-        clear = found.strength - found.runner >= min_margin - TOLERANCE
-        outcome = np.where(strong, np.where(clear, "assigned", "unassigned_ambiguous"), "unassigned_weak")
-        chosen = strong & clear if only_assigned else np.ones(len(rows), bool)
-        rows = rows[chosen]
-        self.outcome[rows] = outcome[chosen]
-        self.final[rows] = np.where(strong & clear, found.cell, 0)[chosen]
-        self.best_cell[rows] = found.cell[chosen]
-        self._note(rows, found, chosen)
-
-    def leave_out(
-        self, rows: NDArray[np.intp], found: Flood, nobody: int, min_strength: float, min_margin: float
-    ) -> None:
-        """Leave those of the pieces `rows` to nobody that lead to `nobody` strongly and clearly enough."""
-        left_out = (found.cell == nobody) & (found.strength >= min_strength - TOLERANCE)
-        left_out &= found.strength - found.runner >= min_margin - TOLERANCE
-        rows = rows[left_out]
-        self.outcome[rows], self.blocked[rows] = "unassigned_left_out", True
-        self._note(rows, found, left_out)
-
-    def _note(self, rows: NDArray[np.intp], found: Flood, chosen: NDArray[np.bool_]) -> None:
-        self.strength[rows] = found.strength[chosen]
-        self.runner_up_cell[rows] = found.runner_cell[chosen]
-        self.runner_up[rows] = found.runner[chosen]
+        nobody, other_nobody = found.cell == NOBODY, found.other == NOBODY
+        strength = np.where(found.cell > 0, strength_of(found.chance, weights), 0.0)
+        rest = np.maximum(1 - found.chance, CERTAIN)
+        runner = (1 - strength) * np.minimum(found.other_chance / rest, 1)
+        likely = strength >= min_strength - TOLERANCE
+        good = ~nobody & likely & (strength - runner >= min_margin - TOLERANCE)
+        between = ~good & ~nobody & (found.other > 0) & ~other_nobody
+        good |= between & body & (found.chance + found.other_chance >= UNBROKEN)
+        between &= strength + runner >= min_strength - TOLERANCE
+        left_out = nobody & likely
+        self.outcome[rows] = np.select(
+            [good, left_out, between],
+            ["assigned", "unassigned_left_out", "unassigned_ambiguous"],
+            "unassigned_weak",
+        )
+        self.final[rows] = np.where(good, found.cell, 0)
+        self.blocked[rows] |= left_out
+        self.best_cell[rows] = np.where(nobody, 0, found.cell)
+        self.strength[rows], self.path[rows] = strength, found.chance
+        self.runner_up_cell[rows] = np.where(other_nobody, 0, found.other)
+        self.runner_up[rows] = runner
+        self.nobody[rows] = np.where(nobody, strength, np.where(other_nobody, runner, 0.0))
 
     def added_to(self, nodes: pd.DataFrame) -> pd.DataFrame:
         """The table of pieces with the decisions as columns, and the margin of the strongest cell."""

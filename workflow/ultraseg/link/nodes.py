@@ -73,6 +73,22 @@ def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:
     return (z.to_numpy().astype(np.int64) << 32) | piece.to_numpy().astype(np.int64)
 
 
+def own_size(nodes: pd.DataFrame) -> np.ndarray:
+    """Area of each piece, measured by the body of its cell (n,); of pieces without an id, by the usual body.
+
+    The body of a cell is its largest piece in a slice, the median over slices; the usual one is the mean over pixels.
+    Without any cell, all sizes are 1.
+    """
+    cell, area = nodes["cell"].to_numpy(), nodes["area"].to_numpy(float)
+    known = nodes.loc[cell > 0, ["cell", "z", "area"]]
+    bodies = known.groupby(["cell", "z"])["area"].max().groupby("cell").median()
+    if not len(bodies):
+        return np.ones(len(nodes))
+    usual = float((bodies**2).sum() / bodies.sum())  # cells of which only protrusions show count little
+    body = np.where(cell > 0, bodies.reindex(cell).to_numpy(float), usual)
+    return area / np.nan_to_num(body, nan=usual)
+
+
 def piece_luts(nodes: pd.DataFrame, zs: Sequence[int], column: str = "final") -> list[np.ndarray]:
     """Lookup tables piece -> id for the slices ``zs``, from the node table of `link_pieces`.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.base.tables import empty_table
-from ultraseg.link.flood import groups
+from ultraseg.link.groups import groups
 
 LINK_TYPES = {
     "fragment": "int64",
@@ -25,6 +25,8 @@ LINK_TYPES = {
     "runner_up_cell": "int64",
     "runner_up": "float64",
     "margin": "float64",
+    "nobody": "float64",
+    "path": "float64",
 }
 PROTRUSION_TYPES = {
     "protrusion": "int64",
@@ -34,10 +36,26 @@ PROTRUSION_TYPES = {
     "pieces": "int64",
     "voxels": "int64",
     "strength": "float64",
+    "probability": "float64",
+    "z_root": "int64",
+    "y_root": "float64",
+    "x_root": "float64",
 }
+MEETING_TYPES = {
+    "cell": "int64",
+    "other_cell": "int64",
+    "z": "int64",
+    "y": "float64",
+    "x": "float64",
+    "area": "int64",
+    "iou": "float64",
+    "edit": "str",
+}
+ONE_BODY = 0.7  # IoU from which the outlines of two slices are of one body
 # The columns of pieces from which a row of the table of fragments is made.
 MEMBER = [
     "z", "y", "x", "area", "body", "final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin",
+    "nobody", "path",
 ]  # fmt: skip
 
 
@@ -49,7 +67,9 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     background) and columns fragment, z_first, z_last, z, y, x (centre of its largest piece), pieces, body_pieces,
     voxels, cell (0 = none), outcome (assigned, new_cell, unassigned_weak, unassigned_ambiguous,
     unassigned_left_out; by edits corrected, forbidden) and, of its least clear piece (smallest margin, then
-    smallest strength): best_cell, strength, runner_up_cell, runner_up, margin. Places, areas and voxels
+    smallest strength): best_cell, strength (probability that this cell is right), runner_up_cell (0: nobody), runner_up
+    (its probability), margin, nobody (probability that people would leave it out) and path (product of the
+    probabilities along the likeliest path). Places, areas and voxels
     at the scale of the pieces.
     """
     decided = ~nodes["outcome"].isin(["given", "body", "background"]).to_numpy()
@@ -71,7 +91,16 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     worst = members.iloc[_first_of(fragment, np.lexsort((strength, margin, fragment)))].set_index("fragment")
     worst = worst.rename(columns={"final": "cell_final"})
     table["cell"] = worst["cell_final"]
-    for name in ("outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "margin"):
+    for name in (
+        "outcome",
+        "best_cell",
+        "strength",
+        "runner_up_cell",
+        "runner_up",
+        "margin",
+        "nobody",
+        "path",
+    ):
         table[name] = worst[name]
     return number, table.reset_index()[list(LINK_TYPES)].astype(LINK_TYPES)
 
@@ -84,7 +113,8 @@ def protrusion_table(
     nodes, a, b as for `fragment_table`. Pieces of labelled slices belong to protrusions like all others;
     groups that span fewer than `min_slices` slices are the ruggedness of a body and left out. Returns
     protrusion per piece (0 = none) and columns protrusion, cell, z_first, z_last, pieces, voxels (at the
-    scale of the pieces), strength (of the weakest piece; 1 for pieces that the user drew).
+    scale of the pieces), strength (of the weakest piece; 1 for pieces that the user drew), probability (mean over its
+    voxels), z_root, y_root, x_root (centre of its piece that overlaps the body; z_root is -1 where none does).
     """
     member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(["given", "assigned", "corrected"]).to_numpy()
     final = nodes["final"].to_numpy()
@@ -101,6 +131,10 @@ def protrusion_table(
     table = _extent(grouped)
     table["cell"] = grouped["final"].first()
     table["strength"] = grouped["strength"].min()
+    weighted = (members["strength"] * members["area"]).groupby(members["protrusion"]).sum()
+    table["probability"] = weighted / table["voxels"]
+    table = table.join(_roots(nodes, number, a, b))
+    table["z_root"] = table["z_root"].fillna(-1)
     return number, table.reset_index()[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES)
 
 
@@ -131,3 +165,40 @@ def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
 def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
     """The table of fragments with places in voxels of the image, as people read them."""
     return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))
+
+
+def _roots(nodes: pd.DataFrame, number: np.ndarray, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+    """Where each protrusion overlaps its body: z_root, y_root, x_root of its piece beside the largest body."""
+    body, final, area = (nodes[name].to_numpy() for name in ("body", "final", "area"))
+    here, there = np.concatenate([a, b]), np.concatenate([b, a])
+    chosen = (number[here] > 0) & body[there] & (final[here] == final[there])
+    here, there = here[chosen], there[chosen]
+    order = np.lexsort((here, -area[there], number[here]))
+    first = here[_first_of(number[here], order)] if len(here) else here
+    table = nodes.loc[first, ["z", "y", "x"]].set_axis(["z_root", "y_root", "x_root"], axis=1)
+    return table.set_index(pd.Index(number[first], name="protrusion"))
+
+
+def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.ndarray) -> pd.DataFrame:
+    """Places where two cells meet within one body: successive outlines that are alike, with different ids.
+
+    a, b, iou: rows of bodies that overlap in neighbouring slices. Such a body is one cell with two names, or two cells
+    without a membrane between them. Columns: cell, other_cell (ids below and above the place), z, y, x, area (of the
+    upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels). One
+    row per pair of cells, where the outlines are most alike.
+    """
+    final, area = nodes["final"].to_numpy(), nodes["area"].to_numpy()
+    rows = np.flatnonzero((iou >= ONE_BODY) & (final[a] > 0) & (final[b] > 0) & (final[a] != final[b]))
+    if not len(rows):
+        return empty_table(MEETING_TYPES)
+    upper = nodes.iloc[b[rows]]
+    table = pd.DataFrame({"cell": final[a[rows]], "other_cell": final[b[rows]], "iou": iou[rows]})
+    for name in ("z", "y", "x", "area"):
+        table[name] = upper[name].to_numpy()
+    size = pd.Series(area).groupby(final).sum()
+    table["edit"] = [
+        f"- merge: [{', '.join(map(str, sorted(pair, key=lambda cell: (-size[cell], cell))))}]"
+        for pair in zip(table["cell"], table["other_cell"], strict=True)
+    ]
+    table = table.sort_values(["iou", "z"], ascending=[False, True], kind="stable").drop_duplicates("edit")
+    return table.sort_values(["z", "cell"], ignore_index=True)[list(MEETING_TYPES)].astype(MEETING_TYPES)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ultraseg.phantom.filopodia import Courses, grow_filopodia
+from ultraseg.phantom.filopodia import Courses
 from ultraseg.phantom.noise import LatticeNoise
 from ultraseg.phantom.organelles import MAX_PER_CELL, Organelles, place_organelles
 from ultraseg.phantom.tissue import REACH, Tissue
@@ -55,18 +55,9 @@ class Segments(NamedTuple):
 class Geometry:
     """The whole phantom as tables; ``section`` works out any window of any slice from them."""
 
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        seed: int,
-        scale: float,
-        filopodia_per_cell: float,
-        orphans: int,
-        **filopodia: float,
-    ):
-        self.scale = scale
-        self.tissue = Tissue(shape, seed, scale)
-        self.courses: Courses = grow_filopodia(self.tissue, filopodia_per_cell, orphans, **filopodia)
+    def __init__(self, tissue: Tissue, courses: Courses):
+        shape, seed, scale = tissue.shape, tissue.seed, tissue.scale
+        self.scale, self.tissue, self.courses = scale, tissue, courses
         start, end, r0, r1, course = self.courses.segments()
         self.tubes = Segments(start, end, r0, r1, np.zeros(len(start)), course)
         self.nuclear_shape = LatticeNoise(shape, 26 * scale, [seed, 31])
@@ -83,8 +74,23 @@ class Geometry:
 
     def section(self, plane: Plane) -> Section:
         """Everything that lies in the window; all arrays (Y, X)."""
+        cell, depth, protrusion, _ = self.cells(plane, 10 * self.scale + 3)
+        visible = np.unique(cell[(cell >= 0) & ~protrusion])
+        inside = [self._organelles(int(c)) for c in visible]
+        room = np.where(protrusion, -FAR, depth).astype(np.float32)
+        nucleus = self._nuclei(plane, visible, inside, room, cell)
+        kinds = self._chains(plane, visible, inside, room, nucleus[0], cell)
+        return Section(cell, depth, protrusion, *nucleus, *kinds)
+
+    def cells(
+        self, plane: Plane, beyond: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Cells without what is inside: cell, depth, whether a protrusion, and its course (-1 elsewhere).
+
+        Depths are those of a section down to ``-beyond``; cells do not depend on it.
+        """
         body, depth = self._bodies(plane)
-        tube_depth, nearest, _ = nearest_segment(self.tubes, plane, 10 * self.scale + 3)
+        tube_depth, nearest, _ = nearest_segment(self.tubes, plane, beyond)
         course = (
             self.tubes.owner[np.maximum(nearest, 0)] if len(self.tubes.owner) else np.full_like(nearest, -1)
         )
@@ -100,12 +106,7 @@ class Geometry:
         )
         cell = np.where(in_tube, owner, np.where(depth > 0, body, -1))
         protrusion = in_tube & ~(same & in_body)
-        visible = np.unique(cell[(cell >= 0) & ~protrusion])
-        inside = [self._organelles(int(c)) for c in visible]
-        room = np.where(protrusion, -FAR, depth).astype(np.float32)
-        nucleus = self._nuclei(plane, visible, inside, room, cell)
-        kinds = self._chains(plane, visible, inside, room, nucleus[0], cell)
-        return Section(cell, depth, protrusion, *nucleus, *kinds)
+        return cell, depth, protrusion, np.where(protrusion, course, -1)
 
     def _bodies(self, plane: Plane) -> tuple[np.ndarray, np.ndarray]:
         """Index of the cell whose ellipsoid is nearest, and depth below its surface."""
