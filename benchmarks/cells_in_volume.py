@@ -24,8 +24,6 @@ from typing import Any
 
 import numpy as np
 import tifffile
-
-ROOT = Path(__file__).parents[1]
 from ultraseg.arrays.cuts import OFFSETS
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.cells.agglomerate import AgglomerationSettings
@@ -35,6 +33,8 @@ from ultraseg.networks.channels import cut_channels
 from ultraseg.predict.across import brick_cuts, brick_window, bricks, predict_across
 from ultraseg.train.augment import Augmentation
 from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes
+
+ROOT = Path(__file__).parents[1]
 
 CONTEXT, CROP, BATCH, RATE = 2, 160, 8, 3e-3
 ACROSS_SHARE = 0.33  # of the crops

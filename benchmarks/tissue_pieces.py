@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import cc3d
 import cv2
 import numpy as np
 import pandas as pd
-
-ROOT = Path(__file__).parents[1]
 from ultraseg.cells.pieces import piece_table
 from ultraseg.link.edges import slab_edges
 from ultraseg.link.groups import groups
