@@ -1,4 +1,4 @@
-# make demo: the whole workflow on a synthetic tissue.  make test: all tests.  make lint: format and static checks.
+# make demo: the whole workflow on a synthetic tissue.  make test: all tests.  make lint: format, types and static checks.
 # The environment (.venv) is made from the lock file; ENV=gpu takes the one with CUDA.
 PYTHON ?= python3
 ENV ?= cpu
@@ -6,14 +6,16 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view napari status test lint format docs lock clean-demo
+.PHONY: env demo view napari status test test-quick lint format docs lock clean-demo
 
 env: $(STAMP)
 
-$(STAMP): envs/$(ENV).lock
+$(STAMP): envs/$(ENV).lock pyproject.toml
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "ultraseg needs Python 3.11, 3.12 or 3.13, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12"'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/$(ENV).lock
+	@# The package itself, from this folder, with what the lock brought: the command ultraseg.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps --editable .
 	@# Plain `snakemake` uses all processors once the environment is active.
 	@grep -q SNAKEMAKE_PROFILE .venv/bin/activate || \
 		echo 'export SNAKEMAKE_PROFILE="$${VIRTUAL_ENV%/*}/profiles/local"' >> .venv/bin/activate
@@ -27,28 +29,34 @@ demo: $(STAMP)
 # make view DIRECTORY=runs/demo VOLUME=demo: a volume in the browser.  make status DIRECTORY=runs/demo: how far a run is.
 DIRECTORY ?= .
 view: $(STAMP)
-	@$(BIN)/python workflow view --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)") $(if $(PORT),--port $(PORT)) $(VIEW)
+	@$(BIN)/ultraseg view --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)") $(if $(PORT),--port $(PORT)) $(VIEW)
 
 # make napari DIRECTORY=runs/demo: the same in napari, which gets an environment of its own (1 GB, once).
 napari: $(STAMP) .venv-napari/installed
-	@$(BIN)/python workflow napari --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)")
+	@$(BIN)/ultraseg napari --directory "$(DIRECTORY)" $(if $(VOLUME),--volume "$(VOLUME)")
 
-.venv-napari/installed:
-	$(PYTHON) -m venv .venv-napari
-	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check "napari[pyqt6]>=0.9,<0.10" "zarr>=3" "dask[array]"
+.venv-napari/installed: envs/napari.lock
+	test -x .venv-napari/bin/python || $(PYTHON) -m venv .venv-napari
+	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/napari.lock
 	touch $@
 
 status: $(STAMP)
-	@$(BIN)/python workflow status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
+	@$(BIN)/ultraseg status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
+
+# The tests of the modules alone, without whole runs of the workflow.
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile tests/unit
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -57,10 +65,11 @@ format: $(STAMP)
 
 # The parts of the documentation that are written from the code.
 docs: $(STAMP)
-	PYTHONPATH=workflow $(BIN)/python tools/docs/config_page.py > config/README.md
-	PYTHONPATH=workflow $(BIN)/python tools/docs/errors_page.py > docs/errors.md
+	$(BIN)/python tools/docs/config_page.py > config/README.md
+	$(BIN)/python tools/docs/errors_page.py > docs/errors.md
+	$(BIN)/python tools/docs/package_graph.py docs/design.md
 	$(BIN)/snakemake --rulegraph mermaid-js --quiet all --configfile config/demo.yaml | \
-		PYTHONPATH=workflow $(BIN)/python tools/docs/rule_graph.py docs/design.md
+		$(BIN)/python tools/docs/rule_graph.py docs/design.md
 
 lock:
 	envs/lock.sh

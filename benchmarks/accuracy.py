@@ -15,7 +15,6 @@ well, which sees one slice. `ablation`: ours without one of its parts. `labels`:
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -29,12 +28,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from accuracy_data import Data, load, scores, write_training
+from common import ROOT, options
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
-from accuracy_data import Data, load, scores, write_training  # noqa: E402
 
 PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "peer"]
 PAPER = {"architecture": "resunet_paper", "batch": 4}
@@ -46,6 +44,7 @@ def trained(
     data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
 ):
     """Train one network; returns the result and the seconds of processor time it took."""
+    from ultraseg.train.settings import TrainSettings
     from ultraseg.train.train_network import train_network
 
     folder = work / name
@@ -53,8 +52,10 @@ def trained(
     folder.mkdir(parents=True)
     write_training(data, folder / "tiles.h5", labelled, z_context)
     start = time.process_time()
-    settings |= {"max_minutes": minutes, "epochs": 100_000, "clock": time.process_time}
-    result = train_network(folder / "tiles.h5", folder / "checkpoint", **settings)
+    settings |= {"max_minutes": minutes, "epochs": 100_000}
+    result = train_network(
+        folder / "tiles.h5", folder / "checkpoint", TrainSettings(**settings), clock=time.process_time
+    )
     return result, time.process_time() - start
 
 
@@ -182,17 +183,15 @@ def peer(data: Data, work: Path, minutes: float, python: str) -> None:
     write_training(data, folder / "tiles.h5", data.labelled, 1)
     np.save(folder / "small.npy", data.small)
     command = [python, str(ROOT / "benchmarks/peer.py"), str(folder), "--cpu-minutes", str(minutes)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    env = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}  # the other environment has no ultraseg
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
     about = json.loads(done.stdout.splitlines()[-1])
     found = scores(data, np.load(folder / "maps.npy"), about["thresholds"])
     row("peer", about["name"], data, found, about["cpu_seconds"], about["told"])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data-root", type=Path, default=Path("data"), help="holds fib25/ and vnc/ (docs/data.md)"
-    )
+    parser = options(__doc__, "data-root")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
@@ -205,7 +204,7 @@ def main() -> None:
         flush=True,
     )
     for name in o.volumes:
-        data = load(name, o.data_root, o.folder)
+        data = load(name, Path(o.data_root), o.folder)
         for part in o.parts:
             if part == "peer":
                 peer(data, o.folder, o.cpu_minutes, o.peer_python)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tifffile
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask, enlarge_map
+from ultraseg.networks.channels import channels_of
 from ultraseg.plan.splits import split_slices
 from ultraseg.train.tiles import cell_targets, cut_tiles, tile_size, write_tiles
 
@@ -30,7 +28,7 @@ class Data:
 
     @property
     def channels(self) -> list[str]:
-        return [c for s in self.labels for c in ([f"{s}/interior", f"{s}/boundary"] if s == "cells" else [s])]
+        return [c for s in self.labels for c in channels_of(s, "cells" if s == "cells" else "organelle")]
 
     @property
     def labelled(self) -> list[int]:

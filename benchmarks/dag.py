@@ -8,7 +8,6 @@ The structures are those of the example in README.md: cells and two organelles, 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -21,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import yaml
+from common import ROOT, options
 from scale import volume_settings
 
-ROOT = Path(__file__).parents[1]
 LABEL_EVERY = 64
 STRUCTURES = ("cells", "nuclei", "mitochondria")
 
@@ -106,7 +105,7 @@ def simulation(folder: Path, most: int, scheduling: list[str]) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--slabs", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--slab-depth", type=int, default=16)
     parser.add_argument(

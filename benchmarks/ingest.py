@@ -21,9 +21,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common import options, shape_and_slices
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
 COMPRESSIONS = {"none": None, "lzw": "lzw", "deflate": "zlib"}
 VOXEL_NM = (4, 4, 4)
 LEVELS = 5
@@ -62,8 +61,8 @@ def ingest(folder: Path, name: str, shape: tuple[int, int], depth: int, count: i
     """The slabs of ``count`` slices one after another, as the job makes one; seconds of each part."""
     from ultraseg.arrays.grey_values import stored_as
     from ultraseg.base.checksums import write_record
+    from ultraseg.grid.paths import shard_file
     from ultraseg.grid.pyramid_levels import pyramid_levels
-    from ultraseg.grid.slabs import shard_file
     from ultraseg.ingest.read_slices import read_stored
     from ultraseg.ingest.slice_source import SliceRef
     from ultraseg.storage.create import create_array
@@ -160,10 +159,9 @@ def report(folder: Path, shape: tuple[int, int], depth: int, counts: list[int]) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=int, nargs=2, default=[4000, 6000])
+    parser = options(__doc__)
+    shape_and_slices(parser, [16, 160])
     parser.add_argument("--depth", type=int, default=16)
-    parser.add_argument("--slices", type=int, nargs="+", default=[16, 160])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--call", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()

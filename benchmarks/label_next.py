@@ -10,26 +10,23 @@ no arm labels. Advice sees no truth: propagation, pieces and links of the wide s
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from common import options
 from propagation import MIN_VOXELS, read_run
-from spacing import MAPS, ROOT, labelled, make
-
-sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.cells.flow import stack_flow  # noqa: E402
-from ultraseg.cells.pieces import given_pieces, slice_cells  # noqa: E402
-from ultraseg.cells.propagate import propagate_gap  # noqa: E402
-from ultraseg.evaluate.label_next import advise, doubt_table  # noqa: E402
-from ultraseg.evaluate.scores import CellScore  # noqa: E402
-from ultraseg.link.decide import link_pieces  # noqa: E402
-from ultraseg.link.edges import slab_edges  # noqa: E402
-from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
+from spacing import MAPS, labelled, make
+from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.pieces import given_pieces, slice_cells
+from ultraseg.cells.propagate import propagate_gap
+from ultraseg.evaluate.label_next import advise, doubt_table
+from ultraseg.evaluate.scores import CellScore
+from ultraseg.link.decide import link_pieces
+from ultraseg.link.edges import slab_edges
+from ultraseg.link.nodes import piece_luts, relabel_pieces
 
 NAME = "fib25"
 
@@ -131,9 +128,7 @@ def compare(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-root", default="data", help="folder that holds fib25/ (docs/data.md)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser = options(__doc__, "data-root", "cores")
     parser.add_argument(
         "--every", nargs="+", type=int, default=[40, 20], help="spacing before labels are added"
     )

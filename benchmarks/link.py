@@ -18,11 +18,9 @@ import time
 from pathlib import Path
 
 import pandas as pd
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.link.apply_edits import link_edited  # noqa: E402
-from ultraseg.link.nodes import read_tables  # noqa: E402
+from common import options
+from ultraseg.link.apply_edits import link_edited
+from ultraseg.link.nodes import read_tables
 
 ACROSS, APART = 8, 4000.0  # copies in a row, and pixels between copies
 TABLES = {
@@ -71,10 +69,7 @@ def measure(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--run", type=Path, default=ROOT / "runs/demo", help="folder of a finished run of the demo"
-    )
+    parser = options(__doc__, "run")
     parser.add_argument("--copies", type=int, nargs="+", default=[16, 64])
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     o = parser.parse_args()

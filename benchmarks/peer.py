@@ -1,6 +1,6 @@
 """A peer's network on the tiles of benchmarks/accuracy.py: the U-Net of segmentation-models-pytorch.
 
-In an environment of its own (torch is no dependency of ultraseg):
+In an environment of its own (torch is no dependency of ultraseg), to which accuracy.py adds this package:
 
     python3 -m venv peer && peer/bin/pip install torch==2.13.0 segmentation-models-pytorch keras h5py \
         opencv-python-headless fastremap pandas numpy
@@ -26,7 +26,6 @@ from types import ModuleType
 import numpy as np
 
 os.environ["KERAS_BACKEND"] = "torch"
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 CROP, BATCH, STEPS, RATE = 192, 8, 25, 1e-3
 

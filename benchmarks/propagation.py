@@ -11,9 +11,7 @@ Lines below it, with a dash, are ours with one thing changed.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,15 +22,14 @@ import numpy as np
 import pandas as pd
 import tifffile
 import yaml
-from spacing import MAPS, ROOT, add_network_options, labelled, make, network_settings
-
-sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.arrays.scale import downsample_ids  # noqa: E402
-from ultraseg.cells.flow import slice_flow, stack_flow, warp_labels  # noqa: E402
-from ultraseg.cells.propagate import propagate_gap  # noqa: E402
-from ultraseg.evaluate.scores import CellScore, accuracy_by_distance  # noqa: E402
-from ultraseg.storage.arrays import read_slices, shape_of  # noqa: E402
-from ultraseg.storage.slice_stacks import image_stack  # noqa: E402
+from common import options
+from spacing import MAPS, labelled, make, network_settings
+from ultraseg.arrays.scale import downsample_ids
+from ultraseg.cells.flow import slice_flow, stack_flow, warp_labels
+from ultraseg.cells.propagate import propagate_gap
+from ultraseg.evaluate.scores import CellScore, accuracy_by_distance
+from ultraseg.storage.arrays import read_slices, shape_of
+from ultraseg.storage.slice_stacks import image_stack
 
 DEFAULT_EVERY = {"demo": 16, "fib25": 20}
 MIN_VOXELS = 2400
@@ -170,12 +167,9 @@ def score(name: str, every: int, image: np.ndarray, maps: np.ndarray, truth: np.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-root", default="data", help="folder that holds fib25/ (docs/data.md)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser = options(__doc__, "data-root", "cores", "minutes", "views")
     parser.add_argument("--only", nargs="+", default=list(DEFAULT_EVERY), choices=list(DEFAULT_EVERY))
     parser.add_argument("--every", type=int, help="spacing of the labels instead of 16 (demo) and 20 (fib25)")
-    add_network_options(parser)
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
     for name in settings.only:

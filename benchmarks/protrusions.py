@@ -26,7 +26,6 @@ absorbed: pixels of orphans that were given to a cell, and orphans of which more
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -40,22 +39,20 @@ import cc3d
 import cv2
 import numpy as np
 import pandas as pd
-
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "benchmarks")]
-import tissue_pieces  # noqa: E402
-from ultraseg.arrays.scale import (  # noqa: E402
+import tissue_pieces
+from common import options
+from ultraseg.arrays.scale import (
     downsample_ids,
     downsample_image,
-    upsample_labels,  # noqa: E402
+    upsample_labels,
 )
-from ultraseg.cells.flow import stack_flow  # noqa: E402
-from ultraseg.cells.pieces import piece_table, slice_cells  # noqa: E402
-from ultraseg.cells.propagate import propagate_gap  # noqa: E402
-from ultraseg.link.decide import link_pieces  # noqa: E402
-from ultraseg.link.edges import slab_edges  # noqa: E402
-from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
-from ultraseg.phantom.volume import Phantom  # noqa: E402
+from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.pieces import piece_table, slice_cells
+from ultraseg.cells.propagate import propagate_gap
+from ultraseg.link.decide import link_pieces
+from ultraseg.link.edges import slab_edges
+from ultraseg.link.nodes import piece_luts, relabel_pieces
+from ultraseg.phantom.volume import Phantom
 
 SHAPE, EVERY, ORPHANS = (33, 512, 512), 8, 8
 BODY, FRAGMENT = 800, 16  # pixels of the full size from which a piece is a body, and is kept at all
@@ -409,8 +406,7 @@ def speed(depth: int = 3, shape: tuple[int, int] = (2000, 6095), sampled: int = 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=ROOT / "runs/demo", help="folder of a finished run")
+    parser = options(__doc__, "run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[13])
     parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=[*LEVELS, "tissue"])
     parser.add_argument("--every", type=int, default=50, help="tissue: slices from one label to the next")

@@ -7,7 +7,6 @@ Results of earlier runs are used where they are up to date. Each run lies in run
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -15,11 +14,9 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from pathlib import Path
 
-import pandas as pd
-
-ROOT = Path(__file__).parents[1]
+from common import ROOT, options
+from ultraseg.report.run_facts import job_costs
 
 
 def run(name: str, data_root: str, cores: int) -> float:
@@ -31,19 +28,6 @@ def run(name: str, data_root: str, cores: int) -> float:
     start = time.monotonic()
     subprocess.run(command, cwd=ROOT, check=True)
     return time.monotonic() - start
-
-
-def jobs(folder: Path) -> pd.DataFrame:
-    """Seconds and memory of the steps, summed and maximised over jobs, from what Snakemake measured."""
-    rows = []
-    for file in sorted(folder.rglob("*.tsv")):
-        table = pd.read_csv(file, sep="\t", na_values="-")
-        step = file.relative_to(folder).with_suffix("").parts[0]
-        rows.append(
-            {"step": step, "jobs": 1, "seconds": table["s"].sum(), "max_rss_MB": table["max_rss"].max()}
-        )
-    found = pd.DataFrame(rows, columns=["step", "jobs", "seconds", "max_rss_MB"]).groupby("step", sort=False)
-    return found.agg({"jobs": "sum", "seconds": "sum", "max_rss_MB": "max"}).round(1).reset_index()
 
 
 def show(name: str, seconds: float) -> None:
@@ -60,13 +44,11 @@ def show(name: str, seconds: float) -> None:
             f"on {', '.join(card['device']['names'])}, labelled slices {split}"
         )
     print("\n" + (folder / f"results/{name}/summary.txt").read_text().strip() + "\n")
-    print(jobs(folder / "logs").to_string(index=False))
+    print(job_costs(folder / "logs", {}).round(1).to_string(index=False))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-root", default="data")
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser = options(__doc__, "data-root", "cores")
     parser.add_argument(
         "--only", nargs="+", default=["demo", "fib25", "vnc"], choices=["demo", "fib25", "vnc"]
     )

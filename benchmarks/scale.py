@@ -9,7 +9,6 @@ not hide the other stages. A call that was cut off goes on where it stopped.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -22,9 +21,8 @@ import numpy as np
 import pandas as pd
 import tifffile
 import yaml
+from common import ROOT, options, shape_and_slices
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
 SEED_SHAPE = (16, 500, 500)
 LABEL_EVERY = 16
 STRUCTURES = ("cells", "mitochondria")
@@ -148,14 +146,13 @@ def stages(folder: Path, slices: int) -> pd.DataFrame:
 def foreseen(folder: Path, slices: int) -> pd.DataFrame:
     """Per rule, what ``snakemake check`` expects: seconds per slice, and MB of the largest job."""
     from ultraseg.plan.config import load_config
-    from ultraseg.plan.costs import Costs
     from ultraseg.plan.plan import Plan
+    from ultraseg.run.costs import all_steps
 
     plan = Plan(load_config(yaml.safe_load((folder / "config.yaml").read_text())))
-    costs = Costs(plan)
     rows = [
         {"stage": step.rule, "expected_s": step.seconds / slices, "expected_MB": step.job.mem_mb}
-        for step in costs.all_steps()
+        for step in all_steps(plan)
     ]
     table = pd.DataFrame(rows).groupby("stage").agg({"expected_s": "sum", "expected_MB": "max"})
     return table.round({"expected_s": 2, "expected_MB": 0})
@@ -167,8 +164,8 @@ PER_SLAB = (
 )  # fmt: skip
 # Whatever the number of slices:
 ONCE = (
-    "train", "figures", "learning_curves", "report", "arrays_image", "arrays_labels", "arrays_structure",
-    "arrays_network", "arrays_cells", "group_image",
+    "train", "figures", "learning_curves", "report", "image_layout", "image_group", "structure_layout",
+    "network_layout", "cell_layout",
 )  # fmt: skip
 
 
@@ -186,11 +183,9 @@ def forecast(found: pd.DataFrame, measured: int, slices: int, nodes: int, at_a_t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", type=int, nargs=2, default=[4000, 6000])
-    parser.add_argument("--slices", type=int, nargs="+", default=[16, 64, 128])
+    parser = options(__doc__, "cores")
+    shape_and_slices(parser, [16, 64, 128])
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/scale")
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--memory-mb", type=int, default=16000, help="that jobs may ask for together")
     parser.add_argument("--jobs-per-node", type=int, default=8, help="for the forecast")
     parser.add_argument("--until")

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from common import ROOT, options
 
-ROOT = Path(__file__).parents[1]
 SPACINGS = {"demo": (8, 16, 32), "fib25": (10, 20, 40)}
 DEPTH = {"demo": 64, "fib25": 120}
 MAPS = "work/probability/all/c/0/0/0/0"  # of a fib25 volume, which is one slab deep there
@@ -93,13 +93,6 @@ def make(name: str, every: int, data_root: str, cores: int, target: str, **netwo
     seconds = time.monotonic() - start
     print(f"{name}, labels on every {every}th slice: {target} took {seconds:.0f} s this time", flush=True)
     return folder
-
-
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--minutes", type=float, help="time of a training")
-    parser.add_argument(
-        "--views", type=int, default=1, choices=(1, 4, 8), help="views of a tile in prediction"
-    )
 
 
 def network_settings(options: argparse.Namespace) -> dict:
@@ -178,12 +171,9 @@ def draw(points: pd.DataFrame, file: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-root", default="data", help="folder that holds fib25/ (docs/data.md)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser = options(__doc__, "data-root", "cores", "minutes", "views")
     parser.add_argument("--only", nargs="+", default=list(SPACINGS), choices=list(SPACINGS))
     parser.add_argument("--every", nargs="+", type=int, help="of the spacings only these")
-    add_network_options(parser)
     parser.add_argument("--figure", type=Path, default=ROOT / "docs/figures/spacing.png")
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)

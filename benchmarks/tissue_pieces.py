@@ -9,22 +9,17 @@ numbers per slice for 2000 x 6095 of them. A run is a chain of pieces of success
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import cc3d
 import cv2
 import numpy as np
 import pandas as pd
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow"))
-from ultraseg.cells.pieces import piece_table  # noqa: E402
-from ultraseg.link.edges import slab_edges  # noqa: E402
-from ultraseg.link.groups import groups  # noqa: E402
-from ultraseg.phantom.volume import Phantom  # noqa: E402
+from common import options
+from ultraseg.cells.pieces import piece_table
+from ultraseg.link.edges import slab_edges
+from ultraseg.link.groups import groups
+from ultraseg.phantom.volume import Phantom
 
 SHAPE = (201, 1024, 1536)  # full size; pieces are of the half size
 BODY, FRAGMENT = 200, 4  # pixels of the half size from which a piece is a body, and is kept at all
@@ -348,7 +343,7 @@ def figures(v: Volume) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32])
     parser.add_argument("--difficulty", type=float, nargs="+", default=[0.5])
     o = parser.parse_args()

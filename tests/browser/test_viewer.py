@@ -1,6 +1,7 @@
 """The viewer in a browser: layers load, a known voxel shows the known id in the report's colour, surfaces are drawn."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,9 +15,8 @@ import numpy as np
 import pytest
 from chromium import chromium_page
 from RangeHTTPServer import RangeRequestHandler
-from ultraseg.base.colours import id_colours, structure_colours
+from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.viewer.page import write_viewer
-from ultraseg.viewer.state import OPACITY
 from written_volume import write_volume
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -55,8 +55,9 @@ def run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def served(run):
     """Address of the viewer that the command serves."""
-    command = [sys.executable, str(WORKFLOW), "view", "--directory", str(run), "--no-browser"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "ultraseg.cli.main", "view", "--directory", str(run), "--no-browser"]
+    env = os.environ | {"PYTHONPATH": str(WORKFLOW)}
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
     first = server.stdout.readline()
     yield re.fullmatch(r"Viewer: (http://127\.0\.0\.1:\d+/[\w-]{20,}/tiny/viewer/)\n", first)[1]
     server.terminate()
@@ -150,7 +151,7 @@ def test_cells_have_the_reports_colours_and_surfaces(browser, request, kind):
         return picture if np.ptp(picture[y, x].astype(int)) > 20 else None
 
     picture = browser.wait_for(painted, "the colours of the slice")
-    assert np.abs(picture[y, x] - ((1 - OPACITY) * grey + OPACITY * colour)).max() < 8
+    assert np.abs(picture[y, x] - ((1 - LABEL_OPACITY) * grey + LABEL_OPACITY * colour)).max() < 8
 
     def drawn():
         """Pixels of the 3D panel in the hue of the colour, in light and shadow."""

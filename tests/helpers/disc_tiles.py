@@ -2,9 +2,10 @@
 
 import numpy as np
 from ultraseg.train.augment import NONE
+from ultraseg.train.settings import TrainSettings
 from ultraseg.train.tiles import cut_tiles
 
-SMALL = dict(
+SMALL = TrainSettings(
     filters=(6, 8), crop=32, batch=4, epochs=6, steps_per_epoch=12, learning_rate=1e-2, augmentation=NONE
 )
 

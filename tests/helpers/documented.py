@@ -13,7 +13,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 # Words in the text that begin a command; a single word is a name, not a command.
-PROGRAMS = r"snakemake|make|python3?|PYTHONPATH=\S+|git|curl|wget|unzip|cut|cat|mkdir"
+PROGRAMS = r"ultraseg|snakemake|make|python3?|git|curl|wget|unzip|cut|cat|mkdir"
 PROGRAMS += r"|squeue|scancel|sinfo|sacct|sacctmgr|scontrol|module|tmux|ssh|rsync|uvx|kill|df|du|ps"
 
 # Run exactly as written, in a copy of the repository whose runs/demo is finished.
@@ -25,13 +25,16 @@ AS_WRITTEN = {
     "python -m zipfile -e runs/demo/results/report.zip runs/demo",
     "cut -d, -f1-4 runs/demo/results/demo/tables/cells.csv",
     "mkdir -p public",
-    "python workflow cut public/raw.h5:raw --labels cells=public/ids.h5:stack --every 10 --truth --z 0 120 "
+    "ultraseg cut public/raw.h5:raw --labels cells=public/ids.h5:stack --every 10 --truth --z 0 120 "
     "--to data/fib25",
-    "python workflow cut s3://janelia-cosem-datasets/jrc_hela-2/jrc_hela-2.zarr/recon-1/em/fibsem-uint8/s2 "
+    "ultraseg cut s3://janelia-cosem-datasets/jrc_hela-2/jrc_hela-2.zarr/recon-1/em/fibsem-uint8/s2 "
     "--z 600 728 --x 1000 1800 --to data/hela",
+    "ultraseg --help",
+    "ultraseg --version",
+    "ultraseg check --configfile my.yaml",
     "snakemake check --configfile config/fib25.yaml",
     "snakemake check --configfile hela.yaml",
-    "python workflow export slices --directory runs/demo",
+    "ultraseg export slices --directory runs/demo",
     "snakemake check --configfile my.yaml",
     "snakemake check --configfile config/planned.yaml",
     "snakemake -n --quiet rules --configfile my.yaml",
@@ -48,11 +51,12 @@ AS_WRITTEN = {
 # They print an address and serve until Ctrl-C: run as written, the page is fetched, then interrupted.
 SERVE = {
     "make view DIRECTORY=runs/demo",
-    "python workflow view --directory runs/demo --volume demo",
+    "ultraseg view --directory runs/demo --volume demo",
 }
 # They would run for minutes or change the environment: with -n added, which only tells what would run.
 DRY = {
     "make test",
+    "make test-quick",
     "make lint",
     "make format",
     "make docs",
@@ -83,25 +87,28 @@ INSTEAD = {
     "make status": "make status DIRECTORY=runs/demo",
     "KERAS_BACKEND=jax snakemake --configfile my.yaml": "KERAS_BACKEND=jax snakemake --configfile my.yaml -n",
     "make napari DIRECTORY=FOLDER": "make -n napari DIRECTORY=runs/demo",
-    "python workflow napari --directory runs/demo --python ~/napari/bin/python": "python workflow napari --help",
-    "python workflow export slices": "python workflow export slices --directory runs/demo --to exported",
-    "python workflow proofread export": "python workflow proofread export --help",
-    "python workflow proofread export --configfile my.yaml --slices 12 40-42": (
-        "python workflow proofread export --configfile config/demo.yaml --directory runs/demo --slices 2 8-9"
+    "ultraseg napari --directory runs/demo --python ~/napari/bin/python": "ultraseg napari --help",
+    "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
+    "ultraseg proofread export": "ultraseg proofread export --help",
+    "ultraseg proofread export --configfile my.yaml --slices 12 40-42": (
+        "ultraseg proofread export --configfile config/demo.yaml --directory runs/demo --slices 2 8-9"
     ),
     # Both ways with an edited file: test_finished_run.
-    "python workflow proofread import --configfile my.yaml": "python workflow proofread import --help",
-    "python workflow cut SOURCE --to FOLDER": "python workflow cut --help",
-    "python workflow view": "python workflow view --help",
-    "python workflow view --directory /scratch/me/run1 --no-browser": "python workflow view --help",
-    "python workflow status --directory runs/demo --watch": "python workflow status --directory runs/demo",
+    "ultraseg proofread import --configfile my.yaml": "ultraseg proofread import --help",
+    "ultraseg cut SOURCE --to FOLDER": "ultraseg cut --help",
+    "ultraseg view": "ultraseg view --help",
+    "ultraseg view --directory /scratch/me/run1 --no-browser": "ultraseg view --help",
+    "ultraseg status --directory runs/demo --watch": "ultraseg status --directory runs/demo",
     "snakemake ...": "snakemake --configfile my.yaml -n",
+    "ultraseg status": "ultraseg status --directory runs/demo",
+    "snakemake ... --touch": "snakemake --configfile config/demo.yaml --directory runs/demo --touch",
     "snakemake ... --unlock": "snakemake --configfile my.yaml --unlock",
     "snakemake ... --config data_root=/data": "snakemake --configfile my.yaml -n --config data_root=$PWD",
     "snakemake ... --directory FOLDER": "snakemake --configfile config/demo.yaml -n --directory runs/demo",
     "snakemake --configfile FILE": "snakemake --configfile my.yaml -n",
     "snakemake --profile profiles/slurm": "snakemake --profile profiles/slurm -n",
     "snakemake check": "snakemake check --configfile my.yaml",
+    "ultraseg COMMAND --help": "ultraseg export --help",
     "snakemake verify": "snakemake verify --configfile config/demo.yaml --directory runs/demo",
     "snakemake results/biopsy1/tables/cells.csv": "snakemake results/biopsy1/tables/cells.csv --configfile my.yaml -n",
     "snakemake --rulegraph | dot -Tsvg > steps.svg": "snakemake --rulegraph > steps.dot",
@@ -121,8 +128,8 @@ INSTEAD = {
     "python benchmarks/label_next.py --data-root /where/fib25/is": "python benchmarks/label_next.py --help",
     "df -h results": "df -h runs/demo/results",
     "du -sh results/*/work": "du -sh runs/demo/results/*/work",
-    "PYTHONPATH=workflow python -m ultraseg.phantom FOLDER --shape 64 512 512 --label-slices 0 8 16": (
-        "PYTHONPATH=workflow python -m ultraseg.phantom made --shape 9 32 32 --label-slices 0 8"
+    "ultraseg phantom FOLDER --shape 64 512 512 --label-slices 0 8 16": (
+        "ultraseg phantom made --shape 9 32 32 --label-slices 0 8"
     ),
     "python benchmarks/results.py --data-root /where/fib25/and/vnc/are": "python benchmarks/results.py --help",
     "python benchmarks/ingest.py": "python benchmarks/ingest.py --help",

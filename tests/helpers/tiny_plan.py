@@ -50,6 +50,29 @@ def make_plan(folder, **changes) -> Plan:
     return Plan(load_config(make_config(folder, **changes)))
 
 
+def plan_holding_out(folder, *zs, **changes) -> Plan:
+    """A plan whose network of the cells is tested on the slices ``zs``."""
+    config = make_config(folder, **changes)
+    config["networks"]["context"]["test"] = list(zs)
+    return Plan(load_config(config))
+
+
+def plan_with_bad_slices(folder) -> Plan:
+    """Slices 3, 4 and 7 to 12 are bad: of the slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20 slab 2 has no good slice."""
+    config = make_config(folder)
+    config["volumes"]["a"]["bad_slices"] = [3, 4, 7, 8, 9, 10, 11, 12]
+    config["networks"]["detail"]["z_context"] = 1
+    return Plan(load_config(config))
+
+
+def plan_without_cells(folder) -> Plan:
+    """A plan of nuclei and a membrane."""
+    config = make_config(folder)
+    del config["structures"]["cells"], config["volumes"]["a"]["labels"]["cells"]
+    config["networks"]["context"]["structures"] = ["nuclei"]
+    return Plan(load_config(config))
+
+
 def two_volumes(folder, **networks) -> dict:
     """A second volume 'b' of 9 slices without labels; ``networks``: settings added to each network."""
     config = make_config(folder)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,17 @@ TINY_NETWORK = {
     "epochs": 8, "steps_per_epoch": 20, "batch": 4, "crop": 48, "tile": 96, "filters": [8, 16, 24],
     "predict_tile": 96, "overlap": 16,
 }  # fmt: skip
+
+
+def copy_code(folder: Path) -> None:
+    """Copy what a run needs of this repository, so that a test may edit it."""
+    folder.mkdir()
+    for name in ("Snakefile", "workflow", "config", "envs"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
 
 
 def tiny_config(data: Path, **changes) -> dict:

@@ -247,7 +247,7 @@ def test_every_rule_ran_as_a_slurm_job_with_its_memory_time_and_processors(distu
     # Of the rules themselves, and of the profile: not its defaults.
     of = {rule: asked for (rule, _), asked in disturbed.expected.items()}
     assert of["predict"]["threads"] == str(PROFILE["set-threads"]["predict"])
-    assert int(of["train"]["mem_mb"]) > int(of["arrays_image"]["mem_mb"])
+    assert int(of["train"]["mem_mb"]) > int(of["image_layout"]["mem_mb"])
 
 
 def test_results_equal_those_of_an_undisturbed_local_run(disturbed, local):
@@ -276,7 +276,7 @@ def test_nothing_finished_ran_twice(disturbed):
     spared = set(disturbed.expected) - set(done)
     before = {(job["rule"], job["wildcards"]) for job in disturbed.before if _finished(disturbed, job)}
     assert spared <= before and len(spared) >= disturbed.noticed >= 1
-    assert "arrays_image" not in {rule for rule, _ in done}
+    assert "image_layout" not in {rule for rule, _ in done}
 
 
 def _finished(run: SlurmRun, job: dict) -> bool:

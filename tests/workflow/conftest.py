@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ultraseg.phantom.volume import write_phantom
-from workflow_run import ROOT, Run, tiny_config
+from workflow_run import Run, copy_code, tiny_config
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +36,7 @@ def whole_run(tmp_path_factory, tissue) -> Path:
 
 def _make_whole_run(folder: Path, tissue: Path) -> None:
     shutil.copytree(tissue, folder / "data")
-    (folder / "code").mkdir()
-    for name in ("Snakefile", "workflow", "config", "envs"):
-        source, target = ROOT / name, folder / "code" / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
+    copy_code(folder / "code")
     # Nothing in it is named by an absolute path, so that copies are finished as well.
     Run(folder / "run", tiny_config(Path("../data")), folder / "code").snakemake()
 

@@ -126,6 +126,7 @@ def write_programs(folder: Path, address: Path) -> None:
     server = ROOT / "tests/helpers/snakemake_server.py"
     programs = {
         "python": f'#!/bin/sh\nexec {shlex.quote(str(real))} "$@"\n',
+        "ultraseg": f"#!{real}\nfrom ultraseg.cli.main import main\nmain()\n",
         "snakemake": f"#!{real} -SE\nimport sys\nsys.path.insert(0, {str(server.parent)!r})\n"
         f"from snakemake_server import ask\nsys.exit(ask({str(address)!r}))\n",
         "activate": f'VIRTUAL_ENV="$PWD/.venv"\nPATH="{folder}:$PATH"\nexport VIRTUAL_ENV PATH\n',
@@ -142,7 +143,7 @@ class Copy:
     def __init__(self, folder: Path, whole_run: Path):
         shutil.copytree(whole_run, folder, symlinks=True)
         self.folder = folder / "code"
-        for name in ("Makefile", "profiles", "benchmarks"):
+        for name in ("Makefile", "pyproject.toml", "profiles", "benchmarks"):
             source = ROOT / name
             shutil.copytree(source, self.folder / name) if source.is_dir() else shutil.copy(
                 source, self.folder
@@ -164,12 +165,18 @@ class Copy:
         assert self.server.stdout.readline() == "ready\n"
         self.run = cache(self._run)
         for command in AS_WRITTEN:  # the tutorial cuts its data out of archives before it uses them
-            if " workflow cut " in command:
+            if command.startswith("ultraseg cut "):
                 self.run(command)
 
     def environment(self) -> dict[str, str]:
         path = f"{self.folder}/.venv/bin:{os.environ['PATH']}"
-        more = {"PATH": path, "SNAKEMAKE_PROFILE": f"{self.folder}/profiles/local", "BROWSER": "true"}
+        # As if this copy had been installed.
+        more = {
+            "PYTHONPATH": str(self.folder / "workflow"),
+            "PATH": path,
+            "SNAKEMAKE_PROFILE": f"{self.folder}/profiles/local",
+            "BROWSER": "true",
+        }
         return os.environ | more | {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def here(self, line: str) -> str:
@@ -249,6 +256,9 @@ def test_messages_of_snakemake_are_as_the_page_has_them(copy):
         "snakemake: command not found": "PATH=/usr/bin:/bin snakemake -n",
         "cores have to be specified for local execution": "unset SNAKEMAKE_PROFILE; snakemake",
         "unrecognized arguments": "snakemake --no-such-option",
+        "UnicodeDecodeError: 'utf-8' codec can't decode byte": (
+            r"printf 'a: 4 \265m\n' > latin.yaml; snakemake -n --configfile latin.yaml"
+        ),
         "MissingRuleException": "snakemake -n results/biopsy1/tables/wrong.csv",
     }
     # Two runs at a time are those of test_check_runs.

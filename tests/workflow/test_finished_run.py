@@ -316,7 +316,7 @@ def test_status_tells_that_the_run_has_finished(finished_run):
     state = read_run(files[0])
     assert state.done == state.jobs > 40
     stages = list(dict.fromkeys(state.stages.values()))
-    wanted = ["arrays", "ingest", "labels", "train", "predict", "propagate", "link", "report"]
+    wanted = ["layout", "ingest", "labels", "train", "predict", "propagate", "link", "report"]
     assert [stage for stage in stages if stage in wanted] == wanted
     assert state.total["ingest"] == 3 and state.epochs == {"context": 8, "detail": 8}
     text = summary(last_run(finished_run.folder), time.time())
@@ -479,10 +479,10 @@ def test_rewritten_tiff_with_the_same_content_reruns_nothing(finished_run):
 @pytest.mark.parametrize(
     ("module", "first"),
     [
-        ("link_graph", "link"),
-        ("propagate", "propagate"),
-        ("objects", "objects_merge"),
-        ("metrics", "evaluate"),
+        ("link/flood", "link"),
+        ("cells/propagate", "propagate"),
+        ("objects/organelles", "objects_merge"),
+        ("evaluate/metrics", "evaluate"),
     ],
 )
 def test_edited_module_reruns_its_step(finished_run, module, first):
@@ -495,7 +495,7 @@ def test_edited_module_reruns_its_step(finished_run, module, first):
 
 
 def test_comment_in_a_module_reruns_nothing(finished_run):
-    file = finished_run.code / "workflow/ultraseg/link_graph.py"
+    file = finished_run.code / "workflow/ultraseg/link/flood.py"
     with restored(file):
         file.write_text(file.read_text() + "\n# a remark\n")
         assert finished_run.planned() == {}

@@ -82,8 +82,13 @@ def test_16_bit_grey_values_become_8_bit_by_a_window_that_is_recorded(run):
     assert f"uint16 stored with 8 bits, window [{lo}, {hi}]" in log
 
 
-def test_a_part_holds_the_voxels_of_the_whole_run_and_tells_its_place(run):
-    assert np.array_equal(image(run, "part")[:], image(run, "tiff16")[PART])
+def test_a_part_has_the_window_of_its_own_rows_and_columns_and_tells_its_place(run):
+    lo, hi = image(run, "part").attrs["ultraseg"]["window"]
+    used = GREY[:, *PART[1:]]
+    assert lo == pytest.approx(np.percentile(used, 0.1), abs=1)
+    assert hi == pytest.approx(np.percentile(used, 99.9), abs=1)
+    expected = np.clip(np.rint((GREY[PART] - float(lo)) / (hi - lo) * 255), 0, 255)
+    assert np.abs(image(run, "part")[:] - expected).max() <= 1
     group = zarr.open_group(run.results / "part/image.zarr", mode="r")
     (scales,) = group.attrs["ome"]["multiscales"]
     assert scales["datasets"][0]["coordinateTransformations"][1]["translation"] == [60, 64, 160]
@@ -108,7 +113,7 @@ def test_other_files_give_the_same_voxels(run, name):
 
 
 def test_a_part_of_a_zarr_is_the_part_of_the_whole(run):
-    assert np.array_equal(image(run, "zarrpart")[:], image(run, "tiff16")[PART])
+    assert np.array_equal(image(run, "zarrpart")[:], image(run, "part")[:])
 
 
 def test_a_chunk_that_is_lost_later_is_noticed_and_pointed_out(run):

@@ -175,10 +175,11 @@ def test_each_stage_loses_a_job_and_the_retry_gives_the_same(undisturbed, tmp_pa
 
 
 def runs_script(rule: str, script: str) -> bool:
-    """Whether a rule runs a script; the scripts of arrays serve several rules, the others have their rule's name."""
-    if rule in ("arrays_image", "group_image"):
-        return script == "arrays_image"
-    return rule == script or (script == "arrays" and rule.startswith(("arrays_", "groups_")))
+    """Whether a rule runs a script; the scripts of layout serve several rules, the others have their rule's name."""
+    if rule in ("image_layout", "image_group"):
+        return script == "image_layout"
+    array_rules = rule.endswith("_layout") or rule.startswith("label_groups")
+    return rule == script or (script == "array_layout" and array_rules)
 
 
 # ---------------------------------------------------------------- Snakemake itself is killed

@@ -71,8 +71,8 @@ training._run_epoch = counted
 with open(folder / "epochs", "a") as file:
     file.write("| ")
 result = training.train_network(
-    folder.parent / "tiles.h5", folder / "checkpoint", filters=(6, 8), crop=32, batch=4, epochs=6,
-    steps_per_epoch=12, learning_rate=1e-2,
+    folder.parent / "tiles.h5", folder / "checkpoint",
+    training.TrainSettings(filters=(6, 8), crop=32, batch=4, epochs=6, steps_per_epoch=12, learning_rate=1e-2),
 )
 np.savez(folder / "result.npz", *result.model.get_weights(), *(v.numpy() for v in result.model.optimizer.variables))
 (folder / "history.json").write_text(json.dumps([{**row, "seconds": 0} for row in result.history]))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
-SCHEMA_FILE = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+from ultraseg.plan.schema import resolved, schema
 
 INTRODUCTION = """\
 # Configuration
@@ -56,11 +53,11 @@ class Key(NamedTuple):
     description: str
 
 
-def markdown(schema: dict) -> str:
+def markdown(whole: dict) -> str:
     """The whole config/README.md for a schema: one table for the general keys, then one per section."""
     general, sections = [], []
-    for name, node in schema["properties"].items():
-        rows = list(keys(schema, node, name, required=name in schema.get("required", ())))
+    for name, node in whole["properties"].items():
+        rows = list(keys(whole, node, name, required=name in whole.get("required", ())))
         if len(rows) == 1:
             general += rows
         else:
@@ -70,10 +67,10 @@ def markdown(schema: dict) -> str:
     return "\n".join(parts)
 
 
-def keys(schema: dict, node: dict, path: str, required: bool = False) -> Iterator[Key]:
+def keys(whole: dict, node: dict, path: str, required: bool = False) -> Iterator[Key]:
     """Rows of a node of the schema and of all that lies in it, in the order of the schema."""
     default = _default(node, required)
-    node = _resolve(schema, node)
+    node = resolved(node, whole)
     alternatives = node.get("oneOf", [node])
     described = next((n for n in (node, *alternatives) if "description" in n), None)
     # A free name such as volumes.<name> needs no row of its own unless there is something to say of it.
@@ -87,14 +84,10 @@ def keys(schema: dict, node: dict, path: str, required: bool = False) -> Iterato
         )
     for inner in alternatives:
         for name, child in inner.get("properties", {}).items():
-            yield from keys(schema, child, f"{path}.{name}", name in inner.get("required", ()))
+            yield from keys(whole, child, f"{path}.{name}", name in inner.get("required", ()))
         if isinstance(inner.get("additionalProperties"), dict):
             free = "<structure>" if path.endswith((".labels", ".truth")) else "<name>"
-            yield from keys(schema, inner["additionalProperties"], f"{path}.{free}")
-
-
-def _resolve(schema: dict, node: dict) -> dict:
-    return schema["$defs"][node["$ref"].rsplit("/", 1)[1]] if "$ref" in node else node
+            yield from keys(whole, inner["additionalProperties"], f"{path}.{free}")
 
 
 def _type(node: dict) -> str:
@@ -166,7 +159,7 @@ def _code(text: str) -> str:
 
 def main() -> None:
     """Print config/README.md."""
-    sys.stdout.write(markdown(yaml.safe_load(SCHEMA_FILE.read_text())))
+    sys.stdout.write(markdown(schema()))
 
 
 if __name__ == "__main__":

@@ -38,18 +38,23 @@ SNAKEMAKE = {
     "The files below seem to be incomplete": "Add `--rerun-incomplete`, which the active environment and the SLURM "
     "profile set by themselves: jobs that did not end are made again. If another run works here, wait for it.",
     "unrecognized arguments": "Correct the option; `snakemake --help` lists all of them.",
+    "UnicodeDecodeError: 'utf-8' codec can't decode byte": "The configuration is not saved as "
+    "UTF-8: save the file that `--configfile` names as UTF-8 (plain text), not as UTF-16, ANSI or Latin-1.",
     "MissingRuleException": "No step makes the file that you asked for: correct its name. "
     "Files are named as in README.md, from `results/` on.",
 }
 
 SECTIONS = {
-    "Configuration": "plan.config plan.plan plan.splits plan.open_volume ingest.crop plan.costs phantom.volume",
-    "Files, folders and slice numbers": "ingest.find_slices ingest.tiff_decode run.check_files",
-    "Images": (
-        "ingest.tiff_read ingest.mrc ingest.ome_zarr_layout ingest.ome_zarr_read ingest.pixel_size "
-        "arrays.grey_values ingest.grey_window"
+    "Configuration": (
+        "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
+        "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
-    "Labels": "labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois",
+    "Files, folders and slice numbers": "ingest.find_slices ingest.numbering ingest.tiff_decode",
+    "Images": (
+        "ingest.slice_checks ingest.other_formats ingest.tiff_stack ingest.mrc ingest.ome_zarr_layout "
+        "ingest.ome_zarr_metadata ingest.ome_zarr_read ingest.pixel_size arrays.grey_values ingest.grey_window"
+    ),
+    "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file "
         "networks.architecture predict.quantise predict.predictor"
@@ -67,7 +72,11 @@ PAIRS = (
     "networks.devices",
     "base.system_errors",
 )  # modules that hand (problem, cure) on to the one that raises
-LISTED = ("plan.config",)  # every text that these yield or return is a problem
+LISTED = (
+    "plan.config",
+    "plan.config_sections",
+    "plan.config_text",
+)  # every text that these yield or return is a problem
 GENERAL = ("base.errors",)  # joins the messages of others
 # Placeholders of the messages as a reader understands them; all others are "..." or, for counts, "N".
 WORDS = {

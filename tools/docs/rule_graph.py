@@ -13,7 +13,7 @@ from ultraseg.base.files import write_text
 
 BEGIN, END = "<!-- rule graph: written by `make docs` -->\n", "<!-- end of the rule graph -->\n"
 # They only lay out empty arrays, or collect files: an arrow from or to each would hide the others.
-LEFT_OUT = r"ultraseg|all|arrays_\w+|groups?_\w+"
+LEFT_OUT = r"ultraseg|all|\w+_layout|image_group|label_groups_\w+"
 SHOWN_AS = {"phantom_demo": "your slices and labels"}
 
 

@@ -1,6 +1,7 @@
 # check: reads headers and labels only; prints what is there, what the run costs, and every problem with its cure.
 onstart:
-    # Before the first job of every run, in the process that the user started: no job waits for it or reruns for it.
+    # Runs before the first job of every run, in the process that the user started: no job waits for the check, and no
+    # job runs again because of the check.
     jobs = list(workflow.dag.needrun_jobs())
     start_check(
         config, {job.rule.name for job in jobs}, {str(file) for job in jobs for file in job.input}
@@ -9,16 +10,16 @@ onstart:
 
 rule check:
     log:
-        "logs/check.log",
-    # Everything is done by onstart; the job is what there is to start.
+        log_file("check"),
+    # onstart does the work. The rule exists because Snakemake needs a job to start.
     localrule: True
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        config=config,
-        code=code_version("run.check"),
+        job={"config": config},
+        code=script_version("check"),
     script:
         "../scripts/check.py"

@@ -3,30 +3,57 @@ import gc
 import os
 import shlex
 import sys
+from pathlib import Path
 
-from ultraseg.plan.rule_inputs import Asks
-from ultraseg.train.checkpoints import drop_finished
+# The code beside these rules comes first, whatever other ultraseg the environment holds: in this process, and by
+# PYTHONPATH in the scripts of its jobs. On a cluster each job reads this file as well.
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+if (HERE / "ultraseg").is_dir():
+    sys.path.insert(0, str(HERE))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+
+from ultraseg.base.errors import UserError
+from ultraseg.grid.paths import (
+    CHECKPOINTS,
+    MODELS,
+    REPORT,
+    RUN_PAGE,
+    NetworkFiles,
+    VolumeFiles,
+    benchmark_file,
+    log_file,
+    metadata,
+    shard_file,
+)
+from ultraseg.jobs.measure import TABLES as MEASURED
+from ultraseg.jobs.report import OF_ALL, OF_CELLS
+from ultraseg.jobs.whole_run import whole_image, whole_work
+from ultraseg.plan.config import load_config
+from ultraseg.plan.config_text import check_text
+from ultraseg.plan.plan import Plan
 from ultraseg.run.check import check_config, start_check
 from ultraseg.run.check_table import print_findings
-from ultraseg.plan.config import load_config
-from ultraseg.plan.costs import Costs
-from ultraseg.base.errors import UserError
-from ultraseg.plan.plan import Plan
+from ultraseg.run.code_version import script_version
 from ultraseg.run.progress_record import record_progress
-from ultraseg.run.code_version import code_version
+from ultraseg.run.rules import Rules, environment_file
+from ultraseg.train.checkpoints import drop_finished
 
 # What the user typed, for the command that verify prints; jobs inherit it.
 COMMAND = os.environ.setdefault(
     "ULTRASEG_COMMAND", shlex.join(["snakemake", *(a for a in sys.argv[1:] if a != "verify")])
 )
 
+# Jobs get the values that the main process has checked.
+CONFIG_FILES = (workflow.overwrite_configfiles or workflow.configfiles) if workflow.is_main_process else []
+
 try:
+    check_text(CONFIG_FILES)
     CONFIG = load_config(config)
     PLAN = Plan(CONFIG)
 except UserError as error:
-    # A message for people, not a traceback through Snakemake's parser; with all else that is wrong.
+    # All problems as messages for people, in place of a traceback through Snakemake's parser.
     if workflow.is_main_process:
-        print_findings(check_config(config), tables="check" in sys.argv)
+        print_findings(check_config(config, files=CONFIG_FILES), tables="check" in sys.argv)
         sys.exit("ultraseg cannot start: see the problems above.\n")
     sys.exit(f"\n{error}\n")
 
@@ -40,15 +67,15 @@ if PLANNED and workflow.is_main_process and "check" not in sys.argv:
         "snakemake check, or give its image.\n"
     )
 
-# Snakemake keeps millions of small objects for the jobs of a large volume; looking through all of them for rubbish
-# again and again took a seventh of the time.
+# Snakemake keeps millions of small objects for the jobs of a large volume. The search for garbage among these objects
+# took a seventh of the time of planning.
 gc.set_threshold(100_000, 50, 1000)
-ASKS = Asks(PLAN)
-COSTS = Costs(PLAN)
+RULES = Rules(PLAN)
+V, N = VolumeFiles.of("{volume}"), NetworkFiles("{network}")
 LEVELS = range(CONFIG["pyramid_levels"])
-DEVICE = CONFIG["device"]
-# Training asks for the GPUs of the configuration, a prediction for one; SLURM gives no device to the others.
-GPUS = CONFIG["gpus"] if DEVICE == "gpu" else 0
+# The environment is named only where conda or a check of the workflow's style asks for one: Snakemake looks for the file
+# anew for every job, which took a tenth of the time of planning a large volume.
+ENVIRONMENT = environment_file(workflow, "../../envs/workflow.yaml")
 
 
 # Some networks are trained here, others come from elsewhere.
@@ -62,8 +89,3 @@ wildcard_constraints:
     structure="|".join(PLAN.structures),
     slab=r"\d+",
     gap=r"\d+x?-\d+x?",
-
-
-def together(**functions):
-    """One function of wildcards that finds many parameters: Snakemake takes its time with every function of a job."""
-    return lambda wc: {name: function(wc) for name, function in functions.items()}

@@ -1,185 +1,157 @@
 # figures: what the report shows of each volume and each network.
 rule figures:
     input:
-        image=lambda wc: ASKS.image(wc.volume, 0, PLAN.volumes[wc.volume].n_slices),
-        final=ASKS.all_final,
-        small=ASKS.smallest_cells,
-        coverage=ASKS.coverage,
-        metrics="results/{volume}/metrics.csv",
-        cells="results/{volume}/tables/cells.parquet",
-        links=lambda wc: (f"results/{wc.volume}/tables/links.parquet" if PLAN.has_cells(wc.volume) else []),
+        unpack(RULES.inputs("figures")),
     output:
         raw=report(
-            "results/{volume}/figures/raw.jpg",
+            V.figure("raw.jpg"),
             caption="../report/montage.rst",
             category="Volume {volume}",
             subcategory="Slices",
             labels={"figure": "slices", "labels": "no"},
         ),
         overlay=report(
-            "results/{volume}/figures/overlay.jpg",
+            V.figure("overlay.jpg"),
             caption="../report/montage.rst",
             category="Volume {volume}",
             subcategory="Slices",
             labels={"figure": "slices", "labels": "yes"},
         ),
         rendering=report(
-            "results/{volume}/figures/rendering.png",
+            V.figure("rendering.png"),
             caption="../report/rendering.rst",
             category="Volume {volume}",
             subcategory="Cells",
             labels={"figure": "cells in 3D"},
         ),
         volumes=report(
-            "results/{volume}/figures/volumes.png",
+            V.figure("volumes.png"),
             caption="../report/volumes.rst",
             category="Volume {volume}",
             subcategory="Cells",
             labels={"figure": "cell volumes"},
         ),
         links=report(
-            "results/{volume}/figures/links.png",
+            V.figure("links.png"),
             caption="../report/links.rst",
             category="Volume {volume}",
             subcategory="Links",
             labels={"figure": "outcomes of linking"},
         ),
         coverage=report(
-            "results/{volume}/figures/labelled_slices.png",
+            V.figure("labelled_slices.png"),
             caption="../report/labelled_slices.rst",
             category="Volume {volume}",
             subcategory="Input",
             labels={"figure": "labelled slices"},
         ),
         metrics=report(
-            "results/{volume}/figures/metrics.png",
+            V.figure("metrics.png"),
             caption="../report/metrics.rst",
             category="Volume {volume}",
             subcategory="Accuracy",
             labels={"figure": "accuracy"},
         ),
         distance=report(
-            "results/{volume}/figures/distance.png",
+            V.figure("distance.png"),
             caption="../report/distance.rst",
             category="Volume {volume}",
             subcategory="Accuracy",
             labels={"figure": "accuracy by distance"},
         ),
     log:
-        "logs/figures/{volume}.log",
+        log_file("figures", "{volume}"),
     benchmark:
-        "logs/figures/{volume}.tsv"
+        benchmark_file("figures", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("figures", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("figures", wc, attempt),
+        mem_mb=RULES.mem_mb("figures"),
+        runtime=RULES.minutes("figures"),
     params:
-        slices=CONFIG["report"]["montage_slices"],
-        structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
-        level=lambda wc: PLAN.volumes[wc.volume].view_level,
-        factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].view_level].factor,
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        code=code_version(
-            "figures.charts", "figures.cells_3d", "evaluate.scores", "figures.volume_arrays"
-        ),
+        job=RULES.told("figures"),
+        code=script_version("figures/figures"),
     script:
-        "../scripts/figures.py"
+        "../scripts/figures/figures.py"
 
 
 rule figure_cell:
     # One cell in 3D, with its protrusions and organelles.
     input:
-        unpack(ASKS.cell_in_3d),
-        cells="results/{volume}/tables/cells.parquet",
+        unpack(RULES.inputs("figure_cell")),
     output:
         report(
-            "results/{volume}/figures/cell.png",
+            V.figure("cell.png"),
             caption="../report/cell.rst",
             category="Volume {volume}",
             subcategory="Cells",
             labels={"figure": "one cell in 3D"},
         ),
     log:
-        "logs/figure_cell/{volume}.log",
+        log_file("figure_cell", "{volume}"),
     benchmark:
-        "logs/figure_cell/{volume}.tsv"
+        benchmark_file("figure_cell", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        # The parts of a cell on a grid of 320 steps take 1 GB at most.
-        mem_mb=lambda wc, attempt: 1500 * attempt,
-        runtime=lambda wc, attempt: COSTS.minutes("figures", wc, attempt),
+        mem_mb=RULES.mem_mb("figure_cell"),
+        runtime=RULES.minutes("figure_cell"),
     params:
-        structures=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.structures_in(wc.volume)},
-        level=lambda wc: PLAN.volumes[wc.volume].measure_level,
-        factor=lambda wc: PLAN.volumes[wc.volume].levels[PLAN.volumes[wc.volume].measure_level].factor,
-        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.replaced,
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
-        code=code_version("figures.one_cell_3d", "figures.volume_arrays"),
+        job=RULES.told("figure_cell"),
+        code=script_version("figures/figure_cell"),
     script:
-        "../scripts/figure_cell.py"
+        "../scripts/figures/figure_cell.py"
 
 
 rule figure_links:
     # Examples of every outcome of linking, cut out of the volume.
     input:
-        image=lambda wc: ASKS.image(wc.volume, 0, PLAN.volumes[wc.volume].n_slices),
-        final=lambda wc: ASKS.final(wc.volume, PLAN.cells, 0, PLAN.volumes[wc.volume].n_slices),
-        pieces=lambda wc: ASKS.array(wc.volume, "work/pieces", PLAN.volumes[wc.volume].slabs),
-        nodes="results/{volume}/work/link/nodes.parquet",
-        links="results/{volume}/tables/links.parquet",
+        unpack(RULES.inputs("figure_links")),
     output:
         report(
-            "results/{volume}/figures/link_examples.jpg",
+            V.figure("link_examples.jpg"),
             caption="../report/link_examples.rst",
             category="Volume {volume}",
             subcategory="Links",
             labels={"figure": "examples of each outcome"},
         ),
     log:
-        "logs/figure_links/{volume}.log",
+        log_file("figure_links", "{volume}"),
     benchmark:
-        "logs/figure_links/{volume}.tsv"
+        benchmark_file("figure_links", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        # Crops of at most 320 pixels, and the table of fragments.
-        mem_mb=lambda wc, attempt: 1500 * attempt,
+        mem_mb=RULES.mem_mb("figure_links"),
         runtime=15,
     params:
-        cells=PLAN.cells,
-        bad=lambda wc: PLAN.volumes[wc.volume].bad,
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        voxel_size_nm=lambda wc: PLAN.volumes[wc.volume].voxel_size_nm,
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample if PLAN.cells else 1,
-        code=code_version("figures.link_examples"),
+        job=RULES.told("figure_links"),
+        code=script_version("figures/figure_links"),
     script:
-        "../scripts/figure_links.py"
+        "../scripts/figures/figure_links.py"
 
 
 rule learning_curves:
     input:
-        "results/models/{network}.history.csv",
+        unpack(RULES.inputs("learning_curves")),
     output:
         report(
-            "results/models/{network}.learning_curves.png",
+            N.figure("learning_curves"),
             caption="../report/learning_curves.rst",
             category="Networks",
             labels={"figure": "learning curves of {network}"},
         ),
     log:
-        "logs/learning_curves/{network}.log",
+        log_file("learning_curves", "{network}"),
     benchmark:
-        "logs/learning_curves/{network}.tsv"
+        benchmark_file("learning_curves", "{network}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        code=code_version("figures.charts"),
+        job=RULES.told("learning_curves"),
+        code=script_version("figures/learning_curves"),
     script:
-        "../scripts/learning_curves.py"
+        "../scripts/figures/learning_curves.py"

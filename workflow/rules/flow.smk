@@ -1,27 +1,20 @@
 # flow: image slab and the next good slice -> optical flow in both directions between neighbouring good slices.
 rule flow:
     input:
-        images=ASKS.flow,
-        array="results/{volume}/work/flow/zarr.json",
+        unpack(RULES.inputs("flow")),
     output:
-        "results/{volume}/work/flow/c/{slab}/0/0/0",
+        shard_file(V.flow, "{slab}", 4),
     log:
-        "logs/flow/{volume}/{slab}.log",
+        log_file("flow", "{volume}", "{slab}"),
     benchmark:
-        "logs/flow/{volume}/{slab}.tsv"
+        benchmark_file("flow", "{volume}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("flow", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("flow", wc, attempt),
+        mem_mb=RULES.mem_mb("flow"),
+        runtime=RULES.minutes("flow"),
     params:
-        settings=CONFIG["flow"],
-        plan=together(
-            downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            plane=lambda wc: PLAN.volumes[wc.volume].plane(PLAN.network_of(PLAN.cells).downsample),
-            walk=ASKS.flow_walk,
-        ),
-        code=code_version("cells.flow", "storage.slice_stacks"),
+        job=RULES.told("flow"),
+        code=script_version("cells/flow"),
     script:
-        "../scripts/flow.py"
+        "../scripts/cells/flow.py"

@@ -1,62 +1,43 @@
 # ingest: image slices of one slab -> one shard of the image at every pyramid level.
 rule window:
-    # Grey values that become 0 and 255, from some slices of the whole stack, whatever part of it is used.
+    # Grey values that become 0 and 255, from slices of the whole stack, in the part of their plane that is used.
     input:
-        ASKS.sampled,
+        unpack(RULES.inputs("window")),
     output:
-        "results/{volume}/work/window.json",
+        V.window,
     log:
-        "logs/window/{volume}.log",
+        log_file("window", "{volume}"),
     benchmark:
-        "logs/window/{volume}.tsv"
+        benchmark_file("window", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("window", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("window", wc, attempt),
+        mem_mb=RULES.mem_mb("window"),
+        runtime=RULES.minutes("window"),
     params:
-        slices=lambda wc: [tuple(ref) for ref in PLAN.volumes[wc.volume].sampled],
-        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
-        dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
-        percentiles=lambda wc: PLAN.volumes[wc.volume].percentiles,
-        code=code_version("ingest.read_slices", "ingest.grey_window"),
+        job=RULES.told("window"),
+        code=script_version("ingest/window"),
     script:
-        "../scripts/window.py"
+        "../scripts/ingest/window.py"
 
 
 rule ingest:
     input:
-        slices=ASKS.ingest,
-        # An 8-bit image needs no window: its slabs must not wait for other slices.
-        window=ASKS.window,
-        array="results/{volume}/image.zarr/0/zarr.json",  # one job writes those of all levels
+        unpack(RULES.inputs("ingest")),
     output:
-        expand("results/{{volume}}/image.zarr/{level}/c/{{slab}}/0/0", level=LEVELS),
+        [shard_file(V.image_level(level), "{slab}") for level in LEVELS],
     log:
-        "logs/ingest/{volume}/{slab}.log",
+        log_file("ingest", "{volume}", "{slab}"),
     benchmark:
-        "logs/ingest/{volume}/{slab}.tsv"
+        benchmark_file("ingest", "{volume}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("ingest", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("ingest", wc, attempt),
+        mem_mb=RULES.mem_mb("ingest"),
+        runtime=RULES.minutes("ingest"),
     params:
-        plan=together(
-            slices=lambda wc: [
-                tuple(ref)
-                for ref in PLAN.volumes[wc.volume].recorded(*PLAN.volumes[wc.volume].slab(int(wc.slab)))
-            ],
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            bridges=lambda wc: PLAN.volumes[wc.volume].bridges(*PLAN.volumes[wc.volume].slab(int(wc.slab))),
-            plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
-            crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
-            dtype=lambda wc: PLAN.volumes[wc.volume].dtype,
-            window=lambda wc: PLAN.volumes[wc.volume].window,
-            bit_depth=lambda wc: PLAN.volumes[wc.volume].bit_depth,
-            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        ),
-        code=code_version("ingest.read_slices", "ingest.grey_window", "ingest.fill_missing", "storage.pyramid"),
+        job=RULES.told("ingest"),
+        code=script_version("ingest/ingest"),
     script:
-        "../scripts/ingest.py"
+        "../scripts/ingest/ingest.py"

@@ -1,75 +1,64 @@
 # labels: the user's label files of one structure -> checked slices in one file, and a table of what they cover.
 rule labels:
     input:
-        ASKS.labels,
+        unpack(RULES.inputs("labels")),
     output:
-        labels="results/{volume}/work/labels/{structure}.h5",
-        coverage="results/{volume}/work/labels/{structure}.csv",
+        labels=V.checked_labels("{structure}"),
+        coverage=V.coverage("{structure}"),
     log:
-        "logs/labels/{volume}/{structure}.log",
+        log_file("labels", "{volume}", "{structure}"),
     benchmark:
-        "logs/labels/{volume}/{structure}.tsv"
+        benchmark_file("labels", "{volume}", "{structure}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("labels", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("labels", wc, attempt),
+        mem_mb=RULES.mem_mb("labels"),
+        runtime=RULES.minutes("labels"),
     params:
-        source=lambda wc: ASKS.label_source(wc).as_params(),
-        kind=lambda wc: PLAN.structures[wc.structure]["kind"],
-        ids_consistent=lambda wc: PLAN.structures[wc.structure]["ids_consistent"],
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
-        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
-        split=ASKS.label_uses,
-        code=code_version("labels.coverage", "storage.label_slices", "labels.cell_ids"),
+        job=RULES.told("labels"),
+        code=script_version("labels/labels"),
     script:
-        "../scripts/labels.py"
+        "../scripts/labels/labels.py"
 
 
 use rule labels as labels_corrected with:
-    # Cells that were proofread, together with the labels that were not: results are made from these, networks are not.
+    # Cells that were proofread, together with the labels that were not: results are made from both, networks do not
+    # learn from them.
     input:
-        lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].files,
+        unpack(RULES.inputs("labels_corrected")),
     output:
-        labels="results/{volume}/work/labels/{structure}.corrected.h5",
-        coverage="results/{volume}/work/labels/{structure}.corrected.csv",
+        labels=V.checked_labels("{structure}", corrected=True),
+        coverage=V.coverage("{structure}", corrected=True),
     log:
-        "logs/labels_corrected/{volume}/{structure}.log",
+        log_file("labels_corrected", "{volume}", "{structure}"),
     benchmark:
-        "logs/labels_corrected/{volume}/{structure}.tsv"
+        benchmark_file("labels_corrected", "{volume}", "{structure}")
     params:
-        source=lambda wc: PLAN.volumes[wc.volume].labels[wc.structure].as_params(),
-        kind=lambda wc: PLAN.structures[wc.structure]["kind"],
-        ids_consistent=lambda wc: PLAN.structures[wc.structure]["ids_consistent"],
-        shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        plane=lambda wc: PLAN.volumes[wc.volume].full_shape[1:],
-        crop=lambda wc: PLAN.volumes[wc.volume].plane_crop,
-        split=lambda wc: PLAN.uses(wc.structure, wc.volume),
-        code=code_version("labels.coverage", "storage.label_slices", "labels.cell_ids"),
+        job=RULES.told("labels_corrected"),
+        code=script_version("labels/labels"),
 
 
 rule labels_fit:
-    # Labels that fit the image of a neighbouring slice better than their own are numbered wrongly: a warning.
+    # Warns of labels that fit the image of a neighbouring slice better than the image of their own slice: the numbers of
+    # their slices are wrong.
     input:
-        labels="results/{volume}/work/labels/{structure}.h5",
-        images=ASKS.label_images,
+        unpack(RULES.inputs("labels_fit")),
     output:
-        "results/{volume}/work/labels/{structure}.fit.csv",
+        V.label_fit("{structure}"),
     log:
-        "logs/labels_fit/{volume}/{structure}.log",
-    # The warning comes before hours of training. As an ancient() input of tiles it would hide from Snakemake, whenever
-    # this rule runs, that parameters of the rules after training have changed.
+        log_file("labels_fit", "{volume}", "{structure}"),
+    benchmark:
+        benchmark_file("labels_fit", "{volume}", "{structure}")
+    # The warning comes before hours of training. The table is no input of the rule tiles: as an ancient() input the table
+    # would hide from Snakemake, whenever this rule runs, that parameters of later rules have changed.
     priority: 10
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("labels_fit", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("labels_fit", wc, attempt),
+        mem_mb=RULES.mem_mb("labels_fit"),
+        runtime=RULES.minutes("labels_fit"),
     params:
-        slices=ASKS.fitted_slices,
-        n_slices=lambda wc: PLAN.volumes[wc.volume].n_slices,
-        first_slice_number=lambda wc: PLAN.volumes[wc.volume].first_label_number(wc.structure),
-        code=code_version("labels.slice_offset", "storage.label_slices"),
+        job=RULES.told("labels_fit"),
+        code=script_version("labels/labels_fit"),
     script:
-        "../scripts/labels_fit.py"
+        "../scripts/labels/labels_fit.py"

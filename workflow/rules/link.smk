@@ -2,89 +2,68 @@
 # -> final cells (per slab).
 rule link_edges:
     input:
-        pieces=ASKS.edges,
-        flow=ASKS.edges_flow,
+        unpack(RULES.inputs("link_edges")),
     output:
-        "results/{volume}/work/edges/{slab}.parquet",
+        V.edges("{slab}"),
     log:
-        "logs/link_edges/{volume}/{slab}.log",
+        log_file("link_edges", "{volume}", "{slab}"),
     benchmark:
-        "logs/link_edges/{volume}/{slab}.tsv"
+        benchmark_file("link_edges", "{volume}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("link_edges", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("link_edges", wc, attempt),
+        mem_mb=RULES.mem_mb("link_edges"),
+        runtime=RULES.minutes("link_edges"),
     params:
-        max_gap=CONFIG["link"]["max_gap"],
-        plan=together(
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            walk=ASKS.edges_walk,
-        ),
-        code=code_version("link.edges"),
+        job=RULES.told("link_edges"),
+        code=script_version("link/link_edges"),
     script:
-        "../scripts/link_edges.py"
+        "../scripts/link/link_edges.py"
 
 
 rule link:
     input:
-        tables=lambda wc: ASKS.all_slabs(wc, "work/pieces/tables/{slab}.parquet"),
-        edges=lambda wc: ASKS.all_slabs(wc, "work/edges/{slab}.parquet"),
-        labels=ASKS.cell_labels,
-        pieces=ASKS.edited_pieces,
+        unpack(RULES.inputs("link")),
     output:
-        nodes="results/{volume}/work/link/nodes.parquet",
-        protrusions="results/{volume}/work/link/protrusions.parquet",
-        ids="results/{volume}/work/link/ids.parquet",
-        links="results/{volume}/tables/links.parquet",
-        links_csv="results/{volume}/tables/links.csv",
+        nodes=V.link("nodes"),
+        protrusions=V.link("protrusions"),
+        ids=V.link("ids"),
+        links=V.table("links"),
+        links_csv=V.table("links", "csv"),
     log:
-        "logs/link/{volume}.log",
+        log_file("link", "{volume}"),
     benchmark:
-        "logs/link/{volume}.tsv"
+        benchmark_file("link", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("link", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("link", wc, attempt),
+        mem_mb=RULES.mem_mb("link"),
+        runtime=RULES.minutes("link"),
     params:
-        settings={key: value for key, value in CONFIG["link"].items() if key != "max_gap"},
-        edits=ASKS.cell_edits,
-        voxels=ASKS.edited_voxels,
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("link.apply_edits", "storage.label_slices"),
+        job=RULES.told("link"),
+        code=script_version("link/link"),
     script:
-        "../scripts/link.py"
+        "../scripts/link/link.py"
 
 
 rule link_relabel:
     input:
-        nodes="results/{volume}/work/link/nodes.parquet",
-        ids="results/{volume}/work/link/ids.parquet",
-        pieces=ASKS.slab_pieces,
-        labels=ASKS.cell_labels,
-        array="results/{volume}/image.zarr/labels/{structure}/0/zarr.json",  # one job writes those of all levels
+        unpack(RULES.inputs("link_relabel")),
     output:
-        expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+        [shard_file(V.labels_level("{structure}", level), "{slab}") for level in LEVELS],
     log:
-        "logs/link_relabel/{volume}/{structure}/{slab}.log",
+        log_file("link_relabel", "{volume}", "{structure}", "{slab}"),
     benchmark:
-        "logs/link_relabel/{volume}/{structure}/{slab}.tsv"
+        benchmark_file("link_relabel", "{volume}", "{structure}", "{slab}")
     wildcard_constraints:
         structure=PLAN.cells or "none",
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("link_relabel", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("link_relabel", wc, attempt),
+        mem_mb=RULES.mem_mb("link_relabel"),
+        runtime=RULES.minutes("link_relabel"),
     params:
-        plan=together(
-            downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            shape=lambda wc: PLAN.volumes[wc.volume].shape,
-            stand_ins=ASKS.slab_stand_ins,
-            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        ),
-        code=code_version("link.nodes", "link.apply_edits", "storage.label_slices", "storage.pyramid"),
+        job=RULES.told("link_relabel"),
+        code=script_version("link/link_relabel"),
     script:
-        "../scripts/link_relabel.py"
+        "../scripts/link/link_relabel.py"

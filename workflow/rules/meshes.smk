@@ -1,32 +1,28 @@
-# meshes: surfaces of cells and organelles as files for other programs. Nothing asks for them but `snakemake meshes`.
-MESHED = {
-    volume: [s for s in (CONFIG["meshes"]["structures"] or [PLAN.cells]) if s in PLAN.structures_in(volume)]
-    for volume in PLAN.applied
-}
-
-
+# meshes: surfaces of cells and organelles as files for other programs. Only `snakemake meshes` asks for them.
 rule meshes:
     input:
-        [f"results/{volume}/meshes/{s}" for volume, structures in MESHED.items() for s in structures],
+        [
+            VolumeFiles.of(volume).meshes(s)
+            for volume in PLAN.applied
+            for s in (CONFIG["meshes"]["structures"] or [PLAN.cells])
+            if s in PLAN.structures_in(volume)
+        ],
 
 
 rule meshes_structure:
     input:
-        lambda wc: ASKS.whole_image(wc.volume),
-        tables=expand("results/{{volume}}/tables/{table}.parquet", table=["cells", "organelles"]),
+        unpack(RULES.inputs("meshes_structure")),
     output:
-        directory("results/{volume}/meshes/{structure}"),
+        directory(V.meshes("{structure}")),
     log:
-        "logs/meshes_structure/{volume}/{structure}.log",
+        log_file("meshes_structure", "{volume}", "{structure}"),
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: (1000 + CONFIG["meshes"]["max_voxels"] * 60 // 10**6) * attempt,
-        runtime=lambda wc, attempt: 120 * attempt,
+        mem_mb=RULES.mem_mb("meshes_structure"),
+        runtime=RULES.minutes("meshes_structure"),
     params:
-        is_cells=lambda wc: wc.structure == PLAN.cells,
-        formats=CONFIG["meshes"]["formats"],
-        max_voxels=CONFIG["meshes"]["max_voxels"],
-        code=code_version("viewer.mesh_files"),
+        job=RULES.told("meshes_structure"),
+        code=script_version("viewer/meshes"),
     script:
-        "../scripts/meshes.py"
+        "../scripts/viewer/meshes.py"

@@ -1,82 +1,64 @@
 # objects: probability maps -> 3D objects of organelles: label each slab, join them across slab faces, renumber.
 rule objects_label:
     input:
-        card=lambda wc: f"results/models/{PLAN.network_of(wc.structure).name}.json",
-        probability=ASKS.slab_probability,
+        unpack(RULES.inputs("objects_label")),
     output:
-        "results/{volume}/work/objects/{structure}/{slab}.npz",
+        V.slab_objects("{structure}", "{slab}"),
     log:
-        "logs/objects_label/{volume}/{structure}/{slab}.log",
+        log_file("objects_label", "{volume}", "{structure}", "{slab}"),
     benchmark:
-        "logs/objects_label/{volume}/{structure}/{slab}.tsv"
+        benchmark_file("objects_label", "{volume}", "{structure}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects_label", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("objects_label", wc, attempt),
+        mem_mb=RULES.mem_mb("objects_label"),
+        runtime=RULES.minutes("objects_label"),
     params:
-        plan=together(
-            settings=lambda wc: PLAN.object_settings(wc.structure),
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            shape=lambda wc: PLAN.volumes[wc.volume].shape,
-        ),
-        code=code_version("objects.organelles", "networks.card"),
+        job=RULES.told("objects_label"),
+        code=script_version("objects/objects_label"),
     script:
-        "../scripts/objects_label.py"
+        "../scripts/objects/objects_label.py"
 
 
 rule objects_merge:
     input:
-        lambda wc: ASKS.all_slabs(wc, f"work/objects/{wc.structure}/{{slab}}.npz"),
+        unpack(RULES.inputs("objects_merge")),
     output:
-        "results/{volume}/work/objects/{structure}.npz",
+        V.objects("{structure}"),
     log:
-        "logs/objects_merge/{volume}/{structure}.log",
+        log_file("objects_merge", "{volume}", "{structure}"),
     benchmark:
-        "logs/objects_merge/{volume}/{structure}.tsv"
+        benchmark_file("objects_merge", "{volume}", "{structure}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects_merge", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("objects_merge", wc, attempt),
+        mem_mb=RULES.mem_mb("objects_merge"),
+        runtime=RULES.minutes("objects_merge"),
     params:
-        min_voxels=lambda wc: PLAN.structures[wc.structure]["min_voxels"],
-        code=code_version("objects.organelles"),
+        job=RULES.told("objects_merge"),
+        code=script_version("objects/objects_merge"),
     script:
-        "../scripts/objects_merge.py"
+        "../scripts/objects/objects_merge.py"
 
 
 rule objects:
     input:
-        card=lambda wc: f"results/models/{PLAN.network_of(wc.structure).name}.json",
-        probability=ASKS.slab_probability,
-        merged=lambda wc: (
-            f"results/{wc.volume}/work/objects/{wc.structure}.npz"
-            if PLAN.structures[wc.structure]["kind"] == "organelle"
-            else []
-        ),
-        array="results/{volume}/image.zarr/labels/{structure}/0/zarr.json",  # one job writes those of all levels
+        unpack(RULES.inputs("objects")),
     output:
-        expand("results/{{volume}}/image.zarr/labels/{{structure}}/{level}/c/{{slab}}/0/0", level=LEVELS),
+        [shard_file(V.labels_level("{structure}", level), "{slab}") for level in LEVELS],
     log:
-        "logs/objects/{volume}/{structure}/{slab}.log",
+        log_file("objects", "{volume}", "{structure}", "{slab}"),
     benchmark:
-        "logs/objects/{volume}/{structure}/{slab}.tsv"
+        benchmark_file("objects", "{volume}", "{structure}", "{slab}")
     wildcard_constraints:
         structure="|".join(s for s in PLAN.structures if s != PLAN.cells) or "none",
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("objects", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("objects", wc, attempt),
+        mem_mb=RULES.mem_mb("objects"),
+        runtime=RULES.minutes("objects"),
     params:
-        plan=together(
-            settings=lambda wc: PLAN.object_settings(wc.structure),
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            slab_number=lambda wc: int(wc.slab),
-            shape=lambda wc: PLAN.volumes[wc.volume].shape,
-            levels=lambda wc: [tuple(level.factor) for level in PLAN.volumes[wc.volume].levels],
-        ),
-        code=code_version("objects.organelles", "storage.pyramid", "networks.card"),
+        job=RULES.told("objects"),
+        code=script_version("objects/objects"),
     script:
-        "../scripts/objects.py"
+        "../scripts/objects/objects.py"

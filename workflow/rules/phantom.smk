@@ -8,17 +8,16 @@ for volume in PLAN.volumes.values():
             output:
                 volume.phantom["files"],
             log:
-                f"logs/phantom/{volume.name}.log",
+                log_file("phantom", volume.name),
             benchmark:
-                f"logs/phantom/{volume.name}.tsv"
+                benchmark_file("phantom", volume.name)
             conda:
-                "../../envs/workflow.yaml"
+                ENVIRONMENT
             resources:
                 mem_mb=3000,
                 runtime=60,
             params:
-                settings={k: v for k, v in volume.phantom.items() if k != "files"},
-                voxel_size_nm=volume.voxel_size_nm,
-                code=code_version("phantom.volume"),
+                job=RULES.spec("phantom", {"volume": volume.name}).told(),
+                code=script_version("phantom/phantom"),
             script:
-                "../scripts/phantom.py"
+                "../scripts/phantom/phantom.py"

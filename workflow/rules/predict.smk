@@ -1,32 +1,24 @@
 # predict: image slab (with neighbours) and network -> probability maps of the slab at the network's scale.
 rule predict:
     input:
-        model=lambda wc: f"results/models/{wc.network}.{PLAN.model_suffix(wc.network)}",
-        images=ASKS.predict,
-        array="results/{volume}/work/probability/{network}/zarr.json",
+        unpack(RULES.inputs("predict")),
     output:
-        slab="results/{volume}/work/probability/{network}/c/{slab}/0/0/0",
-        # What it was computed on; nothing reads it.
-        device="results/{volume}/work/devices/{network}/{slab}.json",
+        slab=shard_file(V.probability("{network}"), "{slab}", 4),
+        # What the slab was computed on, for the page with facts about the run.
+        device=V.device("{network}", "{slab}"),
     log:
-        "logs/predict/{volume}/{network}/{slab}.log",
+        log_file("predict", "{volume}", "{network}", "{slab}"),
     benchmark:
-        "logs/predict/{volume}/{network}/{slab}.tsv"
+        benchmark_file("predict", "{volume}", "{network}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
-        gpu=min(GPUS, 1),
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("predict", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("predict", wc, attempt),
+        gpu=min(PLAN.gpus, 1),
+        mem_mb=RULES.mem_mb("predict"),
+        runtime=RULES.minutes("predict"),
     params:
-        device=DEVICE,
-        mixed_precision=CONFIG["mixed_precision"] if DEVICE == "gpu" else False,
-        plan=together(
-            network=lambda wc: PLAN.predict_settings(wc.network),
-            slab=lambda wc: PLAN.volumes[wc.volume].slab(int(wc.slab)),
-            window=ASKS.predict_window,
-        ),
-        code=code_version("predict.slab", "networks.precision"),
+        job=RULES.told("predict"),
+        code=script_version("predict/predict"),
     script:
-        "../scripts/predict.py"
+        "../scripts/predict/predict.py"

@@ -1,58 +1,39 @@
 # propagate: cell ids carried through one gap between two labelled slices, from both sides.
-# The same rule carries ids past a held-out slice as if it were not labelled, which evaluate scores.
+# The rule also carries ids past a held-out slice, as if the slice were not labelled; evaluate scores these ids.
 rule propagate:
     input:
-        images=ASKS.gap_images,
-        flow=ASKS.gap_flow,
-        probability=ASKS.gap_probability,
-        labels=lambda wc: PLAN.volumes[wc.volume].label_file(PLAN.cells),
-        up=ASKS.carried_up,
-        down=ASKS.carried_down,
+        unpack(RULES.inputs("propagate")),
     output:
-        "results/{volume}/work/propagated/{gap}.h5",
+        V.propagated("{gap}"),
     log:
-        "logs/propagate/{volume}/{gap}.log",
+        log_file("propagate", "{volume}", "{gap}"),
     benchmark:
-        "logs/propagate/{volume}/{gap}.tsv"
+        benchmark_file("propagate", "{volume}", "{gap}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("propagate", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("propagate", wc, attempt),
+        mem_mb=RULES.mem_mb("propagate"),
+        runtime=RULES.minutes("propagate"),
     params:
-        settings=CONFIG["propagate"],
-        gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
-        walk=ASKS.gap_walk,
-        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.stand_ins(*ASKS.gap_range(wc)),
-        direction="",
-        partial=lambda wc: PLAN.volumes[wc.volume].labels[PLAN.cells].partial,
-        network=lambda wc: PLAN.network_of(PLAN.cells).name,
-        channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("cells.propagate", "storage.slice_stacks"),
+        job=RULES.told("propagate"),
+        code=script_version("cells/propagate"),
     script:
-        "../scripts/propagate.py"
+        "../scripts/cells/propagate.py"
 
 
 use rule propagate as propagate_ends with:
-    # Where labelled slices are labelled only in part: ids that pass through a gap to the labelled slice at its far end,
-    # for the next gap.
+    # For slices that are labelled only in part: the ids that reach the labelled slice at the far end of a gap. The next
+    # gap starts from them.
+    input:
+        unpack(RULES.inputs("propagate_ends")),
     output:
-        "results/{volume}/work/carried/{gap}.{direction}.h5",
+        V.carried("{gap}", "{direction}"),
     log:
-        "logs/propagate_ends/{volume}/{gap}.{direction}.log",
+        log_file("propagate_ends", "{volume}", "{gap}", "{direction}"),
     benchmark:
-        "logs/propagate_ends/{volume}/{gap}.{direction}.tsv"
+        benchmark_file("propagate_ends", "{volume}", "{gap}", "{direction}")
     wildcard_constraints:
         direction="up|down",
     params:
-        settings=CONFIG["propagate"],
-        gap=lambda wc: vars(PLAN.gap(wc.volume, wc.gap)),
-        walk=ASKS.gap_walk,
-        stand_ins=lambda wc: PLAN.volumes[wc.volume].stepping.stand_ins(*ASKS.gap_range(wc)),
-        direction=lambda wc: wc.direction,
-        partial=False,
-        network=lambda wc: PLAN.network_of(PLAN.cells).name,
-        channels=lambda wc: PLAN.network_of(PLAN.cells).channels_of(PLAN.cells),
-        downsample=lambda wc: PLAN.network_of(PLAN.cells).downsample,
-        code=code_version("cells.propagate", "storage.slice_stacks"),
+        job=RULES.told("propagate_ends"),
+        code=script_version("cells/propagate"),

@@ -1,51 +1,49 @@
 # quality: image slab and the good slice before it -> statistics (per slab) -> table and figure of slices that look bad.
 rule quality_slab:
     input:
-        ASKS.quality_slab,
+        unpack(RULES.inputs("quality_slab")),
     output:
-        "results/{volume}/work/quality/{slab}.parquet",
+        V.quality("{slab}"),
     log:
-        "logs/quality_slab/{volume}/{slab}.log",
+        log_file("quality_slab", "{volume}", "{slab}"),
     benchmark:
-        "logs/quality_slab/{volume}/{slab}.tsv"
+        benchmark_file("quality_slab", "{volume}", "{slab}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("quality_slab", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("quality_slab", wc, attempt),
+        mem_mb=RULES.mem_mb("quality_slab"),
+        runtime=RULES.minutes("quality_slab"),
     params:
-        references=ASKS.quality_references,
-        code=code_version("quality.statistics", "storage.arrays"),
+        job=RULES.told("quality_slab"),
+        code=script_version("quality/quality_slab"),
     script:
-        "../scripts/quality_slab.py"
+        "../scripts/quality/quality_slab.py"
 
 
 rule quality:
     input:
-        lambda wc: ASKS.all_slabs(wc, "work/quality/{slab}.parquet"),
+        unpack(RULES.inputs("quality")),
     output:
-        csv="results/{volume}/tables/slices.csv",
-        parquet="results/{volume}/tables/slices.parquet",
+        csv=V.table("slices", "csv"),
+        parquet=V.table("slices"),
         figure=report(
-            "results/{volume}/figures/slices.png",
+            V.figure("slices.png"),
             caption="../report/slices.rst",
             category="Volume {volume}",
             subcategory="Input",
             labels={"figure": "quality of the slices"},
         ),
     log:
-        "logs/quality/{volume}.log",
+        log_file("quality", "{volume}"),
     benchmark:
-        "logs/quality/{volume}.tsv"
+        benchmark_file("quality", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=1500,
         runtime=20,
     params:
-        settings=CONFIG["quality"],
-        slices=lambda wc: PLAN.slices(wc.volume),
-        first=lambda wc: PLAN.volumes[wc.volume].roi[0][0],
-        code=code_version("quality.flags", "figures.slice_quality"),
+        job=RULES.told("quality"),
+        code=script_version("quality/quality"),
     script:
-        "../scripts/quality.py"
+        "../scripts/quality/quality.py"

@@ -1,104 +1,91 @@
 # report: pages of tables and of facts about the run, then Snakemake's own report of all of it, zipped; it opens offline.
-TABLES = ["cells", "contacts", "organelles", "protrusions", "slices"]
-OF_CELLS = ["links", "label_next"]
-
-
 # Files of volumes and networks that the report shows, beside the facts about the run itself.
 SHOWN = [
-    *expand("results/{volume}/figures/{figure}", volume=PLAN.applied, figure=["overlay.jpg", "cell.png"]),
-    *expand(
-        "results/{volume}/figures/{figure}",
-        volume=[v for v in PLAN.applied if PLAN.has_cells(v)],
-        figure=["link_examples.jpg", "label_next.png"],
-    ),
-    *expand("results/{volume}/figures/slices.png", volume=PLAN.volumes),
-    *expand("results/{volume}/pages/cells.html", volume=PLAN.applied),
-    *expand(
-        "results/models/{network}.{figure}.png",
-        network=PLAN.trained,
-        figure=["augmentation", "learning_curves"],
-    ),
+    *[VolumeFiles.of(v).figure(name) for v in PLAN.applied for name in ("overlay.jpg", "cell.png")],
+    *[
+        VolumeFiles.of(v).figure(name)
+        for v in PLAN.applied
+        if PLAN.has_cells(v)
+        for name in ("link_examples.jpg", "label_next.png")
+    ],
+    *[VolumeFiles.of(v).figure("slices.png") for v in PLAN.volumes],
+    *[VolumeFiles.of(v).page("cells") for v in PLAN.applied],
+    *[NetworkFiles(n).figure(name) for n in PLAN.trained for name in ("augmentation", "learning_curves")],
 ]
 
 
 rule report_tables:
-    # Tables and scores as pages; whoever wants more takes the files of the tables.
+    # Tables and scores as pages to look through; the tables themselves are files of their own.
     input:
-        tables=expand("results/{{volume}}/tables/{table}.parquet", table=TABLES),
-        of_cells=lambda wc: [
-            f"results/{wc.volume}/tables/{table}.parquet" for table in OF_CELLS if PLAN.has_cells(wc.volume)
-        ],
-        metrics="results/{volume}/metrics.csv",
+        unpack(RULES.inputs("report_tables")),
     output:
         **{
             table: report(
-                f"results/{{volume}}/pages/{table}.html",
+                V.page(table),
                 caption="../report/table.rst",
                 category="Volume {volume}",
                 subcategory="Tables",
                 labels={"table": table},
             )
-            for table in [*TABLES, *OF_CELLS]
+            for table in (*OF_ALL, *OF_CELLS)
         },
         accuracy=report(
-            "results/{volume}/pages/accuracy.html",
+            V.page("accuracy"),
             caption="../report/accuracy.rst",
             category="Volume {volume}",
             subcategory="Accuracy",
             labels={"figure": "all scores with definitions"},
         ),
     log:
-        "logs/report_tables/{volume}.log",
+        log_file("report_tables", "{volume}"),
     benchmark:
-        "logs/report_tables/{volume}.tsv"
+        benchmark_file("report_tables", "{volume}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=15,
     params:
-        code=code_version("report.pages"),
+        job=RULES.told("report_tables"),
+        code=script_version("report/report_tables"),
     script:
-        "../scripts/report_tables.py"
+        "../scripts/report/report_tables.py"
 
 
 rule report_run:
-    # The last job but one: it tells of all others.
+    # The last job but one, because the page tells of all other jobs.
     input:
-        SHOWN,
-        cards=expand("results/models/{network}.json", network=PLAN.networks),
-        devices=[file for volume in PLAN.applied for file in ASKS.device_records(volume)],
+        unpack(RULES.inputs("report_run")),
+        shown=SHOWN,
     output:
         report(
-            "results/run.html",
+            RUN_PAGE,
             caption="../report/run.rst",
             category="Overview",
             labels={"page": "facts about the run"},
         ),
     log:
-        "logs/report_run.log",
+        log_file("report_run"),
     benchmark:
-        "logs/report_run.tsv"
+        benchmark_file("report_run")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=15,
     params:
-        config=CONFIG,
-        facts={f"volume {name}": volume.description for name, volume in PLAN.volumes.items()},
-        n_slabs={name: len(volume.slabs) for name, volume in PLAN.volumes.items()},
+        job=RULES.told("report_run"),
         rules=[rule.name for rule in workflow.rules],
-        code=code_version("report.run_facts", "report.pages"),
+        code=script_version("report/report_run"),
     script:
-        "../scripts/report_run.py"
+        "../scripts/report/report_run.py"
 
 
 rule report_figures:
     # Everything that the report shows.
     input:
         SHOWN,
-        "results/run.html",
+        RUN_PAGE,
 
 
 # Relative paths: a copy of a finished run, with its code beside it, is finished as well.
@@ -112,19 +99,18 @@ rule report:
         rules.report_figures.input,
         stylesheet=STYLESHEET,
     output:
-        "results/report.zip",
+        REPORT,
     log:
-        "logs/report.log",
+        log_file("report"),
     benchmark:
-        "logs/report.tsv"
+        benchmark_file("report")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        snakefile=os.path.relpath(workflow.main_snakefile),
-        config=config,
-        code=code_version("report.snakemake_report"),
+        job={"snakefile": os.path.relpath(workflow.main_snakefile), "config": config},
+        code=script_version("report/report"),
     script:
-        "../scripts/report.py"
+        "../scripts/report/report.py"

@@ -1,33 +1,20 @@
 # tiles: image and labels of the training and validation slices, cut together -> one file per network.
 rule tiles:
     input:
-        labels=ASKS.tile_labels,
-        images=ASKS.tile_images,
+        unpack(RULES.inputs("tiles")),
     output:
-        "results/models/{network}.tiles.h5",
+        N.tiles,
     log:
-        "logs/tiles/{network}.log",
+        log_file("tiles", "{network}"),
     benchmark:
-        "logs/tiles/{network}.tsv"
+        benchmark_file("tiles", "{network}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("tiles", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("tiles", wc, attempt),
+        mem_mb=RULES.mem_mb("tiles"),
+        runtime=RULES.minutes("tiles"),
     params:
-        network=lambda wc: {
-            key: PLAN.networks[wc.network].settings[key]
-            for key in ("downsample", "z_context", "boundary_width", "tile", "tiles_per_slice", "seed")
-        }
-        | {"stride": PLAN.networks[wc.network].stride},
-        channels=lambda wc: PLAN.networks[wc.network].channels,
-        kinds=lambda wc: {s: PLAN.structures[s]["kind"] for s in PLAN.networks[wc.network].structures},
-        split=lambda wc: {v: PLAN.split(wc.network, v) for v in PLAN.networks[wc.network].train_on},
-        labelled=lambda wc: {
-            v: {s: PLAN.volumes[v].taught(s) for s in PLAN.networks[wc.network].structures}
-            for v in PLAN.networks[wc.network].train_on
-        },
-        contexts=lambda wc: {v: PLAN.contexts(wc.network, v) for v in PLAN.networks[wc.network].train_on},
-        code=code_version("train.volume_tiles"),
+        job=RULES.told("tiles"),
+        code=script_version("train/tiles"),
     script:
-        "../scripts/tiles.py"
+        "../scripts/train/tiles.py"

@@ -1,45 +1,33 @@
-# train: tiles -> network, its history and its card. The GPU rule; resumes from its last epoch after a kill.
+# train: tiles -> network, its history and its card. The rule that uses GPUs. A training
+# that was killed goes on from its last epoch.
 rule train:
     input:
-        tiles="results/models/{network}.tiles.h5",
-        init_from=lambda wc: PLAN.networks[wc.network].settings.get("init_from", []),
+        unpack(RULES.inputs("train")),
     output:
-        keras="results/models/{network}.keras",
-        tflite="results/models/{network}.tflite",
-        history="results/models/{network}.history.csv",
-        card="results/models/{network}.json",
+        keras=N.model(),
+        tflite=N.model("tflite"),
+        history=N.history,
+        card=N.card,
     log:
-        "logs/train/{network}.log",
+        log_file("train", "{network}"),
     benchmark:
-        "logs/train/{network}.tsv"
+        benchmark_file("train", "{network}")
     wildcard_constraints:
         network=TRAINED,
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     threads: 8
     resources:
-        gpu=GPUS,
-        # All its GPUs on one node.
+        gpu=PLAN.gpus,
+        # All GPUs of a training are on one node.
         nodes=1,
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("train", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("train", wc, attempt),
+        mem_mb=RULES.mem_mb("train"),
+        runtime=RULES.minutes("train"),
     params:
-        settings=lambda wc: {
-            key: PLAN.networks[wc.network].settings.get(key)
-            for key in (
-                "architecture filters crop batch epochs steps_per_epoch learning_rate weight_decay optimizer loss "
-                "max_minutes seed augmentation"
-            ).split()
-        },
-        predict_tile=lambda wc: PLAN.predict_tile(wc.network),
-        about=lambda wc: PLAN.about_network(wc.network),
-        checkpoint="results/models/checkpoints/{network}",
-        device=DEVICE,
-        gpus=max(GPUS, 1),
-        mixed_precision=CONFIG["mixed_precision"],
-        code=code_version("train.train_network", "networks.export", "networks.card", "networks.precision"),
+        job=RULES.told("train"),
+        code=script_version("train/train"),
     script:
-        "../scripts/train.py"
+        "../scripts/train/train.py"
 
 
 if READY:
@@ -47,84 +35,77 @@ if READY:
     # adopt: a network that was trained before -> the same files as after training.
     rule adopt:
         input:
-            lambda wc: PLAN.networks[wc.network].settings["model"],
+            unpack(RULES.inputs("adopt")),
         output:
-            keras="results/models/{network}.keras",
-            tflite="results/models/{network}.tflite",
-            card="results/models/{network}.json",
+            keras=N.model(),
+            tflite=N.model("tflite"),
+            card=N.card,
         log:
-            "logs/adopt/{network}.log",
+            log_file("adopt", "{network}"),
         benchmark:
-            "logs/adopt/{network}.tsv"
+            benchmark_file("adopt", "{network}")
         wildcard_constraints:
             network="|".join(READY),
         conda:
-            "../../envs/workflow.yaml"
+            ENVIRONMENT
         resources:
             mem_mb=2000,
             runtime=10,
         params:
-            architecture=lambda wc: PLAN.networks[wc.network].settings["architecture"],
-            filters=lambda wc: PLAN.networks[wc.network].settings["filters"],
-            predict_tile=lambda wc: PLAN.predict_tile(wc.network),
-            code=code_version("networks.export", "networks.card"),
+            job=RULES.told("adopt"),
+            code=script_version("train/adopt"),
         script:
-            "../scripts/adopt.py"
+            "../scripts/train/adopt.py"
 
 
 # quantise: network and tiles -> the network in 8-bit integers; fails where validation slices show that it is worse.
 rule quantise:
     input:
-        keras="results/models/{network}.keras",
-        tflite="results/models/{network}.tflite",
-        tiles="results/models/{network}.tiles.h5",
+        unpack(RULES.inputs("quantise")),
     output:
-        tflite="results/models/{network}.int8.tflite",
-        proof="results/models/{network}.int8.json",
+        tflite=N.model("int8.tflite"),
+        proof=N.proof,
     log:
-        "logs/quantise/{network}.log",
+        log_file("quantise", "{network}"),
     benchmark:
-        "logs/quantise/{network}.tsv"
+        benchmark_file("quantise", "{network}")
     wildcard_constraints:
         network=TRAINED,
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("train", wc, attempt),
-        runtime=lambda wc, attempt: 15 * attempt,
+        mem_mb=RULES.mem_mb("quantise"),
+        runtime=lambda wildcards, attempt: 15 * attempt,
     params:
-        tile=lambda wc: PLAN.predict_tile(wc.network),
-        overlap=lambda wc: PLAN.predict_settings(wc.network)["overlap"],
-        stride=lambda wc: PLAN.networks[wc.network].stride,
-        code=code_version("predict.quantise", "networks.export"),
+        job=RULES.told("quantise"),
+        code=script_version("train/quantise"),
     script:
-        "../scripts/quantise.py"
+        "../scripts/train/quantise.py"
 
 
 # augmentation: tiles -> figure of what augmentation does to them.
 rule augmentation:
     input:
-        "results/models/{network}.tiles.h5",
+        unpack(RULES.inputs("augmentation")),
     output:
         report(
-            "results/models/{network}.augmentation.png",
+            N.figure("augmentation"),
             caption="../report/augmentation.rst",
             category="Networks",
             labels={"figure": "augmentation of {network}"},
         ),
     log:
-        "logs/augmentation/{network}.log",
+        log_file("augmentation", "{network}"),
     benchmark:
-        "logs/augmentation/{network}.tsv"
+        benchmark_file("augmentation", "{network}")
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("train", wc, attempt),
+        mem_mb=RULES.mem_mb("augmentation"),
         runtime=10,
     params:
-        augmentation=lambda wc: PLAN.networks[wc.network].settings["augmentation"],
-        crop=lambda wc: PLAN.networks[wc.network].settings["crop"],
-        code=code_version("figures.augmentation"),
+        job=RULES.told("augmentation"),
+        code=script_version("train/augmentation"),
     script:
-        "../scripts/augmentation.py"
+        "../scripts/train/augmentation.py"

@@ -1,16 +1,15 @@
 # verify: reads every slab and file of the results; compares them with the checksums that their jobs recorded.
 rule verify:
     log:
-        "logs/verify.log",
+        log_file("verify"),
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=lambda wc, attempt: COSTS.mem_mb("verify", wc, attempt),
-        runtime=lambda wc, attempt: COSTS.minutes("verify", wc, attempt),
+        mem_mb=RULES.mem_mb("verify"),
+        runtime=RULES.minutes("verify"),
     params:
-        config=config,
-        code=code_version("run.verify", "plan.config", "plan.plan"),
-        command=COMMAND,
+        job={"config": config, "command": COMMAND},
+        code=script_version("verify"),
     script:
         "../scripts/verify.py"

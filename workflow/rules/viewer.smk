@@ -1,25 +1,24 @@
-# viewer: the volumes as pages for any web server. Nothing asks for them but `snakemake viewer`.
+# viewer: the volumes as pages for any web server. Only `snakemake viewer` asks for them.
 rule viewer:
     input:
-        expand("results/{volume}/viewer", volume=PLAN.applied),
+        [VolumeFiles.of(volume).viewer for volume in PLAN.applied],
 
 
 rule viewer_files:
     input:
-        lambda wc: ASKS.whole_image(wc.volume),
-        "results/{volume}/tables/cells.parquet",
-        expand("results/models/{network}.json", network=PLAN.networks),
+        unpack(RULES.inputs("viewer_files")),
         script=workflow.source_path("../ultraseg/viewer/page.js"),
     output:
-        directory("results/{volume}/viewer"),
+        directory(V.viewer),
     log:
-        "logs/viewer_files/{volume}.log",
+        log_file("viewer_files", "{volume}"),
     conda:
-        "../../envs/workflow.yaml"
+        ENVIRONMENT
     resources:
-        mem_mb=lambda wc, attempt: 2000 * attempt,
-        runtime=lambda wc, attempt: 60 * attempt,
+        mem_mb=RULES.mem_mb("viewer_files"),
+        runtime=RULES.minutes("viewer_files"),
     params:
-        code=code_version("viewer.page"),
+        job=RULES.told("viewer_files"),
+        code=script_version("viewer/viewer_files"),
     script:
-        "../scripts/viewer.py"
+        "../scripts/viewer/viewer_files.py"

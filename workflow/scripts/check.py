@@ -3,10 +3,10 @@
 import os
 import sys
 
-from ultraseg.run.check import CHECKED, check_config
+from ultraseg.run.check import ALREADY_CHECKED, check_config
 from ultraseg.run.check_table import print_findings
 
-if CHECKED not in os.environ:  # Snakemake was called with --no-hooks
-    checked = check_config(snakemake.params.config)
+if ALREADY_CHECKED not in os.environ:  # Snakemake was called with --no-hooks
+    checked = check_config(snakemake.params.job["config"])
     print_findings(checked)
     sys.exit(1 if checked.problems else 0)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from ultraseg.arrays.grey_values import stored_as, to_shown, to_stored
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.grey_window import known_window, sampled, window_of
 
 RNG = np.random.default_rng(0)
 
@@ -74,46 +73,3 @@ def test_16_bits_are_shown_as_8_bits_would_be_stored(dtype):
 def test_an_empty_window_is_refused():
     with pytest.raises(UserError, match=r"\[5, 5\] is empty"):
         stored_as("uint16", (5, 5), 8)
-
-
-def test_slices_are_sampled_from_end_to_end():
-    assert sampled(1) == [0] and sampled(5) == [0, 1, 2, 3, 4]
-    many = sampled(1000)
-    assert len(many) == 16 and (many[0], many[-1]) == (0, 999)
-
-
-@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32", "uint8"])
-def test_percentiles_leave_padding_out(dtype):
-    low, high = (10, 250) if dtype == "uint8" else (1000, 3000)
-    values = RNG.integers(low, high, (4, 40, 50)).astype(dtype)
-    if dtype == "int16":
-        values -= 5000
-    values[:, :10] = 0
-    if dtype == "float32":
-        values[:, 10:12] = np.nan
-        values[:, 12] = np.inf
-    lo, hi = window_of(iter(values), (1, 99))
-    inside = values[np.isfinite(values) & (values != 0)]
-    assert abs(lo - np.percentile(inside, 1)) <= 1
-    assert abs(hi - np.percentile(inside, 99)) <= 1
-
-
-@pytest.mark.parametrize("value", [7, 0, np.nan])
-def test_a_constant_sample_has_no_window(value):
-    with pytest.raises(UserError, match="single grey value"):
-        window_of([np.full((4, 5), value, np.float32)])
-    if value == 7:
-        with pytest.raises(UserError, match="single grey value"):
-            window_of([np.full((4, 5), value, np.uint16)])
-
-
-def test_large_float_slices_are_sampled_on_a_grid():
-    values = np.tile(np.arange(1, 2001, dtype=np.float32), (1500, 1))
-    lo, hi = window_of([values], (0, 100))
-    assert lo == 1 and hi >= 1999
-
-
-def test_a_given_window_needs_no_file(tmp_path):
-    assert known_window((1, 2), []) == (1, 2)
-    (tmp_path / "window.json").write_text('{"window": [3, 4.5], "source": "x"}')
-    assert known_window(None, [str(tmp_path / "window.json")]) == (3, 4.5)

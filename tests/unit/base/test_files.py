@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from ultraseg.base import files
-from ultraseg.base.files import is_part, remove_parts, whole_file, write_arrays, write_table, write_text
+from ultraseg.base.files import (
+    is_part,
+    remove_parts,
+    whole_file,
+    whole_folder,
+    write_arrays,
+    write_table,
+    write_text,
+)
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -30,6 +38,18 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
             out.write("half")
         raise error
     assert file.read_text() == "old" and os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_a_folder_appears_when_the_block_ends_and_not_after_an_error(tmp_path):
+    with whole_folder(tmp_path / "out") as part:
+        os.mkdir(part)
+        (Path(part) / "a").touch()
+        assert os.listdir(tmp_path) == [os.path.basename(part)] and is_part(os.path.basename(part), "out")
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["a"]
+    with pytest.raises(ValueError), whole_folder(tmp_path / "other") as part:
+        os.mkdir(part)
+        raise ValueError
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_a_block_that_writes_nothing_is_an_error(tmp_path):

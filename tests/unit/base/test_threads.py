@@ -1,15 +1,17 @@
+"""A stage runs ahead of its consumer, ends with it, and hands its errors on."""
+
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
-from ultraseg.base.threads import ahead
+from ultraseg.base.threads import run_ahead
 
 
 def test_items_come_in_order():
-    assert list(ahead(range(100), 3)) == list(range(100))
-    assert list(ahead([], 1)) == []
+    assert list(run_ahead(range(100), 3)) == list(range(100))
+    assert list(run_ahead([], 1)) == []
 
 
 def test_errors_reach_the_consumer_after_what_came_before():
@@ -17,7 +19,7 @@ def test_errors_reach_the_consumer_after_what_came_before():
         yield 1
         raise OSError("disk")
 
-    found = ahead(items(), 2)
+    found = run_ahead(items(), 2)
     assert next(found) == 1
     with pytest.raises(OSError, match="disk"):
         next(found)
@@ -31,7 +33,7 @@ def test_work_goes_on_while_the_consumer_is_busy_and_no_further_than_asked():
             made.append(i)
             yield i
 
-    found = ahead(items(), 2)
+    found = run_ahead(items(), 2)
     assert next(found) == 0
     deadline = time.monotonic() + 10
     while len(made) < 4 and time.monotonic() < deadline:
@@ -51,7 +53,7 @@ def test_a_consumer_that_leaves_ends_all_stages():
             closed.append(True)
 
     before = set(threading.enumerate())
-    found = ahead(ahead(items(), 1), 1)
+    found = run_ahead(run_ahead(items(), 1), 1)
     next(found)
     stages = set(threading.enumerate()) - before
     found.close()
@@ -69,7 +71,7 @@ def test_leaving_never_waits_for_the_stage():
         left.wait(30)
         yield 2
 
-    found = ahead(items(), 1)
+    found = run_ahead(items(), 1)
     next(found)
     leaving = threading.Thread(target=found.close, daemon=True)
     leaving.start()
@@ -86,9 +88,9 @@ def test_a_process_that_ends_by_an_error_does_not_wait_for_its_stages():
     """
     program = """
 import itertools
-from ultraseg.base.threads import ahead
+from ultraseg.base.threads import run_ahead
 def use():
-    found = ahead(ahead(itertools.count(), 1), 1)
+    found = run_ahead(run_ahead(itertools.count(), 1), 1)
     for number in found:
         raise OSError("disk")
 use()

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from moving_cells import SHAPE, YX, dice, ellipse, maps
 from scipy import ndimage
-from ultraseg.arrays.edges import label_edges
 from ultraseg.cells.flow import stack_flow
-from ultraseg.cells.fusion import boundary_basins, contacts, fuse_slice, split_regions
-from ultraseg.cells.propagate import carry, fill_bad, propagate_gap, settle, to_confidence, to_trust
-from ultraseg.cells.reconcile import reconcile
+from ultraseg.cells.propagate import propagate_gap
+from ultraseg.cells.trust import fill_bad, to_confidence
 
 
 def solve(truth, first=True, last=True, **settings):
@@ -94,45 +92,6 @@ def test_the_pixels_in_which_the_two_sides_differ_are_counted():
     assert (differ == 0).all()  # one side alone
 
 
-def strip_between_two_cells():
-    """Two cells of five slices, and a strip between them that the third slice gives to the other cell."""
-    labels = np.ones((5, 40, 60), np.int32)
-    labels[:, :, 30:] = 2
-    labels[2, :, 24:30] = 2
-    return labels, np.full(labels.shape, to_confidence(np.float32(0.5)))
-
-
-def still(z_from, z_to, labels, trust):
-    """What a walk brings where nothing moves."""
-    return labels, trust
-
-
-def decide_by(boundary):
-    return lambda z, below, above: fuse_slice(below[0], above[0], below[1], above[1], boundary)
-
-
-@pytest.mark.parametrize("sweeps, settled", [(0, False), (1, True), (4, True)])
-def test_a_slice_that_follows_the_wrong_side_is_settled_by_those_around(sweeps, settled):
-    labels, confidence = strip_between_two_cells()
-    disputed = np.zeros(labels.shape, bool)
-    disputed[1:4, :, 22:32] = True
-    wall = np.zeros(labels.shape[1:], np.uint8)
-    settle(labels, confidence, disputed, still, decide_by(wall), sweeps=sweeps)
-    assert (labels[2, :, 24:30] == (1 if settled else 2)).all()
-    assert (labels[:, :, :22] == 1).all() and (labels[:, :, 32:] == 2).all()
-
-
-def test_what_nobody_disputes_stays_whatever_the_slices_around_show():
-    labels, confidence = strip_between_two_cells()
-    before = labels.copy(), confidence.copy()
-    disputed = np.zeros(labels.shape, bool)
-    disputed[1:4, :20, 22:32] = True
-    settle(labels, confidence, disputed, still, decide_by(np.zeros(labels.shape[1:], np.uint8)), sweeps=3)
-    assert (labels[2, :20, 24:30] == 1).all()
-    for now, then in zip((labels, confidence), before, strict=True):
-        assert np.array_equal(now[~disputed], then[~disputed])
-
-
 def test_sweeps_change_only_what_two_cells_dispute():
     def wave(k):
         return lambda t: ellipse(
@@ -212,102 +171,6 @@ def test_large_ids_survive():
     assert set(np.unique(labels)) == {0, 4_000_000_000}
 
 
-def test_reconcile_moves_a_border_to_the_membrane_and_no_further():
-    carried = np.ones((20, 40), np.int32)
-    carried[:, 20:] = 2
-    boundary = np.zeros((20, 40), np.uint8)
-    boundary[:, 22] = 255
-    moved = reconcile(carried, boundary)
-    assert (moved[:, :22] == 1).all() and (moved[:, 23:] == 2).all()
-    assert np.array_equal(reconcile(carried, np.zeros_like(boundary)), carried)
-    far = np.roll(boundary, 10, 1)
-    assert np.array_equal(reconcile(carried, far), carried)
-
-
-def test_carry_without_motion_or_doubt_only_decays():
-    labels = np.zeros(SHAPE, np.int32)
-    labels[20:60, 20:60] = 1
-    _, interior, boundary = maps(labels[None])
-    zero = np.zeros((2, *SHAPE), np.float32)
-    image = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
-    out, trust = carry(
-        labels, np.ones(SHAPE, np.float32), zero, zero, image, interior[0], boundary[0], decay=0.8
-    )
-    assert np.count_nonzero(out != labels) <= 4  # corners of the square, where the membrane is two wide
-    assert np.allclose(trust[(boundary[0] == 0) & (out == labels)], 0.8)
-    assert np.allclose(trust[(boundary[0] == 255) & (out == labels)], 0.08)
-
-
-def test_fusion_takes_the_trusted_side_and_agreement_stands():
-    a, b = np.full((8, 12), 3, np.int32), np.full((8, 12), 3, np.int32)
-    a[:, 6:], b[:, 6:] = 4, 5
-    wall = np.zeros((8, 12), np.uint8)
-    wall[:, 5:7] = 255
-    strong, weak = np.full(a.shape, 0.9, np.float32), np.full(a.shape, 0.1, np.float32)
-    labels, trust = fuse_slice(a, b, strong, weak, wall)
-    assert np.array_equal(labels, a) and np.allclose(trust[:, :6], 1 - 0.1 * 0.9)
-    labels, trust = fuse_slice(a, b, weak, strong, wall)
-    assert np.array_equal(labels, b) and (trust[:, 6:] < trust[:, :6].min()).all()
-
-
-def test_fusion_follows_the_image_where_trust_is_equal():
-    # A disputed strip, open to cell 1 on its left, behind a membrane from cell 2 on its right.
-    a = np.ones((20, 30), np.int32)
-    a[:, 15:] = 2
-    b = np.ones((20, 30), np.int32)
-    b[:, 10:] = 2
-    wall = np.zeros((20, 30), np.uint8)
-    wall[:, 14:16] = 255
-    half = np.full(a.shape, 0.5, np.float32)
-    assert np.array_equal(fuse_slice(a, b, half, half, wall, size_exponent=0)[0], a)
-    wall = np.zeros((20, 30), np.uint8)
-    wall[:, 9:11] = 255
-    assert np.array_equal(fuse_slice(a, b, half, half, wall, size_exponent=0)[0], b)
-
-
-def test_fusion_favours_the_small_cell_where_all_else_is_equal():
-    a = np.ones((30, 30), np.int32)
-    b = a.copy()
-    b[10:14, 10:14] = 2
-    half = np.full(a.shape, 0.5, np.float32)
-    wall = (label_edges(b) * 255).astype(np.uint8)
-    assert np.array_equal(fuse_slice(a, b, half, half, wall)[0], b)
-
-
-@pytest.mark.parametrize("apart", [True, False])
-def test_fusion_counts_a_filopodium_by_its_own_size_not_by_that_of_its_cell(apart):
-    # Cell 2 has a large body on the right; one side, trusted more, shows its filopodium within cell 1, where hardly a
-    # membrane is seen.
-    a = np.ones((60, 120), np.int32)
-    a[:, 60:] = 2
-    b = a.copy()
-    b[24:36, 12:24] = 2
-    if not apart:
-        b[28:32, 24:60] = 2
-    weak, strong = np.full(a.shape, 0.1, np.float32), np.full(a.shape, 0.9, np.float32)
-    found, _ = fuse_slice(a, b, weak, strong, np.full(a.shape, 20, np.uint8))
-    assert (found[24:36, 12:24] == 2).all() == apart
-
-
-def test_region_helpers():
-    labels = np.array([[1, 1, 2], [2, 2, 2], [1, 3, 3]])
-    regions = split_regions(labels)
-    assert regions.max() == 3 and len({regions[0, 0], regions[2, 0], regions[1, 1], regions[2, 1]}) == 4
-    i, j, height = contacts(regions, np.arange(9).reshape(3, 3))
-    assert len(i) == 7 and (i != j).all() and height.max() == 8
-    wall = np.zeros((9, 9), np.uint8)
-    wall[:, 4] = 200
-    basins = boundary_basins(wall, np.ones_like(wall, bool))
-    assert basins.min() == 1 and basins.max() == 2 and (basins[:, 0] != basins[:, 8]).all()
-    assert not boundary_basins(wall, np.zeros_like(wall, bool)).any()
-
-
-def test_confidence_keeps_small_trust():
-    trust = np.array([0, 0.001, 0.1, 0.9, 1])
-    assert np.allclose(to_trust(to_confidence(trust)), trust, rtol=0.06)
-    assert to_confidence(trust).tolist()[::4] == [0, 255]
-
-
 def test_errors():
     image = np.zeros((3, 8, 8), np.uint8)
     flow = np.zeros((2, 4, 8, 8), np.float32)
@@ -322,7 +185,6 @@ def test_errors():
         propagate_gap(image, flow, image, image, ids[:4], None)
 
 
-# ---------------------------------------------------------------- bad slices are stepped over
 def test_a_destroyed_slice_is_stepped_over():
     """Cells move through a gap whose slice 4 is noise: only good slices are walked, and the last of them is right."""
     truth = volume(9, lambda t: ellipse(12, 98, 8, 8), MOTIONS["shift"])
@@ -364,9 +226,3 @@ def test_trust_falls_by_the_distance_not_by_the_step():
     _, far = propagate_gap(image[zs], flow, interior[zs], boundary[zs], truth[0], None, zs=zs, **settings)
     centre = far[:, 48, 56]
     assert np.array_equal(centre, [255, *to_confidence(np.array([0.9, 0.9**4]))])
-
-
-def test_a_gap_without_bad_slices_is_left_as_it_is():
-    labels, confidence = np.ones((2, 3, 3)), np.ones((2, 3, 3))
-    filled = fill_bad(labels, confidence, [4, 5], 4, [4, 5])
-    assert filled[0] is labels and filled[1] is confidence

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from config_page import keys, markdown
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config import load_config, schema
+from ultraseg.plan.config import load_config
+from ultraseg.plan.schema import schema
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))

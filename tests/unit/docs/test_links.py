@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "config/README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "config/README.md"])
 
 
 def anchors(page: Path) -> set[str]:
@@ -52,4 +52,4 @@ def test_every_page_is_reached_from_the_readme():
         waiting += [
             (page.parent / link).resolve() for link in re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
         ]
-    assert set(ROOT.glob("docs/*.md")) <= found
+    assert set(ROOT.glob("docs/**/*.md")) <= found

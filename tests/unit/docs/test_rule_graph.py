@@ -10,7 +10,7 @@ flowchart TB
 	id1[train]
 	id2[tiles]
 	id3[ingest]
-	id4[arrays_image]
+	id4[image_layout]
 	style id0 fill:#5799D9,stroke-width:2px,color:#333333
 	id1 --> id0
 	id2 --> id1

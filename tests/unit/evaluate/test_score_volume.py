@@ -1,13 +1,16 @@
 """Scores of a small folder of results whose accuracy is known."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
-from ultraseg.evaluate.score_volume import score_volume
+from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.pyramid_levels import chunk_and_shard
+from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
 from ultraseg.storage.label_slices import write_slices
@@ -55,22 +58,22 @@ def folder(tmp_path):
 
 
 def score(folder, **changes):
-    arguments = dict(
-        structures={"cells": "cells", "mito": "organelle"},
+    sources = {name: LabelSource.of(source) for name, source in changes.pop("truth", {}).items()}
+    volume = ScoredVolume(
+        str(folder),
+        kinds={"cells": "cells", "mito": "organelle"},
         labelled={"cells": LABELLED, "mito": LABELLED},
-        splits={s: {0: "train", 3: "test", 5: "validation"} for s in ("cells", "mito")},
-        files={s: f"{folder}/work/labels/{s}.h5" for s in ("cells", "mito")},
-        left_out={3: {"first": 0, "last": 5, "first_given": True, "last_given": True}},
-        truth={},
+        uses={s: {0: "train", 3: "test", 5: "validation"} for s in ("cells", "mito")},
+        label_files={s: f"{folder}/work/labels/{s}.h5" for s in ("cells", "mito")},
+        left_out={3: Gap(0, 5, True, True)},
         cells="cells",
         downsample=1,
         shape=SHAPE,
         pixel_nm=(8, 4),
-        plane=SHAPE[1:],
-        crop=[(0, size) for size in SHAPE[1:]],
         min_cell_voxels=1,
     )
-    table = score_volume(str(folder), **(arguments | changes))
+    truth = Truth(sources, PLANE, [(0, size) for size in PLANE])
+    table = score_volume(replace(volume, **changes), truth)
     assert not table.duplicated(["structure", "metric", "split"]).any()
     return table.set_index(["structure", "metric", "split"])
 
@@ -105,7 +108,7 @@ def test_every_left_out_slice_counts_but_only_unseen_ones_as_test(folder):
         zs = range(gap.first, gap.last + 1)
         carried = [(z, {"labels": HALF_CELL if z == 3 else TRUE_CELL}) for z in zs]
         write_slices(str(folder / f"work/propagated/{gap.name}.h5"), PLANE, carried)
-    table = score(folder, left_out={z: vars(gap) for z, gap in gaps.items()})
+    table = score(folder, left_out=gaps)
     assert table.loc[("cells", "dice", "test"), "n_slices"] == 1
     dice = table.loc[("cells", "dice", "left_out")]
     assert (dice["value"], dice["n_slices"]) == (pytest.approx((1 + 0.5 + 1) / 3), 3)
@@ -184,8 +187,8 @@ def test_without_cells_and_held_out_slices(folder):
     fill(folder)
     table = score(
         folder,
-        structures={"mito": "organelle"},
-        splits={"mito": dict.fromkeys(LABELLED, "train")},
+        kinds={"mito": "organelle"},
+        uses={"mito": dict.fromkeys(LABELLED, "train")},
         left_out={},
         cells=None,
     )
@@ -196,7 +199,7 @@ def test_an_unlabelled_volume_is_scored_on_all_slices(folder):
     fill(folder)
     truth = {"mito": write_truth(folder, "mito", [TRUE_MITO] * N)}
     none = {"cells": [], "mito": []}
-    table = score(folder, labelled=none, splits={"cells": {}, "mito": {}}, left_out={}, truth=truth)
+    table = score(folder, labelled=none, uses={"cells": {}, "mito": {}}, left_out={}, truth=truth)
     assert table.loc[("mito", "dice", "truth"), "n_slices"] == N
     # 3 slices with 50 of 100 found, 3 with 50 wrong ones.
     assert table.loc[("mito", "dice", "truth"), "value"] == pytest.approx(2 * 150 / (600 + 300))
@@ -228,6 +231,6 @@ def test_only_what_is_known_is_scored(folder):
     tifffile.imwrite(
         file, np.stack([np.where(known, TRUE_MITO, 9)] * N).astype(np.uint8), photometric="minisblack"
     )
-    truth = {"slices": [(z, str(file), z) for z in range(N)], "ignore_value": 9}
+    truth = replace(LabelSource.of([SliceRef(z, str(file), z) for z in range(N)]), ignore_value=9)
     dice = score(folder, left_out={}, truth={"mito": truth})["value"]["mito", "dice"]
     assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}

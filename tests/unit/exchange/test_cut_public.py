@@ -6,9 +6,15 @@ import pytest
 import tifffile
 import zarr
 from ultraseg.base.errors import UserError
-from ultraseg.exchange.cut_public import main, read_slices
+from ultraseg.cli.main import call
+from ultraseg.cli.parser import parser
+from ultraseg.exchange.cut_public import slices_of_box
 
 SHAPE = (12, 20, 24)
+
+
+def main(words: list[str]) -> None:
+    call(parser().parse_args(["cut", *words]))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +82,7 @@ def test_no_chunk_is_read_twice(volume):
             self.read.append((part[0].start, part[0].stop))
             return volume[0][part]
 
-    slices = list(read_slices(Counted(), [(3, 12), (0, 20), (0, 24)]))
+    slices = list(slices_of_box(Counted(), [(3, 12), (0, 20), (0, 24)]))
     assert Counted.read == [(3, 5), (5, 10), (10, 12)] and (np.stack(slices) == volume[0][3:12]).all()
 
 

@@ -10,6 +10,8 @@ import tifffile
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ultraseg.base.errors import UserError
+from ultraseg.cli.main import call as command
+from ultraseg.cli.parser import parser
 from ultraseg.exchange import export
 from written_volume import write_volume
 
@@ -32,7 +34,7 @@ def run(tmp_path_factory):
 
 
 def call(run, *words) -> None:
-    export.main([*words, "--directory", str(run[0])])
+    command(parser().parse_args(["export", *words, "--directory", str(run[0])]))
 
 
 def test_slices_are_one_file_each_with_all_ids(run, tmp_path):

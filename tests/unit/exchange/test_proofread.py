@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from asked import files
 from roifile import ImagejRoi
+from ultraseg.base.colours import id_colours
 from ultraseg.base.errors import UserError
-from ultraseg.exchange import proofread
-from ultraseg.exchange.imagej_outlines import outline_rois
+from ultraseg.cli.main import call as command
+from ultraseg.cli.parser import parser
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.coverage import iterate_labels
 from ultraseg.labels.source import LabelSource, with_corrections
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
-from ultraseg.plan.rule_inputs import Asks
 from ultraseg.storage.create import create_array
 from ultraseg.storage.pyramid import write_pyramid
 
@@ -77,7 +78,7 @@ def plan_of(run, **changes) -> Plan:
 
 
 def call(*words: str) -> None:
-    proofread.main([words[0], "--configfile", "my.yaml", *words[1:]])
+    command(parser().parse_args(["proofread", words[0], "--configfile", "my.yaml", *words[1:]]))
 
 
 def edit(run, name: str, page: int, dtype=None) -> np.ndarray:
@@ -104,6 +105,26 @@ def test_export_has_a_page_per_slice_with_scale_and_names(run):
         rois = [ImagejRoi.frombytes(one) for one in tif.imagej_metadata["Overlays"]]
     assert {roi.position for roi in rois} == {1, 2, 3}
     assert {int(roi.name) for roi in rois} == {1, 2, 3, 4}
+
+
+def test_outlines_of_cells_have_the_colours_of_the_report_whatever_the_structure_is_called(run):
+    config, volume = run.config, run.config["volumes"]["v"]
+    for table in (config["structures"], volume["labels"]):
+        table["neurons"] = table.pop("cells")
+    config["networks"]["a"]["structures"] = ["neurons"]
+    (run.folder / "my.yaml").write_text(yaml.safe_dump(config))
+    (run.folder / "results/v/image.zarr/labels/cells").rename(
+        run.folder / "results/v/image.zarr/labels/neurons"
+    )
+    call("export", "--slices", "4", "--structures", "neurons", "mito")
+    for name, own in (("neurons", True), ("mito", False)):
+        with tifffile.TiffFile(f"proofread/v/{name}.outlines.tif") as tif:
+            rois = [ImagejRoi.frombytes(one) for one in tif.imagej_metadata["Overlays"]]
+        colours = {int(roi.name): roi.stroke_color[1:] for roi in rois}
+        if own:
+            assert colours == {i: id_colours(np.array(i)).tobytes() for i in colours} and len(colours) > 2
+        else:
+            assert len(set(colours.values())) == 1 < len(colours)
 
 
 def test_only_edited_slices_come_back_in_their_place_in_the_stack(run, capsys):
@@ -147,7 +168,6 @@ def test_edits_are_not_overwritten_by_another_export(run):
         (["--slices", "1"], "has slices 2 to 9"),
         (["--slices", "9-10"], "10, but volume v has slices 2 to 9"),
         (["--slices", "x"], "'x' is no slice"),
-        ([], "none given"),
         (["--slices", "4", "--structures", "nuclei"], "nuclei is not in volume v"),
         (["--slices", "4", "--volume", "w"], "no volume w"),
     ],
@@ -187,8 +207,9 @@ def corrected(run):
     return run
 
 
-def wc(**names):
-    return SimpleNamespace(volume="v", **names)
+def read(plan, rule, name, **wildcards):
+    """Files of one name that a job of volume v reads."""
+    return files(plan, rule, volume="v", **wildcards)[name]
 
 
 def test_corrections_take_the_place_of_labels_and_add_to_them(corrected):
@@ -205,13 +226,16 @@ def test_corrections_take_the_place_of_labels_and_add_to_them(corrected):
 
 
 def test_networks_do_not_learn_from_corrected_cells(corrected):
-    plan, asks = plan_of(corrected), Asks(plan_of(corrected))
+    plan = plan_of(corrected)
     assert plan.split("a", "v") == plan_of(corrected, corrections="none").split("a", "v")
     plan_of(corrected, corrections="corrections/v")
     assert plan.uses("cells", "v")[4] == "corrected"
-    assert asks.tile_labels(wc(network="a")) == ["results/v/work/labels/cells.h5"]
-    assert asks.labels(wc(structure="cells")) == [f"cells/z{z:03d}.tif" for z in GIVEN]
-    assert asks.cell_labels(wc()) == ["results/v/work/labels/cells.corrected.h5"]
+    assert read(plan, "tiles", "labels", network="a") == ["results/v/work/labels/cells.h5"]
+    assert read(plan, "labels", "labels", structure="cells") == [f"cells/z{z:03d}.tif" for z in GIVEN]
+    for rule in ("link", "link_relabel"):
+        assert read(plan, rule, "labels", structure="cells", slab=0) == [
+            "results/v/work/labels/cells.corrected.h5"
+        ]
     assert 4 in [gap.last for gap in plan.gaps("v")]
 
 
@@ -220,15 +244,16 @@ def test_networks_learn_from_other_corrected_structures(corrected):
     first = plan_of(corrected, corrections="none").split("b", "v")
     plan_of(corrected, corrections="corrections/v")
     assert plan.split("b", "v") == dict(sorted({**first, 4: "train"}.items()))
-    asks = Asks(plan)
-    assert "corrections/v/mito/z00006.tif" in asks.labels(wc(structure="mito"))
-    assert asks.given_labels(wc()) == [f"results/v/work/labels/{s}.h5" for s in ("cells.corrected", "mito")]
+    assert "corrections/v/mito/z00006.tif" in read(plan, "labels", "labels", structure="mito")
+    assert read(plan, "evaluate", "labels") == [
+        f"results/v/work/labels/{s}.h5" for s in ("cells.corrected", "mito")
+    ]
 
 
 def test_networks_learn_from_corrected_cells_on_request(corrected):
     plan = plan_of(corrected, train_on_corrections=True)
     assert plan.split("a", "v")[4] == "train"
-    assert Asks(plan).cell_labels(wc()) == ["results/v/work/labels/cells.h5"]
+    assert read(plan, "link", "labels") == ["results/v/work/labels/cells.h5"]
 
 
 def test_a_folder_of_no_structure_is_refused(run):
@@ -238,15 +263,5 @@ def test_a_folder_of_no_structure_is_refused(run):
 
 
 def test_without_a_folder_nothing_is_corrected():
-    labels = {"cells": LabelSource((SliceRef(1, "a.tif", None),))}
+    labels = {"cells": LabelSource.of([SliceRef(1, "a.tif", None)])}
     assert with_corrections(labels, "/nowhere", {"cells": {}}) == labels
-
-
-# ---------------------------------------------------------------- outlines
-def test_outlines_follow_the_edges_of_the_pixels():
-    labels = np.zeros((2, 9, 9), np.uint32)
-    labels[1, 2:5, 3:8] = 70001
-    (roi,) = [ImagejRoi.frombytes(one) for one in outline_rois(labels, "cells")]
-    assert (roi.name, roi.position) == ("70001", 2)
-    corners = roi.coordinates()
-    assert corners.min(axis=0).tolist() == [3, 2] and corners.max(axis=0).tolist() == [8, 5]

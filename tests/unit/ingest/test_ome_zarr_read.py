@@ -11,7 +11,7 @@ from ultraseg.arrays.grey_values import stored_as
 from ultraseg.base.errors import UserError
 from ultraseg.ingest import ome_zarr_layout
 from ultraseg.ingest.image_source import image_files, image_header, resolve_image
-from ultraseg.ingest.read_slices import read_slices, read_stored
+from ultraseg.ingest.read_slices import read_source_slices, read_stored
 
 SHAPE = (10, 20, 30)
 STACK = np.random.default_rng(0).integers(1, 4000, SHAPE).astype(np.uint16)
@@ -71,8 +71,8 @@ def test_the_finest_level_is_read_and_its_files_are_named(tmp_path, options):
     header = image_header(source)
     assert (header.shape, header.dtype, len(source)) == ((20, 30), "uint16", 10)
     assert header.pixel_size.nm == pytest.approx((20, 4, 4)) and header.pixel_size.told_by == "OME-Zarr"
-    assert np.array_equal(list(read_slices(source.slices, (20, 30), "uint16")), STACK)
-    part = list(read_slices(source.slices[3:9], (20, 30), "uint16", [(5, 18), (17, 30)]))
+    assert np.array_equal(list(read_source_slices(source.slices, (20, 30), "uint16")), STACK)
+    part = list(read_source_slices(source.slices[3:9], (20, 30), "uint16", [(5, 18), (17, 30)]))
     assert np.array_equal(part, STACK[3:9, 5:18, 17:])
     # Without any file that is not named, those slices still decode; without one that is named, they do not.
     files = image_files(source.slices[3:9], [(5, 18), (17, 30)])
@@ -82,7 +82,7 @@ def test_the_finest_level_is_read_and_its_files_are_named(tmp_path, options):
         for name in names:
             if os.path.realpath(os.path.join(folder, name)) not in kept:
                 os.remove(os.path.join(folder, name))
-    part = list(read_slices(source.slices[3:9], (20, 30), "uint16", [(5, 18), (17, 30)]))
+    part = list(read_source_slices(source.slices[3:9], (20, 30), "uint16", [(5, 18), (17, 30)]))
     assert np.array_equal(part, STACK[3:9, 5:18, 17:])
 
 
@@ -92,7 +92,7 @@ def test_types_and_byte_orders_of_zarr_2(tmp_path, dtype):
     source = resolve_image(write_image(tmp_path / "a.zarr", stack, **V2))
     name = np.dtype(dtype).name
     assert image_header(source).dtype == name
-    found = list(read_slices(source.slices, SHAPE[1:], name))
+    found = list(read_source_slices(source.slices, SHAPE[1:], name))
     assert np.array_equal(found, stack) and found[0].dtype == np.dtype(name)
 
 
@@ -122,9 +122,9 @@ def test_missing_chunks_are_counted_and_pointed_out(tmp_path, caplog, options):
     for name in names[4:6]:
         os.remove(f"{path}/0/{name}")
     with caplog.at_level(logging.WARNING):
-        list(read_slices(source.slices[:4], (20, 30), "uint16"))
+        list(read_source_slices(source.slices[:4], (20, 30), "uint16"))
         assert not caplog.records
-        found = np.stack(list(read_slices(source.slices[4:8], (20, 30), "uint16")))
+        found = np.stack(list(read_source_slices(source.slices[4:8], (20, 30), "uint16")))
     (record,) = caplog.records
     assert "2 of 4 chunk files of slices 4 to 7 do not exist" in record.getMessage()
     assert names[4] in record.getMessage() and not found[:, :16].any()
@@ -171,7 +171,7 @@ def test_a_damaged_chunk_is_an_error(tmp_path):
         chunk.write(b"no chunk")
     refs = resolve_image(path).slices
     with pytest.raises(UserError, match=r"a\.zarr/0: slices 4 to 7 do not decode"):
-        list(read_slices(refs, (20, 30), "uint16"))
+        list(read_source_slices(refs, (20, 30), "uint16"))
 
 
 def test_an_image_inside_a_converted_file_is_found_when_it_is_the_only_one(tmp_path):

@@ -6,7 +6,7 @@ import tifffile
 from ultraseg.arrays.grey_values import stored_as, to_stored
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.image_source import resolve_image
-from ultraseg.ingest.read_slices import PAGES, read_slices, read_stored
+from ultraseg.ingest.read_slices import PAGES, read_source_slices, read_stored
 
 SLICES = np.random.default_rng(0).integers(0, 4000, (7, 20, 30), np.uint16)
 STORED = stored_as("uint16", (100, 3000), 8)
@@ -30,7 +30,7 @@ def refs(request, tmp_path):
 @pytest.mark.parametrize("threads", [1, 3, 16])
 def test_a_stack_is_its_slices_in_order_whatever_the_threads(refs, threads):
     assert np.array_equal(stack_of(refs, (20, 30), "uint16", STORED, threads=threads), EXPECTED)
-    assert np.array_equal(np.stack(list(read_slices(refs, (20, 30), "uint16"))), SLICES)
+    assert np.array_equal(np.stack(list(read_source_slices(refs, (20, 30), "uint16"))), SLICES)
 
 
 def test_a_part_of_the_slices_is_the_part_of_the_whole(refs):

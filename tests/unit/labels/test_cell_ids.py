@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from ultraseg.labels.cell_ids import Change, IdMatcher, changes, matched, warning
+from ultraseg.base.errors import UserError
+from ultraseg.base.ids import LARGEST_ID
+from ultraseg.labels.cell_ids import Change, IdMatcher, changed_ids_warning, changes, matched
 from ultraseg.labels.coverage import LabelSlice
 
 SHAPE = (64, 80)
@@ -32,7 +34,7 @@ def slices(make, known=None):
 
 def test_consistent_ids_raise_no_alarm():
     assert changes(slices(tissue)) == []
-    assert warning("cells", []) is None
+    assert changed_ids_warning("cells", []) is None
 
 
 def test_a_changed_and_two_swapped_ids_are_named():
@@ -44,7 +46,7 @@ def test_a_changed_and_two_swapped_ids_are_named():
 
     found = changes(slices(make))
     assert sorted(found) == [Change(4, 8, 1, 2), Change(4, 8, 2, 1), Change(4, 8, 3, 40)]
-    said = warning("cells", found)
+    said = changed_ids_warning("cells", found)
     assert "3 on slice 4 is 40 on slice 8" in said and "structures.cells.ids_consistent: false" in said
 
 
@@ -109,8 +111,18 @@ def test_slices_are_matched_one_after_the_other():
     assert all(one == ids[0] for one in ids) and len(ids[0]) == 1
 
 
+def test_new_ids_beyond_the_range_are_an_error():
+    a, b = np.zeros((2, *SHAPE), np.uint32)
+    a[5:20, 5:20] = LARGEST_ID
+    b[5:20, 5:20], b[40:60, 40:60] = 7, LARGEST_ID
+    matcher = IdMatcher()
+    matcher.match(a)
+    with pytest.raises(UserError, match="new cells get ids up to 2147483648"):
+        matcher.match(b)
+
+
 def test_large_ids_and_empty_slices():
-    labels = np.where(tissue(0) > 0, tissue(0).astype(np.int64) + 2**32 - 20, 0).astype(np.uint32)
+    labels = np.where(tissue(0) > 0, tissue(0).astype(np.int64) + 2**31 - 20, 0).astype(np.uint32)
     matcher = IdMatcher()
     assert np.array_equal(matcher.match(labels), labels)
     assert not matcher.match(np.zeros(SHAPE, np.uint32)).any()

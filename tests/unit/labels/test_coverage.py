@@ -134,34 +134,3 @@ def test_empty_pages_count_as_said(tmp_path, monkeypatch, said, zs):
     monkeypatch.chdir(tmp_path)
     source = export(tmp_path, {"empty_slices": said})
     assert coverage_table({"cells": source}, {"cells": "cells"}, SHAPE, 6)["z"].tolist() == zs
-
-
-def test_empty_files_and_slices_of_the_ignore_value_are_left_out_on_request(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    nothing = np.full(SHAPE, 99, np.uint16)
-    settings = {"empty_slices": "unlabelled", "ignore_value": 99}
-    source = write(tmp_path / "cells", settings, z3=cells(1), z4=cells(), z5=nothing, z6=cells(2))
-    assert source.zs == [3, 6]
-
-
-def test_pages_are_looked_at_again_when_the_file_changes(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    settings = {"empty_slices": "unlabelled"}
-    assert export(tmp_path, settings).zs == [1, 4]
-    read = pytest.MonkeyPatch()
-    read.setattr("ultraseg.labels.empty_pages._scan", lambda file: pytest.fail("read again"))
-    assert export_again(tmp_path, settings).zs == [1, 4]
-    read.undo()
-    tifffile.imwrite(tmp_path / "annotation.tif", np.stack([cells(1)] * 3), photometric="minisblack")
-    assert export_again(tmp_path, settings).zs == [0, 1, 2]
-
-
-def export_again(folder, settings):
-    return resolve_labels({"path": str(folder / "annotation.tif"), **settings}, str)
-
-
-def test_an_export_without_any_label_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, *SHAPE), np.uint8), photometric="minisblack")
-    with pytest.raises(UserError, match="all 3 slices are empty"):
-        resolve_labels({"path": str(tmp_path / "a.tif"), "empty_slices": "unlabelled"}, str)

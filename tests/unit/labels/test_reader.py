@@ -1,12 +1,14 @@
 """What label files store and what it means: numbers, masks, colours, palettes, classes, unlabelled parts."""
 
+import pickle
+
 import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
-from ultraseg.labels.source import LabelSource, resolve_labels
+from ultraseg.labels.source import resolve_labels
 
 SHAPE = (16, 24)
 RED, GREEN, BLACK, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 0), (255, 255, 255)
@@ -43,8 +45,8 @@ def test_cell_ids_of_every_integer_type_are_kept(tmp_path, dtype):
     assert np.array_equal(labels, regions(0, 3, 90))
 
 
-def test_ids_of_32_bit_are_kept(tmp_path):
-    largest = 2**32 - 1
+def test_the_largest_ids_are_kept(tmp_path):
+    largest = 2**31 - 1
     labels, _ = read(tmp_path, regions(0, largest, largest - 1).astype(np.uint32), "cells")
     assert np.unique(labels).tolist() == [0, largest - 1, largest]
 
@@ -70,7 +72,9 @@ def test_bilevel_tiffs_are_masks(tmp_path):
         (regions(-1, 0, 1).astype(np.int16), "cells", "negative label -1"),
         (regions(4).astype(np.uint8), "cells", "all pixels have cell id 4"),
         (regions(0, 255).astype(np.uint8), "cells", "it is a mask"),
-        (regions(0, 2**32).astype(np.uint64), "cells", "4294967296 is too large"),
+        (regions(0, 2**31).astype(np.uint32), "cells", "a cell has id 2147483648, which is too large"),
+        (regions(0, 2**32).astype(np.uint64), "cells", "a cell has id 4294967296, which is too large"),
+        (regions(0, 2**31).astype(np.uint32), "truth", "a cell has id 2147483648, which is too large"),
         (regions(1, 2).astype(np.uint8), "mask", "holds 1, 2 and no 0, so the background is unclear"),
         (regions(255).astype(np.uint8), "mask", "all labelled pixels are the structure; stored are 255"),
         (regions(0, 90, 130, 170, *[255] * 8).astype(np.uint8), "mask", "smoothed edges"),
@@ -105,6 +109,30 @@ def test_a_value_that_never_occurs_is_named_with_those_that_do(tmp_path):
         read(tmp_path, regions(0, 2, 3).astype(np.uint8), values=[2, 5])
 
 
+@pytest.mark.parametrize("kind", ["cells", "organelle", "truth"])
+def test_the_number_of_the_background(tmp_path, kind):
+    for stored, background in (
+        (regions(1, 5, 6).astype(np.uint8), 1),
+        (regions(-1, 5, 6).astype(np.int16), -1),
+        (regions(65535, 5, 0).astype(np.uint16), 65535),
+        (regions(2**32 - 1, 5, 6).astype(np.uint32), 2**32 - 1),
+    ):
+        labels, known = read(tmp_path, stored, kind, background=background)
+        assert known is None and np.array_equal(labels != 0, (stored != background) & (stored != 0))
+        if kind != "organelle":
+            assert np.array_equal(labels, np.where(stored == background, 0, stored))
+
+
+def test_background_beside_values_that_are_not_labelled(tmp_path):
+    stored = regions(1, 5, 255).astype(np.uint8)
+    labels, known = read(tmp_path, stored, "cells", background=1, ignore_value=255)
+    assert np.array_equal(labels, regions(0, 5, 0)) and np.array_equal(known, regions(1, 1, 0))
+    labels, _ = read(tmp_path, coloured(WHITE, RED), background="#ffffff")
+    assert np.array_equal(labels, regions(0, 1))
+    with pytest.raises(UserError, match="holds numbers, but .* a colour"):
+        read(tmp_path, stored, "cells", background="#ffffff")
+
+
 # ---------------------------------------------------------------- colours
 @pytest.mark.parametrize("colours", [(BLACK, RED), (BLACK, (255, 254, 0))])
 def test_a_mask_of_one_colour(tmp_path, colours):
@@ -131,10 +159,28 @@ def test_colours_of_classes(tmp_path):
     assert np.array_equal(labels, regions(0, 1, 0)) and np.array_equal(known, regions(1, 1, 0))
 
 
+def test_a_colour_slice_without_any_label_is_empty(tmp_path):
+    labels, _ = read(tmp_path, coloured(BLACK, BLACK), strict=False, values=["#00ff00"])
+    assert not labels.any()
+    labels, known = read(
+        tmp_path, coloured(BLACK, WHITE), strict=False, values=["#00ff00"], ignore_value="#ffffff"
+    )
+    assert not labels.any() and np.array_equal(known, regions(1, 0))
+
+
 def blended():
     image = coloured(BLACK, RED).astype(int)
     image[:, 8:16] = np.linspace(0, 1, 8)[None, :, None] * (255, 60, 0) + np.arange(16)[:, None, None]
     return image.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["cells", "mask", "truth"])
+@pytest.mark.parametrize("high", [5, 250])
+def test_planes_saved_as_colours_are_told_how_to_be_read(tmp_path, kind, high):
+    planes = np.random.default_rng(0).integers(0, high, (3, *SHAPE)).astype(np.uint8)
+    with pytest.raises(UserError, match="colours") as caught:
+        read(tmp_path, planes, kind, tiff={"photometric": "rgb"})
+    assert "name the slice of each plane with 'slices'" in caught.value.cure
 
 
 def half_transparent():
@@ -162,6 +208,15 @@ def half_transparent():
 def test_unclear_colours_are_refused(tmp_path, image, settings, kind, text):
     with pytest.raises(UserError, match=text):
         read(tmp_path, image, kind, **settings)
+
+
+def test_colours_of_truth_are_no_ids_either(tmp_path):
+    with pytest.raises(UserError, match="colours .*no cell ids"):
+        read(tmp_path, coloured(BLACK, RED, GREEN), "truth")
+    labels, _ = read(tmp_path, coloured(BLACK, RED), "truth")
+    assert np.array_equal(labels != 0, regions(0, 1)), "one colour on black is a mask"
+    labels, _ = read(tmp_path, coloured(BLACK, RED, GREEN), "truth", strict=False, values=["#00ff00"])
+    assert np.array_equal(labels != 0, regions(0, 0, 1))
 
 
 def palette(*colours):
@@ -244,7 +299,7 @@ def test_the_region_file_is_read_by_the_job(tmp_path):
     }
     source = resolve_labels(settings, str)
     assert source.files == [settings["path"], settings["region"]] and source.zs == [2] and source.partial
-    assert LabelSource.of(source.as_params()) == source
+    assert pickle.loads(pickle.dumps(source)) == source  # as it reaches the job
 
 
 def test_slice_without_a_known_pixel_is_refused(tmp_path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 from ultraseg.arrays.edges import label_edges
-from ultraseg.labels.slice_offset import edge_fit, fit_table, offset_of, warning
+from ultraseg.labels.slice_offset import edge_fit, fit_table, offset_of, offset_warning
 
 SHAPE = (96, 112)
 N = 30
@@ -80,12 +80,12 @@ def test_slices_without_an_edge_and_beyond_the_stack_do_not_count(stack):
 
 def test_the_warning_gives_both_scores_and_the_cure(stack):
     table = table_of(stack, 1)
-    said = warning("cells", "volumes.a.labels.cells", table, 0)
+    said = offset_warning("cells", "volumes.a.labels.cells", table, 0)
     assert "set volumes.a.labels.cells.first_slice_number: 1 (it is 0 now)" in said
     assert f"{table['before'].mean():.3f} against {table['own'].mean():.3f}" in said
-    assert "first_slice_number: 0 (it is 1 now)" in warning("cells", "w", table_of(stack, -1), 1)
-    assert "raise the number in the name" in warning("cells", "w", table_of(stack, -1), 0)
-    assert warning("cells", "w", table_of(stack, 0), 0) is None
+    assert "first_slice_number: 0 (it is 1 now)" in offset_warning("cells", "w", table_of(stack, -1), 1)
+    assert "raise the number in the name" in offset_warning("cells", "w", table_of(stack, -1), 0)
+    assert offset_warning("cells", "w", table_of(stack, 0), 0) is None
 
 
 def test_equal_scores_are_no_offset():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from ultraseg.base.colours import id_colours
 from ultraseg.figures.link_examples import claims, link_examples_figure, outline
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.grid.pyramid_levels import chunk_and_shard
 from ultraseg.link.examples import KINDS, choose_examples, read_example
 from ultraseg.storage.arrays import write_slab
@@ -95,7 +95,7 @@ def nodes(bad=()):
 
 def test_the_crop_has_the_least_clear_piece_in_its_middle(folder):
     row = link(1, z_first=4, z_last=8) | {"kind": "assigned"}
-    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, Stepping(12))
+    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, GoodSlices(12))
     assert example.zs == [5, 6, 7, 8, 9] and not any(example.bad)
     assert example.images.shape == example.cells.shape == example.own.shape == (5, 48, 48)
     assert example.images[:, 0, 0].tolist() == [50, 60, 70, 80, 90]
@@ -108,20 +108,20 @@ def test_the_crop_has_the_least_clear_piece_in_its_middle(folder):
 
 def test_a_crop_at_the_edge_stays_in_the_volume(folder):
     table = nodes().assign(y=1.0, x=48.0, z=[0, 1, 2, 3, 4], margin=[0, 1, 1, 1, 1])
-    example = read_example(folder, "cells", link(1) | {"kind": "assigned"}, table, SHAPE, 2, Stepping(12))
+    example = read_example(folder, "cells", link(1) | {"kind": "assigned"}, table, SHAPE, 2, GoodSlices(12))
     assert example.zs == [0, 1, 2, 3, 4] and example.images.shape == (5, 48, 48)
 
 
 def test_a_bridged_fragment_shows_the_bad_slice_and_what_stands_in_for_it(folder):
     row = link(1, z_first=4, z_last=8) | {"kind": "bridged"}
-    example = read_example(folder, "cells", row, nodes(bad=[6]), SHAPE, 2, Stepping(12, (6,)))
+    example = read_example(folder, "cells", row, nodes(bad=[6]), SHAPE, 2, GoodSlices(12, (6,)))
     assert example.zs == [4, 5, 6, 7, 8] and example.bad == [False, False, True, False, False]
     assert (example.own[2] == example.own[1]).all() and example.own[2].any()
 
 
 def test_captions_say_what_the_table_says(folder):
     row = link(1, z_first=4, z_last=8, cell=7) | {"kind": "assigned"}
-    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, Stepping(12))
+    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, GoodSlices(12))
     words = claims(example)
     assert "".join(text for text, _ in words) == (
         "now cell 7;  best cell 7: strength 0.50;  runner-up cell 9: 0.25;  margin 0.25"
@@ -131,7 +131,7 @@ def test_captions_say_what_the_table_says(folder):
 
 def test_the_figure_has_cells_in_their_colours_and_outlines(folder, tmp_path):
     row = link(1, z_first=4, z_last=8, cell=7) | {"kind": "assigned"}
-    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, Stepping(12))
+    example = read_example(folder, "cells", row, nodes(), SHAPE, 2, GoodSlices(12))
     link_examples_figure([example], {"assigned": 1}, (10, 10, 10), str(tmp_path / "links.png"))
     picture = np.asarray(Image.open(tmp_path / "links.png").convert("RGB")).astype(int)
     assert picture.shape[1] == 1600

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from disc_tiles import disc_tiles
-from ultraseg.networks.precision import policy
 from ultraseg.train.tiles import write_tiles
 
 ROOT = Path(__file__).parents[3]
@@ -126,23 +125,6 @@ print(json.dumps(devices.open_device("gpu", 3, 1).record("mixed_bfloat16")))"""
         assert part in text
 
 
-@pytest.mark.parametrize(
-    "mixed, compute, training, expected",
-    [
-        ("auto", None, True, "float32"),
-        ("auto", 6.1, True, "float32"),
-        ("auto", 7.0, True, "mixed_float16"),
-        ("auto", 8.0, True, "mixed_bfloat16"),
-        ("auto", 9.0, False, "mixed_float16"),
-        (True, None, True, "mixed_bfloat16"),
-        (True, 6.1, False, "mixed_float16"),
-        (False, 9.0, True, "float32"),
-    ],
-)
-def test_precision_follows_the_device_and_the_configuration(mixed, compute, training, expected):
-    assert policy(mixed, compute, training) == expected
-
-
 TRAIN = """
 import json
 import tensorflow as tf
@@ -152,10 +134,14 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from ultraseg.networks.devices import data_parallel, open_device
 open_device("cpu", 1)
 from ultraseg.train.augment import NONE
+from ultraseg.train.settings import Compute, TrainSettings
 from ultraseg.train.train_network import train_network
 result = train_network(
-    {tiles!r}, {folder!r} + str(count), filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10,
-    learning_rate=1e-2, augmentation=NONE, devices=count, scope=data_parallel(count, "cpu"),
+    {tiles!r}, {folder!r} + str(count),
+    TrainSettings(
+        filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10, learning_rate=1e-2, augmentation=NONE
+    ),
+    Compute(devices=count, scope=data_parallel(count, "cpu")),
 )
 replicas = result.model.distribute_strategy.num_replicas_in_sync if count > 1 else 1
 print("RESULT", json.dumps([replicas, result.history, result.validation_dice, result.thresholds]))

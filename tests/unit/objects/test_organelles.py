@@ -1,8 +1,9 @@
+"""Objects from probabilities: slab by slab the same as from the whole volume, in a fixed order."""
+
 import cc3d
 import numpy as np
 import pytest
-from ultraseg.arrays.labels import count_ids, label_sizes, overlap_counts, relabel, relabel_in_place
-from ultraseg.arrays.scale import upsample_labels
+from ultraseg.arrays.labels import relabel
 from ultraseg.objects.organelles import face_pairs, fill_holes, label_slab, mask_slab, merge_slabs
 
 
@@ -91,68 +92,8 @@ def test_misfit_is_refused():
         mask_slab(np.zeros((1, 4, 4), np.uint8), (9, 8), downsample=2)
     with pytest.raises(ValueError, match="face 0"):
         merge_slabs([np.array([0, 3]), np.array([0, 3])], [np.array([[1, 2]])])
-    with pytest.raises(ValueError, match="beyond"):
-        relabel(np.array([[2]]), np.array([0, 1], np.uint32))
 
 
 def test_empty_volumes():
     got = objects_by_slab(np.zeros((3, 4, 4), np.uint8), (4, 4), 2)
     assert got.dtype == np.uint32 and not got.any()
-
-
-def test_counts_agree_with_dense_histograms():
-    rng = np.random.default_rng(3)
-    a, b = rng.integers(0, 5, (2, 20, 33))
-    i, j, n = overlap_counts(a, b)
-    dense = np.histogram2d(a.ravel(), b.ravel(), bins=(np.arange(6), np.arange(6)))[0][1:, 1:]
-    sparse = np.zeros((4, 4))
-    sparse[i - 1, j - 1] = n
-    np.testing.assert_array_equal(sparse, dense)
-    sizes = label_sizes(np.stack([a, b]), 4)
-    np.testing.assert_array_equal(sizes[1:], np.bincount(np.stack([a, b]).ravel())[1:])
-
-
-def vote_slowly(labels, d, shape):
-    """The definition, pixel by pixel, with exact integer weights."""
-    out = np.zeros(shape, labels.dtype)
-    for y, x in np.ndindex(shape):
-        score = {}
-        (y0, fy), (x0, fx) = divmod(2 * y + 1 - d, 2 * d), divmod(2 * x + 1 - d, 2 * d)
-        for iy, wy in ((y0, 2 * d - fy), (y0 + 1, fy)):
-            for ix, wx in ((x0, 2 * d - fx), (x0 + 1, fx)):
-                label = labels[np.clip(iy, 0, labels.shape[0] - 1), np.clip(ix, 0, labels.shape[1] - 1)]
-                score[label] = score.get(label, 0) + wy * wx
-        out[y, x] = min(score, key=lambda k: (-score[k], k))
-    return out
-
-
-@pytest.mark.parametrize("d, shape", [(2, (13, 18)), (3, (20, 25)), (4, (27, 33))])
-def test_label_upsampling_is_the_bilinear_vote(d, shape):
-    labels = np.random.default_rng(d).integers(0, 4, (-(-shape[0] // d), -(-shape[1] // d))).astype(np.uint32)
-    got = upsample_labels(labels, d, shape)
-    assert got.dtype == np.uint32
-    np.testing.assert_array_equal(got, vote_slowly(labels, d, shape))
-
-
-def test_label_upsampling_is_smooth_and_exact_at_scale_one():
-    y, x = np.mgrid[:40, :40]
-    small = (np.hypot(y - 19.5, x - 19.5) < 12).astype(np.uint32) * 7
-    assert upsample_labels(small, 1, (40, 40)) is small
-    large = upsample_labels(small, 4, (160, 160)) > 0
-    y, x = np.mgrid[:160, :160]
-    disc = np.hypot(y - 79.5, x - 79.5) < 48
-    blocky = np.repeat(np.repeat(small, 4, 0), 4, 1) > 0
-    assert (large != disc).sum() < 0.9 * (blocky != disc).sum()
-    with pytest.raises(ValueError, match="enlarged"):
-        upsample_labels(small, 4, (161, 160))
-
-
-def test_relabelling_in_place_and_counting_ids_agree_with_whole_arrays():
-    labels = np.random.default_rng(4).integers(0, 30, (3, 40, 50)).astype(np.uint32)
-    labels[labels == 7] = 8
-    lut = np.arange(30, dtype=np.uint32)[::-1].copy()
-    lut[0] = 0
-    expected = lut[labels]
-    assert count_ids(labels) == len(np.unique(labels[labels > 0])) == 28
-    relabel_in_place(labels, lut)
-    assert np.array_equal(labels, expected)

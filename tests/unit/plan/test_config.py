@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 import yaml
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config import load_config, schema
+from ultraseg.plan.config import load_config
+from ultraseg.plan.schema import schema
 
 CONFIGS = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
 
@@ -221,6 +222,15 @@ def test_a_bare_number_as_a_name_is_refused(section):
         (
             {"volumes__biopsy1__labels__nuclei": {"path": "x", "values": [1, 2], "ignore_value": 2}},
             ["biopsy1.labels.nuclei: 2 is among values and is ignore_value"],
+        ),
+        (
+            {"volumes__biopsy1__labels__nuclei": {"path": "x", "background": 2, "ignore_value": 2}},
+            ["biopsy1.labels.nuclei: 2 is background and is ignore_value"],
+        ),
+        ({"volumes__biopsy1__slice_number_pattern": "z("}, ["biopsy1.slice_number_pattern: 'z(' is no regular"]),
+        (
+            {"volumes__biopsy1__labels__nuclei": {"path": "x", "slice_number_pattern": "z.*"}},
+            ["labels.nuclei.slice_number_pattern: 'z.*' has 0 groups"],
         ),
         ({"structures__nuclei__ids_consistent": False}, ["structures.nuclei.ids_consistent: only cells"]),
         ({"volumes__biopsy1__image": DELETE}, ["volumes.biopsy1: give one of image, phantom and planned"]),

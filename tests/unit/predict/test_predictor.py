@@ -5,7 +5,6 @@ import pytest
 from ultraseg.base.errors import UserError
 from ultraseg.networks.architecture import build_network
 from ultraseg.networks.export import export_network
-from ultraseg.predict.blend import blending_window, tile_positions
 from ultraseg.predict.predictor import (
     Predictor,
     load_predictor,
@@ -28,28 +27,6 @@ def _local(tile=64, batch=1, channels=1):
 
 def _stack(n, y, x, seed=0):
     return np.random.default_rng(seed).integers(40, 220, (n, y, x), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("size", [1, 5, 63, 64, 65, 80, 100, 129, 250, 1024])
-@pytest.mark.parametrize("overlap", [0, 16, 31])
-def test_positions_cover_the_padded_axis(size, overlap):
-    (before, after), starts = tile_positions(size, 64, overlap)
-    padded = before + size + after
-    assert starts[0] == 0 and starts[-1] + 64 == padded and before >= 0 and after >= 0
-    assert all(b - a <= 64 - overlap for a, b in zip(starts, starts[1:], strict=False))
-    assert before % 16 == 0 and not any(start % 16 for start in starts)
-
-
-def test_positions_that_cannot_advance_are_refused():
-    with pytest.raises(ValueError, match="do not advance by 16"):
-        tile_positions(100, 64, 50)
-    with pytest.raises(ValueError, match="no multiple of 16"):
-        tile_positions(100, 60, 8)
-
-
-def test_window_is_never_zero_and_symmetric():
-    w = blending_window(64, 16)
-    assert w.min() > 0 and w.max() == 1 and np.array_equal(w, w[::-1])
 
 
 @pytest.mark.parametrize("shape", [(150, 97), (64, 64), (30, 41), (65, 200)])
@@ -216,17 +193,6 @@ def test_litert_equals_keras(tmp_path):
     a = predict_slices(lite, image, z_context=1, overlap=16)
     b = predict_slices(load_predictor(tmp_path / "m.keras"), image, z_context=1, overlap=16, tile=64)
     assert a.std() > 0.5 and np.abs(a.astype(int) - b).max() <= 1
-
-
-def test_another_backend_leaves_the_export_to_tensorflow(tmp_path, monkeypatch):
-    model = build_network("resunet", 1, 1, filters=(4, 8))
-    settings = dict(architecture="resunet", filters=(4, 8), tile=32)
-    export_network(model, tmp_path / "a.keras", tmp_path / "a.tflite", **settings)
-    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    export_network(model, tmp_path / "b.keras", tmp_path / "b.tflite", **settings)
-    image = _stack(1, 32, 32)
-    a, b = (predict_slices(load_predictor(tmp_path / f"{n}.tflite"), image, overlap=0) for n in "ab")
-    assert a.std() > 0.5 and np.array_equal(a, b)
 
 
 def test_wrong_use_is_named(tmp_path):

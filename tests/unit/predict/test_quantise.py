@@ -20,16 +20,16 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("q")
     groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
     write_tiles(folder / "tiles.h5", groups, channels=["disc"])
-    result = train_network(folder / "tiles.h5", folder / "ck", **SMALL)
+    result = train_network(folder / "tiles.h5", folder / "ck", SMALL)
     card = {
         "network": "n", "channels": ["disc"], "thresholds": {"disc": result.thresholds["disc"] / 255}, "downsample": 1,
         "z_context": 0, "voxel_size_nm": {}, "windows": {}, "settings": {},
     }  # fmt: skip
     export_network(
-        result.model, folder / "m.keras", folder / "m.tflite", architecture="resunet", filters=SMALL["filters"],
+        result.model, folder / "m.keras", folder / "m.tflite", architecture="resunet", filters=SMALL.filters,
         tile=48, card=card,
     )  # fmt: skip
-    return folder, fixed_size(result.model, "resunet", SMALL["filters"], 48), card
+    return folder, fixed_size(result.model, "resunet", SMALL.filters, 48), card
 
 
 def test_a_network_that_stays_as_good_is_written_with_the_proof(trained):

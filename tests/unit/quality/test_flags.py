@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import ndimage
+from grey_tissue import grey_tissue
 from ultraseg.figures.slice_quality import slices_figure
-from ultraseg.grid.good_slices import Stepping
-from ultraseg.quality.flags import DEFECTS, quality_note, slice_table, suspects, thresholds
-from ultraseg.quality.statistics import slice_statistics, statistics_of
+from ultraseg.grid.good_slices import GoodSlices
+from ultraseg.quality.flags import DEFECTS, defect_thresholds, quality_note, slice_table, suspects
+from ultraseg.quality.statistics import statistics_of
 
 N, PLANE, Z = 24, (160, 200), 11
 SETTINGS = {"min_contrast": 0.4, "min_change": 0.5, "min_sharpness": 0.75, "max_shift": 6.0}
@@ -16,17 +16,12 @@ SETTINGS = {"min_contrast": 0.4, "min_change": 0.5, "min_sharpness": 0.75, "max_
 
 @pytest.fixture(scope="module")
 def tissue():
-    """Blurred noise that changes slowly along z, with fine detail and camera noise."""
-    rng = np.random.default_rng(5)
-    coarse = ndimage.gaussian_filter(rng.normal(size=(N, *PLANE)), (3, 5, 5), mode="wrap")
-    fine = ndimage.gaussian_filter(rng.normal(size=(N, *PLANE)), (3, 1, 1), mode="wrap")
-    values = 128 + 25 * coarse / coarse.std() + 15 * fine / fine.std() + rng.normal(0, 4, (N, *PLANE))
-    return np.clip(values, 1, 255).astype(np.uint8)
+    return grey_tissue(N, PLANE)
 
 
 def table_of(volume, bad=(), depth=None, **settings):
     """The table of slices, from slabs of ``depth`` slices."""
-    stack, depth, parts = Stepping(len(volume), tuple(bad)), depth or len(volume), []
+    stack, depth, parts = GoodSlices(len(volume), tuple(bad)), depth or len(volume), []
     for start in range(0, len(volume), depth):
         references = {z: stack.previous(z) for z in range(start, min(start + depth, len(volume)))}
         zs = sorted({*references, *(z for z in references.values() if z is not None)})
@@ -124,31 +119,6 @@ def test_padding_that_moves_with_the_alignment_is_no_shift(tissue):
     assert not {d for _, d in flags(table_of(volume))} & {"shifted", "repeated", "blank"}
 
 
-def test_statistics_leave_the_image_as_it_is(tissue):
-    a, b = tissue[0].copy(), tissue[1].copy()
-    slice_statistics(b, a)
-    assert np.array_equal(a, tissue[0]) and np.array_equal(b, tissue[1])
-
-
-@pytest.mark.parametrize(
-    "shape", [(160, 200), (135, 75), (81, 160)]
-)  # odd ones are fast to transform as they are
-def test_no_shift_is_none_whatever_the_size(tissue, shape):
-    a, b = (one[: shape[0], : shape[1]] for one in tissue[:2])
-    found = slice_statistics(a, b)
-    assert np.hypot(found["shift_y"], found["shift_x"]) < 0.3
-
-
-def test_large_slices_are_averaged_and_their_shift_is_in_pixels_of_the_image():
-    rng = np.random.default_rng(0)
-    large = cv2.resize(
-        rng.integers(0, 255, (190, 280), np.uint8), (2800, 1900), interpolation=cv2.INTER_CUBIC
-    )
-    found = slice_statistics(np.roll(large, (12, -24), (0, 1)), large)
-    assert (found["shift_y"], found["shift_x"]) == (pytest.approx(12, abs=1.5), pytest.approx(-24, abs=1.5))
-    assert found["match"] > 0.9
-
-
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_short_stacks(tissue, n):
     assert not flags(table_of(tissue[:n]))
@@ -174,5 +144,9 @@ def test_the_note_names_slices_and_cure(tissue):
 
 
 def test_the_figure_is_drawn(tissue, tmp_path):
-    slices_figure(table_of(planted(tissue, "blur")), thresholds(SETTINGS), str(tmp_path / "s.png"))
+    slices_figure(table_of(planted(tissue, "blur")), defect_thresholds(SETTINGS), str(tmp_path / "s.png"))
     assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
+def test_every_defect_has_the_threshold_of_its_setting():
+    assert defect_thresholds(SETTINGS) == {"blank": 0.4, "repeated": 0.5, "defocused": 0.75, "shifted": 6.0}

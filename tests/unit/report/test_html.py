@@ -4,17 +4,10 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
+from html_tables import cells_of
 from ultraseg.base.colours import id_colours, structure_colours
-from ultraseg.evaluate.definitions import DEFINITIONS, SPLITS
-from ultraseg.report.html import Section, page, shortened
-from ultraseg.report.pages import accuracy_page, run_page, table_page
-
-
-def cells_of(text: str) -> list[list[str]]:
-    """What is read in the first table, row by row."""
-    body = text.split("<tbody>")[1].split("</tbody>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", body, re.S)
-    return [[re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows]
+from ultraseg.report.html import Section, number, page, shortened
 
 
 def test_numbers_are_short_and_keep_their_full_value_for_sorting():
@@ -57,41 +50,23 @@ def test_long_tables_keep_their_largest_rows_in_order():
     assert shortened(table, "cells.csv", most=2)[0]["cell"].tolist() == [0, 1]
 
 
-def test_flagged_slices_stay_where_the_table_is_shortened():
+def test_numbers_have_four_figures_also_among_words():
     table = pd.DataFrame(
-        {"z": range(3000), "flagged": [z in (17, 2900) for z in range(3000)], "file": "/a/b/c.tif"}
+        {"value": pd.Series([0.26986086400000003, "a", 3, None, np.nan, True], dtype=object)}
     )
-    rows = cells_of(table_page("v", "slices", table, "slices.csv"))
-    assert len(rows) == 1000
-    assert {"17", "2900"} <= {row[0] for row in rows}
-    assert rows[0][2] == "c.tif"
+    assert cells_of(page("t", [Section("", table=table)])) == [["0.2699"], ["a"], ["3"], [""], [""], ["True"]]
+    assert "00000003" not in page("t", [Section("", table=pd.DataFrame({"x": [0.26986086400000003]}))])
 
 
-def test_an_empty_table_says_so():
-    assert "<p>None.</p>" in table_page("v", "links", pd.DataFrame(), "links.csv")
-
-
-def test_scores_stand_beside_their_definitions():
-    rows = [
-        ("cells", "dice", "test", 0.91234, 3),
-        ("cells", "dice", "truth", np.nan, 9),
-        ("cells", "dice_distance_2", "test", 0.8, 3),
-        ("nuclei", "precision", "truth", 0.5, 9),
+def test_missing_whole_numbers_are_empty():
+    assert cells_of(page("t", [Section("", table=pd.DataFrame({"n": pd.array([1, None], "Int64")}))])) == [
+        ["1"],
+        [""],
     ]
-    metrics = pd.DataFrame(rows, columns=["structure", "metric", "split", "value", "n_slices"])
-    text = accuracy_page("v", metrics)
-    assert "0.9123 (3)" in text and "0.5 (9)" in text
-    assert "nan" not in text
-    for words in (SPLITS["test"], SPLITS["truth"], DEFINITIONS["precision"]):
-        assert words.replace("'", "&#x27;") in text
-    assert "Dice by distance" in text
-    assert "No scores" in accuracy_page("v", metrics.iloc[:0])
 
 
-def test_the_page_of_the_run_has_all_its_parts():
-    costs = pd.DataFrame({"rule": ["train"], "jobs": [2], "total_s": [5400.0]})
-    programs = pd.DataFrame({"program": ["zarr"], "version": ["3.1"]})
-    devices = pd.DataFrame({"network": ["context"], "device": ["AMD"]})
-    text = run_page("slab_depth: 16\n", programs, devices, costs, {"folder": "/data/<x>"})
-    for words in ("In all 1.50 hours", "zarr", "AMD", "slab_depth: 16", "/data/&lt;x&gt;"):
-        assert words in text
+@pytest.mark.parametrize(
+    "value, text", [(0.00001234567, "1.235e-05"), (1.5, "1.5"), (9999.4, "9999"), (1234567.8, "1,234,568")]
+)
+def test_a_number_keeps_all_digits_before_the_point(value, text):
+    assert number(value) == text

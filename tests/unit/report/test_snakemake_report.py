@@ -1,6 +1,8 @@
 """The report is made by Snakemake itself, from results that are there."""
 
+import json
 import os
+import re
 import zipfile
 
 import pytest
@@ -12,8 +14,12 @@ rule report_figures:
         config["figure"],
 
 rule figure:
+    input:
+        lambda wc: config.get("data", []),
     output:
         report(config["figure"], category="Slices"),
+    params:
+        data=config.get("data", ""),
     shell:
         "exit 1"
 """
@@ -38,6 +44,26 @@ def test_the_report_is_a_zip_that_holds_the_figure(run):
         figures = [name for name in names if name.endswith(".txt")]
         assert [packed.read(name) for name in figures] == [b"grey values and so on"]
     assert set(os.listdir(run / "results")) == before | {"report.zip"}
+
+
+def scripts(report) -> int:
+    with zipfile.ZipFile(report) as packed:
+        (page,) = (name for name in packed.namelist() if name.endswith("report.html"))
+        return packed.read(page).count(b"<script")
+
+
+def test_a_name_of_a_file_adds_no_script_to_the_page(run):
+    write_report("results/plain.zip", "Snakefile", {"figure": "results/figure.txt"})
+    hostile = "a</script><script id=a>alert(1)<!--"
+    (run / hostile).mkdir(parents=True)
+    config = {"figure": "results/figure.txt", "data": f"{hostile}/z.tif"}
+    (run / config["data"]).write_text("grey")
+    write_report("results/hostile.zip", "Snakefile", config)
+    assert scripts("results/hostile.zip") == scripts("results/plain.zip") > 10
+    with zipfile.ZipFile("results/hostile.zip") as packed:
+        (page,) = (packed.read(name) for name in packed.namelist() if name.endswith("report.html"))
+    lines = re.findall(rb"^ *var \w+ = (.*alert.*);$", page, re.M)
+    assert lines and all("<script id=a>alert(1)" in str(json.loads(line)) for line in lines)  # the name stays
 
 
 def test_a_report_that_fails_says_why_and_leaves_no_file(run):

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import tifffile
 from tiny_plan import make_config, write_labels
-from ultraseg.base.errors import Problems, UserError, UserErrors
-from ultraseg.base.text import amount
 from ultraseg.run.check import check_config, files_of, start_check
 from ultraseg.run.check_table import format_problems, format_tables
 
@@ -147,32 +145,6 @@ def test_a_header_that_claims_an_absurd_size_is_refused(config, tmp_path):
             tif.pages[0].tags["ImageLength"].overwrite(1_000_000)
     text = format_problems(check_config(config).problems)
     assert "1000000" in text and "Traceback" not in text
-
-
-def test_many_files_with_one_problem_are_shown_as_one(tmp_path):
-    errors = [UserError(f"/data/z{z}.tif: is empty", "Copy it again.") for z in range(20)]
-    text = format_problems([*errors, UserError("volumes.a.image: nothing", "Name a folder.")])
-    assert text.startswith("21 problems:") and text.count("Copy it again.") == 1
-    assert "and 15 more files" in text and "volumes.a.image: nothing" in text
-
-
-def test_problems_are_collected_and_raised_together():
-    problems = Problems()
-    problems.raise_all()
-    with problems.caught():
-        raise UserError("a: x", "do a")
-    with pytest.raises(UserError, match="a: x"):
-        problems.raise_all()
-    with problems.caught():
-        raise UserErrors([UserError("b: y", "do a"), UserError("c: z", "do c")])
-    with pytest.raises(UserErrors) as caught:
-        problems.raise_all()
-    assert [error.problem for error in caught.value.errors] == ["a: x", "b: y", "c: z"]
-    assert str(caught.value).count("do a") == 1 and str(caught.value).startswith("3 problems")
-
-
-def test_amounts_of_bytes_are_readable():
-    assert [amount(n) for n in (2e3, 3.21e6, 4e9, 1.5e12)] == ["2 kB", "3.21 MB", "4 GB", "1.5 TB"]
 
 
 def test_nothing_is_written(config, tmp_path, monkeypatch):

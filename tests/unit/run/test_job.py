@@ -10,7 +10,8 @@ from snakemake.iocontainers import Params, Wildcards
 from ultraseg.base.checksums import read_records
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
-from ultraseg.run.job import job, parameters
+from ultraseg.jobs.spec import SlabJob, VolumeJob
+from ultraseg.run.job import job
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ def snakemake(tmp_path, monkeypatch):
         wildcards=Wildcards(fromdict={"volume": "a", "slab": "3"}),
         input=["in.tif"],
         output=[str(tmp_path / "out.bin")],
+        params=Params(fromdict={"job": {"volume": "a", "slab": (12, 16)}, "code": "0123"}),
         threads=2,
     )
 
@@ -43,7 +45,7 @@ def text(snakemake):
 
 
 def test_a_job_logs_what_it_read_wrote_and_how_long_it_took(snakemake):
-    with job(snakemake) as log:
+    with job(snakemake, dict) as (_, log):
         log.info("mean grey value 12")
         with open(snakemake.output[0], "wb") as file:
             file.write(b"x" * 2_340_000)
@@ -56,14 +58,14 @@ def test_a_job_logs_what_it_read_wrote_and_how_long_it_took(snakemake):
 
 
 def test_modules_log_into_the_file_of_the_job(snakemake):
-    with job(snakemake):
+    with job(snakemake, dict):
         logging.getLogger("ultraseg.train").info("epoch 1 of 40")
         logging.getLogger("h5py").info("noise")
     assert "epoch 1 of 40" in text(snakemake) and "noise" not in text(snakemake)
 
 
 def test_an_error_of_the_user_ends_the_job_with_its_message_alone(snakemake, capsys):
-    with pytest.raises(SystemExit) as caught, job(snakemake):
+    with pytest.raises(SystemExit) as caught, job(snakemake, dict):
         raise UserError("z0007.tif: holds 2 slices", "Give one-slice TIFFs.")
     assert caught.value.code == 1
     for shown in (text(snakemake), capsys.readouterr().err):
@@ -74,19 +76,19 @@ def test_an_error_of_the_user_ends_the_job_with_its_message_alone(snakemake, cap
 
 
 def test_any_other_error_is_raised_and_its_traceback_logged(snakemake):
-    with pytest.raises(ZeroDivisionError), job(snakemake):
+    with pytest.raises(ZeroDivisionError), job(snakemake, dict):
         print(1 / 0)
     assert "predict failed" in text(snakemake)
     assert "Traceback" in text(snakemake) and "ZeroDivisionError" in text(snakemake)
 
 
 def test_a_job_records_its_files_and_forgets_them_when_it_starts_again(snakemake):
-    with job(snakemake):
+    with job(snakemake, dict):
         write_text(snakemake.output[0], "whole")
     (record,) = read_records()
     assert record["rule"] == "predict" and record["wildcards"] == {"volume": "a", "slab": "3"}
     assert record["files"][snakemake.output[0]]["bytes"] == 5
-    with pytest.raises(ZeroDivisionError), job(snakemake):
+    with pytest.raises(ZeroDivisionError), job(snakemake, dict):
         print(1 / 0)
     assert list(read_records()) == []
 
@@ -96,14 +98,14 @@ def test_a_job_removes_what_a_killed_one_left_half_written(snakemake, tmp_path):
     other = tmp_path / ".part-0123abcd-other.bin"
     for file in (*left, other):
         file.write_bytes(b"half")
-    with job(snakemake):
+    with job(snakemake, dict):
         pass
     assert not any(file.exists() for file in left) and other.exists()
     assert "left by a job that was cut off" in text(snakemake)
 
 
 def test_a_full_disk_is_a_message_and_not_a_traceback(snakemake, capsys):
-    with pytest.raises(SystemExit) as caught, job(snakemake):
+    with pytest.raises(SystemExit) as caught, job(snakemake, dict):
         raise OSError(errno.ENOSPC, "No space left on device", "results/a/slab")
     assert caught.value.code == 1
     shown = capsys.readouterr().err
@@ -113,13 +115,13 @@ def test_a_full_disk_is_a_message_and_not_a_traceback(snakemake, capsys):
 
 def test_a_job_whose_log_finds_no_room_still_runs_and_speaks(snakemake, tmp_path, capsys):
     snakemake.log = [str(tmp_path / "missing/job.log")]
-    with pytest.raises(SystemExit), job(snakemake):
+    with pytest.raises(SystemExit), job(snakemake, dict):
         raise UserError("a.tif: is empty", "Copy it again.")
     assert "a.tif: is empty" in capsys.readouterr().err
 
 
 def test_only_warnings_reach_the_screen(snakemake, capsys):
-    with job(snakemake) as log:
+    with job(snakemake, dict) as (_, log):
         log.info("quiet")
         log.warning("loud")
     shown = capsys.readouterr().err
@@ -127,10 +129,10 @@ def test_only_warnings_reach_the_screen(snakemake, capsys):
 
 
 def test_a_second_job_in_the_same_process_has_its_own_log(snakemake, tmp_path):
-    with job(snakemake) as log:
+    with job(snakemake, dict) as (_, log):
         log.info("words of one")
     snakemake.log = [str(tmp_path / "second.log")]
-    with job(snakemake) as log:
+    with job(snakemake, dict) as (_, log):
         log.info("words of two")
     assert "words of one" not in text(snakemake) and "words of two" in text(snakemake)
     assert "words of two" not in open(tmp_path / "job.log").read()
@@ -139,16 +141,20 @@ def test_a_second_job_in_the_same_process_has_its_own_log(snakemake, tmp_path):
 def test_long_lists_of_files_are_shortened_and_missing_wildcards_named(snakemake):
     snakemake.input = [f"z{z}.tif" for z in range(500)]
     snakemake.wildcards = Wildcards(fromdict={})
-    with job(snakemake):
+    with job(snakemake, dict):
         pass
     assert "reads z0.tif, z1.tif ... z499.tif (500 files)" in text(snakemake)
     assert "predict: one job" in text(snakemake)
 
 
-def test_parameters_found_together_stand_beside_the_others():
-    given = Params(fromdict={"settings": {"a": 1}, "plan": {"slab": (0, 4), "levels": []}})
-    found = parameters(SimpleNamespace(params=given))
-    assert (found.settings, found.slab, found.levels) == ({"a": 1}, (0, 4), [])
-    twice = Params(fromdict={"slab": (0, 4), "plan": {"slab": (4, 8)}})
-    with pytest.raises(TypeError, match="slab"):
-        parameters(SimpleNamespace(params=twice))
+def test_a_script_gets_the_job_that_its_rule_made(snakemake):
+    with job(snakemake, SlabJob) as (spec, _):
+        assert spec == SlabJob("a", (12, 16)) and spec.depth == 4
+    with job(snakemake, dict) as (spec, _):
+        assert spec == {"volume": "a", "slab": (12, 16)}
+
+
+def test_what_the_class_does_not_know_is_an_error(snakemake):
+    with pytest.raises(TypeError, match="slab"), job(snakemake, VolumeJob):
+        pass
+    assert "Traceback" in text(snakemake)

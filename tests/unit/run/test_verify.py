@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from tiny_plan import make_config, write_labels
 from ultraseg.base.checksums import drop_record, record_file, write_record
-from ultraseg.base.files import whole_file, write_arrays, write_table, write_text
+from ultraseg.base.files import write_table, write_text
+from ultraseg.jobs.layout import arrays_of
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
-from ultraseg.run.readable import READERS, read_through
 from ultraseg.run.verify import remake_command, verify_results
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
@@ -26,16 +26,16 @@ def plan(tmp_path, monkeypatch):
     write_labels(tmp_path)
     monkeypatch.chdir(tmp_path)
     plan = Plan(load_config(config))
-    create_array(ARRAY, **plan.arrays("a")["work/flow"])
-    v = plan.volumes["a"]
-    shape = plan.arrays("a")["work/flow"]["shape"]
+    about = arrays_of(plan, "a")[ARRAY]
+    create_array(ARRAY, **about)
+    v, shape = plan.volumes["a"], about["shape"]
     for slab in v.slabs:
         start, stop = v.slab(slab)
         write_slab(
             ARRAY, start, np.random.default_rng(slab).random((stop - start, *shape[1:])).astype("float16")
         )
         write_record("flow", {"volume": "a", "slab": str(slab)}, [f"{ARRAY}/c/{slab}/0/0/0"])
-    write_record("arrays_cells", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
+    write_record("cell_layout", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
     write_table("results/a/work/edges/0.parquet", pd.DataFrame({"z": range(1000)}))
     write_record("link_edges", {"volume": "a", "slab": "0"}, ["results/a/work/edges/0.parquet"])
     return plan
@@ -100,7 +100,7 @@ def test_an_array_of_another_shape_is_found(plan):
     about = json.loads(open(file).read())
     about["shape"][0] += 4
     write_text(file, json.dumps(about))
-    write_record("arrays_cells", {"volume": "a"}, [file])
+    write_record("cell_layout", {"volume": "a"}, [file])
     assert "shape, type and slab" in verify_results(plan).wrong[file]
 
 
@@ -144,32 +144,3 @@ def test_the_command_names_the_files(tmp_path, monkeypatch):
     many = {f"results/{i}": "x" for i in range(100)}
     assert remake_command("snakemake", many, "list.txt") == "snakemake --forcerun $(cat list.txt)"
     assert open("list.txt").read().split() == sorted(many)
-
-
-def test_every_kind_of_file_is_read_to_its_end(tmp_path):
-    import h5py
-    import tifffile
-    from PIL import Image
-
-    write_arrays(tmp_path / "x.npz", a=np.arange(5000))
-    write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1]}))
-    write_table(tmp_path / "x.parquet", pd.DataFrame({"a": range(5000)}))
-    write_text(tmp_path / "x.json", json.dumps(list(range(99))))
-    with whole_file(tmp_path / "x.png") as part:
-        Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50)).astype("uint8")).save(part)
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        file.create_dataset(
-            "a", data=np.random.default_rng(0).random((4, 99)), chunks=(1, 99), compression="gzip"
-        )
-    tifffile.imwrite(tmp_path / "x.tif", np.random.default_rng(0).random((2, 30, 30)), compression="deflate")
-    for file in sorted(tmp_path.iterdir()):
-        read_through(file)
-        if file.suffix in (".csv",):
-            continue
-        content = file.read_bytes()
-        file.write_bytes(content[: len(content) // 2])
-        with pytest.raises(Exception):  # noqa: B017 - each reader has errors of its own
-            read_through(file)
-    with pytest.raises(ValueError, match="no reader"):
-        read_through(tmp_path / "x.doc")
-    assert set(READERS) >= {".keras", ".tflite", ".zip", ".txt"}

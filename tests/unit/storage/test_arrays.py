@@ -1,16 +1,25 @@
 """Arrays on disk: one slab is one file, and a damaged or missing file is named."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
 from ultraseg.base.errors import UserError
+from ultraseg.grid.paths import shard_file
 from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.grid.slabs import shard_file
-from ultraseg.storage.arrays import read_image_slice, read_slice, read_slices, shape_of, write_slab
-from ultraseg.storage.create import create_array, create_group
+from ultraseg.storage.arrays import (
+    describe,
+    look_at,
+    read_image,
+    read_image_slice,
+    read_listed,
+    read_slice,
+    read_slices,
+    shape_of,
+    slab_writer,
+    write_slab,
+)
+from ultraseg.storage.create import create_array
 
 
 def make(path, shape=(20, 30, 40), depth=8, dtype="uint8"):
@@ -226,27 +235,7 @@ def test_a_truncated_description_of_an_array_is_named(tmp_path):
         read_slices(path, 0, 1)
 
 
-def test_making_the_array_anew_keeps_its_slabs(tmp_path):
-    path = make(tmp_path / "a")
-    values = noise((8, 30, 40))
-    write_slab(path, 8, values)
-    (Path(path) / "zarr.json").unlink()
-    make(path)
-    assert np.array_equal(read_slices(path, 8, 16), values)
-
-
-def test_a_group_holds_its_attributes_and_its_arrays(tmp_path):
-    create_group(str(tmp_path / "g" / "h"), {"ome": {"version": "0.5"}})
-    make(tmp_path / "g" / "h" / "0")
-    group = zarr.open_group(str(tmp_path / "g" / "h"), mode="r")
-    assert group.attrs.asdict() == {"ome": {"version": "0.5"}}
-    assert group["0"].shape == (20, 30, 40)
-    assert json.loads((tmp_path / "g/h/zarr.json").read_text())["zarr_format"] == 3
-
-
 def test_images_are_seen_in_8_bits_through_their_window(tmp_path):
-    from ultraseg.storage.arrays import read_image
-
     chunk, shard = chunk_and_shard((4, 5), 3)
     about = {"window": [-100, 155], "scale": 1, "offset": -32768}
     for name, dtype, attributes in (
@@ -263,3 +252,42 @@ def test_images_are_seen_in_8_bits_through_their_window(tmp_path):
         read_image(str(tmp_path / "b"), 0, 1)
     write_slab(str(tmp_path / "c"), 0, np.full((3, 4, 5), 9, np.uint8))
     assert (read_image(str(tmp_path / "c"), 0, 3) == 9).all()
+
+
+@pytest.mark.parametrize("depth", [1, 8, 20])
+@pytest.mark.parametrize("zs", [[3], [3, 4, 5], [0, 4, 5, 19], [2, 2, 3, 9, 9]])
+def test_listed_slices_come_in_their_order(tmp_path, depth, zs):
+    path, whole = make(tmp_path / "a", depth=depth), noise((20, 30, 40))
+    for start in range(0, 20, depth):
+        write_slab(path, start, whole[start : start + depth])
+    assert np.array_equal(read_listed(path, zs), whole[zs])
+
+
+def test_a_slab_of_too_few_or_too_many_slices_does_not_appear(tmp_path):
+    path = make(tmp_path / "a")
+    with pytest.raises(ValueError, match="7 slices were written"), slab_writer(path, 0, 8) as add:
+        for one in noise((7, 30, 40)):
+            add(one)
+    with pytest.raises(IndexError), slab_writer(path, 0, 8) as add:
+        for one in noise((9, 30, 40)):
+            add(one)
+    assert files(path) == ["zarr.json"]
+
+
+def test_an_array_can_be_looked_at_before_all_slabs_are_made(tmp_path):
+    path, values = make(tmp_path / "a"), noise((8, 30, 40))
+    write_slab(path, 8, values)
+    seen = look_at(path)
+    assert seen.shape == (20, 30, 40) and np.array_equal(seen[8:16], values)
+    assert not seen[:8].any() and not seen[16:].any()
+    box = np.s_[6:10, 3:5, :2]
+    assert np.array_equal(look_at(path, box), seen[box])
+    file = Path(path) / "c/1/0/0"
+    file.write_bytes(flip_a_bit(file.read_bytes()))
+    with pytest.raises(UserError, match="does not decode"):
+        look_at(path, box)
+
+
+def test_an_array_is_described_by_shape_type_and_slab(tmp_path):
+    path = make(tmp_path / "a", (5, 4, 30, 40), 3, "float16")
+    assert describe(path) == ((5, 4, 30, 40), "float16", (3, 4, 30, 40))

@@ -95,3 +95,14 @@ def test_a_slice_of_another_size_is_refused(tmp_path):
     with pytest.raises((ValueError, TypeError)):
         write_slices(str(tmp_path / "a.h5"), PLANE, [(0, {"labels": np.zeros((9, 11), np.uint8)})])
     assert not (tmp_path / "a.h5").exists()
+
+
+def test_what_is_known_of_a_slice_is_told_where_it_is_not_all(tmp_path):
+    path, known = str(tmp_path / "a.h5"), np.ones(PLANE, np.uint8)
+    write_slices(path, PLANE, [(3, arrays(0) | {"known": known}), (5, arrays(1) | {"known": known * 0})])
+    with LabelSlices(path) as slices:
+        assert slices.has("known") and slices.known(3) is None
+        assert slices.known(5).dtype == bool and not slices.known(5).any()
+    write_slices(path, PLANE, [(3, arrays(0))])
+    with LabelSlices(path) as slices:
+        assert not slices.has("known") and slices.known(3) is None

@@ -3,23 +3,24 @@
 import numpy as np
 import pytest
 import zarr
+from asked import spec
 from ome_zarr_models import open_ome_zarr
 from ome_zarr_models.common.omero import Omero
 from ome_zarr_models.v05 import Image, ImageLabel, Labels
 from tiny_plan import make_plan
 from ultraseg.grid.pyramid_levels import pyramid_levels
-from ultraseg.storage.create import create_array, create_group
+from ultraseg.jobs.layout import arrays_of
+from ultraseg.storage.create import create
 from ultraseg.storage.ome_write import image_attributes, label_attributes, labels_attributes, multiscales
 
 
 @pytest.fixture
 def store(tmp_path):
-    """All arrays and groups of a small volume, as the rule ``arrays`` writes them."""
+    """All arrays and groups of a small volume, as the rules of the layout write them."""
     plan = make_plan(tmp_path)
-    for name, spec in plan.arrays("a").items():
-        make = create_array if "shape" in spec else create_group
-        make(str(tmp_path / "results" / name), **spec)
-    return plan, str(tmp_path / "results" / "image.zarr")
+    for path, about in arrays_of(plan, "a").items():
+        create(str(tmp_path / path), about)
+    return plan, str(tmp_path / "results/a/image.zarr")
 
 
 def transforms(dataset):
@@ -94,11 +95,14 @@ def test_the_window_of_grey_values_is_told_to_viewers(tmp_path):
     from ultraseg.storage.ome_write import with_window
 
     plan = make_plan(tmp_path)
-    arrays = with_window(plan.image_group("a") | plan.image_arrays("a"), stored_as("int16", (-100, 400), 16))
-    for name, spec in arrays.items():
-        make = create_array if "shape" in spec else create_group
-        make(str(tmp_path / "results" / name), **spec)
-    path = str(tmp_path / "results" / "image.zarr")
+    layout = {
+        path: about
+        for rule in ("image_group", "image_layout")
+        for path, about in spec(plan, rule).layout.items()
+    }
+    for path, about in with_window(layout, stored_as("int16", (-100, 400), 16)).items():
+        create(str(tmp_path / path), about)
+    path = str(tmp_path / "results/a/image.zarr")
     (channel,) = Omero.model_validate(open_ome_zarr(path, version="0.5").ome_attributes.omero).channels
     window = channel.window
     assert (window.min, window.max, window.start, window.end) == (0, 65535, 32668, 33168)

@@ -1,15 +1,18 @@
 """Stacks read from disk: the same as cut from the whole stack, whatever the slabs."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.grid.gaps import gaps_between
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.storage.arrays import read_listed, write_slab
+from ultraseg.storage import slice_stacks
+from ultraseg.storage.arrays import read_image_slice, write_slab
 from ultraseg.storage.create import create_array
 from ultraseg.storage.label_slices import write_slices
-from ultraseg.storage.slice_stacks import image_stack, propagated_slices
+from ultraseg.storage.slice_stacks import image_slices, image_stack, propagated_slices
 
 N, PLANE = 13, (21, 30)
 
@@ -40,7 +43,7 @@ BAD = ((), (0, 3, 4, 7), (4, 5, 6, 12), tuple(range(1, N)))
 @pytest.mark.parametrize("z_context", [0, 1, 3])
 def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_context, bad):
     """What a network sees for the slice that each z shows, against a window cut from the good slices alone."""
-    stack = Stepping(N, bad)
+    stack = GoodSlices(N, bad)
     small = np.stack([downsample_image(whole[z], 4) for z in stack.good])
     padded = np.pad(small, ((z_context, z_context), (0, 0), (0, 0)), mode="edge")
     for start in range(0, N, depth):
@@ -53,10 +56,21 @@ def test_slabs_with_their_context_equal_the_whole_stack(stores, whole, depth, z_
             assert np.array_equal(found[i : i + 2 * z_context + 1], padded[place : place + 2 * z_context + 1])
 
 
-@pytest.mark.parametrize("zs", [[3], [3, 4, 5], [0, 4, 5, 12], [2, 2, 3, 9, 9]])
-def test_listed_slices_come_in_their_order(stores, whole, zs):
-    for path in stores.values():
-        assert np.array_equal(read_listed(path, zs), whole[zs])
+@pytest.mark.parametrize("zs", [[3], [3, 4, 5], [0, 0, 4, 5, 5, 12], [7, 2, 2, 7]])
+def test_slices_one_by_one_are_those_of_the_stack_and_a_repeated_one_is_read_once(
+    stores, whole, zs, monkeypatch
+):
+    read = []
+
+    def read_and_note(path, z):
+        read.append(z)
+        return read_image_slice(path, z)
+
+    monkeypatch.setattr(slice_stacks, "read_image_slice", read_and_note)
+    found = list(image_slices(stores[4], zs, 2))
+    assert read == [z for z, _ in groupby(zs)]
+    assert np.array_equal(np.stack(found), image_stack(stores[4], zs, 2))
+    assert len(read) == len(list(groupby(zs))) + len(set(zs))
 
 
 def test_slices_at_a_scale_are_area_means(stores, whole):
@@ -100,6 +114,16 @@ def test_without_labels_nothing_is_carried(tmp_path):
     for labels, confidence, given in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
         assert labels.shape == confidence.shape == PLANE
         assert labels.dtype == np.uint32 and not labels.any() and not confidence.any() and not given
+
+
+def test_a_slice_that_is_labelled_in_part_says_where(propagated, tmp_path):
+    folder, gaps = propagated
+    known = np.zeros(PLANE, np.uint8)
+    known[:3] = 1
+    arrays = {"labels": np.ones(PLANE, np.uint32), "confidence": np.zeros(PLANE, np.uint8), "known": known}
+    write_slices(str(tmp_path / "00003-00008.h5"), PLANE, [(8, arrays), (5, arrays)])
+    (*_, where), (*_, between) = propagated_slices(folder, gaps[1:2], [8, 5], PLANE)
+    assert np.array_equal(where, known > 0) and between is False
 
 
 def test_a_missing_gap_is_an_error_and_not_zeros(propagated, tmp_path):

@@ -132,7 +132,7 @@ def test_a_crop_near_a_pixel_shows_it():
 
 
 def test_every_change_can_be_configured_with_the_same_default():
-    from ultraseg.plan.config import schema
+    from ultraseg.plan.schema import schema
 
     known = schema()["properties"]["networks"]["additionalProperties"]["properties"]["augmentation"][
         "properties"

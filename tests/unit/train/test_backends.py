@@ -15,6 +15,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 WORK = """
 import json, sys
+from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 folder, backend = Path(sys.argv[3]), sys.argv[4]
@@ -28,17 +29,17 @@ from ultraseg.train.train_network import train_network
 
 start = folder / "start.keras"
 if not start.exists():
-    model = build_network("resunet", 1, 1, filters=SMALL["filters"])
+    model = build_network("resunet", 1, 1, filters=SMALL.filters)
     rng = np.random.default_rng(0)
     model.set_weights([w + rng.normal(0, 0.1, w.shape) if w.ndim == 4 else w for w in model.get_weights()])
     card = dict.fromkeys(("downsample", "z_context", "voxel_size_nm", "windows", "thresholds", "settings"), {})
-    export_network(model, start, architecture="resunet", filters=SMALL["filters"], card=card | {"channels": ["disc"]})
+    export_network(model, start, architecture="resunet", filters=SMALL.filters, card=card | {"channels": ["disc"]})
     groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
     write_tiles(folder / "tiles.h5", groups, channels=["disc"])
 image = np.random.default_rng(1).normal(128, 40, (2, 32, 48, 1)).astype(np.float32)
 np.save(folder / f"{backend}.npy", np.asarray(load_network(start).predict_on_batch(image)))
-settings = SMALL | {"epochs": 2, "steps_per_epoch": 4, "learning_rate": 1e-3}
-result = train_network(folder / "tiles.h5", folder / f"checkpoint-{backend}", **settings, init_from=str(start))
+settings = replace(SMALL, epochs=2, steps_per_epoch=4, learning_rate=1e-3)
+result = train_network(folder / "tiles.h5", folder / f"checkpoint-{backend}", settings, init_from=str(start))
 print(json.dumps([row["loss"] for row in result.history]))
 """
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from ultraseg.arrays.normalise import normalise_slice
-from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask
 from ultraseg.base.errors import UserError
 from ultraseg.plan.splits import split_slices
 from ultraseg.train.tiles import cell_targets, cut_tiles, read_tiles, tile_size, write_tiles
@@ -46,29 +45,6 @@ def test_split_errors(kwargs, match):
         split_slices([1, 2, 3], **kwargs)
 
 
-def test_downsample_shapes_and_values():
-    image = np.zeros((5, 7), np.uint8)
-    image[:2, :2] = [[10, 20], [30, 40]]
-    small = downsample_image(image, 2)
-    assert small.shape == (3, 4) and small[0, 0] == 25
-    assert downsample_mask(image, 2)[0, 0] == 255
-    mask = np.zeros((4, 4), bool)
-    mask[0, 0] = True
-    assert downsample_mask(mask, 4).item() == 16  # 255 / 16
-    assert downsample_image(image, 1) is image
-
-
-def test_downsample_ids_is_the_mode_of_existing_pixels():
-    rng = np.random.default_rng(0)
-    ids = rng.choice(np.array([0, 7, 70_000, 4_000_000_000], np.uint32), (11, 14))
-    small = downsample_ids(ids, 4)
-    assert small.shape == (3, 4) and small.dtype == np.uint32
-    for i in range(3):
-        for j in range(4):
-            values, counts = np.unique(ids[4 * i : 4 * i + 4, 4 * j : 4 * j + 4], return_counts=True)
-            assert small[i, j] == values[counts.argmax()]  # argmax: the smallest of equals
-
-
 def test_cell_targets_touching_cells_and_background():
     ids = np.zeros((20, 20), np.uint32)
     ids[:, 4:10], ids[:, 10:] = 5, 90_000
@@ -78,18 +54,6 @@ def test_cell_targets_touching_cells_and_background():
     assert cell_targets(ids, width=2)[1][7].sum() == 8
     assert not (interior & boundary).any()
     assert not cell_targets(np.ones((8, 8), np.uint32))[1].any()
-
-
-def test_normalise_slice_ignores_black_padding_and_gain():
-    rng = np.random.default_rng(1)
-    image = rng.normal(100, 15, (200, 200)).clip(1, 254).astype(np.uint8)
-    padded = image.copy()
-    padded[:, :80] = 0
-    normal = normalise_slice(padded)[:, 80:]
-    assert abs(normal.mean() - 128) < 1 and abs(normal.std() - 40) < 1
-    darker = (image * 0.5).astype(np.uint8)
-    assert np.abs(normalise_slice(darker).astype(int) - normalise_slice(image)).mean() < 3
-    assert (normalise_slice(np.zeros((4, 4), np.uint8)) == 128).all()
 
 
 def _slice(shape, z_context=1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.arrays.scale import downsample_ids, downsample_image
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.grid.pyramid_levels import chunk_and_shard
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
@@ -54,7 +54,7 @@ SPLIT = {0: "train", 3: "test", 5: "validation", 7: "train"}
 LABELLED = {"cells": [0, 3, 5, 7], "nuclei": [0, 3, 7]}
 
 
-CONTEXTS = {z: Stepping(N).context(z, 1) for z in SPLIT}
+CONTEXTS = {z: GoodSlices(N).context(z, 1) for z in SPLIT}
 
 
 def all_tiles(folder, split=SPLIT, contexts=CONTEXTS, **changes):
@@ -188,7 +188,7 @@ def test_a_slice_with_too_small_a_part_is_passed_over(partial, caplog):
 def test_the_context_steps_over_bad_slices(folder):
     """Slice 0 is seen with slice 2, because slice 1 is bad; the bad slice itself is not opened."""
     (folder / "image.zarr/0/c/1/0/0").unlink()
-    context = Stepping(N, (1,)).context(0, 1)
+    context = GoodSlices(N, (1,)).context(0, 1)
     _, _, tiles = all_tiles(folder, {0: "train"}, {0: context})[0]
     whole, (y, x, h, w) = image(), (tiles.y[0], tiles.x[0], tiles.height[0], tiles.width[0])
     expected = normalise_slice(downsample_image(whole[2], 2))[y : y + h, x : x + w]

@@ -4,15 +4,13 @@ import struct
 
 import numpy as np
 import pytest
-from ultraseg.base.colours import id_colours, structure_colours
 from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.storage.create import create_array, create_group
 from ultraseg.storage.ome_read import Scaling, read_scaling
 from ultraseg.storage.ome_write import label_attributes
 from ultraseg.storage.pyramid import reduce_labels, write_pyramid
-from ultraseg.viewer.mesh import Surfaces
-from ultraseg.viewer.state import colour_table, volume_state
+from ultraseg.viewer.mesh import Level, Surfaces, finest_fitting, surface_of
 
 SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (32, 48, 64), (20, 10, 10), (200, 0, 50), 8
 RADIUS_NM, CENTRE = 180, (13, 24, 30)
@@ -84,17 +82,29 @@ def test_levels_and_their_place_are_read(volume, tmp_path):
         read_scaling(tmp_path)
 
 
-def test_colours_are_those_of_the_figures():
-    sizes = {"cells": {3: 10, 70001: 20}, "nuclei": {1: 5}}
-    state = volume_state(
-        "v", (4, 8, 8), Scaling((20, 10, 10), (0, 0, 0)), (0, 255), sizes, {"cells": [3, 4, 70001]}
-    )
-    image, cells, nuclei = state["layers"]
-    for number, colour in cells["segmentColors"].items():
-        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-        assert rgb == id_colours(np.array(int(number))).tolist()
-    assert list(cells["segmentColors"]) == ["3", "4", "70001"]
-    assert cells["segments"] == ["70001", "3"]
-    assert nuclei["segmentDefaultColor"] == structure_colours(sizes)["nuclei"]
-    assert state["position"] == [4, 4, 2]
-    assert colour_table([]) == {}
+def test_the_surface_of_one_voxel_is_closed_around_its_centre():
+    scaling = Scaling((30.0, 10.0, 10.0), (100.0, 0.0, 0.0))
+    vertices, triangles = surface_of(np.ones((1, 1, 1), bool), (2, 3, 4), scaling, ((1, 1),) * 3)
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    forward = {tuple(edge) for edge in edges.tolist()}
+    assert len(forward) == len(edges) and all((b, a) in forward for a, b in forward)
+    assert vertices.mean(axis=0).tolist() == pytest.approx([40, 30, 160])
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    assert np.einsum("ij,ij->i", a, np.cross(b, c)).sum() > 0  # normals point outwards
+
+
+def test_a_box_is_taken_from_the_finest_level_that_holds_it():
+    sizes = [
+        ((20.0, 10.0, 10.0), (10, 40, 41)),
+        ((20.0, 20.0, 20.0), (10, 20, 21)),
+        ((40.0, 40.0, 40.0), (5, 10, 11)),
+    ]
+    levels = [Level(str(n), shape, Scaling(nm, (0.0, 0.0, 0.0))) for n, (nm, shape) in enumerate(sizes)]
+    box = (slice(2, 6), slice(8, 19), slice(30, 41))
+    assert finest_fitting(levels, box, 0, 484, 2) == (0, box)
+    assert finest_fitting(levels, box, 0, 483, 2) == (1, (slice(2, 6), slice(4, 10), slice(15, 21)))
+    assert finest_fitting(levels, box, 0, 1, 2) == (2, (slice(1, 3), slice(2, 5), slice(7, 11)))
+    # From a coarse level wider by one of its voxels, but not beyond the volume.
+    coarse = (slice(1, 2), slice(0, 2), slice(9, 11))
+    assert finest_fitting(levels, coarse, 2, 10**6, 2) == (0, (slice(0, 6), slice(0, 12), slice(32, 41)))
+    assert finest_fitting(levels, coarse, 2, 1, 2) == (2, coarse)

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.storage.create import create_array, create_group
-from ultraseg.storage.ome_read import Scaling
 from ultraseg.storage.ome_write import label_attributes
 from ultraseg.storage.pyramid import reduce_labels, write_pyramid
-from ultraseg.viewer.mesh_files import FORMATS, closed_surface, surfaces_of, write_meshes
+from ultraseg.viewer.mesh_files import FORMATS, surfaces_of, write_meshes
 
 SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (24, 64, 72), (20, 10, 10), (200, 0, 50), 8
 RADIUS_NM, CENTRE = 200, (12, 34, 30)
@@ -61,7 +60,7 @@ def assert_closed(triangles: np.ndarray) -> None:
 def test_a_ball_is_closed_and_has_its_place_and_volume(volume, most, tolerance):
     """At the finest level and at a coarser one."""
     folder, labels = volume
-    ((number, vertices, triangles),) = surfaces_of(folder, "cells", boxes(labels, BALL), most)
+    ((number, (vertices, triangles)),) = surfaces_of(folder, "cells", boxes(labels, BALL), most)
     assert number == BALL
     assert_closed(triangles)
     ball = 4 / 3 * np.pi * RADIUS_NM**3
@@ -72,7 +71,7 @@ def test_a_ball_is_closed_and_has_its_place_and_volume(volume, most, tolerance):
 
 def test_an_object_that_the_volume_cuts_is_closed_as_well(volume):
     folder, labels = volume
-    ((_, vertices, triangles),) = surfaces_of(folder, "cells", boxes(labels, SLAB), 10**9)
+    ((_, (vertices, triangles)),) = surfaces_of(folder, "cells", boxes(labels, SLAB), 10**9)
     assert_closed(triangles)
     size = np.ptp(vertices, axis=0)
     assert np.allclose(size, (8 * 10, 64 * 10, 24 * 20), atol=1e-3)
@@ -107,11 +106,3 @@ def test_what_is_lost_at_a_coarse_level_is_left_out(volume, tmp_path):
     row = [(12, 0, 0, 0, 5, 5, 5)]
     table = pd.DataFrame(row, columns=["id", "z_min", "y_min", "x_min", "z_max", "y_max", "x_max"])
     assert write_meshes(folder, "cells", table, tmp_path, ["ply"], 10**6) == 0
-
-
-def test_one_voxel_has_a_surface_around_its_centre():
-    scaling = Scaling((30.0, 10.0, 10.0), (100.0, 0.0, 0.0))
-    vertices, triangles = closed_surface(np.ones((1, 1, 1), bool), (2, 3, 4), scaling)
-    assert_closed(triangles)
-    assert vertices.mean(axis=0).tolist() == pytest.approx([40, 30, 160])
-    assert enclosed(vertices, triangles) > 0

@@ -1,17 +1,15 @@
-"""napari's layers: what is described can be opened, has the right place, scale and colours."""
+"""napari: what it is told to show, and how it is started."""
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from ome_zarr.io import parse_url
-from ome_zarr.reader import Reader
-from ultraseg.base.colours import id_colours, structure_colours
+from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.base.errors import UserError
 from ultraseg.viewer import napari
-from ultraseg.viewer.napari_layers import add_layers
 from written_volume import write_volume
 
 SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (8, 40, 48), (20, 10, 5), (40, 0, 100), 4
@@ -38,43 +36,14 @@ def folder(tmp_path):
     return volume
 
 
-class Viewer:
-    """Takes what napari's viewer takes."""
-
-    class scale_bar:
-        visible = False
-
-    def __init__(self):
-        self.layers = []
-
-    def add_image(self, levels, **how):
-        self.layers.append(("image", levels, how))
-
-    def add_labels(self, levels, **how):
-        self.layers.append(("labels", levels, how))
-
-
-def test_layers_are_those_that_the_reference_reader_finds(folder):
-    viewer = Viewer()
-    add_layers(viewer, napari.layers_of(folder), dict)
-    image, _, *labels = Reader(parse_url(folder / "image.zarr", mode="r"))()
-    assert [how["name"] for _, _, how in viewer.layers] == ["image", "cells", "mitochondria"]
-    assert [kind for kind, _, _ in viewer.layers] == ["image", "labels", "labels"]
-    for node, (_, levels, how) in zip((image, *labels), viewer.layers, strict=True):
-        assert [level.shape for level in levels] == [level.shape for level in node.data]
-        assert (levels[0].compute() == node.data[0].compute()).all()
-        scale, shift = node.metadata["coordinateTransformations"][0]
-        assert np.allclose(how["scale"], np.array(scale["scale"]) / 1000)
-        assert np.allclose(how["translate"], np.array(shift["translation"]) / 1000)
-
-
-def test_colours_are_those_of_the_report(folder):
-    viewer = Viewer()
-    add_layers(viewer, napari.layers_of(folder), dict)
-    cells, mitochondria = (how["colormap"]["color_dict"] for _, _, how in viewer.layers[1:])
-    assert cells[70001] == "#{:02x}{:02x}{:02x}".format(*id_colours(np.array(70001)))
-    assert cells[0] == mitochondria[0] == "transparent"
-    assert mitochondria[None] == structure_colours(["mitochondria"])["mitochondria"]
+def test_layers_are_described_with_their_place_and_colours(folder):
+    image, cells, mitochondria = napari.layers_of(folder)
+    assert [one["name"] for one in (image, cells, mitochondria)] == ["image", "cells", "mitochondria"]
+    assert (image["kind"], cells["kind"]) == ("image", "labels") and image["window"] == [0, 255]
+    assert all(Path(level, "zarr.json").exists() for one in (image, cells) for level in one["levels"])
+    assert cells["scale"] == [0.02, 0.01, 0.005] and cells["opacity"] == LABEL_OPACITY
+    assert cells["colours"]["70001"] == "#{:02x}{:02x}{:02x}".format(*id_colours(np.array(70001)))
+    assert mitochondria["colours"] == {"": structure_colours(["mitochondria"])["mitochondria"]}
 
 
 def test_the_command_starts_the_python_that_has_napari(folder, monkeypatch):
@@ -86,11 +55,11 @@ def test_the_command_starts_the_python_that_has_napari(folder, monkeypatch):
     )
     monkeypatch.setattr(napari, "SCRIPT", script)
     directory = str(folder.parents[1])
-    napari.main(["--directory", directory, "--python", sys.executable])
+    napari.show(directory, python=sys.executable)
     assert said.read_text() == "3"
     script.write_text("raise SystemExit(3)")
     with pytest.raises(UserError, match="ended with status 3"):
-        napari.main(["--directory", directory, "--volume", "v", "--python", sys.executable])
+        napari.show(directory, "v", sys.executable)
 
 
 def test_without_napari_the_message_says_how_to_install_it(monkeypatch, tmp_path):

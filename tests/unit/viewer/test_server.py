@@ -1,6 +1,12 @@
 """The viewer's server: what it serves, to whom, and what it tells the user to type."""
 
+import io
 import json
+import logging
+import shutil
+import stat
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,10 +15,11 @@ from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import pyramid_levels
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array, create_group
-from ultraseg.storage.finished_runs import choose_volume, volumes_of
 from ultraseg.storage.ome_write import image_attributes
-from ultraseg.viewer.page import client_files, page
-from ultraseg.viewer.server import application, directions
+from ultraseg.viewer import server
+from ultraseg.viewer.page import client_files
+from ultraseg.viewer.server import application, directions, opened_page, user_name
+from written_volume import write_volume
 
 
 def make_volume(folder, name):
@@ -61,9 +68,62 @@ class TestServer(AsyncHTTPTestCase):
         write_slab(str(self.image / "0"), 0, np.ones((4, 8, 8), np.uint8))
         assert self.fetch(url, headers={"If-None-Match": tag}).code == 200
 
+    def test_odd_names_are_not_found(self):
+        """NUL, names longer than those of files, numbers of thousands of digits: not found, and no traceback."""
+        names = [
+            "%00",
+            "a" * 5000,
+            "mesh/cells/" + "1" * 5000 + ".mesh",
+            "mesh/cells/²:0",
+            "mesh/%00/1:0",
+            "v/%00.js",
+        ]
+        for name in names:
+            for path in (
+                f"/token/one/viewer/{name}",
+                f"/token/one/image.zarr/{name}",
+                f"/{name}/one/viewer/",
+            ):
+                assert self.fetch(path).code in (400, 404), path[:60]
+
+    def test_what_a_run_makes_later_is_served(self):
+        def layers():
+            return [
+                one["name"] for one in json.loads(self.fetch("/token/one/viewer/v/state.json").body)["layers"]
+            ]
+
+        assert layers() == ["image"] and layers() == ["image"]
+        assert self.fetch("/token/two/viewer/v/state.json").code == 404
+        stacks = {"image": np.zeros((4, 16, 16), np.uint8), "cells": np.ones((4, 16, 16), np.uint32)}
+        shutil.rmtree(self.image)
+        write_volume(self.image, stacks, voxel_nm=(20, 16, 16), depth=4, levels=1)
+        make_volume(self.folder, "two")
+        assert layers() == ["image", "cells"]
+        assert self.fetch("/token/one/viewer/mesh/cells/1:0").code == 200
+        labels = np.full((4, 16, 16), 7, np.uint32)
+        write_slab(str(self.folder / "results/one/image.zarr/labels/cells/0"), 0, labels)
+        state = json.loads(self.fetch("/token/one/viewer/v/state.json").body)
+        assert state["layers"][1]["segments"] == ["7"]
+        assert self.fetch("/token/two/viewer/v/state.json").code == 200
+        assert self.fetch("/token/two/image.zarr/zarr.json").code == 200
+
+    def test_the_secret_is_in_no_message(self):
+        said = io.StringIO()
+        handler = logging.StreamHandler(said)
+        logging.getLogger().addHandler(handler)
+        try:
+            with patch("ultraseg.viewer.server.page", side_effect=ZeroDivisionError("a fault")):
+                assert self.fetch("/token/one/viewer/v/view.html").code == 500
+            for path in ("/token/one/image.zarr/../x", "/token/one/image.zarr/gone", "/token/gone"):
+                self.fetch(path)
+        finally:
+            logging.getLogger().removeHandler(handler)
+        assert "a fault" in said.getvalue() and "/token" not in said.getvalue()
+
     def test_nothing_is_served_without_the_token_or_beside_the_image(self):
         for path in (
-            "/one/image.zarr/zarr.json", "/wrong/one/image.zarr/zarr.json", "/token/one/summary.txt", "/",
+            "/one/image.zarr/zarr.json", "/.*/one/image.zarr/zarr.json", "/tok/one/viewer/",
+            "/wrong/one/image.zarr/zarr.json", "/token/one/summary.txt", "/",
             "/token/one/image.zarr/../summary.txt", "/token/one/image.zarr/%2e%2e/summary.txt", "/token/two/viewer/",
             "/token/one/viewer/v/../../summary.txt", "/token/one/viewer/v/view.py",
             "/token/one/viewer/mesh/cells/7.mesh",
@@ -72,29 +132,31 @@ class TestServer(AsyncHTTPTestCase):
             assert answer.code in (403, 404) and b"secret" not in answer.body, path
 
 
-def test_the_client_is_whole_and_small():
-    files = list(client_files())
-    named = {
-        word.strip('"') for word in page("x").split() for word in word.split("=") if word.startswith('"')
-    }
-    names = {name.split('"')[0] for name in named if ".js" in name or ".css" in name}
-    assert len(names) > 4 and names <= {file.name for file in files}
-    assert sum(file.stat().st_size for file in files) < 7e6
-
-
-def test_the_only_volume_need_not_be_named(tmp_path):
-    with pytest.raises(UserError, match="no volume with an image"):
-        volumes_of(tmp_path)
-    make_volume(tmp_path, "one")
-    assert choose_volume(tmp_path, None) == "one"
-    make_volume(tmp_path, "two")
-    assert choose_volume(tmp_path, "two") == "two"
-    for name in (None, "three"):
-        with pytest.raises(UserError, match="one, two"):
-            choose_volume(tmp_path, name)
-
-
 def test_directions_tell_how_to_tunnel():
     text = directions("http://127.0.0.1:8123/t/one/viewer/", "127.0.0.1", 8123, "ada")
     assert "ssh -N -L 8123:127.0.0.1:8123 ada@" in text
     assert "Everyone" in directions("http://node7:8123/t/one/viewer/", "0.0.0.0", 8123, "ada")
+
+
+@pytest.mark.parametrize("token", [".*", "(", "short", "sixteen letters!", "a" * 15, "é" * 16, "a/" * 8])
+def test_a_token_that_is_a_pattern_or_can_be_guessed_is_refused(tmp_path, token):
+    make_volume(tmp_path, "one")
+    with pytest.raises(UserError, match="--token"):
+        server.view(tmp_path, token=token, browse=False)
+
+
+def test_the_browser_gets_a_file_that_only_the_user_can_read():
+    with patch("webbrowser.open") as opened, opened_page("http://127.0.0.1:1/secret/") as file:
+        (address,) = opened.call_args.args
+        assert address == file.as_uri() and "secret" not in address
+        assert "url=http://127.0.0.1:1/secret/" in file.read_text()
+        assert (
+            stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        )
+    assert not Path(file).exists()
+
+
+@pytest.mark.parametrize("error", [KeyError("uid not found: 4711"), OSError("No username set")])
+def test_a_user_without_a_name_can_view(error):
+    with patch("getpass.getuser", side_effect=error):
+        assert user_name() == "USER"

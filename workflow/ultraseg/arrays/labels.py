@@ -1,15 +1,22 @@
-"""Label images: runs, overlaps, renumbering and smooth enlargement, shared by objects, link and measure."""
+"""Label images: runs of equal labels, overlaps of two slices, sizes and renumbering. Labels are not negative."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
+# Labels a, labels b, and a number for each pair of them.
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
-def label_runs(*slices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Cut the rows of one or more equally shaped label slices into runs in which no slice changes.
+def label_runs(
+    *slices: NDArray[np.integer],
+) -> tuple[list[NDArray[np.integer]], NDArray[np.int64], NDArray[np.int64]]:
+    """Cut the rows of label slices (Y, X) of one shape into runs of pixels along which no slice changes.
 
-    slices: integers (Y, X). Returns the value of every slice per run, the flat index where each run starts
-    and its length (int64). Runs end with their row. All sums over pixels become sums over far fewer runs.
+    Returns the labels of every slice, one per run, the flat index where each run starts, and the length of each run.
+    A run ends with its row at the latest. Sums over pixels become sums over far fewer runs. Raises ValueError for
+    slices of several shapes.
     """
     shape = slices[0].shape
     if any(s.shape != shape for s in slices):
@@ -24,19 +31,21 @@ def label_runs(*slices: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.nd
     return [np.ascontiguousarray(s).reshape(-1)[starts] for s in slices], starts, lengths
 
 
-def overlap_counts(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels that every pair of labels of two slices shares: joint histogram without background.
+def overlap_counts(a: NDArray[np.integer], b: NDArray[np.integer]) -> Pairs:
+    """Pixels that every pair of labels of two slices (Y, X) shares; background is left out.
 
-    a, b: non-negative integers (Y, X). Returns int64 arrays (labels of a, labels of b, pixels), sorted by a,
-    b.
+    Returns (labels of a, labels of b, pixels), sorted by a, then b.
     """
     (value_a, value_b), _, lengths = label_runs(a, b)
     both = (value_a > 0) & (value_b > 0)
     return sum_pairs(value_a[both], value_b[both], lengths[both])
 
 
-def sum_pairs(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sum `counts` over equal pairs (a, b) of non-negative integers; int64, sorted by a, then b."""
+def sum_pairs(a: NDArray[np.integer], b: NDArray[np.integer], counts: NDArray[np.integer]) -> Pairs:
+    """Sum ``counts`` over equal pairs (a, b) of numbers that are not negative; sorted by a, then b.
+
+    Raises ValueError for labels so large that a pair of them does not fit 62 bits.
+    """
     a, b = a.astype(np.int64), b.astype(np.int64)
     if not len(a):
         empty = np.zeros(0, np.int64)
@@ -45,13 +54,13 @@ def sum_pairs(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> tuple[np.ndar
     if int(a.max()) >= 2**62 // base:
         raise ValueError(f"labels too large to pair: {int(a.max())} and {base - 1}")
     keys, inverse = np.unique(a * base + b, return_inverse=True)
-    # Exact: a slice has far fewer than 2**53 pixels.
+    # The float weights are exact: a slice has far fewer than 2**53 pixels.
     total = np.bincount(inverse, weights=counts, minlength=len(keys)).astype(np.int64)
     return keys // base, keys % base, total
 
 
-def label_sizes(labels: np.ndarray, count: int) -> np.ndarray:
-    """Voxels of the labels 1..count of a stack (n, Y, X), as int64 (count + 1,) with index 0 set to 0."""
+def label_sizes(labels: NDArray[np.integer], count: int) -> NDArray[np.int64]:
+    """Voxels of the labels 0 .. count of a stack (n, Y, X); those of background are given as 0."""
     sizes = np.zeros(count + 1, np.int64)
     for one in labels:
         (values,), _, lengths = label_runs(one)
@@ -60,10 +69,10 @@ def label_sizes(labels: np.ndarray, count: int) -> np.ndarray:
     return sizes
 
 
-def relabel(labels: np.ndarray, lut: np.ndarray) -> np.ndarray:
-    """Replace every label by `lut[label]`: labels (n, Y, X) or (Y, X), lut uint32 with lut[0] == 0.
+def relabel(labels: NDArray[np.integer], lut: NDArray[np.integer]) -> NDArray[np.uint32]:
+    """Replace every label of (n, Y, X) or (Y, X) by ``lut[label]``; lut[0] is 0.
 
-    Raises ValueError when a label is beyond the table.
+    Raises ValueError for a label beyond the table, and for a table that changes the background.
     """
     if labels.size and int(labels.max()) >= len(lut):
         raise ValueError(f"label {int(labels.max())} is beyond the table of {len(lut)} entries")
@@ -72,14 +81,14 @@ def relabel(labels: np.ndarray, lut: np.ndarray) -> np.ndarray:
     return np.take(lut.astype(np.uint32, copy=False), labels)
 
 
-def relabel_in_place(labels: np.ndarray, lut: np.ndarray) -> None:
-    """The same for uint32 labels (n, Y, X), overwritten slice by slice, so that they are in memory once."""
+def relabel_in_place(labels: NDArray[np.uint32], lut: NDArray[np.integer]) -> None:
+    """Do as ``relabel`` to the labels (n, Y, X) themselves, slice by slice, so that they are in memory once."""
     for one in labels:
         one[:] = relabel(one, lut)
 
 
-def count_ids(labels: np.ndarray) -> int:
-    """Number of different labels above 0 in a stack (n, Y, X), slice by slice."""
+def count_ids(labels: NDArray[np.integer]) -> int:
+    """Number of different labels above 0 in a stack (n, Y, X), read slice by slice."""
     found: set[int] = set()
     for one in labels:
         found.update(np.unique(label_runs(one)[0][0]).tolist())

@@ -1,22 +1,26 @@
-"""The most frequent label of blocks of voxels."""
+"""Modes: the most frequent label of blocks of voxels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+Label = TypeVar("Label", bound=np.integer)
 
 
-def block_modes(labels: np.ndarray, step: Sequence[int]) -> np.ndarray:
-    """Most frequent value of every block of ``step`` voxels; the smallest wins a tie.
+def block_modes(labels: NDArray[Label], step: Sequence[int]) -> NDArray[Label]:
+    """Most frequent label of every block of ``step`` voxels; of equally frequent labels the smallest.
 
-    labels: integers of any dimension, step: voxels per axis. Blocks at the far ends count only the voxels
-    that exist. Returns the type of ``labels``, ceil(size / step) long in each axis.
+    labels: an array of any dimension, not negative; step: voxels of a block along each axis. A block at a far end
+    counts only the voxels that exist. The result is ceil(size / step) long along each axis.
     """
     pad = [(0, -size % n) for size, n in zip(labels.shape, step, strict=True)]
     padded = np.pad(labels, pad, mode="edge") if any(after for _, after in pad) else labels
     modes = padded[tuple(slice(None, None, n) for n in step)].copy()
-    # Nearly all blocks lie inside one label: only the others are looked at closely.
+    # Nearly all blocks lie inside one label: only blocks with several labels are counted.
     mixed = np.zeros(modes.shape, bool)
     for _, view in _corners(padded, step):
         mixed |= view != modes
@@ -31,14 +35,14 @@ def block_modes(labels: np.ndarray, step: Sequence[int]) -> np.ndarray:
     return modes
 
 
-def _corners(padded: np.ndarray, step: Sequence[int]) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Each place in a block, and the view of the voxels at that place in all blocks."""
+def _corners(padded: NDArray[Label], step: Sequence[int]) -> Iterator[tuple[tuple[int, ...], NDArray[Label]]]:
+    """Each place in a block, and the voxels at this place in all blocks, as a view."""
     for offset in np.ndindex(*step):
         yield offset, padded[tuple(slice(shift, None, n) for shift, n in zip(offset, step, strict=True))]
 
 
-def _row_modes(rows: np.ndarray) -> np.ndarray:
-    """Most frequent value of each row that is not -1; among equally frequent ones the smallest."""
+def _row_modes(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Most frequent value of each row without counting -1; of equally frequent values the smallest."""
     rows = np.sort(rows, axis=1)
     run = np.ones(len(rows), np.int32)
     best, longest = rows[:, 0].copy(), np.where(rows[:, 0] < 0, 0, run)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 MEAN, SPREAD = 128.0, 40.0  # mean and standard deviation of every normalised slice
 
 
-def normalise_slice(image: np.ndarray) -> np.ndarray:
-    """Bring a uint8 slice (y, x) to mean 128 and standard deviation 40; pure black and white do not count.
+def normalise_slice(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bring a slice (y, x) to mean 128 and standard deviation 40, not counting pure black and white.
 
-    Training and prediction both use it, on the whole slice at the network's scale.
+    Where fewer than 1 % of the pixels are neither black nor white, all pixels count. Training and prediction both
+    normalise the whole slice, at the network's scale.
     """
     counts = np.bincount(image.ravel(), minlength=256).astype(np.float64)
     grey = counts.copy()
-    grey[[0, 255]] = 0  # padding of aligned stacks, saturation
+    grey[[0, 255]] = 0  # these are padding of aligned stacks, and saturation
     if grey.sum() < 0.01 * counts.sum():
         grey = counts
     values = np.arange(256.0)

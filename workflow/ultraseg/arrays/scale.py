@@ -1,58 +1,70 @@
-"""Images, masks and ids at a network's scale and back at the image's."""
+"""Images, masks and ids at a network's scale, and back at the scale of the image.
+
+d is how many pixels of the image, in y and in x, one pixel at the network's scale covers.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from ultraseg.arrays.modes import block_modes
+from ultraseg.arrays.modes import Label, block_modes
 
 
-# ---------------------------------------------------------------- scale and targets
-def _pad_to_multiple(array: np.ndarray, d: int) -> np.ndarray:
+def _pad_to_multiple(array: NDArray[Any], d: int) -> NDArray[Any]:
+    """The array (y, x) with its last row and column repeated until both sizes are multiples of d."""
     bottom, right = -array.shape[0] % d, -array.shape[1] % d
     if not bottom and not right:
         return array
     return cv2.copyMakeBorder(array, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
 
 
-def downsample_image(image: np.ndarray, d: int) -> np.ndarray:
-    """Average d x d blocks of a uint8 or uint16 slice (y, x); the last, partial blocks repeat the edge pixel."""
+def downsample_image(image: NDArray[Any], d: int) -> NDArray[Any]:
+    """Average blocks of d x d pixels of a slice (y, x), uint8 or uint16.
+
+    Partial blocks at the far edges repeat the last pixel.
+    """
     if d == 1:
         return image
     padded = _pad_to_multiple(np.ascontiguousarray(image), d)
     return cv2.resize(padded, (padded.shape[1] // d, padded.shape[0] // d), interpolation=cv2.INTER_AREA)
 
 
-def downsample_mask(mask: np.ndarray, d: int) -> np.ndarray:
-    """Area fraction of nonzero pixels in d x d blocks as uint8 (255 = all of the block)."""
+def downsample_mask(mask: NDArray[Any], d: int) -> NDArray[np.uint8]:
+    """Share of the pixels of d x d blocks that are not 0; 255 = all pixels of the block."""
     return downsample_image((np.asarray(mask) != 0).astype(np.uint8) * 255, d)
 
 
-def downsample_ids(ids: np.ndarray, d: int) -> np.ndarray:
-    """Most frequent id of each d x d block, counting only pixels that exist; the smallest id wins a tie."""
+def downsample_ids(ids: NDArray[Label], d: int) -> NDArray[Label]:
+    """Most frequent id of blocks of d x d pixels that exist; of equally frequent ids the smallest."""
     return ids if d == 1 else block_modes(ids, (d, d))
 
 
-def downsample_known(known: np.ndarray, d: int) -> np.ndarray:
-    """Blocks of d x d pixels all of which are known; bool (y, x) in and out."""
+def downsample_known(known: NDArray[np.bool_], d: int) -> NDArray[np.bool_]:
+    """Which blocks of d x d pixels are known in all their pixels."""
     return downsample_mask(~known, d) == 0
 
 
-def enlarge_map(values: np.ndarray, d: int) -> np.ndarray:
-    """Enlarge a map (y, x), uint8, bilinearly; its pixel i covers the pixels i * d .. i * d + d - 1 of the result."""
-    values = np.ascontiguousarray(values)  # as cv2 wants them
+def enlarge_map(values: NDArray[np.uint8], d: int) -> NDArray[np.uint8]:
+    """Enlarge a map (y, x) bilinearly; its pixel i covers the pixels i * d .. i * d + d - 1 of the result."""
+    values = np.ascontiguousarray(values)  # OpenCV takes no other arrays
     if d == 1:
         return values
-    return cv2.resize(values, (values.shape[1] * d, values.shape[0] * d), interpolation=cv2.INTER_LINEAR)
+    large: NDArray[Any] = cv2.resize(
+        values, (values.shape[1] * d, values.shape[0] * d), interpolation=cv2.INTER_LINEAR
+    )
+    return large
 
 
-def upsample_labels(labels: np.ndarray, downsample: int, shape: tuple[int, int]) -> np.ndarray:
+def upsample_labels(labels: NDArray[Label], downsample: int, shape: tuple[int, int]) -> NDArray[Label]:
     """Enlarge a label slice with smooth outlines: the four nearest small pixels vote with bilinear weights.
 
-    labels: integers (Y', X'), where pixel i covers the pixels i * d .. i * d + d - 1 of the result; shape:
-    (Y, X) with Y <= Y' * d. Keeps the type. Ties go to the lowest label. `downsample` 1 returns the labels
-    unchanged. Raises ValueError when `shape` does not fit.
+    labels: (Y', X'); its pixel i covers the pixels i * d .. i * d + d - 1 of the result, where d is ``downsample``;
+    shape: (Y, X) of the result, with Y <= Y' * d and X <= X' * d. A tie goes to the lowest label. With d = 1 the
+    labels themselves are returned. Raises ValueError for a shape that does not fit.
     """
     d = downsample
     if any(not (n - 1) * d < full <= n * d for n, full in zip(labels.shape, shape, strict=True)):
@@ -61,7 +73,7 @@ def upsample_labels(labels: np.ndarray, downsample: int, shape: tuple[int, int])
         return labels
     padded = np.pad(labels, 1, mode="edge")
     corners = np.stack([padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]])
-    # A block of d x d pixels between four small-pixel centres; only blocks on an outline need a vote.
+    # Each block of d x d pixels lies between the centres of four small pixels. Only blocks on an outline need a vote.
     ny, nx = corners.shape[1:]
     blocks = np.empty((ny, d, nx, d), labels.dtype)
     blocks[:] = corners[0][:, None, :, None]
@@ -72,12 +84,19 @@ def upsample_labels(labels: np.ndarray, downsample: int, shape: tuple[int, int])
     return np.ascontiguousarray(large[first : first + shape[0], first : first + shape[1]])
 
 
-def _vote(corners: np.ndarray, d: int) -> np.ndarray:
-    """Winning labels (k, d, d) of blocks with corner labels (4, k): integer weights, so ties are exact."""
-    far = 2 * np.arange(d) + (1 - d % 2)  # distance from the upper/left centre in 1 / (2 d) of a small pixel
+def _vote(corners: NDArray[Label], d: int) -> NDArray[Label]:
+    """The winning labels (k, d, d) of k blocks from the labels of their corners (4, k).
+
+    Weights are integers, so that ties are exact.
+    """
+    far = 2 * np.arange(d) + (
+        1 - d % 2
+    )  # distance from the upper or left centre, in 1 / (2 d) of a small pixel
     near = 2 * d - far
     weights = np.stack([np.outer(p, q) for p in (near, far) for q in (near, far)]).astype(np.int32)
-    order = np.argsort(corners, axis=0, kind="stable")  # lowest label first: the first maximum wins a tie
+    order = np.argsort(
+        corners, axis=0, kind="stable"
+    )  # the lowest label comes first, and the first maximum wins
     labels = np.take_along_axis(corners, order, axis=0)
     best = np.full((corners.shape[1], d, d), -1, np.int32)
     winner = np.zeros_like(best, dtype=corners.dtype)

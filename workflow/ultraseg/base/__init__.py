@@ -1,0 +1,1 @@
+"""What every package may use: messages for users, whole files, checksums, threads, colours, numbers in words."""

@@ -1,4 +1,4 @@
-"""Colours of structures and cells, the same in figures, viewer, report and exports."""
+"""Colours of structures and cells: figures, viewer, report and exports show the same ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
-# each chosen as far as possible from all before it, in CIELAB of normal, deuteranope and protanope sight
-# (matrices of Machado et al., IEEE TVCG 2009); all are bright and colourful enough to stand out from grey
+# Each colour was chosen as far as possible from all colours before it, in CIELAB of normal, deuteranope and protanope
+# sight (matrices of Machado et al., IEEE TVCG 2009). All are bright and colourful enough to stand out from grey. They
+# are listed in the order of hue.
 ID_COLOURS = np.array(
     [
         *((85, 217, 255), (0, 113, 179), (151, 161, 255), (123, 113, 255), (132, 19, 255)),
@@ -19,12 +21,12 @@ ID_COLOURS = np.array(
         *((0, 255, 0), (66, 113, 57), (0, 236, 113), (142, 217, 161), (0, 170, 104)),
     ],
     np.uint8,
-)  # in the order of hue
+)
 
+LABEL_OPACITY = 0.35  # of areas that are drawn over the image
 
 # Okabe and Ito's colours, safe for the colour-blind
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-
 
 STRUCTURE_COLOURS = {
     "cells": "#0072B2",
@@ -36,9 +38,9 @@ STRUCTURE_COLOURS = {
 }
 
 
-def id_colours(ids: np.ndarray) -> np.ndarray:
-    """RGB colours (..., 3), uint8, of ids of any shape; 0 is black, an id has one colour everywhere."""
-    # Knuth's multiplicative hash: steps of the golden ratio, so that consecutive ids get hues far apart
+def id_colours(ids: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """RGB colours (..., 3) of ids of any shape; 0 is black, and an id has the same colour everywhere."""
+    # Knuth's multiplicative hash steps by the golden ratio, so that consecutive ids get hues far apart.
     mixed = np.asarray(ids).astype(np.uint32) * np.uint32(2654435761)
     colours = ID_COLOURS[((mixed >> np.uint32(16)) * np.uint32(len(ID_COLOURS))) >> np.uint32(16)]
     colours[np.asarray(ids) == 0] = 0
@@ -46,7 +48,11 @@ def id_colours(ids: np.ndarray) -> np.ndarray:
 
 
 def structure_colours(names: Iterable[str]) -> dict[str, str]:
-    """A fixed colour for each structure; names not in the table get one by a hash, free if possible."""
+    """The colour of each structure: name -> "#rrggbb".
+
+    A name that is not in ``STRUCTURE_COLOURS`` takes a colour of ``PALETTE`` by a hash of the name: the first one from
+    there that no other name has, where one is left.
+    """
     names = list(dict.fromkeys(names))
     colours = {name: STRUCTURE_COLOURS[name] for name in names if name in STRUCTURE_COLOURS}
     for name in names:

@@ -1,4 +1,4 @@
-"""The errors that users are meant to read."""
+"""Errors that the user can put right, one at a time or together."""
 
 from __future__ import annotations
 
@@ -18,19 +18,8 @@ class UserError(Exception):
         super().__init__(f"{problem}\n  Cure: {cure}")
 
 
-def raise_together(problems: list[UserError], what: str) -> None:
-    """Raise one UserError that lists all problems and their cures; return where there are none."""
-    if not problems:
-        return
-    if len(problems) == 1:
-        raise problems[0]
-    listed = "".join(f"\n  - {error.problem}" for error in problems)
-    cures = "\n        ".join(dict.fromkeys(error.cure for error in problems))
-    raise UserError(f"{len(problems)} problems with {what}:{listed}", cures)
-
-
 class UserErrors(UserError):
-    """Several problems at once, each with its cure; equal cures are said once."""
+    """Several problems at once, listed by their cures: a cure that several problems share is written once."""
 
     def __init__(self, errors: Sequence[UserError]):
         self.errors = list(errors)
@@ -46,25 +35,25 @@ class UserErrors(UserError):
 
 
 class Problems:
-    """Collects the UserErrors of several blocks, so that they can be reported at once."""
+    """Collects UserErrors, so that the user sees all of them at once."""
 
     def __init__(self) -> None:
         self.errors: list[UserError] = []
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Keep a UserError of the block and go on after it."""
+        """Keep a UserError that the block raises, and go on after the block."""
         try:
             yield
         except UserError as error:
             self.add(error)
 
     def add(self, error: UserError) -> None:
-        """Keep one problem, or each of several."""
+        """Keep a problem; of a ``UserErrors`` each of its problems."""
         self.errors += error.errors if isinstance(error, UserErrors) else [error]
 
     def raise_all(self) -> None:
-        """Raise what was kept; nothing where there is none."""
+        """Raise the problems that were kept: UserErrors for several. Returns where no problem was kept."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:

@@ -1,4 +1,7 @@
-"""Files that appear under their name only when they are whole: written beside it, flushed to disk, then renamed."""
+"""Files that appear under their name only when they are whole.
+
+A file is written under another name in the same folder, flushed to disk, and then renamed.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-PART = ".part-"  # of our own unfinished files
-ROWS = 100_000  # of a group in a parquet file: what a reader of few rows has to read
-ZARR_PART = ".partial"  # of those that Zarr writes
+AnyPath = str | os.PathLike[str]
+PART = ".part-"  # how the names of our own unfinished files begin
+ZARR_PART = ".partial"  # how the names of Zarr's unfinished files end
+ROWS = 100_000  # rows in a group of a parquet file: a reader of few rows reads whole groups
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[str]:
-    """Give a new name beside ``path`` to write to; the file takes the name ``path`` when the block ends well.
+def whole_file(path: AnyPath) -> Iterator[str]:
+    """Give a name to write to, in the folder of ``path``; the file is renamed to ``path`` when the block ends well.
 
-    After an error nothing is left. The new name keeps the suffix, by which NumPy and Keras choose the format.
+    An error removes the unfinished file. The name keeps the suffix, as NumPy and Keras choose the format by the
+    suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +37,9 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
     try:
         yield str(part)
         with open(part, "rb") as written:
-            os.fsync(written.fileno())  # else a node that crashes may leave the name without the content
+            os.fsync(
+                written.fileno()
+            )  # without fsync a node that crashes may leave the name without the content
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -39,8 +47,11 @@ def whole_file(path: str | os.PathLike) -> Iterator[str]:
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike) -> Iterator[str]:
-    """The same for a folder that is not there yet: it takes the name ``path`` when the block ends well."""
+def whole_folder(path: AnyPath) -> Iterator[str]:
+    """Give the name of a folder to make and fill; the folder is renamed to ``path`` when the block ends well.
+
+    An error removes the unfinished folder. No folder may have the name ``path`` before.
+    """
     path = Path(path)
     part = path.with_name(f"{PART}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
@@ -51,14 +62,14 @@ def whole_folder(path: str | os.PathLike) -> Iterator[str]:
         raise
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file."""
+def write_text(path: AnyPath, text: str) -> None:
+    """Write a text to a file, which appears whole or not at all."""
     with whole_file(path) as part:
         Path(part).write_text(text)
 
 
-def write_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
-    """Write a table as the suffix says: .csv without the index, or .parquet. Raises ValueError for another one."""
+def write_table(path: AnyPath, table: pd.DataFrame) -> None:
+    """Write a table without its index as .csv or .parquet, as the suffix says. Raises ValueError for other suffixes."""
     suffix = Path(path).suffix
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is a .csv or a .parquet file")
@@ -66,16 +77,16 @@ def write_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False) if suffix == ".csv" else table.to_parquet(part, row_group_size=ROWS)
 
 
-def write_arrays(path: str | os.PathLike, **arrays: np.ndarray) -> None:
+def write_arrays(path: AnyPath, **arrays: NDArray[np.generic]) -> None:
     """Write named arrays to one compressed .npz file."""
     import numpy as np
 
     with whole_file(path) as part:
-        np.savez_compressed(part, **arrays)
+        np.savez_compressed(part, allow_pickle=True, **arrays)
 
 
-def remove_parts(path: str | os.PathLike) -> list[str]:
-    """Remove what a killed job left of ``path`` while it wrote it; returns the names."""
+def remove_parts(path: AnyPath) -> list[str]:
+    """Remove the unfinished files of ``path`` that a killed job left; returns their names."""
     path = Path(path)
     if not path.parent.is_dir():
         return []
@@ -86,7 +97,7 @@ def remove_parts(path: str | os.PathLike) -> list[str]:
 
 
 def is_part(name: str, of: str | None = None) -> bool:
-    """Whether a file's name is that of an unfinished file (of the file ``of``)."""
+    """Whether a name is that of an unfinished file, or of an unfinished file that would become the file ``of``."""
     if name.startswith(PART):
         return of is None or name[len(PART) :].partition("-")[2] == of
     return name.endswith(ZARR_PART) and (of is None or name.split(".")[0] == of.split(".")[0])

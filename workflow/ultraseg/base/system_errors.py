@@ -1,4 +1,4 @@
-"""What a full disk, a quota, a permission or too little memory means for the user of a job."""
+"""Errors of the system in words for the user of a job: a full disk, a quota, a permission, too little memory."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ OTHER = {
 
 
 def explain_system_error(error: BaseException, outputs: Iterable[str]) -> UserError | None:
-    """What a full disk, a quota, a limit or a permission means for the user; None for errors of other kinds.
+    """Explain a full disk, a quota, a limit, a permission or too little memory; None for errors of other kinds.
 
-    ``outputs``: the files that the job writes, as systems do not say which file a full disk cut off.
+    outputs: the files that the job writes, as the system does not say which file a full disk cut off.
     """
     if isinstance(error, MemoryError):
         return UserError(
@@ -47,14 +47,15 @@ def explain_system_error(error: BaseException, outputs: Iterable[str]) -> UserEr
         what, cure = FULL[number]
         file, free = _fullest(outputs)
         return UserError(f"{file}: {what} ({free / 1e6:.1f} MB free)", cure)
-    if number in OTHER and getattr(error, "filename", None):
+    named = getattr(error, "filename", None)
+    if number in OTHER and named:
         what, cure = OTHER[number]
-        return UserError(f"{error.filename}: {what}", cure)
+        return UserError(f"{named}: {what}", cure)
     return None
 
 
 def _error_number(error: BaseException | None) -> int | None:
-    """Number of the system's error behind an exception; HDF5 only writes it into its messages."""
+    """Number of the system's error behind an exception. HDF5 writes the number into its messages only."""
     while error is not None:
         if isinstance(error, OSError) and error.errno:
             return error.errno
@@ -65,7 +66,7 @@ def _error_number(error: BaseException | None) -> int | None:
 
 
 def _fullest(outputs: Iterable[str]) -> tuple[str, int]:
-    """The output on the disk with the least free space, and that space in bytes."""
+    """The output whose disk has the least free space, and the free space in bytes."""
     free = []
     for file in outputs:
         folder = os.path.dirname(os.path.abspath(file))

@@ -1,62 +1,81 @@
-"""Work of one stage done in a thread of its own while the next stage works on what came before."""
+"""One stage of work runs in a thread of its own while the next stage works on earlier items."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
 from queue import Empty, Full, Queue
-from typing import TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 Item = TypeVar("Item")
-POLL = 0.05  # seconds after which a full queue looks whether anybody still wants its items
+Kind = Literal["item", "error", "end"]
+POLL = 0.05  # seconds after which a thread that waits for room in the queue looks whether its items are still wanted
 
 
-def ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
-    """Compute an iterable in a thread, up to ``depth`` items before they are asked for; its errors are raised here.
+class _Handover(Generic[Item]):
+    """The queue between the thread that computes items and the consumer, which may leave before the last item."""
 
-    When the consumer ends early, the thread ends by itself after the item that it works on.
-    """
-    queue: Queue = Queue(depth)
-    unwanted = threading.Event()
+    def __init__(self, depth: int) -> None:
+        self._queue: Queue[tuple[Kind, Any]] = Queue(depth)
+        self._unwanted = threading.Event()
 
-    def put(kind: str, value) -> bool:
-        while not unwanted.is_set():
+    def fill(self, items: Iterable[Item]) -> None:
+        """Compute the items one after another until the last one, an error, or the end of the consumer."""
+        source = iter(items)
+        try:
+            for item in source:
+                if not self._put("item", item):
+                    break
+            else:
+                self._put("end", None)
+        except BaseException as error:
+            self._put("error", error)
+        finally:
+            if hasattr(source, "close"):
+                source.close()  # a generator may have stages of its own to end
+
+    def _put(self, kind: Kind, value: object) -> bool:
+        """Wait for room in the queue; False where the consumer has left."""
+        while not self._unwanted.is_set():
             try:
-                queue.put((kind, value), timeout=POLL)
+                self._queue.put((kind, value), timeout=POLL)
                 return True
             except Full:
                 continue
         return False
 
-    def work() -> None:
-        source = iter(items)
-        try:
-            for item in source:
-                if not put("item", item):
-                    break
-            else:
-                put("end", None)
-        except BaseException as error:
-            put("error", error)
-        finally:
-            if hasattr(source, "close"):
-                source.close()  # a generator has stages of its own to end
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
+    def items(self) -> Iterator[Item]:
+        """The items in order. Raises the error that ended their computation."""
         while True:
-            kind, value = queue.get()
+            kind, value = self._queue.get()
             if kind == "error":
                 raise value
             if kind == "end":
                 return
             yield value
-    finally:
-        # The thread is not waited for. Python may run this in any thread, when it collects a generator that nobody
-        # closed: in the one that reads Zarr, say, for which our thread waits; or when no thread runs any more.
-        unwanted.set()
+
+    def leave(self) -> None:
+        """Tell the thread that no more items are wanted, without waiting for the thread."""
+        self._unwanted.set()
         while True:
             try:
-                queue.get_nowait()
+                self._queue.get_nowait()
             except Empty:
                 break
+
+
+def run_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+    """Compute an iterable in a thread, up to ``depth`` items before the consumer asks for them.
+
+    An error of the iterable is raised to the consumer, after the items that came before the error. When the consumer
+    ends early, the thread ends by itself after the item that the thread works on.
+    """
+    handover: _Handover[Item] = _Handover(depth)
+    threading.Thread(target=handover.fill, args=(items,), daemon=True).start()
+    try:
+        yield from handover.items()
+    finally:
+        # The thread is not waited for. Python may run this line in any thread, when it collects a generator that
+        # nobody closed: in the thread that reads Zarr, say, for which our thread waits; or when no thread runs any
+        # more.
+        handover.leave()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 PRESETS = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -15,8 +18,13 @@ MIN_EXTENT = 48
 
 
 def slice_flow(
-    a: np.ndarray, b: np.ndarray, *, upscale: int = 2, preset: str = "medium", finest_scale: int = 1
-) -> np.ndarray:
+    a: NDArray[np.uint8],
+    b: NDArray[np.uint8],
+    *,
+    upscale: int = 2,
+    preset: str = "medium",
+    finest_scale: int = 1,
+) -> NDArray[np.float32]:
     """Dense optical flow from slice `a` to slice `b` (DIS, Kroeger et al., ECCV 2016).
 
     a, b: uint8 (Y, X). Returns float32 (2, Y, X): the components (dy, dx), in pixels of the input, on the
@@ -32,23 +40,23 @@ def slice_flow(
     height, width = a.shape
     if a.size == 0 or a.min() == a.max() or b.min() == b.max():
         return np.zeros((2, height, width), np.float32)
-    matcher = cv2.DISOpticalFlow_create(PRESETS[preset])
+    matcher: Any = cv2.DISOpticalFlow.create(PRESETS[preset])  # OpenCV's types forbid to start without a flow
     matcher.setFinestScale(finest_scale)
     size = (width * upscale, height * upscale)
     pad_y, pad_x = max(0, MIN_EXTENT - size[1]), max(0, MIN_EXTENT - size[0])
     pair = []
     for image in (a, b):
-        image = np.ascontiguousarray(image)
+        large: Any = np.ascontiguousarray(image)
         if upscale != 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-        pair.append(cv2.copyMakeBorder(image, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE))
+            large = cv2.resize(large, size, interpolation=cv2.INTER_LINEAR)
+        pair.append(cv2.copyMakeBorder(large, 0, pad_y, 0, pad_x, cv2.BORDER_REPLICATE))
     flow = matcher.calc(pair[0], pair[1], None)[: size[1], : size[0]]
     if upscale != 1:
         flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / upscale
     return np.stack([flow[..., 1], flow[..., 0]]).astype(np.float32, copy=False)
 
 
-def stack_flow(image: np.ndarray, **settings) -> np.ndarray:
+def stack_flow(image: NDArray[np.uint8], **settings: Any) -> NDArray[np.float32]:
     """Flow in both directions between all neighbouring slices of a stack.
 
     image: uint8 (n + 1, Y, X). Returns float32 (n, 4, Y, X); at index z, [0:2] = (dy, dx) of z -> z + 1 and
@@ -63,7 +71,7 @@ def stack_flow(image: np.ndarray, **settings) -> np.ndarray:
     return flow
 
 
-def sample(array: np.ndarray, flow: np.ndarray, *, linear: bool = False) -> np.ndarray:
+def sample(array: NDArray[Any], flow: NDArray[np.floating[Any]], *, linear: bool = False) -> NDArray[Any]:
     """Values of a slice at the places that `flow` points to, the nearest edge value outside.
 
     array: (Y, X) of any integer or float type; flow: (2, Y, X) as (dy, dx). Returns (Y, X): array[x +
@@ -81,16 +89,18 @@ def sample(array: np.ndarray, flow: np.ndarray, *, linear: bool = False) -> np.n
     return array[row, column]
 
 
-def warp_labels(labels: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def warp_labels(labels: NDArray[Any], flow: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """Labels of a slice carried to its neighbour, nearest neighbour.
 
-    labels: integers (Y, X) of slice s; flow: (2, Y, X), (dy, dx) *from the target slice to s*. Same type and
-    shape.
+    labels: integers (Y, X) of slice s; flow: (2, Y, X), (dy, dx) *from the target slice to s*. Returns labels
+    of the type and shape of the input.
     """
     return sample(labels, flow)
 
 
-def consistency_error(there: np.ndarray, back: np.ndarray) -> np.ndarray:
+def consistency_error(
+    there: NDArray[np.floating[Any]], back: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
     """Distance in pixels by which a point fails to return when it follows `there` and then `back`.
 
     there, back: (2, Y, X) flows of opposite direction between two slices. Returns float32 (Y, X) on the grid

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import cc3d
 import cv2
 import fastremap
 import numpy as np
 import scipy.sparse as sparse
+from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 from skimage.morphology import local_minima
@@ -14,8 +17,8 @@ from skimage.segmentation import watershed
 
 
 def boundary_basins(
-    boundary: np.ndarray, mask: np.ndarray, *, blur: float = 0.6, step: int = 4
-) -> np.ndarray:
+    boundary: NDArray[np.uint8], mask: NDArray[np.bool_], *, blur: float = 0.6, step: int = 4
+) -> NDArray[np.int32]:
     """Basins of a boundary map: areas that no membrane crosses.
 
     boundary: uint8 (Y, X); mask: bool (Y, X), where basins are wanted. Minima shallower than about `step`
@@ -25,14 +28,14 @@ def boundary_basins(
         return np.zeros(boundary.shape, np.int32)
     smooth = cv2.GaussianBlur(boundary, (0, 0), blur) if blur > 0 else boundary
     smooth = smooth // step
-    # A minimum cut off by the mask must still seed: outside, the map is as high as it gets.
+    # The highest value outside the mask makes a seed of every minimum that the mask cuts off as well.
     inside = np.where(mask, smooth, 255).astype(np.uint8)
     minima = local_minima(np.pad(inside, 1, constant_values=255))[1:-1, 1:-1] & mask
     seeds = cc3d.connected_components(minima.astype(np.uint8), connectivity=8)
     return watershed(smooth, seeds.astype(np.int32), mask=mask)
 
 
-def split_regions(*images: np.ndarray) -> np.ndarray:
+def split_regions(*images: NDArray[Any]) -> NDArray[np.int64]:
     """Connected areas (4 neighbours) in which every one of the images is constant.
 
     images: integers (Y, X). Returns int64 (Y, X), numbered from 0 without gaps.
@@ -45,7 +48,7 @@ def split_regions(*images: np.ndarray) -> np.ndarray:
     return cc3d.connected_components(key.astype(np.uint32), connectivity=4).astype(np.int64) - 1
 
 
-def piece_sizes(labels: np.ndarray, regions: np.ndarray, n: int) -> np.ndarray:
+def piece_sizes(labels: NDArray[Any], regions: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Pixels of the connected piece (4 neighbours) of one label in which each region 0..n-1 lies; (n,).
 
     labels, regions: integers (Y, X), a region within one label.
@@ -56,7 +59,9 @@ def piece_sizes(labels: np.ndarray, regions: np.ndarray, n: int) -> np.ndarray:
     return size
 
 
-def contacts(regions: np.ndarray, boundary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def contacts(
+    regions: NDArray[Any], boundary: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """All pairs of neighbouring pixels that lie in different regions.
 
     regions: integers (Y, X); boundary: (Y, X). Returns the two regions and the higher of the two boundary
@@ -71,15 +76,54 @@ def contacts(regions: np.ndarray, boundary: np.ndarray) -> tuple[np.ndarray, np.
     return np.concatenate(ones), np.concatenate(others), np.concatenate(height)
 
 
-def _diffuse(
-    known: np.ndarray, first: np.ndarray, second: np.ndarray, weight: np.ndarray, links: sparse.csr_matrix
-) -> tuple[np.ndarray, np.ndarray]:
+class Proposals(NamedTuple):
+    """What the two sides propose for each of n regions, as codes.
+
+    first, second: int (n,), codes of the proposals from below and from above; weight: float (n, 2), trust in them,
+    summed over the region; piece: int (2, n), pixels of the connected piece of which each side makes the region a part.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    piece: NDArray[np.int64]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Where both sides propose the same, bool (n,)."""
+        return self.first == self.second
+
+
+def _pack_columns(
+    right: sparse.coo_matrix, cluster: NDArray[np.int32], n_labels: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """A sparse right side with one column per label as a dense one with few columns, and the labels of its columns.
+
+    Rows of different clusters never meet in the equations, and a cluster has a handful of labels. So column c may hold
+    the c-th label of every cluster: one factorisation serves all clusters, few columns serve all labels. right: (m,
+    n_labels); cluster: int (m,). Returns float (m, c) and the label of each cluster's columns, int (clusters, c).
+    """
+    # A pair of cluster and label is one number. Sorted, the pairs of a cluster follow each other.
+    pairs, pair_of_entry = np.unique(
+        cluster[right.row].astype(np.int64) * n_labels + right.col, return_inverse=True
+    )
+    owner = pairs // n_labels
+    column = np.arange(len(pairs)) - np.searchsorted(owner, owner)
+    width = int(column.max()) + 1
+    dense = np.zeros((right.shape[0], width))
+    dense[right.row, column[pair_of_entry]] = right.data
+    labels = np.zeros((int(cluster.max()) + 1, width), np.int64)
+    labels[owner, column] = pairs % n_labels
+    return dense, labels
+
+
+def _diffuse(proposals: Proposals, links: sparse.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Label probabilities of open regions: a random walk to known regions or to the region's own proposals.
 
-    known: bool (n,), at least one False; first, second: int (n,) proposals, equal where known; weight: (n, 2)
-    of these; links: (n, n). Returns, for the m regions that are not known, labels int (m, c) and chance float
-    (m, c); unused columns have chance 0.
+    At least one region is not known. links: (n, n). Returns, for the m regions that are not known, labels int (m, c)
+    and chance float (m, c); unused columns have chance 0.
     """
+    first, second, weight, known = proposals.first, proposals.second, proposals.weight, proposals.known
     n, k = len(known), int(max(first.max(), second.max())) + 1
     node, unknown = np.arange(n), ~known
     fixed = sparse.csr_matrix((np.ones(known.sum()), (node[known], first[known])), shape=(n, k))
@@ -88,38 +132,63 @@ def _diffuse(
     links = links[unknown]
     system = (sparse.diags(degree[unknown]) - links[:, unknown]).tocsc()
     right = (own[unknown] + links @ fixed).tocoo()
-    # Open regions fall into separate clusters with a handful of labels each. Column c of the right side holds
-    # the c-th label of every cluster, so that one factorisation serves all clusters and few columns serve all
-    # labels.
     _, cluster = connected_components(system, directed=False)
-    pairs, slot = np.unique(cluster[right.row].astype(np.int64) * k + right.col, return_inverse=True)
-    column = np.arange(len(pairs)) - np.searchsorted(pairs // k, pairs // k)
-    dense = np.zeros((system.shape[0], int(column.max()) + 1))
-    dense[right.row, column[slot]] = right.data
-    labels = np.zeros((int(cluster.max()) + 1, dense.shape[1]), np.int64)
-    labels[pairs // k, column] = pairs % k
+    dense, labels = _pack_columns(right, cluster, k)
     return labels[cluster], splu(system).solve(dense)
 
 
+def _links(
+    regions: NDArray[np.int64], boundary: NDArray[np.uint8], weight: float, contrast: float
+) -> sparse.csr_matrix:
+    """How openly the n regions touch, (n, n): `weight` per pixel of contact, times exp(-contrast * boundary)."""
+    n = int(regions.max()) + 1
+    i, j, height = contacts(regions, boundary)
+    passage = weight * np.exp(-contrast / 255 * height.astype(np.float64))
+    return sparse.csr_matrix((np.r_[passage, passage], (np.r_[i, j], np.r_[j, i])), shape=(n, n))
+
+
+def _choose(
+    proposals: Proposals,
+    links: sparse.csr_matrix,
+    area: NDArray[np.int64],
+    n_labels: int,
+    size_exponent: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The winning code of every region and its support 0..1, after division by size; (n,) each."""
+    known, first = proposals.known, proposals.first
+    labels, chance = _diffuse(proposals, links)
+    size = np.bincount(first[known], area[known], minlength=n_labels)
+    size += np.bincount(labels.ravel(), (chance * area[~known, None]).ravel(), minlength=n_labels)
+    sizes = size[labels]
+    for piece, proposed in zip(proposals.piece, (first, proposals.second), strict=True):
+        own = labels == proposed[~known, None]
+        sizes = np.where(own, np.minimum(sizes, piece[~known, None]), sizes)
+    best = (chance * np.maximum(sizes, 5.0) ** -size_exponent).argmax(1)
+    row = np.arange(len(best))
+    winner, support = first.copy(), np.ones(len(first))
+    winner[~known], support[~known] = labels[row, best], chance[row, best]
+    return winner, support
+
+
 def fuse_slice(
-    forward: np.ndarray,
-    backward: np.ndarray,
-    forward_weight: np.ndarray,
-    backward_weight: np.ndarray,
-    boundary: np.ndarray,
+    forward: NDArray[Any],
+    backward: NDArray[Any],
+    forward_weight: NDArray[np.floating[Any]],
+    backward_weight: NDArray[np.floating[Any]],
+    boundary: NDArray[np.uint8],
     *,
     contact_weight: float = 10.0,
     boundary_contrast: float = 10.0,
     size_exponent: float = 0.3,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Fuse two proposals for the labels of one slice.
 
-    Where both agree the label stands. Elsewhere the slice is cut into areas by both proposals and by the
-    basins of the boundary map; every area weighs its two proposals against the labels of the areas it
-    touches, the more the less membrane lies between them (random walk on the graph of areas, after Grady,
-    IEEE PAMI 2006). The winner is chosen after division by its size to the power `size_exponent`, because
-    carried labels err by large pieces flooding small ones far more often than the other way round. Size is that
-    of the connected piece which a side proposes: a filopodium is small however large its cell.
+    Where both agree the label stands. Elsewhere the slice is cut into regions by both proposals and by the basins of
+    the boundary map. Every region weighs its two proposals against the labels of the regions that it touches; a
+    neighbour counts the more, the less membrane lies between (random walk on the graph of regions, after Grady, IEEE
+    PAMI 2006). The chance of each label is divided by its size to the power `size_exponent` before the winner is
+    chosen, because carried labels err far more often by large pieces that flood small ones than the other way round.
+    The size is that of the connected piece which a side proposes: a filopodium is small however large its cell.
     forward, backward: integers (Y, X); weights: float (Y, X) in 0..1, trust in each; boundary: uint8 (Y, X).
     contact_weight: weight of one pixel of open contact, relative to one pixel of area.
     boundary_contrast: how fast membrane closes a contact, exp(-contrast * boundary).
@@ -131,31 +200,18 @@ def fuse_slice(
         return forward.copy(), both.astype(np.float32)
     near = cv2.dilate(open_area.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     regions = split_regions(forward, backward, boundary_basins(boundary, near))
-    n = int(regions.max()) + 1
-    area = np.bincount(regions.ravel(), minlength=n)
-    first, second = np.zeros((2, n), forward.dtype)
-    first[regions], second[regions] = forward, backward
-    pieces = [piece_sizes(labels, regions, n) for labels in (forward, backward)]
-    ids, codes = np.unique(np.r_[first, second], return_inverse=True)
-    first, second = codes[:n], codes[n:]
-    weight = np.stack(
-        [np.bincount(regions.ravel(), w.ravel(), minlength=n) for w in (forward_weight, backward_weight)], 1
-    )
-    weight += 1e-6 * area[:, None]  # without any trust the proposals still beat ids that nobody proposed
-    i, j, height = contacts(regions, boundary)
-    passage = contact_weight * np.exp(-boundary_contrast / 255 * height.astype(np.float64))
-    links = sparse.csr_matrix((np.r_[passage, passage], (np.r_[i, j], np.r_[j, i])), shape=(n, n))
-    known = first == second
-    labels, chance = _diffuse(known, first, second, weight, links)
-    size = np.bincount(first[known], area[known], minlength=len(ids))
-    size += np.bincount(labels.ravel(), (chance * area[~known, None]).ravel(), minlength=len(ids))
-    sizes = size[labels]
-    for piece, proposed in zip(pieces, (first, second), strict=True):
-        own = labels == proposed[~known, None]
-        sizes = np.where(own, np.minimum(sizes, piece[~known, None]), sizes)
-    best = (chance * np.maximum(sizes, 5.0) ** -size_exponent).argmax(1)
-    row = np.arange(len(best))
-    winner, support = first.copy(), np.ones(n)
-    winner[~known], support[~known] = labels[row, best], chance[row, best]
-    trust = np.where(known[regions], both, support[regions] * np.maximum(forward_weight, backward_weight))
-    return ids[winner][regions].astype(forward.dtype), trust.astype(np.float32)
+    flat, n = regions.ravel(), int(regions.max()) + 1
+    area = np.bincount(flat, minlength=n)
+    proposed = np.zeros((2, n), forward.dtype)
+    proposed[0][regions], proposed[1][regions] = forward, backward
+    ids, codes = np.unique(proposed.ravel(), return_inverse=True)
+    trust = [np.bincount(flat, w.ravel(), minlength=n) for w in (forward_weight, backward_weight)]
+    # The small constant lets proposals without any trust still beat ids that nobody proposed.
+    weight: NDArray[np.float64] = np.stack(trust, 1) + 1e-6 * area[:, None]
+    piece = np.stack([piece_sizes(labels, regions, n) for labels in (forward, backward)])
+    proposals = Proposals(codes[:n], codes[n:], weight, piece)
+    links = _links(regions, boundary, contact_weight, boundary_contrast)
+    winner, support = _choose(proposals, links, area, len(ids), size_exponent)
+    found = support[regions] * np.maximum(forward_weight, backward_weight)
+    trusted = np.where(proposals.known[regions], both, found)
+    return ids[winner][regions].astype(forward.dtype), trusted.astype(np.float32)

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_ids, downsample_known
+from ultraseg.grid.gaps import Gap
 from ultraseg.storage.label_slices import LabelSlices
 
 
 class GapEnd(NamedTuple):
     """User's ids of a slice (Y, X) at the scale of the cells, and where they are known (None: everywhere).
 
-    What lies elsewhere came from beyond the gap: ``carried`` ids with their ``confidence`` (uint8, 0 = nothing came).
+    Elsewhere ids may have come from beyond the gap: ``carried`` with their ``confidence`` (uint8, 0 = nothing came).
     """
 
-    ids: np.ndarray
-    known: np.ndarray | None = None
-    carried: np.ndarray | None = None
-    confidence: np.ndarray | None = None
+    ids: NDArray[Any]
+    known: NDArray[np.bool_] | None = None
+    carried: NDArray[Any] | None = None
+    confidence: NDArray[np.uint8] | None = None
 
-    def proposal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def proposal(self) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]:
         """Ids, confidence (255 where the user labelled) and where anything is known at all; all (Y, X)."""
         if self.known is None:
             return self.ids, np.full(self.ids.shape, 255, np.uint8), np.ones(self.ids.shape, bool)
         carried, confidence = self.carried, self.confidence
-        if carried is None:
+        if carried is None or confidence is None:
             carried, confidence = np.zeros_like(self.ids), np.zeros(self.ids.shape, np.uint8)
         ids = np.where(self.known, self.ids, carried)
-        confidence = np.where(self.known, 255, confidence).astype(np.uint8)
-        return ids, confidence, self.known | (confidence > 0)
+        certain = np.where(self.known, 255, confidence).astype(np.uint8)
+        return ids, certain, self.known | (certain > 0)
 
 
-def as_end(end: np.ndarray | GapEnd | None) -> GapEnd | None:
-    """An end of a gap from plain ids as well."""
+def as_end(end: NDArray[Any] | GapEnd | None) -> GapEnd | None:
+    """The end of a gap from plain ids (Y, X), which are then known everywhere; an end passes as it is."""
     return GapEnd(end) if isinstance(end, np.ndarray) else end
 
 
@@ -54,10 +56,29 @@ def read_end(given: LabelSlices, z: int, downsample: int, carried_file: str | No
         return GapEnd(ids, known, carried.read(z, "labels"), carried.read(z, "confidence"))
 
 
-def known_slices(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> np.ndarray:
+def known_slices(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Where the user labelled the slices of a gap of ``shape`` (n, Y, X), from its first and last end; uint8 0/1."""
     known = np.zeros(shape, np.uint8)
     for z, end in zip((0, shape[0] - 1), ends, strict=True):
         if end is not None:
             known[z] = 1 if end.known is None else end.known
     return known
+
+
+def read_ends(
+    labels: str, gap: Gap, downsample: int, direction: str, up: Sequence[str], down: Sequence[str]
+) -> list[GapEnd | None]:
+    """The first and the last labelled slice of a gap, None at an open end.
+
+    labels: file of the checked labels; direction: "up" leaves out the last end, "down" the first one; up, down: files
+    with what neighbouring gaps carried to the first and to the last slice, at most one each.
+    """
+    wanted = (
+        (gap.first, gap.first_given and direction != "down", up),
+        (gap.last, gap.last_given and gap.last > gap.first and direction != "up", down),
+    )
+    with LabelSlices(labels) as given:
+        return [
+            read_end(given, z, downsample, next(iter(files), None)) if is_given else None
+            for z, is_given, files in wanted
+        ]

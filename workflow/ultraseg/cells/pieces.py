@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import cc3d
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
 from ultraseg.cells.reconcile import foreground
@@ -14,13 +18,13 @@ COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body", "yy", "yx", 
 
 
 def newcomers(
-    labels: np.ndarray,
-    interior: np.ndarray,
-    boundary: np.ndarray,
+    labels: NDArray[Any],
+    interior: NDArray[np.uint8],
+    boundary: NDArray[np.uint8],
     *,
     foreground_threshold: float = 0.5,
     seed_distance: float = 1.0,
-) -> np.ndarray:
+) -> NDArray[np.int32]:
     """Regions that look like the inside of a cell but that no label reached.
 
     labels: integers; interior, boundary: uint8; all (Y, X). Interior without a label, more than
@@ -31,7 +35,7 @@ def newcomers(
     inside = free & (interior >= 128) & (interior > boundary)
     if not inside.any():
         return np.zeros(labels.shape, np.int32)
-    # A rim along a carried cell is no newcomer: the seed must keep its distance from everything else.
+    # The rim of a carried cell is no newcomer, so a seed keeps its distance from everything else.
     depth = cv2.distanceTransform(np.pad(inside, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     seeds = cc3d.connected_components((depth > seed_distance).astype(np.uint8), connectivity=4)
     area = free & foreground(interior, boundary, threshold=foreground_threshold)
@@ -39,15 +43,15 @@ def newcomers(
 
 
 def empty_table() -> pd.DataFrame:
-    """The table of a slab without a good slice: no rows, and the columns and types of the others."""
+    """The table of a slab without a good slice: no rows, with the columns and types of `piece_table`."""
     zero = np.zeros((1, 1), np.int32)
-    return piece_table(zero, zero.astype(np.uint32), zero, min_body_area=1).assign(
+    return piece_table(zero, zero.astype(np.uint32), zero.astype(np.uint8), min_body_area=1).assign(
         z=np.zeros(0, np.int64), given=np.zeros(0, bool)
     )
 
 
 def piece_table(
-    pieces: np.ndarray, labels: np.ndarray, confidence: np.ndarray, *, min_body_area: int
+    pieces: NDArray[np.int32], labels: NDArray[Any], confidence: NDArray[np.uint8], *, min_body_area: int
 ) -> pd.DataFrame:
     """One row per piece: area, centroid, carried id, mean confidence 0..1, whether it is a cell body, and its shape.
 
@@ -82,7 +86,7 @@ def piece_table(
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
 
 
-def holes(pieces: np.ndarray, given: np.ndarray, most: int) -> np.ndarray:
+def holes(pieces: NDArray[np.int32], given: NDArray[np.bool_], most: int) -> NDArray[np.int32]:
     """The piece that encloses each pixel of a hole of up to `most` pixels; 0 elsewhere.
 
     A hole is background (8 neighbours) that touches one piece alone, not the edge of the slice and nothing that is
@@ -111,17 +115,17 @@ def holes(pieces: np.ndarray, given: np.ndarray, most: int) -> np.ndarray:
 
 
 def slice_cells(
-    labels: np.ndarray,
-    confidence: np.ndarray,
-    interior: np.ndarray,
-    boundary: np.ndarray,
+    labels: NDArray[Any],
+    confidence: NDArray[np.uint8],
+    interior: NDArray[np.uint8],
+    boundary: NDArray[np.uint8],
     *,
-    given: bool | np.ndarray,
+    given: bool | NDArray[np.bool_],
     min_body_area: int = 200,
     min_fragment_area: int = 4,
     max_hole_area: int = 1000,
     foreground_threshold: float = 0.5,
-) -> tuple[np.ndarray, pd.DataFrame]:
+) -> tuple[NDArray[np.int32], pd.DataFrame]:
     """Cut the cells of one slice into connected 2D pieces and describe them.
 
     Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
@@ -140,7 +144,7 @@ def slice_cells(
     pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
     given = np.broadcast_to(given, labels.shape)
     drawn = np.unique(pieces[given])
-    # What the user labelled as no cell does not mix with what nobody labelled.
+    # Pixels that the user labelled as no cell and pixels that nobody labelled never share a piece.
     for part in (given, ~given):
         taken = np.where(part, labels, np.uint32(1))
         if taken.all():
@@ -160,8 +164,31 @@ def slice_cells(
     )
 
 
-def given_pieces(pieces: np.ndarray, given: bool | np.ndarray) -> np.ndarray:
+def given_pieces(pieces: NDArray[np.int32], given: bool | NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether the user labelled any pixel of each piece 1..n; pieces: int32 (Y, X), given as in `slice_cells`."""
     seen = np.zeros(int(pieces.max(initial=0)) + 1, bool)
     seen[pieces[np.broadcast_to(given, pieces.shape)]] = True
     return seen[1:]
+
+
+def slab_pieces(
+    carried: Iterable[tuple[int, tuple[NDArray[Any], NDArray[np.uint8], bool | NDArray[np.bool_]]]],
+    interior: NDArray[np.uint8],
+    boundary: NDArray[np.uint8],
+    *,
+    start: int,
+    **settings: Any,
+) -> tuple[NDArray[np.uint32], pd.DataFrame]:
+    """The pieces of the good slices of one slab, and one table of them with the columns z and given.
+
+    carried: for each good slice its number z, labels, confidence and what the user labelled, as `slice_cells` takes
+    them; interior, boundary: uint8 (n, Y, X) from slice ``start`` on; settings: of `slice_cells`. Bad slices have no
+    pieces. Returns pieces uint32 (n, Y, X).
+    """
+    pieces, tables = np.zeros(interior.shape, np.uint32), []
+    for z, (labels, confidence, given) in carried:
+        i = z - start
+        pieces[i], table = slice_cells(labels, confidence, interior[i], boundary[i], given=given, **settings)
+        tables.append(table.assign(z=z, given=given_pieces(pieces[i].astype(np.int32), given)))
+    # A slab of bad slices alone has no pieces, but a table all the same.
+    return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()

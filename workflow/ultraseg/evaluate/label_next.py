@@ -1,22 +1,28 @@
-"""Which slices to label next: where cells are in doubt, and how much of that a label there should clear up."""
+"""Slices to label next: where cells are in doubt, and how much doubt a label should clear up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from ultraseg.storage.label_slices import LabelSlices
 
 DOUBTS = ["low_confidence", "disagreement", "ambiguous", "without_label"]
 ADVISED = 10  # slices that get a rank
-NAMED = 3  # of which the summary names the first
+NAMED = 3  # of the advised slices are named in the summary
 COLUMNS = ["rank", "z", "number", "file", "distance", "relief_um3", "doubt_um2"]
 
 
-def label_distances(labelled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each slice to the nearest labelled one below and above, inf for none; bool (n,) to floats (n,)."""
-    n = len(labelled)
-    z = np.arange(n)
+def label_distances(labelled: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance of each slice to the nearest labelled slice below it, and above it; inf where there is none.
+
+    labelled: for every slice of the stack whether it is labelled (n,).
+    """
+    z = np.arange(len(labelled), dtype=float)
     below = np.maximum.accumulate(np.where(labelled, z, -np.inf))
     above = np.minimum.accumulate(np.where(labelled, z, np.inf)[::-1])[::-1]
     return z - below, above - z
@@ -25,14 +31,17 @@ def label_distances(labelled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def doubt_table(
     nodes: pd.DataFrame, differ: Mapping[int, int], labelled: Iterable[int], bad: Iterable[int], n_slices: int
 ) -> pd.DataFrame:
-    """What is in doubt in every slice, in pixels at the scale of the cells; no truth is used.
+    """What is in doubt in every slice, in pixels at the scale of the cells. No truth is used.
 
-    nodes: pieces with the decisions of linking; differ: pixels to which the two sides of a gap carried different ids,
-    by slice. Returns one row per slice: z, labelled, bad, distance (slices to the nearest labelled one, inf for none),
-    low_confidence (expected to be wrong: area x (1 - confidence) of the pieces of cells), disagreement (of the
-    pixels that differ the share of the nearer side in the distance to both: it is the one usually taken, and as
-    often wrong), ambiguous (pieces for which linking found no cell that is clear), without_label (cells that no
-    labelled slice shows), and the sum, doubt. Labelled and bad slices have none.
+    nodes: pieces with the decisions of linking; differ: slice -> pixels to which the two sides of its gap carried
+    different ids; labelled, bad: slices. Returns one row for each slice, with z, labelled, bad, and
+    - distance: slices to the nearest labelled slice, inf where no slice is labelled;
+    - low_confidence: pixels expected to be wrong, area x (1 - confidence) of the pieces of cells;
+    - disagreement: of the pixels that differ, the share that the nearer side has in the distance to both sides. The id
+      of the nearer side is usually taken, and is wrong about as often;
+    - ambiguous: pixels of pieces for which linking found no clear cell;
+    - without_label: pixels of cells that no labelled slice shows;
+    - doubt: the sum of the last four. Labelled and bad slices have none.
     """
     is_labelled, is_bad = (np.isin(np.arange(n_slices), list(zs)) for zs in (labelled, bad))
     below, above = label_distances(is_labelled)
@@ -44,8 +53,8 @@ def doubt_table(
     unseen = (outcome == "new_cell").to_numpy()
     wrong = np.where(carried, area * (1 - nodes["confidence"].to_numpy()), 0)
 
-    def per_slice(weights: np.ndarray) -> np.ndarray:
-        return np.bincount(nodes["z"].to_numpy(), weights, minlength=n_slices)
+    def per_slice(weights: NDArray[np.generic]) -> NDArray[np.float64]:
+        return np.bincount(nodes["z"].to_numpy(), weights, minlength=n_slices).astype(np.float64)
 
     table = pd.DataFrame(
         {
@@ -63,59 +72,93 @@ def doubt_table(
     return table.assign(doubt=table[DOUBTS].sum(axis=1))
 
 
-def advise(table: pd.DataFrame, avoid: Iterable[int] = (), count: int = ADVISED) -> pd.DataFrame:
-    """Rank the ``count`` slices whose labels should clear up most doubt, each given those before it.
+@dataclass
+class _Doubts:
+    """Doubt along the stack while slices are chosen one after another: arrays (n,), one number for each slice.
 
-    Doubt is taken to grow with the distance to the nearest label, so a label at slice s relieves slice z of the share
-    1 - |z - s| / distance of its doubt. A slice that was chosen counts as labelled for the next: its neighbourhood
-    has little left to gain, and the choice spreads. Of equal ones the farthest from labels is taken. Labelled and bad
-    slices are never advised, nor those to ``avoid`` and those that relieve nothing. Returns the table with rank (from
-    1; 0 for none) and relief, in pixels summed over slices, of the advised slices when each was chosen, of all others
-    after that.
+    doubt: what is left of it; labelled: labelled or chosen; free: may be chosen; distance: to the nearest slice that is
+    labelled or chosen, at most n; relief: the doubt that a label on the slice would clear up.
     """
-    doubt, labelled = table["doubt"].to_numpy(float).copy(), table["labelled"].to_numpy().copy()
-    free = ~(labelled | table["bad"].to_numpy() | table["z"].isin(list(avoid)).to_numpy())
-    n = len(table)
-    z, rank = np.arange(n), np.zeros(n, np.int64)
-    relief, distance = np.zeros(n), np.minimum(np.minimum(*label_distances(labelled)), n)
 
-    def gap(s: int) -> tuple[int, int]:
-        """The slices around s up to the next labelled ones; no other slice has s nearer than its label."""
-        below, above = np.flatnonzero(labelled[:s]), np.flatnonzero(labelled[s:])
-        return (below[-1] + 1 if len(below) else 0), (s + above[0] if len(above) else n)
+    doubt: NDArray[np.float64]
+    labelled: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+    distance: NDArray[np.float64]
+    relief: NDArray[np.float64]
 
-    def left(s: int, low: int, high: int) -> np.ndarray:
-        """The share of its doubt that each slice keeps when s is labelled."""
-        return np.minimum(np.abs(z[low:high] - s), distance[low:high]) / distance[low:high]
+    @classmethod
+    def of(cls, table: pd.DataFrame, avoid: Iterable[int]) -> _Doubts:
+        """The doubts of a table, with the relief of every slice."""
+        doubt, labelled = table["doubt"].to_numpy(float).copy(), table["labelled"].to_numpy().copy()
+        free = ~(labelled | table["bad"].to_numpy() | table["z"].isin(list(avoid)).to_numpy())
+        n = len(table)
+        distance = np.minimum(np.minimum(*label_distances(labelled)), n)
+        doubts = cls(doubt, labelled, free, distance, np.zeros(n))
+        edges = [-1, *np.flatnonzero(labelled).tolist(), n]
+        for low, high in zip(edges, edges[1:], strict=False):
+            doubts._measure(low + 1, high)
+        return doubts
 
-    def update(low: int, high: int) -> None:
-        for s in range(low, high):
-            if free[s]:
-                relief[s] = ((1 - left(s, low, high)) * doubt[low:high]).sum()
-
-    edges = [-1, *np.flatnonzero(labelled).tolist(), n]
-    for low, high in zip(edges, edges[1:], strict=False):
-        update(low + 1, high)
-    for place in range(1, min(count, int(free.sum())) + 1):
-        gains = np.where(free, relief, -1)
+    def best(self) -> int | None:
+        """The slice with the most relief, of equal ones the farthest from labels; None where no label helps."""
+        gains = np.where(self.free, self.relief, -1)
         if gains.max() <= 0:
+            return None
+        return int(np.where(gains >= gains.max() * (1 - 1e-9), self.distance, -1).argmax())
+
+    def choose(self, s: int) -> None:
+        """Count slice s as labelled, and bring doubt, distance and relief around it up to date."""
+        low, high = self._gap(s)
+        self.doubt[low:high] *= self._left(s, low, high)
+        self.distance[low:high] = np.minimum(self.distance[low:high], np.abs(np.arange(low, high) - s))
+        self.free[s], self.labelled[s] = False, True
+        self._measure(low, s)
+        self._measure(s + 1, high)
+
+    def _gap(self, s: int) -> tuple[int, int]:
+        """The slices low <= z < high up to the labelled ones around s: to all others a label is nearer than s."""
+        below, above = np.flatnonzero(self.labelled[:s]), np.flatnonzero(self.labelled[s:])
+        return (below[-1] + 1 if len(below) else 0), (s + above[0] if len(above) else len(self.labelled))
+
+    def _left(self, s: int, low: int, high: int) -> NDArray[np.float64]:
+        """The share of its doubt that each slice of low <= z < high keeps once s is labelled."""
+        near = np.abs(np.arange(low, high) - s)
+        return np.minimum(near, self.distance[low:high]) / self.distance[low:high]
+
+    def _measure(self, low: int, high: int) -> None:
+        """Measure the relief of the free slices of low <= z < high, which has no labelled slice inside."""
+        for s in range(low, high):
+            if self.free[s]:
+                self.relief[s] = ((1 - self._left(s, low, high)) * self.doubt[low:high]).sum()
+
+
+def advise(table: pd.DataFrame, avoid: Iterable[int] = (), count: int = ADVISED) -> pd.DataFrame:
+    """Rank the ``count`` slices whose labels should clear up most doubt, each given the slices before it.
+
+    table: from ``doubt_table``; avoid: slices that are not to be advised. Returns the table with rank, from 1 on (0 for
+    none), and relief, in pixels summed over slices: of an advised slice when it was chosen, of all others at the end.
+
+    Doubt is taken to grow with the distance to the nearest label. So a label on slice s relieves slice z of the share
+    1 - |z - s| / distance of its doubt. A chosen slice counts as labelled for the next choice: little doubt is left
+    around it, and the choice spreads. Labelled and bad slices are never advised, nor slices that relieve nothing.
+    """
+    doubts, rank = _Doubts.of(table, avoid), np.zeros(len(table), np.int64)
+    for place in range(1, min(count, int(doubts.free.sum())) + 1):
+        best = doubts.best()
+        if best is None:
             break
-        best = int(np.where(gains >= gains.max() * (1 - 1e-9), distance, -1).argmax())
-        low, high = gap(best)
-        doubt[low:high] *= left(best, low, high)
-        distance[low:high] = np.minimum(distance[low:high], np.abs(z[low:high] - best))
-        free[best], labelled[best], rank[best] = False, True, place
-        update(low, best)
-        update(best + 1, high)
-    return table.assign(rank=rank, relief=relief)
+        doubts.choose(best)
+        rank[best] = place
+    return table.assign(rank=rank, relief=doubts.relief)
 
 
 def advice_table(
     ranked: pd.DataFrame, slices: pd.DataFrame, voxel_size_nm: tuple[float, ...]
 ) -> pd.DataFrame:
-    """The advice for people: slices that may be labelled, the advised ones first, in µm² and µm³, with their files.
+    """The advice for people: the slices without a label, the advised ones first, in µm² and µm³, with their files.
 
-    ranked: from `advise`; slices: table of the slices of the image (z, number, file); voxel size of the pixels.
+    ranked: from ``advise``; slices: the table of the slices of the image (z, number, file); voxel_size_nm: (z, y, x) of
+    the pixels that ``ranked`` counts.
     """
     depth, *plane = (nm / 1000 for nm in voxel_size_nm)
     area = plane[0] * plane[1]
@@ -123,14 +166,14 @@ def advice_table(
     table = table.assign(relief_um3=table["relief"] * area * depth, doubt_um2=table["doubt"] * area)
     table = table.assign(**{f"{name}_um2": table[name] * area for name in DOUBTS})
     table["rank"] = table["rank"].astype("Int64").where(table["rank"] > 0)
-    table["number"] = table["number"].astype("Int64")  # a missing slice has none
+    table["number"] = table["number"].astype("Int64")  # a missing slice has no number
     table["distance"] = table["distance"].replace(np.inf, np.nan).astype("Int64")
     table = table[~(table["labelled"] | table["bad"])].sort_values(["rank", "z"], na_position="last")
     return table[[*COLUMNS, *(f"{name}_um2" for name in DOUBTS)]].reset_index(drop=True)
 
 
 def advice_note(table: pd.DataFrame, count: int = NAMED) -> str:
-    """What the summary says of the slices to label next; empty where there is nothing to advise."""
+    """What the summary says of the slices to label next: the first ``count``; empty where no slice is advised."""
     first = table[table["rank"].notna()].head(count)
     if first.empty:
         return ""
@@ -139,3 +182,25 @@ def advice_note(table: pd.DataFrame, count: int = NAMED) -> str:
         f"Slices to label next, the most helpful first: {names}. From there labels should clear up most of what is "
         "in doubt (tables/label_next.csv, figures/label_next.png)."
     )
+
+
+def advise_volume(
+    nodes: pd.DataFrame,
+    slices: pd.DataFrame,
+    propagated: Iterable[str],
+    labelled: Sequence[int],
+    voxel_size_nm: tuple[float, float, float],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All slices of a volume ranked, and the table of the first ones for people.
+
+    nodes: pieces with z, area, confidence and outcome; slices: the table of slices; propagated: files with the ids that
+    were carried through the gaps; voxel_size_nm: at the scale of the pieces.
+    """
+    differ: dict[int, int] = {}
+    for file in propagated:
+        with LabelSlices(file) as carried:
+            differ |= {z: int(carried.read(z, "differ")) for z in carried.zs}
+    bad = slices.loc[slices["bad"] | slices["missing"], "z"]
+    doubt = doubt_table(nodes, differ, labelled, bad, len(slices))
+    ranked = advise(doubt, avoid=slices.loc[slices["flagged"], "z"])
+    return ranked, advice_table(ranked, slices, voxel_size_nm)

@@ -1,30 +1,35 @@
-"""Measures of agreement between two segmentations, computed from the table of how often their ids meet.
+"""Measures of agreement between two segmentations, from the table of how often their ids meet.
 
-The table (truth id, predicted id, voxels) of a volume is the sum of the tables of its slices, so every
-measure here can be gathered slice by slice and equals the one of the whole volume.
+The table (truth id, predicted id, voxels) of a volume is the sum of the tables of its slices. So a measure that is
+gathered slice by slice equals the measure of the whole volume.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import fastremap
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from skimage.segmentation import find_boundaries
 
-LARGEST_DENSE_TABLE = 20_000_000
+LARGEST_DENSE_TABLE = 20_000_000  # entries; larger tables are counted by sorting
+Ids = NDArray[np.integer]
+Counts = NDArray[np.int64]
 
 
 class Overlaps(NamedTuple):
-    """Voxels with ``truth[i]`` in the truth and ``predicted[i]`` in the prediction; pairs occur once."""
+    """How many voxels have the id ``truth[i]`` in the truth and ``predicted[i]`` in the prediction; each pair once."""
 
-    truth: np.ndarray
-    predicted: np.ndarray
-    voxels: np.ndarray
+    truth: Counts
+    predicted: Counts
+    voxels: Counts
 
 
-def count_overlaps(truth: np.ndarray, predicted: np.ndarray) -> Overlaps:
-    """Count the pairs of ids of two label arrays of one shape (any number of dimensions, 0 included)."""
+def count_overlaps(truth: Ids, predicted: Ids) -> Overlaps:
+    """Count the pairs of ids, 0 included, of two label arrays of one shape. Raises ValueError for other shapes."""
     if truth.shape != predicted.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {predicted.shape}")
     truth_ids, truth_index = _compact(truth)
@@ -42,7 +47,7 @@ def count_overlaps(truth: np.ndarray, predicted: np.ndarray) -> Overlaps:
 
 
 def merge_overlaps(parts: list[Overlaps]) -> Overlaps:
-    """Sum tables of parts of a volume into the table of the volume."""
+    """Add up the tables of parts of a volume."""
     if not parts:
         return Overlaps(*(np.zeros(0, np.int64) for _ in range(3)))
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Overlaps._fields}
@@ -50,10 +55,10 @@ def merge_overlaps(parts: list[Overlaps]) -> Overlaps:
     return Overlaps(*(table[name].to_numpy() for name in Overlaps._fields))
 
 
-def dice_per_id(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Dice of each id of the truth (0 left out) with the same id of the prediction.
+def dice_per_id(overlaps: Overlaps) -> tuple[Counts, Counts, NDArray[np.float64]]:
+    """Dice of each id of the truth but 0 with the same id of the prediction.
 
-    Returns ids, their voxels in the truth and their Dice, 2 * common / (truth + predicted) voxels.
+    Returns the ids, their voxels in the truth, and their Dice: 2 * common / (truth + predicted) voxels.
     """
     ids, truth_voxels = _sum_by(overlaps.truth, overlaps.voxels)
     predicted_ids, predicted_voxels = _sum_by(overlaps.predicted, overlaps.voxels)
@@ -65,11 +70,12 @@ def dice_per_id(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def adapted_rand(overlaps: Overlaps) -> tuple[float, float, float]:
-    """Adapted Rand error with its precision and recall; voxels whose truth is 0 are ignored.
+    """Adapted Rand error, its precision and its recall; voxels whose truth is 0 do not count.
 
-    precision: of voxel pairs joined by the prediction, those joined in the truth (low: false mergers);
-    recall: of pairs joined in the truth, those joined by the prediction (low: false splits).
-    Error = 1 - F score, as in Arganda-Carreras et al., Front. Neuroanat. 2015, 9:142. NaN where no pair is.
+    precision: the share of the pairs of voxels joined in the prediction that is joined in the truth (low: cells are
+    merged); recall: the share of the pairs joined in the truth that is joined in the prediction (low: cells are
+    split). The error is 1 - F score, as in Arganda-Carreras et al., Front. Neuroanat. 2015, 9:142. NaN where there is
+    no pair.
     """
     truth_sizes, predicted_sizes, joint = _sizes(overlaps)
     voxels = joint.sum()
@@ -84,9 +90,10 @@ def adapted_rand(overlaps: Overlaps) -> tuple[float, float, float]:
 
 
 def variation_of_information(overlaps: Overlaps) -> tuple[float, float]:
-    """Variation of information in bits, as (split, merge); voxels whose truth is 0 are ignored.
+    """Variation of information in bits, as (split, merge); voxels whose truth is 0 do not count.
 
-    split = H(prediction | truth), merge = H(truth | prediction) (Meila 2007); NaN where there is no voxel.
+    split = H(prediction | truth), merge = H(truth | prediction), as in Meila, J. Multivar. Anal. 2007. NaN where there
+    is no voxel.
     """
     truth_sizes, predicted_sizes, joint = _sizes(overlaps)
     voxels = joint.sum()
@@ -100,7 +107,7 @@ def variation_of_information(overlaps: Overlaps) -> tuple[float, float]:
 
 
 class Matches(NamedTuple):
-    """Instances that match, are missed and are invented, and the sum of the IoU of those that match."""
+    """How many instances match, are missed and are invented, and the sum of the IoU of the matches."""
 
     hits: int
     missed: int
@@ -109,9 +116,10 @@ class Matches(NamedTuple):
 
 
 def match_instances(overlaps: Overlaps, iou: float = 0.5, min_voxels: int = 0) -> Matches:
-    """Pairs of a true and a predicted instance whose intersection over union exceeds ``iou``.
+    """Match every true instance with the predicted instance whose intersection over union (IoU) exceeds ``iou``.
 
-    ``iou`` is at least 0.5, so that matches are unique; instances below ``min_voxels`` are neither missed nor invented.
+    An instance of fewer than ``min_voxels`` voxels is neither missed nor invented. Raises ValueError for an iou below
+    0.5, where matches would not be unique, or from 1 on.
     """
     if not 0.5 <= iou < 1:
         raise ValueError(f"iou is {iou}, must lie in [0.5, 1)")
@@ -136,25 +144,25 @@ def match_instances(overlaps: Overlaps, iou: float = 0.5, min_voxels: int = 0) -
 
 
 def average_precision(found: Matches) -> float:
-    """Matched / (matched + missed + invented) instances; NaN without any."""
+    """Matched / (matched + missed + invented) instances; NaN where there is no instance."""
     return _ratio(found.hits, found.hits + found.missed + found.invented)
 
 
 def panoptic_quality(found: Matches) -> float:
-    """Sum of the IoU of matches over matched + half of missed + half of invented instances; NaN without any.
+    """Sum of the IoU of the matches / (matched + half of missed and invented instances).
 
-    Kirillov et al., CVPR 2019: the mean IoU of what was found times the F score of finding it.
+    It is the mean IoU of the matches times the F score of matching, as in Kirillov et al., CVPR 2019. NaN where there
+    is no instance.
     """
     return _ratio(found.iou_sum, found.hits + (found.missed + found.invented) / 2)
 
 
-def boundary_distances(
-    truth: np.ndarray, predicted: np.ndarray, pixel_nm: tuple[float, float]
-) -> dict[int, float]:
-    """Per id that has an outline in both label slices (Y, X): the mean distance in nm between the two outlines.
+def boundary_distances(truth: Ids, predicted: Ids, pixel_nm: tuple[float, float]) -> dict[int, float]:
+    """The mean distance in nm between the two outlines of each id that has one in both label slices (Y, X).
 
-    The outline of a cell are its pixels that touch another label; the edge of the slice is none. The mean is that of
-    both directions, truth to prediction and back (average symmetric surface distance).
+    pixel_nm: size of a pixel (y, x). The outline of a cell is its pixels that touch another label; the edge of the
+    slice is no outline. The distance is the mean of truth to prediction and of prediction to truth (average symmetric
+    surface distance).
     """
     true, found = _outlines(truth, pixel_nm), _outlines(predicted, pixel_nm)
     return {
@@ -166,8 +174,8 @@ def boundary_distances(
     }
 
 
-def _outlines(labels: np.ndarray, pixel_nm: tuple[float, float]) -> dict[int, np.ndarray]:
-    """Places (n, 2) in nm of the outline of each id but 0."""
+def _outlines(labels: Ids, pixel_nm: tuple[float, float]) -> dict[int, NDArray[np.float64]]:
+    """The places (n, 2), in nm, of the outline of each id but 0."""
     y, x = np.nonzero(find_boundaries(labels, mode="inner") & (labels != 0))
     ids = labels[y, x]
     order = np.argsort(ids, kind="stable")
@@ -177,7 +185,7 @@ def _outlines(labels: np.ndarray, pixel_nm: tuple[float, float]) -> dict[int, np
 
 
 def binary_scores(common: int, truth: int, predicted: int) -> dict[str, float]:
-    """Dice, precision and recall of a mask from its voxel counts; NaN where nothing could be measured."""
+    """Dice, precision and recall of a mask, from the voxels of truth, prediction and both; NaN for 0 / 0."""
     return {
         "dice": _ratio(2 * common, truth + predicted),
         "precision": _ratio(common, predicted),
@@ -185,8 +193,8 @@ def binary_scores(common: int, truth: int, predicted: int) -> dict[str, float]:
     }
 
 
-def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ids in rising order, and for each voxel the index of its id."""
+def _compact(labels: Ids) -> tuple[Ids, Counts]:
+    """The ids in ascending order, and for each voxel the place of its id among them."""
     flat = np.ascontiguousarray(labels).ravel()
     if flat.dtype == bool:
         flat = flat.view(np.uint8)
@@ -201,24 +209,25 @@ def _compact(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ids, np.searchsorted(ids, flat)
 
 
-def _sum_by(ids: np.ndarray, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sum_by(ids: Counts, voxels: Counts) -> tuple[Counts, Counts]:
+    """The different ids in ascending order, and the sum of the voxels of each."""
     unique, index = np.unique(ids, return_inverse=True)
     return unique, np.bincount(index, weights=voxels, minlength=unique.size).astype(np.int64)
 
 
-def _look_up(wanted: np.ndarray, ids: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Value of each wanted id, 0 where it is not among ``ids`` (rising, unique)."""
+def _look_up(wanted: Counts, ids: Counts, values: Counts) -> Counts:
+    """The value of each wanted id, 0 where it is not among ``ids``, which ascend."""
     if ids.size == 0:
         return np.zeros(wanted.shape, np.int64)
     position = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
     return np.where(ids[position] == wanted, values[position], 0)
 
 
-def _sizes(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sizes of the truth's and the prediction's ids and of their pairs where the truth is not 0."""
+def _sizes(overlaps: Overlaps) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Voxels of the ids of the truth, of the ids of the prediction, and of their pairs, where the truth is not 0."""
     inside = overlaps.truth != 0
     truth, predicted, joint = (column[inside] for column in overlaps)
-    # float64: squares of the sizes of large cells do not fit 64-bit integers
+    # In doubles, as the squares of the sizes of large cells do not fit 64-bit integers.
     return (
         _sum_by(truth, joint)[1].astype(float),
         _sum_by(predicted, joint)[1].astype(float),
@@ -226,9 +235,11 @@ def _sizes(overlaps: Overlaps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def _entropy(probabilities: np.ndarray) -> float:
+def _entropy(probabilities: NDArray[np.float64]) -> float:
+    """The entropy in bits; all probabilities are above 0."""
     return float(-(probabilities * np.log2(probabilities)).sum())
 
 
 def _ratio(part: float, whole: float) -> float:
+    """part / whole, NaN where whole is 0."""
     return float(part) / float(whole) if whole else float("nan")

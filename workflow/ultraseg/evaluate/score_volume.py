@@ -1,11 +1,13 @@
-"""Scores of one volume: final labels against held-out labels and dense truth, slice by slice."""
+"""Scores of one volume: final labels against held-out labels and against dense truth, slice by slice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import upsample_labels
 from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
@@ -16,128 +18,138 @@ from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.label_slices import LabelSlices
 
+PROTRUSIONS = "protrusions"  # truth of this name has the id of a cell at the pixels of its protrusions
 
-def score_volume(
-    folder: str,
-    *,
-    structures: Mapping[str, str],
-    labelled: Mapping[str, Sequence[int]],
-    splits: Mapping[str, Mapping[int, str]],
-    files: Mapping[str, str],
-    left_out: Mapping[int, Mapping],
-    truth: Mapping[str, Mapping | Sequence[tuple]],
-    cells: str | None,
-    downsample: int,
-    shape: tuple[int, int, int],
-    pixel_nm: tuple[float, float],
-    plane: tuple[int, int],
-    crop: Sequence[Sequence[int]],
-    min_cell_voxels: int,
-    bad: Sequence[int] = (),
-) -> pd.DataFrame:
-    """All rows of metrics.csv of the volume in ``folder``.
 
-    structures: name -> kind; labelled: slices with labels; splits: use of each; files: where the labels are; left_out:
-    labelled slice -> gap carried past it (``vars`` of ``slabs.Gap``); truth: structure or 'protrusions' ->
-    ``LabelSource.as_params``; downsample: of the network of the cells; shape: of the volume; pixel_nm: size (y, x) of
-    a pixel; plane: size (y, x) of the slices of the truth, of which the volume is the part ``crop`` (start and stop in
-    y and x); bad: slices whose labels are copies, which are not scored.
+@dataclass(frozen=True)
+class ScoredVolume:
+    """A volume with final labels, and its labelled slices.
+
+    folder: of the volume; shape: (Z, Y, X); pixel_nm: size of a pixel (y, x); bad: slices whose labels are copies, and
+    which are not scored against truth. For every structure: kinds; labelled: its labelled slices; uses: what each
+    labelled slice serves for; label_files: the file of its checked labels.
+
+    cells: the structure whose ids are carried, if any; downsample: of the network of the cells; left_out: labelled
+    slice -> the gap that was carried past this slice as if it were not labelled; min_cell_voxels: smaller true cells
+    do not enter the mean Dice against truth.
     """
+
+    folder: str
+    shape: tuple[int, int, int]
+    pixel_nm: tuple[float, float]
+    kinds: Mapping[str, str]
+    labelled: Mapping[str, Sequence[int]]
+    uses: Mapping[str, Mapping[int, str]]
+    label_files: Mapping[str, str]
+    cells: str | None
+    downsample: int
+    left_out: Mapping[int, Gap]
+    min_cell_voxels: int
+    bad: Sequence[int] = ()
+
+    @property
+    def files(self) -> VolumeFiles:
+        """The files of the volume."""
+        return VolumeFiles(self.folder)
+
+    def final(self, structure: str, z: int, known: NDArray[np.bool_] | None) -> NDArray[np.uint32]:
+        """The final labels (Y, X) of slice z, with 0 where the truth is not ``known``."""
+        return _only_known(read_slice(self.files.labels_level(structure), z), known)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Dense truth of a volume.
+
+    sources: structure, or 'protrusions', -> its label files; plane: (Y, X) of the slices in these files; crop: the part
+    of a slice that is the volume, start and stop in y and x.
+    """
+
+    sources: Mapping[str, LabelSource]
+    plane: tuple[int, int]
+    crop: Sequence[Sequence[int]]
+
+    def reader(self, name: str) -> LabelReader:
+        """The reader of the slices of one source."""
+        return LabelReader(self.sources[name], self.plane, "truth", self.crop)
+
+
+def score_volume(volume: ScoredVolume, truth: Truth) -> pd.DataFrame:
+    """All scores of a volume, as the rows of metrics.csv."""
     tables = []
-    for structure, kind in structures.items():
-        distance = distance_to_labelled(shape[0], labelled[structure])
-        if structure == cells:
-            tables += _left_out_cells(
-                folder, structure, files[structure], left_out, splits[structure], downsample, shape, pixel_nm
-            )
+    for structure in volume.kinds:
+        if structure == volume.cells:
+            tables += _left_out_cells(volume, structure)
         else:
-            tables += _given_slices(
-                folder, structure, files[structure], labelled[structure], splits[structure]
-            )
-        if structure in truth:
-            score = (
-                CellScore(structure, "truth", min_cell_voxels, pixel_nm)
-                if kind == "cells"
-                else MaskScore(structure)
-            )
-            _add_truth(
-                score, folder, structure, truth[structure], labelled[structure], distance, plane, crop, bad
-            )
-            tables.append(score.rows())
-    if cells in structures and "protrusions" in truth:
-        score = ProtrusionScore(cells)
-        _add_truth(score, folder, cells, truth["protrusions"], labelled[cells], None, plane, crop, bad)
-        tables.append(score.rows())
+            tables += _given_slices(volume, structure)
+        if structure in truth.sources:
+            tables.append(_against_truth(volume, truth, structure))
+    cells = volume.cells
+    if cells is not None and cells in volume.kinds and PROTRUSIONS in truth.sources:
+        tables.append(_protrusions(volume, truth, cells))
     return combine(tables)
 
 
-def _final(folder: str, structure: str, z: int) -> np.ndarray:
-    return read_slice(VolumeFiles(folder).labels_level(structure), z)
+def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.DataFrame:
+    """Scores on every good slice that the user did not label: a labelled slice gave its truth away."""
+    distance = distance_to_labelled(volume.shape[0], volume.labelled[structure])
+    given_away = {*volume.labelled[structure], *volume.bad}
+    reader = truth.reader(structure)
+    score: CellScore | MaskScore = MaskScore(structure)
+    if volume.kinds[structure] == "cells":
+        score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm)
+    for ref in truth.sources[structure].slices:
+        if ref.z not in given_away:
+            true, known = reader.read(ref)
+            score.add(ref.z, volume.final(structure, ref.z, known), true, int(distance[ref.z]))
+        elif isinstance(score, CellScore):
+            score.count(reader.read(ref)[0])  # the size of a cell is its size in the whole volume
+    return score.rows()
 
 
-def _add_truth(score, folder, structure, source, labelled, distance, plane, crop, bad) -> None:
-    """Add every good slice that the user did not label: on labelled ones the truth was given away."""
-    source = LabelSource.of(source)
-    reader = LabelReader(source, plane, "truth", crop)
-    left_out = {*labelled, *bad}
-    for ref in source.slices:
-        z = ref.z
-        if z in left_out and not isinstance(score, CellScore):
-            continue
-        true, known = reader.read(ref)
-        if z in left_out:
-            score.count(true)  # the size of a cell is that in the whole volume
-        else:
-            found = _only_known(_final(folder, structure, z), known)
-            if distance is None:
-                score.add(z, found, true)
-            else:
-                score.add(z, found, true, int(distance[z]))
+def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame:
+    """Scores of the protrusions on every good slice that the user did not label."""
+    given_away = {*volume.labelled[cells], *volume.bad}
+    reader, score = truth.reader(PROTRUSIONS), ProtrusionScore(cells)
+    for ref in truth.sources[PROTRUSIONS].slices:
+        if ref.z not in given_away:
+            true, known = reader.read(ref)
+            score.add(ref.z, volume.final(cells, ref.z, known), true)
+    return score.rows()
 
 
-def _only_known(labels: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    """Labels (Y, X) with 0 where the truth does not say anything: pixels that are 0 in both count nowhere."""
-    return labels if known is None else np.where(known, labels, 0)
-
-
-def _given_slices(
-    folder: str, structure: str, file: str, labelled: Sequence[int], split: Mapping[int, str]
-) -> list:
+def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
     """Scores on the validation and on the test slices of a structure that a network predicts alone."""
     tables = []
     for use in ("validation", "test"):
         score = MaskScore(structure, use)
-        for z in labelled:
-            if split[z] == use:
-                with LabelSlices(file) as given:
-                    found = _only_known(_final(folder, structure, z), given.known(z))
-                    score.add(z, found, given.read(z))
+        for z in volume.labelled[structure]:
+            if volume.uses[structure][z] == use:
+                with LabelSlices(volume.label_files[structure]) as given:
+                    score.add(z, volume.final(structure, z, given.known(z)), given.read(z))
         tables.append(score.rows())
     return tables
 
 
-def _left_out_cells(
-    folder: str,
-    structure: str,
-    file: str,
-    left_out: Mapping[int, Mapping],
-    split: Mapping[int, str],
-    downsample: int,
-    shape: Sequence[int],
-    pixel_nm: tuple[float, float],
-) -> list[pd.DataFrame]:
-    """Cells on labelled slices, carried there from their neighbours as if the slice were not labelled.
+def _left_out_cells(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
+    """Scores of cells on labelled slices, to which they were carried as if the slice were not labelled.
 
-    Once over the slices that no network saw (test), once over all that are left out.
+    The first table is of the slices that no network saw (test), the second one of all slices that are left out.
     """
-    scores = {name: CellScore(structure, name, 1, pixel_nm) for name in ("test", "left_out")}
-    for z, gap in left_out.items():
-        with LabelSlices(f"{folder}/work/propagated/{Gap(**gap).name}.h5") as carried:
-            found = upsample_labels(carried.read(z), downsample, shape[1:])
-        distance = min(abs(z - gap[end]) for end in ("first", "last") if gap[f"{end}_given"])
-        with LabelSlices(file) as given:
+    scores = {name: CellScore(structure, name, 1, volume.pixel_nm) for name in ("test", "left_out")}
+    for z, gap in volume.left_out.items():
+        with LabelSlices(volume.files.propagated(gap.name)) as carried:
+            found = upsample_labels(carried.read(z), volume.downsample, volume.shape[1:])
+        ends = ((gap.first, gap.first_given), (gap.last, gap.last_given))
+        distance = min(abs(z - end) for end, is_given in ends if is_given)
+        with LabelSlices(volume.label_files[structure]) as given:
             found, true = _only_known(found, given.known(z)), given.read(z)
         for name, score in scores.items():
-            if name == "left_out" or split[z] == "test":
+            if name == "left_out" or volume.uses[structure][z] == "test":
                 score.add(z, found, true, distance)
     return [score.rows() for score in scores.values()]
+
+
+def _only_known(labels: NDArray[np.uint32], known: NDArray[np.bool_] | None) -> NDArray[np.uint32]:
+    """Labels (Y, X) with 0 where the truth is not known. A pixel that is 0 in truth and prediction counts nowhere."""
+    return labels if known is None else np.where(known, labels, np.uint32(0))

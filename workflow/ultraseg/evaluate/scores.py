@@ -1,10 +1,13 @@
-"""Scores of a segmentation against labels, gathered slice by slice, and their table for people."""
+"""Scores of a segmentation against labels, gathered slice by slice in bounded memory, and the table of scores."""
+
+from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import bootstrap
 
 from ultraseg.evaluate.definitions import COLUMNS
@@ -23,17 +26,18 @@ from ultraseg.evaluate.metrics import (
 )
 
 DISTANCE = re.compile(r"dice_distance_(\d+)(_low|_high)?$")
-RESAMPLES = 1000  # for an interval
-MERGE_AFTER = 2_000_000  # rows of overlap tables kept before they are summed
+RESAMPLES = 1000  # draws of the bootstrap for an interval
+MERGE_AFTER = 2_000_000  # rows of overlap tables that are kept before they are added up
+Row = tuple[str, str, str, float, int]  # of metrics.csv: structure, metric, split, value, n_slices
 
 
 class CellScore:
-    """Scores of cell ids, and of instances in general, gathered slice by slice in bounded memory.
+    """Scores of the ids of cells.
 
-    Predicted ids are compared as they are: a cell under another number than in the truth is wrong for Dice;
-    adapted Rand error, variation of information and average precision do not depend on the numbers.
-    ``min_voxels``: truth cells with fewer voxels over all slices, added or counted, do not enter the mean Dice.
-    ``pixel_nm``: size of a pixel (y, x), for the distance between outlines, which is not measured without.
+    min_voxels: a true cell with fewer voxels over all slices, added or counted, does not enter the mean Dice; pixel_nm:
+    size of a pixel (y, x), without which the distance between outlines is not measured. Dice compares ids as they are:
+    a cell under another id than in the truth is wrong. Adapted Rand error, variation of information and average
+    precision do not depend on the numbers.
     """
 
     def __init__(
@@ -49,13 +53,18 @@ class CellScore:
         self._slices: set[int] = set()
         self._unscored: list[pd.Series] = []
 
-    def count(self, truth: np.ndarray) -> None:
-        """Count the truth (Y, X) of a slice that is not scored: it makes cells larger, for ``min_voxels``."""
+    def count(self, truth: NDArray[np.integer]) -> None:
+        """Count the truth (Y, X) of a slice that is not scored towards the sizes of cells, for ``min_voxels``."""
         ids, voxels = np.unique(truth[truth != 0], return_counts=True)
         self._unscored.append(pd.Series(voxels, index=ids))
 
-    def add(self, z: int, prediction: np.ndarray, truth: np.ndarray, distance: int | None = None) -> None:
-        """Add slice ``z``: label arrays (Y, X), and the distance to the nearest labelled slice if known."""
+    def add(
+        self, z: int, prediction: NDArray[np.integer], truth: NDArray[np.integer], distance: int | None = None
+    ) -> None:
+        """Score slice ``z``: labels (Y, X), and the distance to the nearest labelled slice if known.
+
+        Raises ValueError for slices of two shapes, and for a slice that was scored before.
+        """
         _check_new(z, self._slices)
         overlaps = count_overlaps(truth, prediction)
         ids, voxels, dice = dice_per_id(overlaps)
@@ -68,7 +77,10 @@ class CellScore:
             self._overlaps = [merge_overlaps(self._overlaps)]
 
     def pairs(self) -> pd.DataFrame:
-        """Table z, distance (-1 = unknown), cell, voxels, dice, boundary_nm of cells of ``min_voxels`` or more."""
+        """One row for each cell of ``min_voxels`` or more in each slice.
+
+        Columns: z, distance (-1 = unknown), cell, voxels, dice, boundary_nm.
+        """
         if not self._pairs:
             return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice", "boundary_nm"])
         pairs = pd.concat(self._pairs, ignore_index=True)
@@ -79,7 +91,7 @@ class CellScore:
         return pairs[total >= self.min_voxels].reset_index(drop=True)
 
     def rows(self) -> pd.DataFrame:
-        """Scores as rows of metrics.csv; no rows when no slice was added."""
+        """The scores as rows of metrics.csv; no row where no slice was scored."""
         if not self._slices:
             return _table([])
         overlaps = merge_overlaps(self._overlaps)
@@ -104,7 +116,7 @@ class CellScore:
         }
         if self.pixel_nm:
             values["boundary_distance_nm"] = pairs["boundary_nm"].mean()
-        rows = [
+        rows: list[Row] = [
             (self.structure, name, self.split, value, len(self._slices)) for name, value in values.items()
         ]
         for distance, group in pairs[pairs["distance"] >= 0].groupby("distance"):
@@ -116,29 +128,31 @@ class CellScore:
 
 
 class MaskScore:
-    """Dice, precision and recall of one organelle, its voxels pooled over all slices added."""
+    """Dice, precision and recall of one organelle or mask, from the sum of its voxels over all slices."""
 
     def __init__(self, structure: str, split: str = "truth"):
         self.structure, self.split = structure, split
         self._counts: list[tuple[int, int, int, int]] = []  # distance, common, truth, predicted
         self._slices: set[int] = set()
 
-    def add(self, z: int, prediction: np.ndarray, truth: np.ndarray, distance: int | None = None) -> None:
-        """Add slice ``z``: arrays (Y, X), not 0 = structure."""
+    def add(
+        self, z: int, prediction: NDArray[np.generic], truth: NDArray[np.generic], distance: int | None = None
+    ) -> None:
+        """Score slice ``z``: arrays (Y, X) that are not 0 where the structure is; distance and errors as for cells."""
         if prediction.shape != truth.shape:
             raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
         _check_new(z, self._slices)
         found, there = prediction != 0, truth != 0
-        counts = (np.count_nonzero(found & there), np.count_nonzero(there), np.count_nonzero(found))
-        self._counts.append((-1 if distance is None else int(distance), *map(int, counts)))
+        common, true, predicted = (int(np.count_nonzero(mask)) for mask in (found & there, there, found))
+        self._counts.append((-1 if distance is None else int(distance), common, true, predicted))
 
     def rows(self) -> pd.DataFrame:
-        """Scores as rows of metrics.csv; no rows when no slice was added."""
+        """The scores as rows of metrics.csv; no row where no slice was scored."""
         if not self._slices:
             return _table([])
         counts = np.array(self._counts)
         values = binary_scores(*counts[:, 1:].sum(axis=0).tolist())
-        rows = [
+        rows: list[Row] = [
             (self.structure, name, self.split, value, len(self._slices)) for name, value in values.items()
         ]
         for distance in np.unique(counts[counts[:, 0] >= 0, 0]):
@@ -149,7 +163,7 @@ class MaskScore:
 
 
 class ProtrusionScore:
-    """To which cells the voxels of true protrusions were given."""
+    """Scores of protrusions: to which cells their voxels were given."""
 
     def __init__(self, structure: str = "cells", split: str = "truth"):
         self.structure, self.split = structure, split
@@ -157,8 +171,11 @@ class ProtrusionScore:
         self._slices: set[int] = set()
         self._with_protrusion = 0
 
-    def add(self, z: int, prediction: np.ndarray, protrusions: np.ndarray) -> None:
-        """Add slice ``z``: predicted cell ids (Y, X), and the true id at protrusion voxels (0 elsewhere)."""
+    def add(self, z: int, prediction: NDArray[np.integer], protrusions: NDArray[np.integer]) -> None:
+        """Score slice ``z``: predicted ids of cells (Y, X), and the true ids where protrusions are, 0 elsewhere.
+
+        Raises ValueError for slices of two shapes, and for a slice that was scored before.
+        """
         if prediction.shape != protrusions.shape:
             raise ValueError(f"protrusions have shape {protrusions.shape}, prediction {prediction.shape}")
         _check_new(z, self._slices)
@@ -169,7 +186,7 @@ class ProtrusionScore:
         self._with_protrusion += given.size > 0
 
     def rows(self) -> pd.DataFrame:
-        """Scores as rows of metrics.csv (n_slices: those with protrusions); no rows without protrusions."""
+        """The scores as rows of metrics.csv, n_slices of slices with protrusions; no row without protrusions."""
         total = self._counts.sum()
         if total == 0:
             return _table([])
@@ -183,10 +200,10 @@ class ProtrusionScore:
 
 
 def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:
-    """Ends of the 95 % interval of the mean of column ``dice``: a percentile bootstrap that draws whole cells.
+    """The ends of the 95 % interval of the mean of the column ``dice``, from a percentile bootstrap of whole cells.
 
-    The slices of one cell are alike, so that drawing single pairs would make the interval too narrow. NaN of fewer than
-    two cells.
+    Whole cells are drawn because the slices of one cell are alike: draws of single pairs would make the interval too
+    narrow. NaN for fewer than two cells.
     """
     cells = pairs.groupby("cell")["dice"].agg(["sum", "count"])
     if len(cells) < 2:
@@ -199,8 +216,8 @@ def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> np.ndarray:
-    """For each slice the distance to the nearest labelled slice; -1 everywhere when none is labelled."""
+def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> NDArray[np.int64]:
+    """Distance of each slice to the nearest labelled slice; -1 everywhere where no slice is labelled."""
     zs = np.unique(np.fromiter(labelled, np.int64))
     if zs.size == 0:
         return np.full(n_slices, -1, np.int64)
@@ -208,19 +225,19 @@ def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> np.ndarray:
 
 
 def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """One metrics table (columns structure, metric, split, value, n_slices) from those of several scores."""
+    """One table of scores, with the columns of metrics.csv, from the rows of several scores."""
     tables = [table for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else _table([])
 
 
 def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Dice against the distance to the nearest labelled slice.
+    """Dice by the distance to the nearest labelled slice, from the table of scores.
 
-    Columns structure, split, distance, dice, low, high (95 % interval, NaN where there is none), n_slices.
+    Columns: structure, split, distance, dice, low and high (95 % interval, NaN where there is none), n_slices.
     """
     key = ["structure", "split", "distance"]
     parts = metrics["metric"].astype(str).str.extract(DISTANCE)
-    # Rows first, then columns: pandas gives a table without rows those of the column that it is assigned.
+    # Rows are chosen before columns are added: a table without rows takes over the rows of an added column.
     parts = parts[parts[0].notna()]
     found = metrics.loc[parts.index].assign(distance=parts[0].astype(int), end=parts[1].fillna("_dice"))
     wide = found.pivot(index=key, columns="end", values="value").rename(columns=lambda end: end.lstrip("_"))
@@ -229,17 +246,20 @@ def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _foreground_dice(overlaps: Overlaps) -> float:
+    """Dice of any cell against no cell."""
     truth, predicted = overlaps.truth != 0, overlaps.predicted != 0
     counts = (int(overlaps.voxels[chosen].sum()) for chosen in (truth & predicted, truth, predicted))
     return binary_scores(*counts)["dice"]
 
 
 def _check_new(z: int, slices: set[int]) -> None:
+    """Note slice z. Raises ValueError where it was noted before."""
     if z in slices:
         raise ValueError(f"slice {z} was added twice")
     slices.add(z)
 
 
-def _table(rows: list[tuple]) -> pd.DataFrame:
+def _table(rows: Sequence[Row]) -> pd.DataFrame:
+    """A table of scores, with its types also where it has no rows."""
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"value": float, "n_slices": int})

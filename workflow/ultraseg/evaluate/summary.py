@@ -1,6 +1,10 @@
-"""The scores as a table for the terminal, with what each number means."""
+"""The scores as text for the terminal, with the meaning of each number."""
+
+from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -9,9 +13,10 @@ from ultraseg.evaluate.scores import accuracy_by_distance
 
 
 def format_summary(metrics: pd.DataFrame, width: int = 100) -> str:
-    """Write the metrics table as aligned text: one line per structure and metric, one column per split.
+    """The table of scores as aligned text: one line for each structure and metric, one column for each split.
 
-    Below it Dice by distance to the nearest labelled slice, and one plain definition per metric and split.
+    Below stand Dice by the distance to the nearest labelled slice, and one plain definition for each metric and split.
+    width: of the definitions, in characters.
     """
     if len(metrics) == 0:
         return "No scores: no slice was held out for testing, and no truth was given."
@@ -27,17 +32,20 @@ def format_summary(metrics: pd.DataFrame, width: int = 100) -> str:
 
 
 def _scores(plain: pd.DataFrame, splits: list[str]) -> str:
+    """One line for each structure and metric."""
     header = ["structure", "metric", *(f"{split} (slices)" for split in splits)]
-    lines, last = [], None
+    lines: list[list[str]] = []
+    last = None
     for (structure, metric), rows in plain.groupby(["structure", "metric"], sort=False):
-        by_split = {row.split: row for row in rows.itertuples()}
+        by_split: dict[str, Any] = {row.split: row for row in rows.itertuples()}
         cells = [_cell(metric, by_split.get(split)) for split in splits]
         lines.append(["" if structure == last else structure, metric, *cells])
         last = structure
     return _align([header, *lines])
 
 
-def _cell(metric: str, row: tuple | None) -> str:
+def _cell(metric: str, row: Any | None) -> str:
+    """A score and its number of slices; row: of the table of scores, from ``itertuples``."""
     if row is None or pd.isna(row.value):
         return "-"
     value = f"{row.value:.0f}" if metric == "dice_pairs" else f"{row.value:.3f}"
@@ -45,6 +53,7 @@ def _cell(metric: str, row: tuple | None) -> str:
 
 
 def _distances(table: pd.DataFrame) -> str:
+    """One line for each structure, split and distance."""
     header = ["structure", "split", "slices to nearest label", "dice", "slices"]
     lines = []
     for row in table.itertuples():
@@ -54,6 +63,7 @@ def _distances(table: pd.DataFrame) -> str:
 
 
 def _definitions(metrics: list[str], splits: list[str], width: int) -> str:
+    """The definitions of metrics and splits, with lines of at most ``width`` characters."""
     known = [(name, DEFINITIONS[name]) for name in metrics if name in DEFINITIONS]
     known += [(name, SPLITS[name]) for name in splits if name in SPLITS]
     indent = max((len(name) for name, _ in known), default=0) + 2
@@ -62,7 +72,7 @@ def _definitions(metrics: list[str], splits: list[str], width: int) -> str:
 
 
 def _align(rows: list[list[str]]) -> str:
-    """Lay out rows of text in columns: names left, numbers right; a rule under the header."""
+    """Lay out rows of text in columns: two of names at the left, then numbers; a rule under the header."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -73,3 +83,9 @@ def _align(rows: list[list[str]]) -> str:
     ]
     lines.insert(1, "  ".join("-" * size for size in widths))
     return "\n".join(lines)
+
+
+def volume_summary(volume: str, metrics: pd.DataFrame, notes: Sequence[str]) -> str:
+    """The text of summary.txt: scores with definitions, then the notes that say anything."""
+    told = "".join(f"\n{note}\n" for note in notes if note)
+    return f"Accuracy of volume {volume}\n\n{format_summary(metrics)}\n{told}"

@@ -1,23 +1,24 @@
-"""``python workflow cut``: a box out of a public volume, as TIFF slices and labels on some of them."""
+"""``ultraseg cut``: a box out of a public volume, as TIFF slices and labels on some of them."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tifffile import TiffWriter, imwrite
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
 
-HOW = {"compression": "deflate", "metadata": None}
+DEFLATE = "deflate"
 DEPTH = 16  # slices read at a time where an array has no chunks
 
 
-def open_source(source: str):
+def open_source(source: str) -> Any:
     """The array (z, y, x) that a name stands for: FILE.h5:DATASET, the folder of a Zarr array, or its address.
 
     Raises UserError when it cannot be opened, or has not three axes.
@@ -38,13 +39,13 @@ def open_source(source: str):
     return array
 
 
-def _open_hdf5(file: str, dataset: str):
-    import h5py
+def _open_hdf5(file: str, dataset: str) -> Any:
+    from ultraseg.storage.hdf5 import open_hdf5
 
-    return h5py.File(file, "r")[dataset]
+    return open_hdf5(file)[dataset]
 
 
-def _open_zarr(source: str):
+def _open_zarr(source: str) -> Any:
     import zarr
     from zarr.storage import FsspecStore, LocalStore
 
@@ -54,7 +55,7 @@ def _open_zarr(source: str):
     return zarr.open_array(FsspecStore.from_url(source, options, read_only=True), mode="r")
 
 
-def read_slices(array, box: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
+def slices_of_box(array: Any, box: Sequence[tuple[int, int]]) -> Iterator[NDArray[Any]]:
     """The slices of a box, read in rows of chunks so that no chunk is fetched twice."""
     (z0, z1), (y0, y1), (x0, x1) = box
     depth = (array.chunks or (DEPTH,))[0]
@@ -62,8 +63,11 @@ def read_slices(array, box: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
         yield from np.asarray(array[max(start, z0) : min(start + depth, z1), y0:y1, x0:x1])
 
 
-def whole_box(array, source: str, ranges: dict[str, Sequence[int] | None]) -> list[tuple[int, int]]:
-    """First voxel and the one after the last along each axis. Raises UserError when that is no part of the array."""
+def whole_box(array: Any, source: str, ranges: dict[str, Sequence[int] | None]) -> list[tuple[int, int]]:
+    """First voxel and the one after the last along each axis, of the whole array where no range is given.
+
+    Raises UserError when a range is no part of the array.
+    """
     box = []
     for (axis, given), size in zip(ranges.items(), array.shape, strict=True):
         start, stop = given or (0, size)
@@ -80,9 +84,9 @@ def cut_image(source: str, ranges: dict[str, Sequence[int] | None], folder: Path
     """Write the image of a box as one TIFF per slice; returns its shape."""
     array = open_source(source)
     box = whole_box(array, source, ranges)
-    for z, values in enumerate(read_slices(array, box)):
+    for z, values in enumerate(slices_of_box(array, box)):
         with whole_file(folder / f"image/z{z:04d}.tif") as part:
-            imwrite(part, values, **HOW)
+            imwrite(part, values, compression=DEFLATE, metadata=None)
     return tuple(stop - start for start, stop in box)
 
 
@@ -102,17 +106,17 @@ def cut_labels(
         if truth:
             part = stack.enter_context(whole_file(folder / f"truth/{name}.tif"))
             pages = stack.enter_context(TiffWriter(part))
-        for z, values in enumerate(read_slices(array, box)):
+        for z, values in enumerate(slices_of_box(array, box)):
             labels = _small(values, known)
             if z % every == 0 or z == last:
                 with whole_file(folder / name / f"z{z:04d}.tif") as part:
-                    imwrite(part, labels, **HOW)
+                    imwrite(part, labels, compression=DEFLATE, metadata=None)
             if pages:
-                pages.write(labels, contiguous=False, **HOW)
+                pages.write(labels, contiguous=False, compression=DEFLATE, metadata=None)
     return sorted({*range(0, last + 1, every), last})
 
 
-def _small(values: np.ndarray, known: dict[int, int]) -> np.ndarray:
+def _small(values: NDArray[Any], known: dict[int, int]) -> NDArray[np.uint32]:
     """Ids in 32 bits; ``known`` keeps the numbers of larger ones from slice to slice."""
     if values.dtype.itemsize <= 4:
         return values.astype(np.uint32)
@@ -121,31 +125,22 @@ def _small(values: np.ndarray, known: dict[int, int]) -> np.ndarray:
     return np.array(numbers, np.uint32)[places].reshape(values.shape)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow cut``."""
-    parser = argparse.ArgumentParser(
-        prog="cut", description="Cut a box out of a public volume, as TIFF slices."
-    )
-    parser.add_argument(
-        "image", help="FILE.h5:DATASET, or folder or address of a Zarr array (s3://..., https://...)"
-    )
-    parser.add_argument("--to", required=True, type=Path, help="folder to write image/, labels and truth/ to")
-    parser.add_argument(
-        "--labels", action="append", default=[], metavar="NAME=SOURCE", help="a structure's labels"
-    )
-    parser.add_argument("--every", type=int, default=10, help="labels of every so many slices, and the last")
-    parser.add_argument(
-        "--truth", action="store_true", help="write the labels of all slices too, for scoring alone"
-    )
-    for axis in "zyx":
-        parser.add_argument(
-            f"--{axis}", type=int, nargs=2, metavar=("START", "STOP"), help="part (default: all)"
-        )
-    given = parser.parse_args(arguments)
-    ranges = {axis: getattr(given, axis) for axis in "zyx"}
-    shape = cut_image(given.image, ranges, given.to)
-    print(f"{given.to}/image: {shape[0]} slices of {shape[1]} x {shape[2]} pixels")
-    for labels in given.labels:
-        name, _, source = labels.partition("=")
-        slices = cut_labels(name, source, ranges, given.to, given.every, given.truth)
-        print(f"{given.to}/{name}: labels of slices {', '.join(map(str, slices))}")
+def cut(
+    image: str,
+    ranges: dict[str, Sequence[int] | None],
+    to: Path,
+    labels: Sequence[str] = (),
+    every: int = 10,
+    truth: bool = False,
+) -> None:
+    """Write image and labels of a box as files for a run, and print what was written.
+
+    ``image``: see ``open_source``; ``ranges``: START and STOP for each of z, y, x, or None for all; ``labels``: words
+    NAME=SOURCE; ``every`` and ``truth``: see ``cut_labels``. Raises UserError when a source cannot be read.
+    """
+    shape = cut_image(image, ranges, to)
+    print(f"{to}/image: {shape[0]} slices of {shape[1]} x {shape[2]} pixels")
+    for word in labels:
+        name, _, source = word.partition("=")
+        slices = cut_labels(name, source, ranges, to, every, truth)
+        print(f"{to}/{name}: labels of slices {', '.join(map(str, slices))}")

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_folder
 from ultraseg.exchange.tiff_write import label_slices, label_type, streamed_stack
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
 from ultraseg.storage.finished_runs import choose_volume
 from ultraseg.storage.ome_read import read_ome, read_scaling, structures_of
 
-FORMATS = {
-    "slices": "one TIFF per slice and structure",
-    "stack": "one TIFF per structure, for ImageJ and Fiji",
-    "ome-zarr": "OME-Zarr 0.4 (Zarr 2); the results themselves are OME-Zarr 0.5",
-}
 CHUNK = (16, 512, 512)
 
 
 def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path) -> list[str]:
-    """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``; returns the paths.
+    """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``.
 
-    One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError where a slab is
-    missing: the run must have finished.
+    Returns the paths. One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError
+    where a slab is missing: the run must have finished.
     """
     out = Path(out)
     if form == "ome-zarr":
         return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
     written = []
     for name in names:
-        path, shape = str(_group(folder, name) / "0"), shape_of(str(_group(folder, name) / "0"))
-        nm = read_scaling(_group(folder, name))[0].size_nm
+        path = f"{_group(folder, name)}/0"
+        shape, nm = shape_of(path), read_scaling(_group(folder, name))[0].size_nm
         dtype = "uint8" if name == "image" else _type(path, shape)
         if form == "slices":
             label_slices(
@@ -50,11 +46,13 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     return written
 
 
-def _group(folder: str | Path, name: str) -> Path:
-    return Path(folder, "image.zarr", *([] if name == "image" else ["labels", name]))
+def _group(folder: str | Path, name: str) -> str:
+    """The OME-Zarr group of the image or of a structure."""
+    files = VolumeFiles(str(folder))
+    return files.image if name == "image" else files.labels(name)
 
 
-def _planes(path: str, shape: Sequence[int], name: str) -> Iterator[tuple[int, np.ndarray]]:
+def _planes(path: str, shape: Sequence[int], name: str) -> Iterator[tuple[int, NDArray[Any]]]:
     read = read_image if name == "image" else read_slices
     depth = describe(path)[2][0]
     for start in range(0, shape[0], depth):
@@ -76,8 +74,8 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
     if target.exists():
         raise UserError(f"{target}: is there already", "Remove it, or give another folder with --to.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # With threads of our own, which are waited for: Dask would leave those that still write at work after an error in
-    # another one, and they would write into the folder while it is removed.
+    # Our own threads are waited for before the folder is removed after an error. Dask would leave its threads at work,
+    # and they would write into the folder while it is removed.
     threads = ThreadPoolExecutor(os.cpu_count() or 1)
     with whole_folder(target) as part, threads, dask.config.set(pool=threads):
         group = zarr.open_group(part, mode="w", zarr_format=2)
@@ -85,7 +83,7 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
         for name in ("image", *[n for n in names if n != "image"]):
             source = _group(folder, name)
             scales = read_ome(source)["multiscales"][0]
-            levels = [_lazy(str(source / one["path"])) for one in scales["datasets"]]
+            levels = [_lazy(f"{source}/{one['path']}") for one in scales["datasets"]]
             transforms = [one["coordinateTransformations"] for one in scales["datasets"]]
             about = {"axes": scales["axes"], "coordinate_transformations": transforms}
             if name == "image":
@@ -95,10 +93,10 @@ def _ome_zarr(folder: Path, names: Sequence[str], target: Path) -> str:
     return str(target)
 
 
-def _lazy(path: str):
+def _lazy(path: str) -> Any:
     """An array of the run as a Dask array of its slabs."""
     import dask.array as da
-    from dask import delayed
+    from dask.delayed import delayed
 
     shape, dtype, (depth, *_) = describe(path)
     parts = [(start, min(start + depth, shape[0])) for start in range(0, shape[0], depth)]
@@ -110,23 +108,25 @@ def _lazy(path: str):
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow export``."""
-    listing = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
-    parser = argparse.ArgumentParser(prog="export", description="Write results for other software.")
-    parser.add_argument("format", choices=FORMATS, help=listing)
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--structures", nargs="+", help="'image' or structures (default: all structures)")
-    parser.add_argument("--to", help="folder to write to (default: export/VOLUME in the folder of the run)")
-    given = parser.parse_args(arguments)
-    volume = choose_volume(given.directory, given.volume)
-    folder = Path(given.directory, "results", volume)
+def export_volume(
+    directory: str | Path,
+    volume: str | None,
+    form: str,
+    structures: Sequence[str] | None = None,
+    to: str | Path | None = None,
+) -> list[str]:
+    """Write results of the run in ``directory`` in one of ``formats.FORMATS``; returns the paths.
+
+    ``volume`` may be None where the run has one; ``structures``: 'image' or structures, all structures by default;
+    ``to``: export/VOLUME in the folder of the run by default. Raises UserError for a name that the run does not have.
+    """
+    volume = choose_volume(directory, volume)
+    folder = Path(directory, "results", volume)
     known = ["image", *structures_of(folder)]
-    names = given.structures or known[1:]
-    for name in [name for name in names if name not in known]:
-        raise UserError(
-            f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
-        )
-    out = given.to or Path(given.directory, "export", volume)
-    print("\n".join(export(folder, names, given.format, out)))
+    names = structures or known[1:]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
+            )
+    return export(folder, names, form, to or Path(directory, "export", volume))

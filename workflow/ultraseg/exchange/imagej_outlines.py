@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from roifile import ImagejRoi
 from scipy.ndimage import find_objects
 
 from ultraseg.base.colours import id_colours, structure_colours
 
 
-def outline_rois(labels: np.ndarray, structure: str) -> list[bytes]:
+def outline_rois(labels: NDArray[np.integer], structure: str, kind: str) -> list[bytes]:
     """ROIs around every connected piece of every id of labels (z, y, x), with the id as name.
 
-    Cells have their colour of the figures, other structures that of the structure.
+    Each id of a structure of kind ``cells`` has its own colour, as in the figures; all ids of another structure have
+    the colour of the structure.
     """
     found = []
     for page, plane in enumerate(labels):
@@ -21,7 +23,7 @@ def outline_rois(labels: np.ndarray, structure: str) -> list[bytes]:
         small = inverse.reshape(plane.shape).astype(np.int32) + (numbers[0] != 0)
         ids = numbers[numbers != 0]
         for identity, box in zip(ids.tolist(), find_objects(small), strict=True):
-            colour = _colour(identity, structure)
+            colour = _colour(identity, structure, kind)
             found += [
                 _roi(points + (box[1].start, box[0].start), identity, page, colour)
                 for points in _contours(plane[box] == identity)
@@ -29,26 +31,24 @@ def outline_rois(labels: np.ndarray, structure: str) -> list[bytes]:
     return found
 
 
-def _contours(mask: np.ndarray) -> list[np.ndarray]:
+def _contours(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
     """Corner points (n, 2) as x, y of the outer contours of a mask, with pixels as squares of size 1."""
     # Twice as large and with a rim, so that the line runs along the edges of pixels, not through their centres.
-    double = cv2.copyMakeBorder(
-        np.kron(mask.astype(np.uint8), np.ones((2, 2), np.uint8)), 1, 1, 1, 1, cv2.BORDER_CONSTANT
-    )
+    double = np.pad(mask.astype(np.uint8).repeat(2, axis=0).repeat(2, axis=1), 1)
     contours, _ = cv2.findContours(double, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return [
         np.round((contour[:, 0].astype(float) - 1) / 2 + 0.01) for contour in contours if len(contour) > 2
     ]
 
 
-def _roi(points: np.ndarray, identity: int, page: int, colour: bytes) -> bytes:
+def _roi(points: NDArray[np.float64], identity: int, page: int, colour: bytes) -> bytes:
     roi = ImagejRoi.frompoints(points, name=str(identity), position=page)
     roi.roitype = type(roi.roitype).POLYGON
     roi.stroke_color = b"\xff" + colour
     return roi.tobytes()
 
 
-def _colour(identity: int, structure: str) -> bytes:
-    if structure == "cells":
+def _colour(identity: int, structure: str, kind: str) -> bytes:
+    if kind == "cells":
         return id_colours(np.array(identity, np.uint32)).tobytes()
     return bytes.fromhex(structure_colours([structure])[structure][1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
@@ -10,23 +9,27 @@ import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
-import yaml
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file, write_text
 from ultraseg.base.text import format_numbers
 from ultraseg.exchange.imagej_outlines import outline_rois
 from ultraseg.exchange.tiff_write import FLOAT_LARGEST, imagej_stack
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
+from ultraseg.plan.config_file import read_config_file
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import Volume
-from ultraseg.storage.arrays import read_image, read_slices
+from ultraseg.storage.arrays import read_image_slice, read_slice
+from ultraseg.storage.finished_runs import choose
 
 LIST = "slices.json"  # which slices the pages are, and what was exported
 
@@ -34,8 +37,8 @@ LIST = "slices.json"  # which slices the pages are, and what was exported
 def export_slices(volume: Volume, kinds: Mapping[str, str], zs: Sequence[int], folder: Path) -> list[str]:
     """Write image, labels and a stack with outlines of the slices ``zs`` to ``folder``; returns the files.
 
-    ``zs`` count from the volume's first slice; every file has a page for each. Refuses (UserError) to write over stacks
-    that were edited and not imported.
+    ``zs`` count from the volume's first slice; every file has a page for each. Raises UserError where stacks were
+    edited and not imported: they would be written over.
     """
     pending = [name for name, pages in _edited(volume, kinds, folder).items() if pages]
     if pending:
@@ -45,18 +48,19 @@ def export_slices(volume: Volume, kinds: Mapping[str, str], zs: Sequence[int], f
         )
     start, nm = volume.roi[0][0], volume.voxel_size_nm
     names = [f"slice {z + start}" for z in zs]
-    image = np.stack([read_image(f"{volume.folder}/image.zarr/0", z, z + 1)[0] for z in zs])
+    files = VolumeFiles(volume.folder)
+    image = np.stack([read_image_slice(files.image_level(), z) for z in zs])
     imagej_stack(folder / "image.tif", image, nm, names)
-    about = {"volume": volume.name, "slices": [z + start for z in zs], "exported": {}}
+    exported: dict[str, list[int]] = {}
     for structure in kinds:
-        path = f"{volume.folder}/image.zarr/labels/{structure}/0"
-        labels = np.stack([read_slices(path, z, z + 1)[0] for z in zs])
+        labels = np.stack([read_slice(files.labels_level(structure), z) for z in zs])
         imagej_stack(folder / f"{structure}.tif", labels, nm, names)
-        overlays = outline_rois(labels, structure)
+        overlays = outline_rois(labels, structure, kinds[structure])
         imagej_stack(folder / f"{structure}.outlines.tif", image, nm, names, overlays)
-        # As the reader sees them, so that a program which stores other types changes nothing.
+        # As the reader sees the pages: a program that stores them as another type has not edited them.
         read = _read(folder / f"{structure}.tif", len(zs), labels.shape[1:], kinds[structure])
-        about["exported"][structure] = [_crc(page) for page in read]
+        exported[structure] = [_checksum(page) for page in read]
+    about = {"volume": volume.name, "slices": [z + start for z in zs], "exported": exported}
     write_text(folder / LIST, json.dumps(about, indent=1))
     return [str(folder / name) for name in ("image.tif", *(f"{s}.tif" for s in kinds))]
 
@@ -66,8 +70,8 @@ def import_slices(
 ) -> dict[str, list[int]]:
     """Take the edited slices of ``folder`` to the folder of corrections; returns the slices by structure.
 
-    With ``everything`` those that were not edited as well, as they are right then. Raises UserError where nothing was
-    exported, or a stack is not of the exported shape or holds no labels.
+    With ``everything`` also those that were not edited: the user says that they are right. Raises UserError where
+    nothing was exported, or where a stack has another shape than the exported one, or holds no labels.
     """
     about = _about(folder)
     taken = _edited(volume, kinds, folder, everything)
@@ -79,14 +83,14 @@ def import_slices(
             z = about["slices"][number]
             with whole_file(corrections / structure / f"z{z:05d}.tif") as part:
                 tifffile.imwrite(part, whole, compression="zlib", photometric="minisblack")
-            about["exported"][structure][number] = _crc(page)
+            about["exported"][structure][number] = _checksum(page)
     write_text(folder / LIST, json.dumps(about, indent=1))
     return {s: [about["slices"][number] for number in pages] for s, pages in taken.items() if pages}
 
 
 def _edited(
     volume: Volume, kinds: Mapping[str, str], folder: Path, everything: bool = False
-) -> dict[str, dict[int, np.ndarray]]:
+) -> dict[str, dict[int, NDArray[Any]]]:
     """Pages that differ from what was exported, by structure and number of the page."""
     if not (folder / LIST).exists():
         return {}
@@ -97,13 +101,14 @@ def _edited(
         pages = _read(folder / f"{structure}.tif", len(exported), volume.shape[1:], kinds[structure])
         found[structure] = {
             number: page
-            for number, (page, crc) in enumerate(zip(pages, exported, strict=True))
-            if everything or _crc(page) != crc
+            for number, (page, known) in enumerate(zip(pages, exported, strict=True))
+            if everything or _checksum(page) != known
         }
     return found
 
 
-def _read(file: Path, n_pages: int, shape: Sequence[int], kind: str) -> list[np.ndarray]:
+def _read(file: Path, n_pages: int, shape: Sequence[int], kind: str) -> list[NDArray[Any]]:
+    """The pages of a stack as labels. Raises UserError where the number or the size of pages is another one."""
     stack = tifffile.imread(file)
     stack = stack.reshape(-1, *stack.shape[-2:]) if stack.ndim > 1 else stack
     if len(stack) != n_pages:
@@ -122,18 +127,19 @@ def _read(file: Path, n_pages: int, shape: Sequence[int], kind: str) -> list[np.
             scratch = f"{temporary}/{file.name}"
             tifffile.imwrite(scratch, stack.astype(np.int32), photometric="minisblack", metadata=None)
             refs = tuple(ref._replace(file=scratch) for ref in refs)
-        reader = LabelReader(LabelSource(refs), shape, kind)
+        reader = LabelReader(LabelSource.of(refs), shape, kind)
         return [reader.read(ref)[0] for ref in refs]
 
 
-def _crc(page: np.ndarray) -> int:
-    """The same for the same labels, whatever type they are stored as."""
-    return zlib.crc32(np.ascontiguousarray(page, "<u4"))
+def _checksum(page: NDArray[Any]) -> int:
+    """A checksum of labels, which does not depend on the type that they are stored as."""
+    return zlib.crc32(page.astype("<u4").tobytes())
 
 
-def _about(folder: Path) -> dict:
+def _about(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / LIST).read_text())
+        found: dict[str, Any] = json.loads((folder / LIST).read_text())
+        return found
     except (FileNotFoundError, ValueError) as error:
         raise UserError(
             f"{folder / LIST}: not there or damaged", "Export slices first: proofread export."
@@ -141,7 +147,10 @@ def _about(folder: Path) -> dict:
 
 
 def slice_numbers(words: Sequence[str], volume: Volume) -> list[int]:
-    """Slices of the volume from words such as 12 and 20-30, which count in the stack. Raises UserError."""
+    """Numbers of slices in the volume, from words such as 12 and 20-30 that count slices of the stack.
+
+    Raises UserError where a word is no slice, or one that the volume does not have.
+    """
     start, stop = volume.roi[0]
     numbers: set[int] = set()
     for word in words:
@@ -152,88 +161,71 @@ def slice_numbers(words: Sequence[str], volume: Volume) -> list[int]:
             )
         numbers |= {*range(int(first), int(last or first) + 1)}
     beyond = sorted(z for z in numbers if not start <= z < stop)
-    if beyond or not numbers:
+    if beyond:
         raise UserError(
-            f"--slices: {format_numbers(beyond) or 'none given'}, but volume {volume.name} has slices {start} to "
-            f"{stop - 1}",
+            f"--slices: {format_numbers(beyond)}, but volume {volume.name} has slices {start} to {stop - 1}",
             "Count from the first slice of the stack, which is 0, as the viewer does.",
         )
     return [z - start for z in sorted(numbers)]
 
 
-def _plan(configfile: str, directory: str) -> tuple[Plan, dict]:
-    file = Path(configfile).absolute()
-    try:
-        given = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{configfile}: cannot be read ({error})", "Give the configuration of the run."
-        ) from None
-    os.chdir(directory)  # where relative paths of data and results start
-    config = load_config(given)
-    return Plan(config), config
+class Proofreading:
+    """The command ``ultraseg proofread`` for one volume of a run."""
 
+    def __init__(
+        self, configfile: Path, directory: Path, volume: str | None = None, data_root: str | None = None
+    ):
+        """``configfile``: that of the run, with ``data_root`` in place of its own where one is given.
 
-def _volume(plan: Plan, name: str | None) -> Volume:
-    if name in plan.applied or (not name and len(plan.applied) == 1):
-        return plan.volumes[name or plan.applied[0]]
-    problem = f"no volume {name}" if name else f"the run has {len(plan.applied)} volumes"
-    raise UserError(problem, f"Choose with --volume: {', '.join(plan.applied)}.")
+        Changes to ``directory``, as relative paths of data and results start there. Raises UserError when the
+        configuration is at fault or has no such volume.
+        """
+        self.configfile = configfile
+        self.typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
+        given = read_config_file(configfile)
+        if data_root:
+            given["data_root"] = os.path.abspath(data_root)
+            self.typed += f" --config data_root={shlex.quote(given['data_root'])}"
+        os.chdir(directory)
+        self.config = load_config(given)
+        self.plan = Plan(self.config)
+        self.volume = self.plan.volumes[choose(volume, self.plan.applied)]
+        self.folder = Path("proofread", self.volume.name)
 
+    def export(self, slices: Sequence[str], structures: Sequence[str] | None = None) -> None:
+        """Write slices (words such as 12 and 20-30) of structures, by default the cells, and say what to do then."""
+        known = self.plan.structures_in(self.volume.name)
+        cells = self.plan.cells if self.plan.has_cells(self.volume.name) else None
+        chosen = structures or ([cells] if cells else known)
+        for name in chosen:
+            if name not in known:
+                raise UserError(
+                    f"--structures: {name} is not in volume {self.volume.name}",
+                    f"Choose among {', '.join(known)}.",
+                )
+        kinds = {name: self.plan.structures[name]["kind"] for name in chosen}
+        files = export_slices(self.volume, kinds, slice_numbers(slices, self.volume), self.folder)
+        print("\n".join(["Edit the labels in ImageJ or napari and save them under their names:", *files[1:]]))
+        typed = self.typed.replace("--config data_root=", "--data-root ")
+        print(f"Over the image: {files[0]}")
+        print(f"Then: ultraseg proofread import {typed} --volume {self.volume.name}")
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow proofread export`` and ``import``."""
-    parser = argparse.ArgumentParser(prog="proofread", description="Correct results on some slices by hand.")
-    parser.add_argument("action", choices=("export", "import"))
-    parser.add_argument("--configfile", required=True, help="configuration of the run")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--slices", nargs="+", default=[], help="slices to export: 12 20-30")
-    parser.add_argument(
-        "--structures", nargs="+", help="structures to export (default: the cells, or else all)"
-    )
-    parser.add_argument("--all", action="store_true", help="import slices that were not edited as well")
-    given = parser.parse_args(arguments)
-    typed = f"--configfile {shlex.quote(given.configfile)} --directory {shlex.quote(given.directory)}"
-    plan, config = _plan(given.configfile, given.directory)
-    volume = _volume(plan, given.volume)
-    folder = Path("proofread", volume.name)
-    if given.action == "export":
-        _export(plan, volume, given, folder, typed)
-    else:
-        _import(plan, config, volume, given, folder, typed)
-
-
-def _export(plan: Plan, volume: Volume, given: argparse.Namespace, folder: Path, typed: str) -> None:
-    known = plan.structures_in(volume.name)
-    chosen = given.structures or ([plan.cells] if plan.has_cells(volume.name) else known)
-    for name in [name for name in chosen if name not in known]:
-        raise UserError(
-            f"--structures: {name} is not in volume {volume.name}", f"Choose among {', '.join(known)}."
-        )
-    kinds = {s: plan.structures[s]["kind"] for s in chosen}
-    files = export_slices(volume, kinds, slice_numbers(given.slices, volume), folder)
-    print("\n".join(["Edit the labels in ImageJ or napari and save them under their names:", *files[1:]]))
-    print(
-        f"Over the image: {files[0]}\nThen: python workflow proofread import {typed} --volume {volume.name}"
-    )
-
-
-def _import(
-    plan: Plan, config: dict, volume: Volume, given: argparse.Namespace, folder: Path, typed: str
-) -> None:
-    settings = config["volumes"][volume.name]
-    if "corrections" not in settings:
-        raise UserError(
-            f"volumes.{volume.name}: {given.configfile} names no folder for corrections",
-            f"Add to the volume: corrections: corrections/{volume.name}",
-        )
-    corrections = Path(os.path.expanduser(config["data_root"]), os.path.expanduser(settings["corrections"]))
-    kinds = {s: plan.structures[s]["kind"] for s in plan.structures_in(volume.name)}
-    taken = import_slices(volume, kinds, folder, corrections, given.all)
-    if not taken:
-        print("No slice was edited: nothing to import (--all takes them as they are).")
-        return
-    for structure, zs in taken.items():
-        print(f"{structure}: slice(s) {format_numbers(zs)} -> {corrections / structure}")
-    print(f"Then: snakemake {typed}")
+    def take(self, everything: bool = False) -> None:
+        """Take edited slices, or all, to the folder of corrections. Raises UserError where none is configured."""
+        settings = self.config["volumes"][self.volume.name]
+        if "corrections" not in settings:
+            raise UserError(
+                f"volumes.{self.volume.name}: {self.configfile} names no folder for corrections",
+                f"Add to the volume: corrections: corrections/{self.volume.name}",
+            )
+        data_root = os.path.expanduser(self.config["data_root"])
+        corrections = Path(data_root, os.path.expanduser(settings["corrections"]))
+        known = self.plan.structures_in(self.volume.name)
+        kinds = {name: self.plan.structures[name]["kind"] for name in known}
+        taken = import_slices(self.volume, kinds, self.folder, corrections, everything)
+        if not taken:
+            print("No slice was edited: nothing to import (--all takes them as they are).")
+            return
+        for structure, zs in taken.items():
+            print(f"{structure}: slice(s) {format_numbers(zs)} -> {corrections / structure}")
+        print(f"Then: snakemake {self.typed}")

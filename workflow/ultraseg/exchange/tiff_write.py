@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from ultraseg.base.files import whole_file
 
@@ -26,8 +28,8 @@ def label_type(highest: int) -> str:
 
 
 def imagej_stack(
-    path: str | os.PathLike,
-    stack: np.ndarray,
+    path: str | os.PathLike[str],
+    stack: NDArray[Any],
     voxel_size_nm: Sequence[float],
     names: Sequence[str] | None = None,
     overlays: Sequence[bytes] = (),
@@ -38,9 +40,9 @@ def imagej_stack(
     """
     stack = stack.astype(label_type(int(stack.max(initial=0))), copy=False)
     z, y, x = (nm / 1000 for nm in voxel_size_nm)
-    about = {"axes": "ZYX", "spacing": z, "unit": "um", "Labels": list(names or ())}
+    about: dict[str, Any] = {"axes": "ZYX", "spacing": z, "unit": "um", "Labels": list(names or ())}
     about |= {"Overlays": list(overlays)} if overlays else {}
-    how: dict = {"imagej": True, "resolution": (1 / x, 1 / y), "metadata": about}
+    how: dict[str, Any] = {"imagej": True, "resolution": (1 / x, 1 / y), "metadata": about}
     if stack.dtype == np.uint32:
         how = {"compression": "zlib", "photometric": "minisblack", "metadata": {"axes": "ZYX"}}
     with whole_file(path) as part:
@@ -48,8 +50,8 @@ def imagej_stack(
 
 
 def streamed_stack(
-    path: str | os.PathLike,
-    planes: Iterable[np.ndarray],
+    path: str | os.PathLike[str],
+    planes: Iterable[NDArray[Any]],
     shape: Sequence[int],
     dtype: str,
     voxel_size_nm: Sequence[float],
@@ -59,8 +61,8 @@ def streamed_stack(
     ``shape`` (z, y, x) and ``dtype`` are those of the whole stack.
     """
     z, y, x = (nm / 1000 for nm in voxel_size_nm)
-    how: dict = {"imagej": True, "resolution": (1 / x, 1 / y)}
-    about: dict = {"axes": "ZYX", "spacing": z, "unit": "um"}
+    how: dict[str, Any] = {"imagej": True, "resolution": (1 / x, 1 / y)}
+    about: dict[str, Any] = {"axes": "ZYX", "spacing": z, "unit": "um"}
     if dtype == "uint32" or np.prod(shape) * np.dtype(dtype).itemsize > IMAGEJ_BYTES:
         how = {"ome": True, "bigtiff": True, "photometric": "minisblack"}
         sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", (z, y, x), strict=True)}
@@ -71,17 +73,18 @@ def streamed_stack(
 
 
 def label_slices(
-    folder: str | os.PathLike,
-    slices: Iterable[tuple[int, np.ndarray]],
+    folder: str | os.PathLike[str],
+    slices: Iterable[tuple[int, NDArray[Any]]],
     dtype: str,
     voxel_size_nm: Sequence[float],
 ) -> int:
     """Write one compressed TIFF per slice, ``z00012.tif``; returns how many."""
     count = 0
-    how = {"compression": "zlib", "photometric": "minisblack"}
-    how["resolution"] = (1000 / voxel_size_nm[2], 1000 / voxel_size_nm[1])
+    per_um = (1000 / voxel_size_nm[2], 1000 / voxel_size_nm[1])
     for z, plane in slices:
         with whole_file(os.path.join(folder, f"z{z:05d}.tif")) as part:
-            tifffile.imwrite(part, plane.astype(dtype), **how)
+            tifffile.imwrite(
+                part, plane.astype(dtype), compression="zlib", photometric="minisblack", resolution=per_um
+            )
         count += 1
     return count

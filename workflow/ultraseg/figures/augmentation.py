@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.colours import PALETTE
-from ultraseg.figures.style import INK, new_figure, save
+from ultraseg.figures.style import INK, new_figure, save_charts
+from ultraseg.grid.slabs import ceil_div
 from ultraseg.train.augment import NONE, Augmentation, crop_and_augment
 from ultraseg.train.tiles import Tiles
 
@@ -19,9 +22,9 @@ PANEL = 250  # pixels
 def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: str, title: str = "") -> None:
     """Write a figure with crops around one place of the tile that shows most structures, and their outlines.
 
-    The first crop is unchanged; then each change of ``settings`` that is on, alone and at its strength, as one of few
-    random draws that show it most; then all together, as training sees them. The slice shift is shown on the slice
-    before.
+    The first crop is unchanged. Then comes each change of ``settings`` that is on, alone and at its strength: of a few
+    random draws the one that shows the change most. Then come all changes together, as training sees them. The slice
+    shift is shown on the slice before.
     """
     panels = [("unchanged", *_drawn(tiles, crop, NONE, 0))]
     for change in fields(Augmentation):
@@ -31,7 +34,7 @@ def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: s
             channel = _shown(change.name, tiles.image.shape[-1])
             panels.append((f"{change.name} {_text(strength)}", *_strongest(tiles, crop, alone, channel)))
     panels += [("all together", *_drawn(tiles, crop, settings, seed)) for seed in range(TOGETHER)]
-    rows = -(-len(panels) // COLUMNS)
+    rows = ceil_div(len(panels), COLUMNS)
     figure = new_figure(COLUMNS * PANEL, rows * (PANEL + 24) + 40)
     for index, (name, image, truth) in enumerate(panels):
         axes = figure.add_subplot(rows, COLUMNS, index + 1)
@@ -42,15 +45,14 @@ def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: s
         axes.set_title(name.replace("_", " "), fontsize=9, color=INK)
         axes.set_axis_off()
     figure.suptitle(f"Augmentation of the training crops{': ' + title if title else ''}", color=INK)
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def _shown(change: str, channels: int) -> int:
     return 0 if change == "slice_shift" else channels // 2
 
 
-def _text(strength) -> str:
+def _text(strength: float | bool) -> str:
     return "" if strength is True else f"{strength:g}"
 
 
@@ -64,7 +66,7 @@ def _place(tiles: Tiles) -> tuple[int, tuple[int, int]]:
     return best, (int(middle[0]), int(middle[1]))
 
 
-def _drawn(tiles: Tiles, crop: int, settings: Augmentation, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(tiles: Tiles, crop: int, settings: Augmentation, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
     i, near = _place(tiles)
     truth = np.concatenate([tiles.target[i], tiles.weight[i]], axis=-1)
     extent = (int(tiles.height[i]), int(tiles.width[i]))
@@ -72,7 +74,9 @@ def _drawn(tiles: Tiles, crop: int, settings: Augmentation, seed: int) -> tuple[
     return crop_and_augment(tiles.image[i], truth, crop, rng, settings, extent, near)
 
 
-def _strongest(tiles: Tiles, crop: int, alone: Augmentation, channel: int) -> tuple[np.ndarray, np.ndarray]:
+def _strongest(
+    tiles: Tiles, crop: int, alone: Augmentation, channel: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Of some draws the one that alters the shown slice of the crop most, against the same draw without the change."""
     best, most = _drawn(tiles, crop, alone, 0), 0.0
     for seed in range(MOST_DRAWS):

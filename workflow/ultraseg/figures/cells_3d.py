@@ -1,12 +1,18 @@
 """A simple 3D view of labels: surfaces along z, y, x and from a corner, shaded by their slope and depth."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from ultraseg.arrays.edges import label_edges
 from ultraseg.base.colours import id_colours
-from ultraseg.figures.style import INK, MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.figures.pixels import place_view
+from ultraseg.figures.style import MAX_WIDTH, empty_figure, new_figure, save, scale_bar
 
 FAR = 1 << 52  # behind everything, and still exact where SciPy's filter computes in double precision
 HEAD, GAP = 30, 10
@@ -14,7 +20,7 @@ ID_BITS = 32
 
 
 def cells_3d(
-    labels: np.ndarray,
+    labels: NDArray[Any],
     voxel_size_nm: tuple[float, float, float],
     path: str,
     width: int = 1400,
@@ -37,22 +43,17 @@ def cells_3d(
     seen = {title: points @ rotation.T for title, rotation in views_of_a_cube().items()}
     span = max(float(np.ptp(view[:, 1:], axis=0).max(initial=0)) for view in seen.values()) * 1.06 + 4
     panel = (width - GAP) // 2
-    height = 2 * (panel + HEAD)
-    figure = new_figure(width, height)
+    figure = new_figure(width, 2 * (panel + HEAD))
     for index, (title, view) in enumerate(seen.items()):
         picture = render(view, ids, panel, span)
         left, top = (index % 2) * (panel + GAP), (index // 2) * (panel + HEAD) + HEAD
-        if index == 0:
-            bar, text = scale_bar(panel, edge_nm * span / panel)
-            picture[-14:-9, 12 : 12 + bar] = 34
-            figure.text((left + 12) / width, 1 - (top + panel - 18) / height, text, va="bottom", color=INK)
-        figure.figimage(picture, left, height - top - panel, origin="upper", resize=False)
-        figure.text((left + 6) / width, 1 - (top - 6) / height, title, va="bottom", color=INK, fontsize=11)
+        bar = scale_bar(panel, edge_nm * span / panel) if index == 0 else None
+        place_view(figure, picture, left, top, title, bar)
     save(figure, path)
     return shown
 
 
-def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
+def choose_cells(labels: NDArray[Any], max_fraction: float = 0.25) -> list[int]:
     """All ids if they fill no more than ``max_fraction`` of the volume (z, y, x), else a choice that does.
 
     The choice takes the largest first, but none of more than a third of ``max_fraction``, so that no single
@@ -63,7 +64,8 @@ def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
     room = max_fraction * labels.size
     if voxels.sum() <= room:
         return [int(cell) for cell in ids]
-    chosen, filled = [], 0
+    chosen: list[int] = []
+    filled = 0
     for index in np.argsort(-voxels, kind="stable"):
         if voxels[index] <= room / 3 and filled + voxels[index] <= room:
             filled += voxels[index]
@@ -72,13 +74,13 @@ def choose_cells(labels: np.ndarray, max_fraction: float = 0.25) -> list[int]:
 
 
 def render(
-    points: np.ndarray,
-    ids: np.ndarray,
+    points: NDArray[np.floating],
+    ids: NDArray[Any],
     size: int,
     span: float,
-    colours: Callable[[np.ndarray], np.ndarray] = id_colours,
-    around: np.ndarray | None = None,
-) -> np.ndarray:
+    colours: Callable[[NDArray[Any]], NDArray[np.uint8]] = id_colours,
+    around: NDArray[np.floating] | None = None,
+) -> NDArray[np.uint8]:
     """Orthographic picture (size, size, 3) of points (n, 3): depth, down, right, in steps of a cubic grid.
 
     ``span`` steps fill the picture, whose middle is that of the points ``around``, or else of these. ``colours`` gives
@@ -103,8 +105,12 @@ def render(
 
 
 def _shade(
-    cell: np.ndarray, depth: np.ndarray, visible: np.ndarray, enlarged: float, colours: np.ndarray
-) -> np.ndarray:
+    cell: NDArray[Any],
+    depth: NDArray[np.floating],
+    visible: NDArray[np.bool_],
+    enlarged: float,
+    colours: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
     sigma = 1.5 * max(enlarged, 1)
     weight = ndimage.gaussian_filter(visible.astype(float), sigma)
     smooth = ndimage.gaussian_filter(depth, sigma) / np.maximum(weight, 1e-6)  # of visible surfaces only
@@ -114,16 +120,15 @@ def _shade(
     near, far = np.percentile(depth[visible], [1, 99])
     haze = np.clip((depth - near) / max(far - near, 1e-9), 0, 1)
     light = (0.5 + 0.6 * np.clip(facing, 0, 1)) * (1 - 0.35 * haze)
-    edge = np.zeros(cell.shape, bool)
-    edge[1:] |= cell[1:] != cell[:-1]
-    edge[:, 1:] |= cell[:, 1:] != cell[:, :-1]
     picture = np.clip(np.round(colours * light[..., None]), 0, 255).astype(np.uint8)
     picture[~visible] = 255
-    picture[edge] //= 3
+    picture[label_edges(cell) & visible] //= 3
     return picture
 
 
-def _cubic_grid(labels: np.ndarray, voxel_size_nm: tuple[float, ...], grid: int) -> tuple[np.ndarray, float]:
+def _cubic_grid(
+    labels: NDArray[Any], voxel_size_nm: tuple[float, ...], grid: int
+) -> tuple[NDArray[Any], float]:
     """Labels on a cubic grid by nearest neighbour, with one empty layer around, and the grid's step in nm."""
     extent = np.array(labels.shape) * np.asarray(voxel_size_nm, float)
     edge_nm = float(extent.max() / grid)
@@ -132,7 +137,7 @@ def _cubic_grid(labels: np.ndarray, voxel_size_nm: tuple[float, ...], grid: int)
     return np.pad(labels[np.ix_(*index)], 1), edge_nm
 
 
-def surface_points(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def surface_points(cubes: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[Any]]:
     """Coordinates (n, 3) and ids of the labelled voxels that have a neighbour of another id."""
     border = np.zeros(cubes.shape, bool)
     for axis in range(3):
@@ -146,7 +151,7 @@ def surface_points(cubes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points + 0.5, cubes[tuple(points.T)]
 
 
-def views_of_a_cube() -> dict[str, np.ndarray]:
+def views_of_a_cube() -> dict[str, NDArray[np.float64]]:
     """Rotations whose first row looks into the picture; the rows below point down and right in it."""
     along_z = np.eye(3)
     along_y = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1.0]])

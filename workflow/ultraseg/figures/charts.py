@@ -1,12 +1,27 @@
 """Figures of tables: learning curves, coverage, scores, accuracy by distance, linking, volumes."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ultraseg.base.colours import PALETTE, structure_colours
 from ultraseg.evaluate.definitions import DEFINITIONS
-from ultraseg.figures.style import FAINT, INK, SPLIT_STYLES, empty_figure, new_figure, save, split_style, tidy
+from ultraseg.figures.style import (
+    FAINT,
+    INK,
+    SPLIT_STYLES,
+    empty_figure,
+    new_figure,
+    save_charts,
+    split_style,
+    tidy,
+)
 
 # Scores between 0 and 1.
 OTHERS = ("voi_split", "voi_merge", "dice_pairs", "dice_low", "dice_high", "boundary_distance_nm")
@@ -41,8 +56,7 @@ def learning_curves(history: pd.DataFrame, path: str, title: str = "") -> None:
         dice_axes.text(
             0.5, 0.5, "no validation slices", transform=dice_axes.transAxes, ha="center", color=FAINT
         )
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
@@ -68,8 +82,7 @@ def coverage_figure(coverage: pd.DataFrame, n_slices: int, path: str) -> None:
     tidy(axes, f"Labelled slices of {n_slices}", "slice (z, counted from 0)", grid="x")
     axes.tick_params(axis="y", length=0)
     _split_legend(axes, coverage["split"], line=False)
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
@@ -99,10 +112,9 @@ def accuracy_distance_figure(accuracy: pd.DataFrame, path: str) -> None:
             axes.vlines(known["distance"], known["low"], known["high"], color=style["color"])
     tidy(axes, "Accuracy away from the labelled slices", "slices to the nearest labelled slice", "Dice")
     axes.set_ylim(0, 1.02)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="best")
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
@@ -130,10 +142,9 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
-    # Over the numbers, where the title does not reach.
+    # The legend stands over the numbers, where the title does not reach.
     _split_legend(axes, chosen["split"], line=False, right=1 + 0.1 * len(splits))
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def link_outcomes_figure(links: pd.DataFrame, path: str) -> None:
@@ -172,8 +183,7 @@ def link_outcomes_figure(links: pd.DataFrame, path: str) -> None:
         linewidths=0,
     )
     tidy(scatter, "Strength, and margin over the runner-up", "strength", "margin", grid="both")
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)
 
 
 def volumes_histogram(
@@ -191,25 +201,26 @@ def volumes_histogram(
     if high <= low * 1.0001:
         low, high = low / 2, high * 2
     bins = np.geomspace(low, high, int(np.clip(2 * np.sqrt(values.size), 8, 60)) + 1)
-    axes.hist(np.clip(values, low, high), bins=bins, color=PALETTE[0], edgecolor="white", linewidth=0.5)
+    axes.hist(
+        np.clip(values, low, high), bins=bins.tolist(), color=PALETTE[0], edgecolor="white", linewidth=0.5
+    )
     axes.set_xscale("log")
     median = np.median(values)
     axes.axvline(median, color=PALETTE[5], linestyle="--")
     tidy(axes, f"{title}: {values.size}, median {median:.3g} {unit}", f"volume ({unit})", "number")
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    figure.tight_layout()
-    save(figure, path)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    save_charts(figure, path)
 
 
 def _rank(metric: str) -> int:
     return BAR_METRICS.index(metric)
 
 
-def _split_legend(axes, splits: pd.Series, line: bool, right: float = 1.0) -> None:
+def _split_legend(axes: Axes, splits: pd.Series, line: bool, right: float = 1.0) -> None:
     """Name the splits that occur above the axes, up to ``right`` (1: their end), so that no mark is hidden."""
     names = [name for name in SPLIT_STYLES if (splits == name).any()]
     names += [name for name in dict.fromkeys(splits) if name not in names]
-    style = "-" if line else ""
+    style: Literal["-", ""] = "-" if line else ""
     handles = [
         Line2D([], [], linestyle=style, markersize=8, label=name.replace("_", " "), **split_style(name))
         for name in names

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
 
 from ultraseg.base.colours import id_colours
-from ultraseg.figures.montage import bar_text, draw_labels, draw_scale_bar, grey_panel
-from ultraseg.figures.style import INK, MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.figures.montage import draw_labels, grey_panel
+from ultraseg.figures.pixels import bar_text, draw_scale_bar, place_array, place_text
+from ultraseg.figures.style import MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.grid.slabs import ceil_div
 from ultraseg.link.examples import KINDS, SLICES, Example
 
 PANEL, GAP, BETWEEN = 152, 4, 24  # pixels: side of a panel, between panels, between the two columns
@@ -31,7 +36,7 @@ def link_examples_figure(
     groups = {kind: [e for e in examples if e.kind == kind] for kind in KINDS}
     groups = {kind: group for kind, group in groups.items() if group}
     row = HEAD + PANEL + CAPTION
-    height = sum(TITLE + row * -(-len(group) // COLUMNS) for group in groups.values())
+    height = sum(TITLE + row * ceil_div(len(group), COLUMNS) for group in groups.values())
     figure = new_figure(MAX_WIDTH, height)
     top = 0
     for kind, group in groups.items():
@@ -41,7 +46,7 @@ def link_examples_figure(
         for index, example in enumerate(group):
             left = (index % COLUMNS) * (SLICES * (PANEL + GAP) + BETWEEN)
             _strip(figure, example, voxel_size_nm, left, top + row * (index // COLUMNS))
-        top += row * -(-len(group) // COLUMNS)
+        top += row * ceil_div(len(group), COLUMNS)
     save(figure, path)
 
 
@@ -60,8 +65,7 @@ def _strip(figure: Figure, example: Example, voxel_size_nm: Sequence[float], lef
             bar, text = scale_bar(size[1], 1 / scale, fraction=0.5)
             draw_scale_bar(rgb, bar, thickness=4, margin=6)
         _text(figure, f"slice {z}{', bad' if example.bad[i] else ''}", x, top + HEAD - 4, size=9)
-        canvas_height = figure.canvas.get_width_height()[1]
-        figure.figimage(rgb, x, canvas_height - top - HEAD - size[0], origin="upper", resize=False)
+        place_array(figure, rgb, x, top + HEAD)
         if i == 0:
             bar_text(figure, text, x + 6 + bar / 2, top + HEAD + size[0] - 13, size=8)
     row, below = example.row, top + HEAD + PANEL
@@ -95,7 +99,7 @@ def claims(example: Example) -> list[tuple[str, int]]:
     return [*said, (f"margin {row['margin']:.2f}", 0)]
 
 
-def outline(rgb: np.ndarray, mask: np.ndarray) -> None:
+def outline(rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
     """Draw a white line, rimmed black, around a mask of any size that covers the panel, in place."""
     large = cv2.resize(mask.astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -103,24 +107,20 @@ def outline(rgb: np.ndarray, mask: np.ndarray) -> None:
         cv2.drawContours(rgb, contours, -1, colour, thickness, cv2.LINE_AA)
 
 
-def _text(figure: Figure, text: str, x: float, y: float, size: int = 10, **style):
+def _text(figure: Figure, text: str, x: float, y: float, size: int = 10, **style: Any) -> Text:
     """Text that stands on a line ``y`` pixels below the top."""
-    width, height = figure.canvas.get_width_height()
-    style = {"color": INK} | style
-    return figure.text(x / width, 1 - y / height, text, fontsize=size, va="baseline", ha="left", **style)
+    return place_text(figure, text, x, y, fontsize=size, va="baseline", **style)
 
 
 def _words(figure: Figure, words: list[tuple[str, int]], x: float, y: float) -> None:
     """Words one after another, those that speak of a cell after a square of its colour."""
-    renderer = figure.canvas.get_renderer()
-    height = figure.canvas.get_width_height()[1]
     for text, cell in words:
         if cell:
             square = np.empty((10, 10, 3), np.uint8)
             square[:] = 136
             square[1:-1, 1:-1] = id_colours(np.array(cell))
-            figure.figimage(square, round(x), height - round(y) - 1, origin="upper", resize=False)
+            place_array(figure, square, round(x), round(y) - len(square) + 1)
             x += 14
         # Spaces at the end have no extent of their own.
         drawn = _text(figure, text.replace(" ", "\N{NO-BREAK SPACE}"), x, y, size=9)
-        x += drawn.get_window_extent(renderer).width
+        x += drawn.get_window_extent().width

@@ -1,33 +1,39 @@
 """Figures of slices, raw and with labels on top, in one layout so that a report can toggle between them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
-from ultraseg.base.colours import id_colours, structure_colours
-from ultraseg.figures.style import INK, MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.arrays.edges import label_edges
+from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
+from ultraseg.figures.pixels import MARGIN, bar_text, draw_scale_bar, place_array, place_text
+from ultraseg.figures.style import MAX_WIDTH, empty_figure, new_figure, save, scale_bar
+from ultraseg.grid.slabs import ceil_div
 
 GAP, HEAD = 8, 26  # pixels between panels, and for the line of text above each
 
 
 def overlay_montage(
-    images: Sequence[np.ndarray],
-    labels: Sequence[np.ndarray | None],
+    images: Sequence[NDArray[np.uint8]],
+    labels: Sequence[NDArray[Any] | None],
     zs: Sequence[int],
     voxel_size_nm: tuple[float, float, float],
     path: str,
     overlay: bool = True,
     structure: str | None = None,
-    outlines: Mapping[str, Sequence[np.ndarray | None]] | None = None,
+    outlines: Mapping[str, Sequence[NDArray[Any] | None]] | None = None,
     captions: Sequence[str] | None = None,
     columns: int | None = None,
     width: int = MAX_WIDTH,
-    opacity: float = 0.35,
+    opacity: float = LABEL_OPACITY,
 ) -> None:
     """Write a montage of slices, plain or with labels as translucent areas and contours, with a scale bar.
 
@@ -42,7 +48,7 @@ def overlay_montage(
         return
     height, panel, columns = _panel_size(images[0].shape, voxel_size_nm, len(images), columns, width)
     nm_per_pixel = images[0].shape[1] * voxel_size_nm[2] / panel
-    lines = -(-len(images) // columns)
+    lines = ceil_div(len(images), columns)
     names = ([structure] if structure else []) + list(outlines or {})
     colours = structure_colours(names)
     figure = new_figure(width, lines * (height + HEAD + GAP) + (HEAD if names else 0))
@@ -51,7 +57,7 @@ def overlay_montage(
         size = (height, panel)
         rgb = grey_panel(image, size)
         if overlay:
-            rgb = draw_labels(rgb, labels[index], colours.get(structure), opacity)
+            rgb = draw_labels(rgb, labels[index], colours[structure] if structure else None, opacity)
             for name, masks in (outlines or {}).items():
                 rgb = draw_labels(rgb, masks[index], colours[name], 0.0)
         if index == 0:
@@ -59,15 +65,16 @@ def overlay_montage(
             draw_scale_bar(rgb, bar)
         left = (index % columns) * (panel + GAP)
         top = (index // columns) * (height + HEAD + GAP)
-        _place(figure, rgb, left, top + HEAD, captions[index])
+        place_array(figure, rgb, left, top + HEAD)
+        place_text(figure, captions[index], left, top + HEAD - 6)
         if index == 0:
-            bar_text(figure, text, left + 12 + bar / 2, top + HEAD + height - 22)
+            bar_text(figure, text, left + MARGIN + bar / 2, top + HEAD + height - 22)
     if overlay and names:
         _legend(figure, colours)
     save(figure, path)
 
 
-def grey_panel(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def grey_panel(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Bring a grey slice (Y, X) to ``size`` (rows, columns) as RGB, averaging where it shrinks."""
     shrinks = image.shape[0] >= size[0] and image.shape[1] >= size[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -76,8 +83,11 @@ def grey_panel(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def draw_labels(
-    rgb: np.ndarray, labels: np.ndarray | None, colour: str | None = None, opacity: float = 0.35
-) -> np.ndarray:
+    rgb: NDArray[np.uint8],
+    labels: NDArray[Any] | None,
+    colour: str | None = None,
+    opacity: float = LABEL_OPACITY,
+) -> NDArray[np.uint8]:
     """Return the panel with labels: areas mixed in at ``opacity``, contours in full colour, 0 unchanged.
 
     With ``colour`` the labels are a mask of that colour, else ids with a colour each.
@@ -90,22 +100,15 @@ def draw_labels(
     shown = np.asarray(labels)[np.ix_(y, x)]  # nearest neighbour: ids cannot be averaged
     inside = shown != 0
     if colour is None:
-        colours, edges = id_colours(shown), _contours(shown)
+        colours, edges = id_colours(shown), label_edges(shown)
     else:
         colours = np.broadcast_to(np.round(255 * np.array(to_rgb(colour))).astype(np.uint8), rgb.shape)
-        edges = cv2.dilate(_contours(inside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        edges = cv2.dilate(label_edges(inside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     mixed = rgb.copy()
     mixed[inside] = np.round((1 - opacity) * rgb[inside] + opacity * colours[inside]).astype(np.uint8)
     edges &= inside
     mixed[edges] = colours[edges]
     return mixed
-
-
-def draw_scale_bar(rgb: np.ndarray, length: int, thickness: int = 5, margin: int = 12) -> None:
-    """Draw a white bar of exactly ``length`` pixels, rimmed black, at the lower left of a panel, in place."""
-    bottom = rgb.shape[0] - margin
-    rgb[bottom - thickness - 1 : bottom + 1, margin - 1 : margin + length + 1] = 0
-    rgb[bottom - thickness : bottom, margin : margin + length] = 255
 
 
 def _panel_size(
@@ -120,41 +123,6 @@ def _panel_size(
     columns = columns or min(count, 3 if count <= 6 else 4)
     panel = (width - (columns - 1) * GAP) // columns
     return max(1, round(panel * aspect)), panel, columns
-
-
-def _contours(labels: np.ndarray) -> np.ndarray:
-    """Pixels whose id differs from that of a neighbour: lines two pixels wide between two ids."""
-    edges = np.zeros(labels.shape, bool)
-    vertical = labels[1:] != labels[:-1]
-    horizontal = labels[:, 1:] != labels[:, :-1]
-    edges[1:] |= vertical
-    edges[:-1] |= vertical
-    edges[:, 1:] |= horizontal
-    edges[:, :-1] |= horizontal
-    return edges
-
-
-def _place(figure: Figure, rgb: np.ndarray, left: int, top: int, caption: str) -> None:
-    """Put an array into the figure so that one value is exactly one pixel, with a caption above."""
-    total_width, total_height = figure.canvas.get_width_height()
-    figure.figimage(rgb, left, total_height - top - rgb.shape[0], origin="upper", resize=False)
-    figure.text(
-        left / total_width,
-        1 - (top - 6) / total_height,
-        caption,
-        va="bottom",
-        ha="left",
-        fontsize=11,
-        color=INK,
-    )
-
-
-def bar_text(figure: Figure, text: str, x: float, y: float, size: int = 10) -> None:
-    """White text, rimmed black, over a scale bar; centred at ``x``, its foot ``y`` pixels below the top."""
-    width, height = figure.canvas.get_width_height()
-    rim = [withStroke(linewidth=3, foreground="black")]
-    style = {"ha": "center", "va": "bottom", "color": "white", "fontsize": size}
-    figure.text(x / width, 1 - y / height, text, path_effects=rim, **style)
 
 
 def _legend(figure: Figure, colours: Mapping[str, str]) -> None:

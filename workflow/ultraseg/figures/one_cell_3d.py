@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from ultraseg.base.colours import id_colours, structure_colours
 from ultraseg.figures.cells_3d import render, surface_points, views_of_a_cube
-from ultraseg.figures.style import INK, empty_figure, new_figure, save, scale_bar
+from ultraseg.figures.pixels import place_text, place_view
+from ultraseg.figures.style import empty_figure, new_figure, save, scale_bar
 
 PROTRUSION = (70, 70, 70)  # darker than every colour of a cell
 SHOWN = ("seen along z", "from a corner")
@@ -41,7 +44,9 @@ def describe_cell(row: pd.Series, organelles: Sequence[str]) -> str:
     return "; ".join(parts + ["cut by the edge of the volume"] * bool(row["cut_by_edge"]))
 
 
-def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, title: str, path: str) -> None:
+def cell_figure(
+    cell: int, parts: Mapping[str, NDArray[np.bool_]], step_nm: float, title: str, path: str
+) -> None:
     """Write the views of one cell, whole above and as of glass below.
 
     ``parts``: masks (z, y, x) on one cubic grid of ``step_nm``: ``cell``, ``protrusions`` (part of it), and one for
@@ -68,19 +73,16 @@ def cell_figure(cell: int, parts: Mapping[str, np.ndarray], step_nm: float, titl
         whole = render(points @ turn.T, ids, PANEL, span, lambda i: table[i])
         glass = _glass(whole, points @ turn.T, (veiled, filled), turn, span, table)
         for row, (picture, caption) in enumerate(((whole, name), (glass, f"{name}, organelles"))):
-            if row == column == 0:
-                bar, text = scale_bar(PANEL, step_nm * span / PANEL)
-                picture[-14:-9, 12 : 12 + bar] = 34
-            _place(figure, picture, row, column, caption)
-            if row == column == 0:
-                _text(figure, text, 12, TOP + HEAD + PANEL - 18)
-    _text(figure, title, 0, TOP - 4, 13)
+            bar = scale_bar(PANEL, step_nm * span / PANEL) if row == column == 0 else None
+            top = TOP + row * (PANEL + HEAD) + HEAD
+            place_view(figure, picture, column * (PANEL + GAP), top, caption, bar)
+    place_text(figure, title, 6, TOP - 4, fontsize=13)
     handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, borderaxespad=0.2)
     save(figure, path)
 
 
-def _colour_table(cell: int, organelles: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, str]]:
+def _colour_table(cell: int, organelles: Iterable[str]) -> tuple[NDArray[np.uint8], dict[str, str]]:
     """RGB by number (1 cell, 2 protrusions, 3 and up organelles), and the same for the legend."""
     named = structure_colours(organelles)
     hexes = [
@@ -93,34 +95,22 @@ def _colour_table(cell: int, organelles: Mapping[str, np.ndarray]) -> tuple[np.n
 
 
 def _glass(
-    whole: np.ndarray,
-    shell: np.ndarray,
-    cubes: Sequence[np.ndarray],
-    turn: np.ndarray,
+    whole: NDArray[np.uint8],
+    shell: NDArray[np.floating],
+    cubes: Sequence[NDArray[np.uint32]],
+    turn: NDArray[np.floating],
     span: float,
-    table: np.ndarray,
-) -> np.ndarray:
-    """The organelles in a cell as of glass; ``shell``: its turned points. The second cube shows through the first."""
-    picture = 255 - GLASS * (255.0 - whole)
+    table: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """The organelles in a cell as of glass; the second cube shows through the first.
+
+    ``whole``: the picture of the cell; ``shell``: the points of its surface, turned as they are seen.
+    """
+    picture: NDArray[Any] = 255 - GLASS * (255.0 - whole)
     for cube, opacity in zip(cubes, (VEIL, 1.0), strict=True):
         points, ids = surface_points(cube)
         if len(points):
             drawn = render(points @ turn.T, ids, PANEL, span, lambda i: table[i], around=shell).astype(float)
-            seen = (drawn < 255).any(axis=-1)[..., None]
+            seen = np.any(drawn < 255, axis=-1, keepdims=True)
             picture = np.where(seen, opacity * drawn + (1 - opacity) * picture, picture)
     return picture.round().astype(np.uint8)
-
-
-def _height(figure) -> int:
-    return figure.canvas.get_width_height()[1]
-
-
-def _place(figure, picture: np.ndarray, row: int, column: int, caption: str) -> None:
-    left, top = column * (PANEL + GAP), TOP + row * (PANEL + HEAD) + HEAD
-    figure.figimage(picture, left, _height(figure) - top - PANEL, origin="upper", resize=False)
-    _text(figure, caption, left, top - 6)
-
-
-def _text(figure, text: str, left: int, bottom: int, size: int = 11) -> None:
-    width, height = figure.canvas.get_width_height()
-    figure.text((left + 6) / width, 1 - bottom / height, text, va="bottom", color=INK, fontsize=size)

@@ -1,12 +1,14 @@
 """Figure of the statistics that tell bad slices."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from ultraseg.base.colours import PALETTE
-from ultraseg.figures.style import FAINT, INK, new_figure, save, tidy
+from ultraseg.figures.style import FAINT, INK, draw_marks, mark_slices, new_figure, save_charts, tidy
 from ultraseg.quality.flags import STATISTIC
 
 TITLES = {
@@ -22,14 +24,13 @@ def slices_figure(table: pd.DataFrame, thresholds: Mapping[str, float], path: st
     figure = new_figure(1200, 900)
     for axes, (defect, (title, unit)) in zip(figure.subplots(4, 1, sharex=True), TITLES.items(), strict=True):
         values, z = table[STATISTIC[defect]].to_numpy(), table["z"].to_numpy()
-        for bad in table.loc[table["interpolated"], "z"]:
-            axes.axvspan(bad - 0.5, bad + 0.5, color="#DDDDDD", linewidth=0)
+        mark_slices(axes, table.loc[table["interpolated"], "z"])
         marker = "." if len(z) <= 400 else ""
         axes.plot(z, values, marker=marker, linewidth=1, color=PALETTE[0])
         limit = table["shift_limit"] if defect == "shifted" else np.full(len(z), thresholds[defect])
         axes.plot(z, limit, "--", color=FAINT, linewidth=1)
         chosen = table[defect].to_numpy()
-        axes.plot(z[chosen], values[chosen], "D", color=PALETTE[5], markersize=7, clip_on=False)
+        draw_marks(axes, z[chosen], values[chosen], "D", color=PALETTE[5], markersize=7)
         found = f" ({int(chosen.sum())} {defect})" if chosen.any() else ""
         tidy(axes, title + found, "slice (z)" if defect == "shifted" else "", unit)
         axes.set_ylim(bottom=0)
@@ -41,5 +42,4 @@ def slices_figure(table: pd.DataFrame, thresholds: Mapping[str, float], path: st
         color=INK,
         fontsize=9,
     )
-    figure.tight_layout()
-    save(figure, path)
+    save_charts(figure, path)

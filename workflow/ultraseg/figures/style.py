@@ -3,10 +3,16 @@
 Colours of ids and structures depend on nothing but the id or the name, so that they agree between figures.
 """
 
-import math
+from __future__ import annotations
 
+import math
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from ultraseg.base.files import whole_file
 
@@ -15,6 +21,7 @@ DPI = 100
 JPEG = {"quality": 90, "subsampling": 0}  # colours of thin outlines stay
 INK = "#222222"
 FAINT = "#888888"
+GROUND = "#DDDDDD"  # bands of slices that are missing or bad
 
 
 SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
@@ -27,7 +34,7 @@ SPLIT_STYLES = {  # colour, marker, filled: told apart without colour as well
 }
 
 
-def split_style(split: str) -> dict:
+def split_style(split: str) -> dict[str, Any]:
     """Keywords for matplotlib's plot that mark a split by colour, shape and filling."""
     colour, marker, filled = SPLIT_STYLES.get(split, (FAINT, "v", True))
     return {"color": colour, "marker": marker, "markerfacecolor": colour if filled else "white"}
@@ -53,9 +60,15 @@ def new_figure(width: int = 1200, height: int = 600) -> Figure:
 def save(figure: Figure, path: str) -> None:
     """Write a PNG, or a JPEG where the name ends so, of exactly the size of the figure; always the same bytes."""
     jpeg = path.endswith(".jpg")
-    how = {"pil_kwargs": JPEG} if jpeg else {"metadata": {"Software": None}}
+    how: dict[str, Any] = {"pil_kwargs": JPEG} if jpeg else {"metadata": {"Software": None}}
     with whole_file(path) as part:
         figure.savefig(part, dpi=DPI, format="jpg" if jpeg else "png", **how)
+
+
+def save_charts(figure: Figure, path: str) -> None:
+    """Write a figure of axes, which are laid out so that no words overlap; see ``save``."""
+    figure.tight_layout()
+    save(figure, path)
 
 
 def empty_figure(path: str, message: str, width: int = 1200, height: int = 160) -> None:
@@ -65,7 +78,28 @@ def empty_figure(path: str, message: str, width: int = 1200, height: int = 160) 
     save(figure, path)
 
 
-def tidy(axes, title: str = "", xlabel: str = "", ylabel: str = "", grid: str | None = "y") -> None:
+def draw_marks(axes: Axes, x: ArrayLike, y: ArrayLike, marker: str, **style: Any) -> None:
+    """Draw marks that the borders of the axes do not cut; nothing where there are none.
+
+    A line without points that is not cut counts as endlessly large when matplotlib lays out the figure.
+    """
+    if np.size(x):
+        axes.plot(x, y, marker, clip_on=False, **style)
+
+
+def mark_slices(axes: Axes, zs: ArrayLike) -> None:
+    """Draw a grey band over each of the slices ``zs`` of an axis z."""
+    for z in np.asarray(zs).tolist():
+        axes.axvspan(z - 0.5, z + 0.5, color=GROUND, linewidth=0)
+
+
+def tidy(
+    axes: Axes,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    grid: Literal["both", "x", "y"] | None = "y",
+) -> None:
     """Give axes the common look: no box, faint grid, title on the left."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title, loc="left", fontsize=12, color=INK)

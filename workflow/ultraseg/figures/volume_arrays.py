@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.figures.montage import overlay_montage
-from ultraseg.storage.arrays import read_image, read_slices, shape_of
+from ultraseg.grid.paths import VolumeFiles
+from ultraseg.grid.slabs import ceil_div
+from ultraseg.storage.arrays import read_image_slice, read_slice, shape_of
 
 MAX_VOXELS = 40_000_000  # labels of the 3D view: 160 MB
 
@@ -25,15 +29,17 @@ def draw_montages(
 ) -> None:
     """Write the montage of evenly spaced slices without and with labels: cells as areas, the others as outlines."""
     zs = np.unique(np.linspace(0, shape[0] - 1, count).round().astype(int)).tolist()
-    images = [read_image(f"{folder}/image.zarr/0", z, z + 1)[0] for z in zs]
-    labels = {
-        s: [read_slices(f"{folder}/image.zarr/labels/{s}/0", z, z + 1)[0] for z in zs] for s in structures
+    files = VolumeFiles(folder)
+    images = [read_image_slice(files.image_level(), z) for z in zs]
+    labels: dict[str, list[NDArray[Any]]] = {
+        name: [read_slice(files.labels_level(name), z) for z in zs] for name in structures
     }
     cells = next((s for s, kind in structures.items() if kind == "cells"), None)
-    areas = labels.pop(cells) if cells else [None] * len(zs)
-    outlines = {s: [one != 0 for one in stack] for s, stack in labels.items()}
+    areas: Sequence[NDArray[Any] | None] = labels.pop(cells) if cells else [None] * len(zs)
+    outlines = {name: [one != 0 for one in stack] for name, stack in labels.items()}
+    z_nm, y_nm, x_nm = voxel_size_nm
     for file, overlay in ((raw_file, False), (overlay_file, True)):
-        overlay_montage(images, areas, zs, tuple(voxel_size_nm), file, overlay=overlay, outlines=outlines)
+        overlay_montage(images, areas, zs, (z_nm, y_nm, x_nm), file, overlay=overlay, outlines=outlines)
 
 
 def small_cells(
@@ -42,15 +48,18 @@ def small_cells(
     level: int,
     factor: Sequence[int],
     voxel_size_nm: Sequence[float],
-) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Cells (or else the first organelle) at a pyramid level, thinned in z when still too large, and its voxel size."""
+) -> tuple[NDArray[Any], tuple[float, float, float]]:
+    """Cells, or else the first organelle, at a pyramid level, and the voxel size in nm.
+
+    Slices are left out where the level has more than ``MAX_VOXELS`` voxels.
+    """
     shown = next((s for s, kind in structures.items() if kind == "cells"), next(iter(structures)))
-    path = f"{folder}/image.zarr/labels/{shown}/{level}"
+    path = VolumeFiles(folder).labels_level(shown, level)
     depth, height, width = shape_of(path)
-    stride = max(1, -(-depth * height * width // MAX_VOXELS))
-    labels = np.concatenate([read_slices(path, z, z + 1) for z in range(0, depth, stride)])
-    size = [v * f for v, f in zip(voxel_size_nm, factor, strict=True)]
-    return labels, (size[0] * stride, size[1], size[2])
+    stride = max(1, ceil_div(depth * height * width, MAX_VOXELS))
+    labels = np.stack([read_slice(path, z) for z in range(0, depth, stride)])
+    z_nm, y_nm, x_nm = (nm * f for nm, f in zip(voxel_size_nm, factor, strict=True))
+    return labels, (z_nm * stride, y_nm, x_nm)
 
 
 def cut_out(
@@ -64,7 +73,7 @@ def cut_out(
     downsample: int,
     stand_ins: Mapping[int, int],
     grid: int = 320,
-) -> tuple[dict[str, np.ndarray], float]:
+) -> tuple[dict[str, NDArray[np.bool_]], float]:
     """One cell on a cubic grid, ``grid`` steps along its longest side, and the step in nm.
 
     ``cell``: its row of the table of cells. ``level`` and ``factor``: a pyramid level. ``nodes``: the pieces of
@@ -81,21 +90,22 @@ def cut_out(
         for start, extent, n in zip(first, size, steps, strict=True)
     ]
     names = {kind if kind == "cells" else name: name for name, kind in structures.items()}
-    labels = {name: f"{folder}/image.zarr/labels/{names[name]}/{level}" for name in names}
+    files = VolumeFiles(folder)
+    labels = {name: files.labels_level(names[name], level) for name in names}
     shape = shape_of(labels["cells"])
     at = [np.minimum(place // f, n - 1) for place, f, n in zip(places, factor, shape, strict=True)]
     small = [places[1] // downsample, places[2] // downsample]
     protruding = nodes[nodes["protrusion"] > 0].groupby("z")["piece"].apply(np.asarray).to_dict()
-    planes: dict[str, list[np.ndarray]] = {name: [] for name in ("protrusions", *labels)}
+    planes: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in ("protrusions", *labels)}
     for z, coarse in zip(places[0].tolist(), at[0].tolist(), strict=True):
         good = stand_ins.get(z, z)
-        pieces = read_slices(f"{folder}/work/pieces", good, good + 1)[0]
+        pieces = read_slice(files.pieces, good)
         own = np.isin(pieces, protruding.get(good, ()))
-        # The final labels are smooth where pieces are coarse: a pixel more, where no other piece is.
+        # Pieces are coarser than the final labels: one pixel more covers the labels, where no other piece is.
         own |= (cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & (pieces == 0)
         planes["protrusions"].append(own[np.ix_(*small)])
         for name, path in labels.items():
-            found = read_slices(path, coarse, coarse + 1)[0][np.ix_(at[1], at[2])]
+            found = read_slice(path, coarse)[np.ix_(at[1], at[2])]
             planes[name].append(found == cell["cell"] if name == "cells" else found != 0)
     cubes = {name: np.stack(stack) for name, stack in planes.items()}
     cubes["cell"] = cubes.pop("cells")

@@ -1,4 +1,4 @@
-"""Gaps between labelled slices. Pure numbers."""
+"""Gaps: the slices between two labelled slices, both included. Pure numbers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gap:
-    """Slices first .. last (both included) between two labelled slices, or out to an end of the stack.
+    """The slices first .. last, both included, from one labelled slice to the next or to an end of the stack.
 
-    ``first_given`` and ``last_given``: whether the user labelled that slice.
+    first_given, last_given: whether the user labelled the slice ``first`` or ``last``.
     """
 
     first: int
@@ -20,13 +20,16 @@ class Gap:
 
     @property
     def name(self) -> str:
-        """Name of its file; an x marks an end that is not labelled, as held-out slices share ends with other gaps."""
+        """The name of the gap, and of its files.
+
+        An x marks an end that is not labelled: a gap around a held-out slice may end where another gap ends.
+        """
         ends = ((self.first, self.first_given), (self.last, self.last_given))
         return "-".join(f"{z:05d}" + ("" if given else "x") for z, given in ends)
 
 
 def gaps_between(labelled: Iterable[int], n_slices: int) -> list[Gap]:
-    """Gaps that cover the whole stack; neighbours share their labelled slice. Empty where nothing is labelled."""
+    """The gaps that cover a whole stack; neighbouring gaps share a labelled slice. Empty where no slice is labelled."""
     zs = sorted(set(labelled))
     if not zs:
         return []
@@ -39,11 +42,11 @@ def gaps_between(labelled: Iterable[int], n_slices: int) -> list[Gap]:
 
 
 def gaps_of(gaps: Sequence[Gap], start: int, stop: int) -> list[Gap]:
-    """The gaps needed for the slices start <= z < stop."""
+    """The gaps that hold any of the slices start <= z < stop."""
     return [gap for gap in gaps if gap.first < stop and gap.last >= start]
 
 
 def gap_without(labelled: Iterable[int], z: int, n_slices: int) -> Gap:
-    """The gap around the labelled slice z if it were not labelled."""
+    """The gap that would hold the labelled slice z if z were not labelled."""
     rest = [other for other in labelled if other != z]
     return next(gap for gap in gaps_between(rest, n_slices) if gap.first <= z <= gap.last)

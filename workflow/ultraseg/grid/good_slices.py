@@ -1,21 +1,22 @@
-"""Stepping over bad slices: which good slice stands in for a bad one, and which good slices are neighbours.
+"""The good slices of a stack: which one stands in for a bad slice, and which good slices are neighbours.
 
-Light to import: the Snakefile needs it when parsed. All functions take and return slice numbers z.
+All functions take and return slice numbers z. The module is light to import, as the Snakefile needs it when it is
+parsed.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 
 @dataclass(frozen=True)
-class Stepping:
-    """The slices 0 .. n_slices - 1 of a stack, of which those in ``bad`` are stepped over.
+class GoodSlices:
+    """The slices 0 .. n_slices - 1 of a stack; every step passes over the slices in ``bad``.
 
-    At least one slice must be good; ``volumes`` sees to that.
+    At least one slice must be good: ``plan.open_volume`` refuses a volume without one.
     """
 
     n_slices: int
@@ -31,22 +32,16 @@ class Stepping:
         """The good slices with start <= z < stop."""
         return self.good[bisect_left(self.good, start) : bisect_left(self.good, stop)]
 
-    def bad_in(self, start: int, stop: int) -> list[int]:
-        """The bad slices with start <= z < stop."""
-        return [z for z in sorted(self.bad) if start <= z < stop]
-
-    def next(self, z: int, steps: int = 1) -> int | None:
-        """The good slice so many steps after z, which may be bad itself; None beyond the last one."""
-        place = bisect_right(self.good, z) + steps - 1
-        return self.good[place] if place < len(self.good) else None
-
     def previous(self, z: int) -> int | None:
-        """The nearest good slice before z; None before the first one."""
+        """The nearest good slice before z; None where no good slice lies before z."""
         place = bisect_left(self.good, z) - 1
         return self.good[place] if place >= 0 else None
 
     def stand_in(self, z: int) -> int:
-        """The good slice whose results z shows: z itself, or the nearest good one, the lower of two as near."""
+        """The good slice whose results slice z shows: z itself where z is good, else the nearest good slice.
+
+        Of two good slices at the same distance it is the lower one.
+        """
         after = bisect_left(self.good, z)
         return min(self.good[max(after - 1, 0) : after + 1], key=lambda g: (abs(g - z), g))
 
@@ -56,19 +51,23 @@ class Stepping:
 
     @property
     def replaced(self) -> dict[int, int]:
-        """``stand_in`` of every bad slice."""
+        """The stand-in of every bad slice: bad slice -> good slice."""
         return {z: self.stand_in(z) for z in sorted(self.bad)}
 
     def context(self, z: int, z_context: int) -> list[int]:
-        """What a network sees for the good slice z: 2 z_context + 1 good slices, the end ones repeated."""
+        """The slices that a network sees for the good slice z: z, and ``z_context`` good slices on either side.
+
+        Beyond an end of the stack the last good slice repeats. Length 2 z_context + 1.
+        """
         place, last = bisect_left(self.good, z), len(self.good) - 1
         return [self.good[min(max(i, 0), last)] for i in range(place - z_context, place + z_context + 1)]
 
     def window(self, start: int, stop: int, z_context: int) -> tuple[list[int], list[int]]:
-        """What a network reads for the slices start <= z < stop, and which of its predictions each of them shows.
+        """The slices that a network reads for start <= z < stop, and which of its predictions each slice shows.
 
-        The first list are consecutive good slices with ``z_context`` more at either end; the second has one position
-        per slice, counted from the first prediction: that of the slice itself or of its stand-in.
+        The first list holds consecutive good slices, with ``z_context`` more at either end. The second list holds,
+        for each slice from start on, the place of its own prediction or of its stand-in's, counted from the first
+        prediction.
         """
         stand_ins = self.stand_ins(start, stop)
         run = sorted(set(stand_ins))
@@ -76,16 +75,20 @@ class Stepping:
         return first[:z_context] + run + last[z_context + 1 :], [run.index(z) for z in stand_ins]
 
     def walk(self, start: int, stop: int, beyond: int) -> list[int]:
-        """The good slices with start <= z < stop and up to ``beyond`` more after them; empty where there are none."""
+        """The good slices with start <= z < stop, and up to ``beyond`` good slices after those.
+
+        Empty where no slice with start <= z < stop is good.
+        """
         inside = self.good_in(start, stop)
         last = bisect_left(self.good, stop)
         return inside + self.good[last : last + beyond] if inside else []
 
 
 def bridge_weights(missing: Iterable[int], good: Sequence[int]) -> dict[int, list[tuple[int, float]]]:
-    """For every missing slice the nearest good slices on either side and their weights.
+    """For every missing slice the nearest good slice on either side, with its weight: z -> [(slice, weight), ...].
 
-    The weight falls with the distance in z; beyond the first or last good slice the only neighbour counts whole.
+    A weight falls with the distance in z, and the weights of a missing slice add up to 1. Before the first good slice
+    and after the last one the only neighbour has weight 1.
     """
     weights = {}
     for z in missing:

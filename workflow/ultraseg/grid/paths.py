@@ -1,4 +1,4 @@
-"""Every file of a run: its name is written here and nowhere else. Pure strings.
+"""The names of all files of a run, which are written nowhere else. Pure strings.
 
 All paths are relative to the folder that Snakemake works in. A name may be a wildcard of Snakemake:
 ``VolumeFiles.of("{volume}")``.
@@ -23,18 +23,18 @@ def metadata(array: str) -> str:
     return f"{array}/{METADATA}"
 
 
-def shard(array: str, slab: int | str, channels: bool = False) -> str:
-    """The file of one slab of an array (z, y, x), or (z, channel, y, x)."""
-    return f"{array}/c/{slab}/0/0" + ("/0" if channels else "")
+def shard_file(array: str, slab: int | str, ndim: int = 3) -> str:
+    """The file of one slab of an array; ndim: 3 for (z, y, x), 4 for (z, channel, y, x)."""
+    return "/".join([array, "c", str(slab), *["0"] * (ndim - 1)])
 
 
 def log_file(rule: str, *wildcards: str) -> str:
-    """The log of a job; its name without wildcards is the rule's."""
+    """The log of a job; wildcards: their values, none for a rule without wildcards."""
     return "/".join(("logs", rule, *wildcards)) + ".log"
 
 
 def benchmark_file(rule: str, *wildcards: str) -> str:
-    """The file with time and memory of a job."""
+    """The file with time and memory of a job; wildcards: as in ``log_file``."""
     return "/".join(("logs", rule, *wildcards)) + ".tsv"
 
 
@@ -74,28 +74,34 @@ class VolumeFiles:
 
     # ---- results for people
     def table(self, name: str, suffix: str = "parquet") -> str:
+        """A table for people: parquet or csv."""
         return f"{self.folder}/tables/{name}.{suffix}"
 
     def figure(self, name: str) -> str:
-        """A figure by its name with suffix."""
+        """A figure; name: with its suffix."""
         return f"{self.folder}/figures/{name}"
 
     def page(self, name: str) -> str:
+        """A page of the report."""
         return f"{self.folder}/pages/{name}.html"
 
     @property
     def metrics(self) -> str:
+        """The table of scores."""
         return f"{self.folder}/metrics.csv"
 
     @property
     def summary(self) -> str:
+        """The scores as text, with what to do next."""
         return f"{self.folder}/summary.txt"
 
     @property
     def viewer(self) -> str:
+        """The folder of the viewer's pages."""
         return f"{self.folder}/viewer"
 
     def meshes(self, structure: str) -> str:
+        """The folder of one structure's surfaces."""
         return f"{self.folder}/meshes/{structure}"
 
     # ---- between the stages
@@ -110,6 +116,7 @@ class VolumeFiles:
         return f"{self.work}/window.json"
 
     def quality(self, slab: int | str) -> str:
+        """The statistics of the slices of one slab."""
         return f"{self.work}/quality/{slab}.parquet"
 
     def checked_labels(self, structure: str, corrected: bool = False) -> str:
@@ -117,7 +124,7 @@ class VolumeFiles:
         return f"{self.work}/labels/{structure}{'.corrected' if corrected else ''}.h5"
 
     def coverage(self, structure: str, corrected: bool = False) -> str:
-        """What the labelled slices of one structure show."""
+        """The table of what the labelled slices of one structure show."""
         return f"{self.work}/labels/{structure}{'.corrected' if corrected else ''}.csv"
 
     def label_fit(self, structure: str) -> str:
@@ -129,7 +136,7 @@ class VolumeFiles:
         return f"{self.work}/probability/{network}"
 
     def device(self, network: str, slab: int | str) -> str:
-        """What one slab was predicted on."""
+        """The record of the device that predicted one slab."""
         return f"{self.work}/devices/{network}/{slab}.json"
 
     def slab_objects(self, structure: str, slab: int | str) -> str:
@@ -147,14 +154,15 @@ class VolumeFiles:
 
     @property
     def propagated_folder(self) -> str:
+        """The folder of the ids that were carried through gaps."""
         return f"{self.work}/propagated"
 
     def propagated(self, gap: str) -> str:
-        """Ids that were carried through one gap, by the gap's name."""
+        """The ids that were carried through one gap; gap: its name."""
         return f"{self.propagated_folder}/{gap}.h5"
 
     def carried(self, gap: str, direction: str) -> str:
-        """Ids that arrive at the far end of a gap."""
+        """The ids that arrive at the far end of a gap; direction: up or down."""
         return f"{self.work}/carried/{gap}.{direction}.h5"
 
     @property
@@ -163,6 +171,7 @@ class VolumeFiles:
         return f"{self.work}/pieces"
 
     def piece_table(self, slab: int | str) -> str:
+        """The table of the pieces of one slab."""
         return f"{self.pieces}/tables/{slab}.parquet"
 
     def edges(self, slab: int | str) -> str:
@@ -186,6 +195,7 @@ class NetworkFiles:
 
     @property
     def tiles(self) -> str:
+        """The tiles that the network learns from."""
         return f"{MODELS}/{self.name}.tiles.h5"
 
     def model(self, suffix: str = "keras") -> str:
@@ -194,20 +204,24 @@ class NetworkFiles:
 
     @property
     def card(self) -> str:
+        """What the network was trained on, how, and how well it does."""
         return f"{MODELS}/{self.name}.json"
 
     @property
     def proof(self) -> str:
-        """What validation slices say of the network in 8-bit integers."""
+        """The comparison of the network in 8-bit integers with the network itself, on validation slices."""
         return f"{MODELS}/{self.name}.int8.json"
 
     @property
     def history(self) -> str:
+        """The losses of every epoch."""
         return f"{MODELS}/{self.name}.history.csv"
 
     @property
     def checkpoint(self) -> str:
+        """The folder of the state of a training that goes on."""
         return f"{CHECKPOINTS}/{self.name}"
 
     def figure(self, name: str) -> str:
+        """A figure of the network; name: without suffix."""
         return f"{MODELS}/{self.name}.{name}.png"

@@ -9,12 +9,12 @@ def ceil_div(a: int, b: int) -> int:
 
 
 def slab_count(n_slices: int, slab_depth: int) -> int:
-    """Number of slabs of a stack; the last one may be shallower."""
+    """Number of slabs of a stack; the last slab may be shallower than the others."""
     return ceil_div(n_slices, slab_depth)
 
 
 def slab_range(slab: int, n_slices: int, slab_depth: int) -> tuple[int, int]:
-    """First slice of a slab and the one after its last. Raises IndexError for a slab outside the stack."""
+    """The slices start <= z < stop of a slab, as (start, stop). Raises IndexError for a slab outside the stack."""
     start, stop = slab * slab_depth, min((slab + 1) * slab_depth, n_slices)
     if not 0 <= start < stop:
         raise IndexError(f"slab {slab} of a stack of {n_slices} slices at depth {slab_depth}")
@@ -22,11 +22,6 @@ def slab_range(slab: int, n_slices: int, slab_depth: int) -> tuple[int, int]:
 
 
 def slabs_of(start: int, stop: int, n_slices: int, slab_depth: int) -> list[int]:
-    """Slabs that hold any of the slices start <= z < stop, as far as these lie in the stack."""
+    """The slabs that hold any of the slices start <= z < stop; slices outside the stack do not count."""
     start, stop = max(start, 0), min(stop, n_slices)
     return list(range(start // slab_depth, (stop - 1) // slab_depth + 1)) if start < stop else []
-
-
-def shard_file(array: str, slab: int, ndim: int = 3) -> str:
-    """File of one slab in an array's folder."""
-    return "/".join([array, "c", str(slab), *["0"] * (ndim - 1)])

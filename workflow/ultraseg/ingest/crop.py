@@ -13,10 +13,10 @@ Roi = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 def resolve_roi(given: Mapping[str, Sequence[int]] | None, shape: Sequence[int], where: str) -> Roi:
     """Ranges of all three axes of a stack of ``shape`` (z, y, x). Raises one UserError for all that lie outside it."""
-    given, ranges, problems = given or {}, [], []
+    ranges, problems = {}, []
     for axis, size in zip("zyx", shape, strict=True):
-        start, stop = given.get(axis, (0, size))
-        ranges.append((start, stop))
+        start, stop = (given or {}).get(axis, (0, size))
+        ranges[axis] = (start, stop)
         if not 0 <= start < stop <= size:
             problems.append(f"{axis} [{start}, {stop}] is no part of 0 to {size}")
     if problems:
@@ -24,7 +24,7 @@ def resolve_roi(given: Mapping[str, Sequence[int]] | None, shape: Sequence[int],
             f"{where}.roi: {'; '.join(problems)} (the image has {' x '.join(map(str, shape))} voxels in z, y, x)",
             "Give [start, stop] in voxels of the whole stack, counted from 0, stop excluded.",
         )
-    return tuple(ranges)
+    return ranges["z"], ranges["y"], ranges["x"]
 
 
 def shift_source(source: SliceSource, start: int) -> SliceSource:

@@ -4,12 +4,15 @@ Imports neither NumPy nor tifffile, because the Snakefile calls it each time it 
 """
 
 import glob
+import logging
 import os
-import re
 
 from ultraseg.base.errors import UserError
-from ultraseg.base.text import format_numbers, format_ranges
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.name_numbers import changing_numbers, slice_number
+from ultraseg.ingest.numbering import check_duplicates, check_gaps, check_label_numbers, pattern_example
+from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".tif", ".tiff")
 LIST_SUFFIX = ".txt"
@@ -21,6 +24,7 @@ def resolve_slices(
     slices: list[int] | None = None,
     kind: str = "image",
     missing_slices: str = "error",
+    pattern: str | None = None,
 ) -> SliceSource:
     """Find the slices that ``path`` names: a folder of one-slice TIFFs, a pattern, a .txt list, or a multi-page TIFF.
 
@@ -28,28 +32,34 @@ def resolve_slices(
     any start, and without gaps unless ``missing_slices`` is "bridge": then each file keeps the place that its number
     gives it, and the missing numbers are left out. ``kind="labels"``: z = last number in the name -
     ``first_slice_number``; for a multi-page file ``slices`` gives the slice number of each page in the same
-    numbering (default: page = z).
+    numbering (default: page = z). A file of one page may have as many planes instead. ``pattern`` picks another number
+    than the last one, see ``slice_number``.
     Raises UserError for missing files, names without a number, gaps, duplicates and negative z.
     """
     if kind not in ("image", "labels"):
         raise ValueError(f"kind is {kind!r}, not 'image' or 'labels'")
     files = _find_files(os.path.expanduser(str(path)), kind)
     if len(files) == 1:
-        pages = _count_pages(files[0])
+        pages = _count_pages(files[0], kind)
         if pages > 1 or slices is not None or (kind == "image"):
-            return _from_pages(files[0], pages, first_slice_number, slices, kind)
+            return _from_pages(files[0], pages, first_slice_number, slices, kind, pattern)
     if slices is not None:
         raise UserError(
             f"{path}: a list of slices is given, but {len(files)} files were found",
             "Remove 'slices' (the file names say which slices they are) or name one TIFF file.",
         )
-    return _from_names(path, files, first_slice_number, kind, missing_slices)
+    return _from_names(path, files, first_slice_number, kind, missing_slices, pattern)
 
 
-def slice_number(file: str) -> int | None:
-    """Last number in the name of a file, without its folder and suffix; None where there is none."""
-    numbers = re.findall(r"\d+", os.path.splitext(os.path.basename(file))[0])
-    return int(numbers[-1]) if numbers else None
+def matching(pattern: str) -> list[str]:
+    """Files that match a pattern; where none does, folders that are named as it stands, such as 'stack [1]', count."""
+    found = glob.glob(pattern, recursive=True)
+    if found:
+        return found
+    folder, rest = "/" if os.path.isabs(pattern) else "", pattern.split(os.sep)
+    while len(rest) > 1 and os.path.isdir(os.path.join(folder, rest[0])):
+        folder = os.path.join(folder, rest.pop(0))
+    return glob.glob(os.path.join(glob.escape(folder), *rest), recursive=True)
 
 
 def _find_files(path: str, kind: str) -> list[str]:
@@ -66,7 +76,7 @@ def _find_files(path: str, kind: str) -> list[str]:
     elif os.path.exists(path):
         found = [path]
     elif glob.has_magic(path):
-        found = [name for name in glob.glob(path, recursive=True) if _is_tiff_name(os.path.basename(name))]
+        found = [name for name in matching(path) if _is_tiff_name(os.path.basename(name))]
         if not found:
             raise UserError(
                 f"{path}: no .tif or .tiff file matches this pattern",
@@ -111,18 +121,23 @@ def _is_tiff_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _count_pages(file: str) -> int:
-    from ultraseg.ingest.tiff_read import (
-        read_header,
-    )  # imports NumPy and tifffile: only where a file must be opened
+def _count_pages(file: str, kind: str) -> int:
+    # NumPy and tifffile are imported only where a file must be opened.
+    from ultraseg.ingest.tiff_read import count_slices
 
-    return read_header(file).pages
+    return count_slices(file, kind)
+
+
+def _count_planes(file: str) -> int:
+    from ultraseg.ingest.tiff_read import count_planes
+
+    return count_planes(file)
 
 
 def _from_pages(
-    file: str, pages: int, first_slice_number: int, slices: list[int] | None, kind: str
+    file: str, pages: int, first_slice_number: int, slices: list[int] | None, kind: str, pattern: str | None
 ) -> SliceSource:
-    number = slice_number(file)
+    number = slice_number(file, pattern)
     if kind == "image":
         if slices is not None:
             raise UserError(
@@ -133,79 +148,52 @@ def _from_pages(
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first)
     if slices is None:
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first_slice_number)
-    if len(slices) != pages:
+    planes = _count_planes(file) if pages == 1 < len(slices) else 1
+    if len(slices) not in (pages, planes):
+        held = f"{pages} pages" if planes == 1 else f"1 page of {planes} planes (colours)"
         raise UserError(
-            f"{file}: has {pages} pages, but 'slices' lists {len(slices)} numbers",
+            f"{file}: has {held}, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",
         )
-    _check_labels(file, [(number, file) for number in slices], first_slice_number)
-    refs = [SliceRef(number - first_slice_number, file, page) for page, number in enumerate(slices)]
+    check_label_numbers(file, [(number, file) for number in slices], first_slice_number)
+    first = PLANE if len(slices) > pages else 0
+    refs = [SliceRef(number - first_slice_number, file, first + page) for page, number in enumerate(slices)]
     return SliceSource(tuple(sorted(refs)), first_slice_number)
 
 
 def _from_names(
-    path: str, files: list[str], first_slice_number: int, kind: str, missing_slices: str
+    path: str,
+    files: list[str],
+    first_slice_number: int,
+    kind: str,
+    missing_slices: str,
+    pattern: str | None,
 ) -> SliceSource:
-    unnumbered = [os.path.basename(file) for file in files if slice_number(file) is None]
+    unnumbered = [os.path.basename(file) for file in files if slice_number(file, pattern) is None]
+    if unnumbered and pattern is not None:
+        raise UserError(
+            f"{path}: in {len(unnumbered)} file name(s) slice_number_pattern '{pattern}' finds no number: "
+            f"{', '.join(unnumbered[:5])}",
+            "Correct the pattern: its one group in parentheses must match the digits of the slice number, as in "
+            r"'slice_(\d+)'; or move other TIFFs away.",
+        )
     if unnumbered:
         raise UserError(
             f"{path}: {len(unnumbered)} file(s) without a number in the name: {', '.join(unnumbered[:5])}",
             "Put the slice number last in each file name, as in slice_0123.tif, or move other TIFFs away.",
         )
-    numbered = sorted((slice_number(file), file) for file in files)
+    numbered = sorted((number, file) for file in files if (number := slice_number(file, pattern)) is not None)
     if kind == "labels":
-        _check_labels(path, numbered, first_slice_number)
+        if pattern is None and changing_numbers(files) > 1:
+            log.warning(
+                "%s: more than one number changes from file name to file name, and the last one is taken (%s is slice "
+                "number %d); if another one is that of the slice, set slice_number_pattern%s",
+                path, os.path.basename(numbered[0][1]), numbered[0][0], pattern_example(files, consecutive=False),
+            )  # fmt: skip
+        check_label_numbers(path, numbered, first_slice_number)
         refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)
         return SliceSource(refs, first_slice_number)
-    _check_duplicates(path, numbered)
-    _check_gaps(path, [number for number, _ in numbered], missing_slices)
+    check_duplicates(path, numbered)
+    check_gaps(path, numbered, missing_slices)
     first = numbered[0][0]
     return SliceSource(tuple(SliceRef(number - first, file, None) for number, file in numbered), first)
-
-
-def _check_gaps(path: str, numbers: list[int], missing_slices: str) -> None:
-    first, last = numbers[0], numbers[-1]
-    count = last - first + 1 - len(numbers)
-    if not count:
-        return
-    gaps = format_ranges(
-        [(a + 1, b - 1) for a, b in zip(numbers[:-1], numbers[1:], strict=True) if b > a + 1]
-    )
-    if missing_slices != "bridge":
-        raise UserError(
-            f"{path}: {count} slice(s) missing between {first} and {last}: {gaps}",
-            "Add the missing files. Where a slice was lost for good, set missing_slices: bridge for this volume: "
-            "its place stays, and results there are interpolated.",
-        )
-    if count > len(numbers):
-        raise UserError(
-            f"{path}: more slices are missing ({count}) than there are ({len(numbers)}): {gaps}",
-            "A gap of this size is not bridged. Check that the slice number is the last one in every file name; "
-            "a stack with a large hole is two volumes.",
-        )
-
-
-def _check_duplicates(path: str, numbered: list[tuple[int, str]]) -> None:
-    names: dict[int, list[str]] = {}
-    for number, file in numbered:
-        names.setdefault(number, []).append(os.path.basename(file))
-    duplicates = {number: found for number, found in names.items() if len(found) > 1}
-    if duplicates:
-        number, found = next(iter(duplicates.items()))
-        # The pages of one file have no names of their own.
-        example = f" (number {number}: {', '.join(found[:3])})" if len(set(found)) > 1 else ""
-        raise UserError(
-            f"{path}: more than one file or page for slice number(s) {format_numbers(list(duplicates))}{example}",
-            "Each slice may occur once, and its number must be the last one in the file name: "
-            "rename files like slice_0123_8bit.tif, move copies away, or use a pattern that matches one set.",
-        )
-
-
-def _check_labels(path: str, numbered: list[tuple[int, str]], first_slice_number: int) -> None:
-    _check_duplicates(path, numbered)
-    early = [number for number, _ in numbered if number < first_slice_number]
-    if early:
-        raise UserError(
-            f"{path}: slice number(s) {format_numbers(early)} lie before the first one, {first_slice_number}",
-            "Set 'first_slice_number' to the number of the first image slice, or rename the label files.",
-        )

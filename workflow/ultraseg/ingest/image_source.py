@@ -10,8 +10,9 @@ from typing import NamedTuple
 from ultraseg.ingest import mrc, ome_zarr_layout
 from ultraseg.ingest.find_slices import SUFFIXES, resolve_slices
 from ultraseg.ingest.pixel_size import PixelSize
+from ultraseg.ingest.slice_checks import check_image_type
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
-from ultraseg.ingest.tiff_read import check_image_type, read_image_header
+from ultraseg.ingest.tiff_read import read_image_header
 
 
 class ImageHeader(NamedTuple):
@@ -31,13 +32,13 @@ def file_kind(file: str) -> str:
     return "zarr" if os.path.isdir(file) else "tiff"
 
 
-def resolve_image(path: str, missing_slices: str = "error") -> SliceSource:
+def resolve_image(path: str, missing_slices: str = "error", pattern: str | None = None) -> SliceSource:
     """The slices of the image that ``path`` names. Raises UserError where it names none, or for gaps ("error")."""
     if ome_zarr_layout.is_zarr(path):
-        return ome_zarr_layout.resolve(path)
+        return ome_zarr_layout.resolve_zarr(path)
     if path.lower().endswith(mrc.SUFFIXES) and not os.path.isdir(path):
-        return mrc.resolve(path)
-    return resolve_slices(path, kind="image", missing_slices=missing_slices)
+        return mrc.resolve_sections(path)
+    return resolve_slices(path, kind="image", missing_slices=missing_slices, pattern=pattern)
 
 
 def image_header(source: SliceSource) -> ImageHeader:
@@ -45,10 +46,10 @@ def image_header(source: SliceSource) -> ImageHeader:
     file = source.slices[0].file
     kind = file_kind(file)
     if kind == "zarr":
-        found = ome_zarr_layout.layout(file)
-        header = ImageHeader(found.shape[-2:], found.dtype, found.pixel_size)
+        found = ome_zarr_layout.zarr_array(file)
+        header = ImageHeader((found.shape[-2], found.shape[-1]), found.dtype, found.pixel_size)
     elif kind == "mrc":
-        about = mrc.layout(file)
+        about = mrc.read_mrc_header(file)
         header = ImageHeader(about.shape[1:], about.dtype.name, about.pixel_size)
     else:
         header = ImageHeader(*read_image_header(file))
@@ -61,7 +62,7 @@ def image_files(refs: Sequence[SliceRef], crop: Sequence[Sequence[int]] | None =
     files = []
     for file, group in groupby(refs, key=lambda ref: ref.file):
         if file_kind(file) == "zarr":
-            files += ome_zarr_layout.files_of(file, [ref.page for ref in group], crop)
+            files += ome_zarr_layout.files_of(file, [ref.page or 0 for ref in group], crop)
         else:
             files.append(file)
     return list(dict.fromkeys(files))

@@ -1,4 +1,4 @@
-"""Where the slices of a foreign OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) lie: its finest level and its chunk files.
+"""Where the slices of a foreign OME-Zarr on Zarr 2 or 3 lie: its finest level and its chunk files.
 
 Reads the JSON metadata only: the Snakefile asks this module when it is parsed.
 """
@@ -9,11 +9,14 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.pixel_size import PixelSize, in_nm
+from ultraseg.ingest.ome_zarr_metadata import READ, axes_of, check_axes, choose, levels_of, pixel_size
+from ultraseg.ingest.pixel_size import PixelSize
+from ultraseg.ingest.slice_checks import check_count
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 FILES_AT_MOST = 200  # of a job; where there are more, their folders stand for them
@@ -23,7 +26,7 @@ Crop = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class ZarrArray:
     """One array of Zarr 2 or 3 whose last axes are z, y, x and all others have length 1.
 
     chunk: that one file holds, block: that is decoded as one (smaller in a sharded array); prefix and separator: of
@@ -43,7 +46,7 @@ class Layout:
     def chunk_names(self, pages: Sequence[int], crop: Crop | None = None) -> Iterator[str]:
         """Names of the chunk files that hold some slices (or the part ``crop`` of them), relative to the array."""
         leading = len(self.shape) - 3
-        ranges = [sorted({page // self.chunk[leading] for page in pages})]
+        ranges: list[Sequence[int]] = [sorted({page // self.chunk[leading] for page in pages})]
         for axis, (start, stop) in enumerate(crop or [(0, n) for n in self.shape[-2:]], leading + 1):
             ranges.append(range(start // self.chunk[axis], (stop - 1) // self.chunk[axis] + 1))
         for index in product(*[(0,)] * leading, *ranges):
@@ -57,25 +60,37 @@ def is_zarr(path: str) -> bool:
     )
 
 
-def resolve(path: str) -> SliceSource:
+def resolve_zarr(path: str) -> SliceSource:
     """The slices of an OME-Zarr image at its finest level. Raises UserError where it is no single z, y, x image."""
     array = finest_level(path)
+    n_slices = zarr_array(array).shape[-3]
+    check_count(n_slices, array)
     entries = [name for name in os.listdir(array) if name not in METADATA]
     if not entries:
         raise UserError(
             f"{array}: has metadata but not one chunk",
             "Copy the whole folder again, with everything below it.",
         )
-    return SliceSource(tuple(SliceRef(z, array, z) for z in range(layout(array).shape[-3])))
+    return SliceSource(tuple(SliceRef(z, array, z) for z in range(n_slices)))
 
 
 def finest_level(path: str) -> str:
-    """Folder of the array of an image's finest level."""
+    """Folder of the array of an image's finest level. Raises UserError for damaged and unknown metadata."""
+    try:
+        return _finest_level(path)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path}: its metadata are damaged or not those of an OME-Zarr image ({type(error).__name__}: {error})",
+            f"OME-Zarr {READ} are read: copy the image again from the source, or write it again.",
+        ) from error
+
+
+def _finest_level(path: str) -> str:
     attributes, metadata = _attributes(path)
     if "multiscales" not in attributes:
         if _array_file(path):
-            _layouts[path] = _read_array(path)
-            _check_axes(path, _axes_of_array(path), _layouts[path].shape)
+            _arrays[path] = _read_array(path)
+            check_axes(path, _axes_of_array(path), _arrays[path].shape)
             return path
         series = [name for name in os.listdir(path) if name.isdigit()]
         if "bioformats2raw.layout" in attributes and len(series) == 1:
@@ -85,32 +100,29 @@ def finest_level(path: str) -> str:
             f"{path}: no OME-Zarr image (no 'multiscales' in its metadata){inside}",
             "Name the folder of one image, the one with multiscales metadata.",
         )
-    scales = attributes["multiscales"][0]
-    found = {d["path"]: _read_array(os.path.join(path, d["path"])) for d in scales["datasets"]}
-    largest = max(scales["datasets"], key=lambda d: math.prod(found[d["path"]].shape))
-    level = found[largest["path"]]
-    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", ())]
-    axes = axes or [{"name": name} for name in "tczyx"]
-    _check_axes(path, [axis["name"] for axis in axes], level.shape)
-    told = _pixel_size(axes, scales, largest)
-    about = level.__dict__ | {"pixel_size": told, "metadata": (*metadata, *level.metadata)}
-    _layouts[level.path] = Layout(**about)
+    scales = choose(path, attributes["multiscales"])
+    levels = [(_read_array(folder), dataset) for folder, dataset in levels_of(path, scales)]
+    level, dataset = max(levels, key=lambda found: math.prod(found[0].shape))
+    axes = axes_of(path, scales, str(attributes.get("version", scales.get("version", ""))))
+    check_axes(path, [axis["name"] for axis in axes], level.shape)
+    told = pixel_size(path, axes, scales, dataset)
+    _arrays[level.path] = replace(level, pixel_size=told, metadata=(*metadata, *level.metadata))
     return level.path
 
 
-_layouts: dict[str, Layout] = {}  # by folder of the array, as ``finest_level`` found them
+_arrays: dict[str, ZarrArray] = {}  # by folder of the array, as ``finest_level`` found them
 
 
-def layout(array: str) -> Layout:
-    """The layout of an array; without voxel size where it was not found through its image."""
-    if array not in _layouts:
-        _layouts[array] = _read_array(array)
-    return _layouts[array]
+def zarr_array(array: str) -> ZarrArray:
+    """What the metadata of an array say; without voxel size where the array was not found through its image."""
+    if array not in _arrays:
+        _arrays[array] = _read_array(array)
+    return _arrays[array]
 
 
 def files_of(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
     """Metadata and the chunk files of some slices that exist, or the folders of these where they are many."""
-    found = layout(array)
+    found = zarr_array(array)
     chunks = [os.path.join(array, name) for name in present(array, pages, crop)]
     if len(chunks) > FILES_AT_MOST:
         # Zarr renames a chunk into place, which changes the time of its folder.
@@ -122,7 +134,7 @@ def present(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[
     """Names of the chunk files of some slices that exist."""
     listed: dict[str, set[str]] = {}
     names = []
-    for name in layout(array).chunk_names(pages, crop):
+    for name in zarr_array(array).chunk_names(pages, crop):
         folder, _, base = name.rpartition("/")
         if folder not in listed:
             where = os.path.join(array, folder)
@@ -137,22 +149,25 @@ def missing_chunks(array: str, pages: Sequence[int], crop: Crop | None = None) -
 
     Zarr leaves out chunks that hold the fill value alone, so that a missing one need not be a loss.
     """
-    wanted = list(layout(array).chunk_names(pages, crop))
+    wanted = list(zarr_array(array).chunk_names(pages, crop))
     there = set(present(array, pages, crop))
     return [name for name in wanted if name not in there], len(wanted)
 
 
-def _json(file: str) -> dict:
+def _json(file: str) -> dict[str, Any]:
     try:
         with open(file, encoding="utf-8") as text:
-            return json.load(text)
-    except (OSError, ValueError) as error:
+            found = json.load(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{file}: cannot be read ({error})", "Copy the OME-Zarr again from the source."
         ) from error
+    if not isinstance(found, dict):
+        raise UserError(f"{file}: holds no metadata", "Copy the OME-Zarr again from the source.")
+    return found
 
 
-def _attributes(path: str) -> tuple[dict, list[str]]:
+def _attributes(path: str) -> tuple[dict[str, Any], list[str]]:
     """Attributes of a group in Zarr 3 ("ome" of them) or Zarr 2, and the files that hold them."""
     new, old = (os.path.join(path, name) for name in ("zarr.json", ".zattrs"))
     if os.path.exists(new):
@@ -169,59 +184,43 @@ def _array_file(path: str) -> str | None:
 
 
 def _axes_of_array(path: str) -> list[str]:
-    about = _json(_array_file(path))
+    about = _json(_array_file(path) or "")
     return about.get("dimension_names") or list("tczyx"[-len(about["shape"]) :])
 
 
-def _read_array(path: str) -> Layout:
+def _sizes(numbers: Any, file: str) -> tuple[int, ...]:
+    if not isinstance(numbers, list) or not all(isinstance(n, int) and n > 0 for n in numbers):
+        raise UserError(f"{file}: {numbers} are no sizes", "Copy the OME-Zarr again from the source.")
+    return tuple(numbers)
+
+
+def _read_array(path: str) -> ZarrArray:
     file = _array_file(path)
     if file is None:
         raise UserError(
             f"{path}: no Zarr array here, though the metadata name it", "Copy the OME-Zarr again."
         )
     about = _json(file)
-    shape = tuple(about["shape"])
+    shape = _sizes(about["shape"], file)
     if file.endswith(".zarray"):
         kinds = {"u": "uint", "i": "int", "f": "float"}
         kind, size = about["dtype"][1:2], about["dtype"][2:]
         dtype = f"{kinds[kind]}{8 * int(size)}" if kind in kinds else about["dtype"]
-        chunk = block = tuple(about["chunks"])
+        chunk = block = _sizes(about["chunks"], file)
         prefix, separator = "", about.get("dimension_separator", ".")
     else:
         dtype = str(about["data_type"])
-        chunk = block = tuple(about["chunk_grid"]["configuration"]["chunk_shape"])
+        chunk = block = _sizes(about["chunk_grid"]["configuration"]["chunk_shape"], file)
         for codec in about["codecs"]:
             if codec["name"] == "sharding_indexed":
-                block = tuple(codec["configuration"]["chunk_shape"])
+                block = _sizes(codec["configuration"]["chunk_shape"], file)
         encoding = about["chunk_key_encoding"]
         given = encoding.get("configuration", {}).get("separator")
         separator = given or ("/" if encoding["name"] == "default" else ".")
         prefix = f"c{separator}" if encoding["name"] == "default" else ""
-    return Layout(path, shape, dtype, chunk, block, prefix, separator, metadata=(file,))
-
-
-def _check_axes(path: str, names: Sequence[str], shape: Sequence[int]) -> None:
-    told = ", ".join(f"{name} {size}" for name, size in zip(names, shape, strict=False))
-    if len(names) != len(shape) or list(names[-3:]) != ["z", "y", "x"]:
+    if not len(shape) == len(chunk) == len(block) >= 3:
         raise UserError(
-            f"{path}: its axes are {told} ({len(shape)} dimensions), not z, y, x at the end",
-            "Save the image as a volume with the axes z, y, x (or t, c, z, y, x).",
+            f"{file}: an array of {len(shape)} dimensions in chunks of {len(chunk)}, not a volume",
+            "Name a volume with the axes z, y, x; copy the OME-Zarr again if its metadata are damaged.",
         )
-    longer = [name for name, size in zip(names[:-3], shape, strict=False) if size > 1]
-    if longer:
-        raise UserError(
-            f"{path}: has more than one entry along {' and '.join(longer)} (axes {told})",
-            "Write one channel and one time to an OME-Zarr of its own, and name that.",
-        )
-
-
-def _pixel_size(axes: Sequence[dict], scales: dict, dataset: dict) -> PixelSize:
-    size = [1.0] * len(axes)
-    known = False
-    for holder in (dataset, scales):
-        for transform in holder.get("coordinateTransformations", ()):
-            if transform["type"] == "scale" and "scale" in transform:
-                size = [a * b for a, b in zip(size, transform["scale"], strict=True)]
-                known = True
-    nm = [in_nm(s, axis.get("unit")) if known else None for s, axis in zip(size, axes, strict=True)]
-    return PixelSize(tuple(nm[-3:]), "OME-Zarr")
+    return ZarrArray(path, shape, dtype, chunk, block, prefix, separator, metadata=(file,))

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.ome_zarr_layout import layout, missing_chunks
+from ultraseg.ingest.ome_zarr_layout import missing_chunks, zarr_array
+from ultraseg.ingest.slice_checks import check_size, check_type
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_read import check_expected
 
 log = logging.getLogger(__name__)
 
 
 def read_blocks(
     refs: Sequence[SliceRef], plane: tuple[int, int], dtype: str, crop: Sequence[Sequence[int]]
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[Any]]:
     """Slices of one array cut to ``crop``; those that share their chunks are decoded together, each chunk once.
 
     Chunk files that do not exist are counted and pointed out: Zarr fills them with a constant and says nothing.
     """
     path = refs[0].file
-    found = layout(path)
-    check_expected(found.shape[-2:], np.dtype(found.dtype), path, plane, dtype)
-    missing, total = missing_chunks(path, [ref.page for ref in refs], crop)
+    found = zarr_array(path)
+    check_size(found.shape[-2:], plane, path)
+    check_type(found.dtype, dtype, path)
+    pages = [ref.page or 0 for ref in refs]
+    missing, total = missing_chunks(path, pages, crop)
     array = zarr.open_array(zarr.storage.LocalStore(path, read_only=True), mode="r")
     if missing:
         log.warning(
             "%s: %d of %d chunk files of slices %d to %d do not exist, first %s; voxels there are %s. Programs leave "
             "out chunks of one value; if yours does not, copy the OME-Zarr again.",
-            path, len(missing), total, refs[0].page, refs[-1].page, missing[0], array.fill_value or 0,
+            path, len(missing), total, pages[0], pages[-1], missing[0], array.fill_value or 0,
         )  # fmt: skip
-    leading = (0,) * (array.ndim - 3)
-    for first, last in _blocks([ref.page for ref in refs], found.block[-3]):
+    leading: tuple[int | slice, ...] = (0,) * (array.ndim - 3)
+    for first, last in _blocks(pages, found.block[-3]):
         try:
-            block = array[(*leading, slice(first, last + 1), slice(*crop[0]), slice(*crop[1]))]
+            block = np.asarray(array[(*leading, slice(first, last + 1), slice(*crop[0]), slice(*crop[1]))])
         except (ValueError, RuntimeError, OSError, TypeError) as error:
             raise UserError(
                 f"{path}: slices {first} to {last} do not decode ({type(error).__name__}: {error})",

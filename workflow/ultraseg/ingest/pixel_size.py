@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-from xml.etree import ElementTree
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.tiff_stack import ome_pixels
 
 if TYPE_CHECKING:
     import tifffile
 
 TOLERANCE = 0.01
-CHANNELS_AT_MOST = 7
+LEAST_NM = 0.5  # electron microscopes of tissue record nothing finer
 # Inches are left out: they come from printing (72 dpi), not from a microscope.
 NANOMETRES = {
     "pm": 1e-3, "picometer": 1e-3, "å": 0.1, "angstrom": 0.1, "nm": 1, "nanometer": 1, "nanometre": 1,
@@ -32,10 +32,19 @@ def in_nm(value: float | str | None, unit: str | None) -> float | None:
     """A length in nanometres; None where value or unit is missing or unknown."""
     # ImageJ writes the Greek letter as an escape, others as one of two characters.
     unit = (unit or "").strip().replace("\\u00B5", "µ").replace("\u03bc", "µ").lower()
-    if value is None or unit not in NANOMETRES:
+    number = _number(value)
+    if number is None or unit not in NANOMETRES:
         return None
-    length = float(value) * NANOMETRES[unit]
+    length = number * NANOMETRES[unit]
     return length if 0 < length < float("inf") else None
+
+
+def _number(value: float | str | None) -> float | None:
+    """A number from metadata; some programs write it as their country does: 20,5. None for other texts."""
+    try:
+        return None if value is None else float(str(value).strip().replace(",", "."))
+    except ValueError:
+        return None
 
 
 def check_pixel_size(told: PixelSize, voxel_size_nm: Sequence[float], file: str, where: str) -> None:
@@ -51,20 +60,54 @@ def check_pixel_size(told: PixelSize, voxel_size_nm: Sequence[float], file: str,
 
 
 def of_tiff(tif: tifffile.TiffFile) -> PixelSize:
-    """What ImageJ or OME metadata of a TIFF say; the resolution of other TIFFs is that of a printer."""
-    if tif.is_ome:
-        return _of_ome(tif.ome_metadata)
-    if not tif.is_imagej:
-        return PixelSize()
-    about, tags = tif.imagej_metadata or {}, tif.pages[0].tags
-    unit = str(about.get("unit", ""))
+    """What ImageJ, OME or a microscope (FEI or Thermo Fisher, Zeiss) says in a TIFF.
 
-    def plane(name: str) -> float | None:
+    The resolution of other TIFFs is that of a printer.
+    """
+    if tif.is_ome:
+        return _of_ome(tif.ome_metadata or "")
+    if not tif.is_imagej:
+        return _of_microscope(tif)
+    about, tags = tif.imagej_metadata or {}, tif.pages[0].aspage().tags
+    unit = str(about.get("unit", ""))
+    # ImageJ writes these where an axis has another unit than x.
+    y_unit, z_unit = (str(about.get(key) or unit) for key in ("yunit", "zunit"))
+
+    def plane(name: str, unit: str) -> float | None:
         per_unit = tags[name].value if name in tags else (0, 1)
         return in_nm(per_unit[1] / per_unit[0], unit) if per_unit[0] else None
 
     return PixelSize(
-        (in_nm(about.get("spacing"), unit), plane("YResolution"), plane("XResolution")), "ImageJ"
+        (in_nm(about.get("spacing"), z_unit), plane("YResolution", y_unit), plane("XResolution", unit)),
+        "ImageJ",
+    )
+
+
+def _of_microscope(tif: tifffile.TiffFile) -> PixelSize:
+    """Size of pixels from the header of a scanning electron microscope, which does not know the distance of slices."""
+    if tif.is_fei:
+        sections = [s for s in (tif.fei_metadata or {}).values() if isinstance(s, dict) and "PixelWidth" in s]
+        if sections:
+            height = sections[0].get("PixelHeight", sections[0]["PixelWidth"])
+            return PixelSize((None, in_nm(height, "m"), in_nm(sections[0]["PixelWidth"], "m")), "FEI")
+    if tif.is_sem:
+        about = tif.sem_metadata or {}
+        for key in ("ap_image_pixel_size", "ap_pixel_size"):
+            told = about.get(key)
+            if isinstance(told, tuple) and len(told) == 3:
+                size = in_nm(told[1], str(told[2]))
+                return PixelSize((None, size, size), "Zeiss")
+    return PixelSize()
+
+
+def doubtful_size(voxel_size_nm: Sequence[float], where: str) -> str | None:
+    """What to tell the user of voxels smaller than any microscope resolves; None for others."""
+    if min(voxel_size_nm) >= LEAST_NM:
+        return None
+    told = ", ".join(f"{axis} {size:g}" for axis, size in zip("zyx", voxel_size_nm, strict=True))
+    return (
+        f"{where}.voxel_size_nm is {told}: below {LEAST_NM:g} nm. Is it in micrometres? Sizes are in nanometres: "
+        f"{', '.join(f'{1000 * size:g}' for size in voxel_size_nm)} then."
     )
 
 
@@ -72,49 +115,8 @@ def _of_ome(xml: str) -> PixelSize:
     pixels = ome_pixels(xml)
     if not pixels:
         return PixelSize()
-    sizes = (
+    z, y, x = (
         in_nm(pixels[0].get(f"PhysicalSize{axis}"), pixels[0].get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "ZYX"
     )
-    return PixelSize(tuple(sizes), "OME")
-
-
-def ome_pixels(xml: str) -> list[ElementTree.Element]:
-    """The Pixels elements of OME-XML, one per image in the file."""
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    return [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
-
-
-def refuse_channels(tif: tifffile.TiffFile, file: str) -> None:
-    """Raise UserError for an ImageJ or OME stack whose pages are not simply slices: channels, times, several images."""
-    sizes = {"channels": 1, "times": 1, "slices": 1}
-    if tif.is_ome:
-        pixels = ome_pixels(tif.ome_metadata)
-        if len(pixels) > 1:
-            raise UserError(
-                f"{file}: holds {len(pixels)} OME images where one is expected",
-                "Save each one as its own file.",
-            )
-        if pixels:
-            samples = [e.get("SamplesPerPixel") for e in pixels[0] if e.tag.rpartition("}")[2] == "Channel"]
-            colours = max([int(s) for s in samples if s] or [1])
-            keys = {"channels": "SizeC", "times": "SizeT", "slices": "SizeZ"}
-            sizes = {name: int(pixels[0].get(key, 1)) for name, key in keys.items()}
-            sizes["channels"] //= colours
-    elif tif.is_imagej:
-        about = tif.imagej_metadata or {}
-        keys = {"channels": "channels", "times": "frames", "slices": "slices"}
-        sizes = {name: int(about.get(key, 1)) for name, key in keys.items()}
-    # Some programs call slices times, or channels, of which ImageJ knows seven at most.
-    if sizes["channels"] > CHANNELS_AT_MOST and sizes["times"] == sizes["slices"] == 1:
-        return
-    if sizes["channels"] > 1 or (sizes["times"] > 1 and sizes["slices"] > 1):
-        told = " x ".join(f"{count} {name}" for name, count in sizes.items() if count > 1)
-        raise UserError(
-            f"{file}: is a hyperstack of {told}, not a stack of slices",
-            "Save one channel and one time as a stack of its own (Fiji: Image > Duplicate); "
-            "where the pages are slices, say so in the file (Fiji: Image > Properties).",
-        )
+    return PixelSize((z, y, x), "OME")

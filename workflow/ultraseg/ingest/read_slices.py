@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, groupby
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import Stored, to_stored
-from ultraseg.base.errors import UserError, raise_together
+from ultraseg.base.errors import Problems, UserError
 from ultraseg.ingest import mrc, tiff_read
 from ultraseg.ingest.image_source import file_kind
 from ultraseg.ingest.slice_source import SliceRef
@@ -19,16 +20,17 @@ Crop = Sequence[Sequence[int]]
 PAGES = 4  # of a multi-page file that are decoded together: finding a page far inside takes time
 
 
-def read_slices(
+def read_source_slices(
     refs: Sequence[SliceRef], plane: Sequence[int], dtype: str, crop: Crop | None = None
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[Any]]:
     """Slices in their own type, one at a time: (Y, X) of the whole ``plane``, or its part ``crop`` (y and x ranges).
 
     Raises UserError for a slice of another size or type.
     """
     crop = crop or [(0, size) for size in plane]
+    height, width = plane
     for file, run in groupby(refs, key=lambda ref: ref.file):
-        yield from _reader(file)(list(run), tuple(plane), dtype, crop)
+        yield from _reader(file)(list(run), (height, width), dtype, crop)
 
 
 def read_stored(
@@ -38,29 +40,34 @@ def read_stored(
     stored: Stored,
     crop: Crop | None = None,
     threads: int = 1,
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[Any]]:
     """Slices as they are stored, uint8 or uint16 (Y, X), in order; ``threads`` of them are decoded at a time.
 
     Few of them are in memory, however many there are. Raises one UserError that names all bad slices: after the
     first bad one the others are still decoded, but none is given out.
     """
-    problems: list[UserError] = []
+    problems = Problems()
     for found in _decoded(_batches(refs), plane, dtype, stored, crop, threads):
         if isinstance(found, UserError):
-            problems.append(found)
-        elif not problems:
+            problems.add(found)
+        elif not problems.errors:
             yield found
-    raise_together(problems, "slices")
+    problems.raise_all()
 
 
 def _decoded(
-    batches: Sequence[Sequence[SliceRef]], plane, dtype: str, stored: Stored, crop: Crop | None, threads: int
-) -> Iterator[np.ndarray | UserError]:
+    batches: Sequence[Sequence[SliceRef]],
+    plane: Sequence[int],
+    dtype: str,
+    stored: Stored,
+    crop: Crop | None,
+    threads: int,
+) -> Iterator[NDArray[Any] | UserError]:
     """The slices of all batches in order, in place of those of a bad batch what is wrong with it."""
 
-    def decode(batch: Sequence[SliceRef]) -> Iterator[np.ndarray | UserError]:
+    def decode(batch: Sequence[SliceRef]) -> Iterator[NDArray[Any] | UserError]:
         try:
-            for values in read_slices(batch, plane, dtype, crop):
+            for values in read_source_slices(batch, plane, dtype, crop):
                 yield to_stored(values, stored)
         except UserError as error:
             yield error
@@ -70,9 +77,9 @@ def _decoded(
         return
     # Decoders release Python's lock, so threads help; the one more is decoded while the caller works.
     with ThreadPoolExecutor(threads) as pool:
-        ahead: deque[Future] = deque()
+        ahead: deque[Future[list[NDArray[Any] | UserError]]] = deque()
         for batch in batches:
-            ahead.append(pool.submit(lambda batch=batch: list(decode(batch))))
+            ahead.append(pool.submit(lambda refs: list(decode(refs)), batch))
             if len(ahead) > threads:
                 yield from ahead.popleft().result()
         for waiting in ahead:
@@ -89,7 +96,9 @@ def _batches(refs: Sequence[SliceRef]) -> list[list[SliceRef]]:
     return batches
 
 
-def _reader(file: str):
+def _reader(
+    file: str,
+) -> Callable[[list[SliceRef], tuple[int, int], str, Crop], Iterator[NDArray[Any]]]:
     """Function (refs of one file, plane, dtype, crop) -> iterator of slices."""
     kind = file_kind(file)
     if kind == "zarr":

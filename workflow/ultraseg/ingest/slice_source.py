@@ -6,9 +6,14 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NamedTuple
 
+PLANE = 1 << 24  # page numbers from here on are planes of a file's only page, see SliceRef
+
 
 class SliceRef(NamedTuple):
-    """Where slice ``z`` of the stack lies; ``page`` is None where the file must hold one slice only."""
+    """Where slice ``z`` of the stack lies; ``page`` is None where the file must hold one slice only.
+
+    ``PLANE`` + k is plane k (red is 0) of the only page: programs save stacks of three or four slices as colours.
+    """
 
     z: int
     file: str

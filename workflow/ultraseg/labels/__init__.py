@@ -1,0 +1,1 @@
+"""The user's labels: finding, reading and checking them, whatever their form."""

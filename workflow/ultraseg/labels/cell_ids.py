@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fastremap
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ultraseg.arrays.labels import overlap_counts
+from ultraseg.base.ids import check_new_ids
 from ultraseg.labels.coverage import LabelSlice
+from ultraseg.storage.label_slices import LabelSlices
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,12 @@ class Change(NamedTuple):
 class Overlap(NamedTuple):
     """Intersection over union of all pairs of cells of two slices that meet."""
 
-    first: np.ndarray
-    second: np.ndarray
-    iou: np.ndarray
+    first: NDArray[Any]
+    second: NDArray[Any]
+    iou: NDArray[Any]
 
 
-def overlap_of(a: np.ndarray, b: np.ndarray) -> Overlap:
+def overlap_of(a: NDArray[Any], b: NDArray[Any]) -> Overlap:
     """Pairs of ids (not 0) of two slices (Y, X) that share pixels, with their intersection over union."""
     first, second, shared = overlap_counts(a, b)
     sizes = [dict(zip(*fastremap.unique(x, return_counts=True), strict=True)) for x in (a, b)]
@@ -47,7 +50,7 @@ def overlap_of(a: np.ndarray, b: np.ndarray) -> Overlap:
     return Overlap(first, second, shared / np.maximum(area_a + area_b - shared, 1))
 
 
-def changes(slices: Iterable[tuple[int, np.ndarray, np.ndarray | None]]) -> list[Change]:
+def changes(slices: Iterable[tuple[int, NDArray[Any], NDArray[Any] | None]]) -> list[Change]:
     """Cells whose id seems to change from one labelled slice to the next.
 
     slices: (z, ids, known) in rising z, one in memory at a time. Cell A turns into B when B lies in A's place on the
@@ -63,7 +66,7 @@ def changes(slices: Iterable[tuple[int, np.ndarray, np.ndarray | None]]) -> list
     return found
 
 
-def _both_known(a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray | None:
+def _both_known(a: NDArray[Any] | None, b: NDArray[Any] | None) -> NDArray[Any] | None:
     parts = [part for part in (a, b) if part is not None]
     return np.logical_and.reduce(parts) if parts else None
 
@@ -76,7 +79,7 @@ def _changed(overlap: Overlap) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs if a not in stays and b not in stays]
 
 
-def warning(structure: str, found: Sequence[Change]) -> str | None:
+def changed_ids_warning(structure: str, found: Sequence[Change]) -> str | None:
     """What to tell the user of ids that change; None where none does."""
     if not found:
         return None
@@ -104,11 +107,11 @@ class IdMatcher:
     """
 
     def __init__(self) -> None:
-        self.shown: np.ndarray | None = None  # what the slices so far show last at each pixel
+        self.shown: NDArray[Any] | None = None  # what the slices so far show last at each pixel
         self.used: set[int] = set()
         self.renamed = 0
 
-    def match(self, ids: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    def match(self, ids: NDArray[Any], known: NDArray[Any] | None = None) -> NDArray[Any]:
         """The same cells (Y, X) of the next labelled slice with consistent ids, uint32."""
         present = [int(i) for i in fastremap.unique(ids) if i]
         table = self._joined(ids, known)
@@ -120,6 +123,7 @@ class IdMatcher:
             if old in self.used:
                 free += 1
                 table[old] = free
+        check_new_ids(max([*present, *table.values()], default=0))
         self.used.update(table.values())
         self.renamed += sum(old != new for old, new in table.items())
         result = fastremap.remap(ids.astype(np.uint32), {0: 0, **table}, preserve_missing_labels=False)
@@ -129,7 +133,7 @@ class IdMatcher:
             self.shown[known] = result[known]
         return result
 
-    def _joined(self, ids: np.ndarray, known: np.ndarray | None) -> dict[int, int]:
+    def _joined(self, ids: NDArray[Any], known: NDArray[Any] | None) -> dict[int, int]:
         """Ids of this slice that go on with a cell of those before."""
         if self.shown is None:
             return {}
@@ -141,3 +145,9 @@ class IdMatcher:
         score[row, column] = np.where(overlap.iou >= LEAST, overlap.iou, 0)
         pairs = zip(*linear_sum_assignment(-score), strict=True)
         return {int(here[j]): int(cells[i]) for i, j in pairs if score[i, j] > 0}
+
+
+def changes_in(file: str) -> list[Change]:
+    """``changes`` of the label slices in a file that ``storage.label_slices`` wrote."""
+    with LabelSlices(file) as given:
+        return changes((z, given.read(z), given.known(z)) for z in given.zs)

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 
@@ -32,26 +34,30 @@ class LabelSlice(NamedTuple):
 
     z: int
     file: str
-    labels: np.ndarray
-    known: np.ndarray | None = None
+    labels: NDArray[Any]
+    known: NDArray[Any] | None = None
 
 
 def iterate_labels(
-    source: SliceSource | Sequence[SliceRef],
+    source: LabelSource | SliceSource | Sequence[SliceRef],
     shape: tuple[int, int],
     n_slices: int,
     kind: str = "cells",
     problems: list[UserError] | None = None,
     crop: Sequence[Sequence[int]] | None = None,
+    doubts: list[Doubts] | None = None,
 ) -> Iterator[LabelSlice]:
     """Yield the labels of every label slice, one in memory at a time.
 
     ``shape`` is that of the slices in the files; ``crop``: the part of them to give, start and stop in y and x.
     With a list ``problems``, errors are appended to it and the file is skipped, so that all files can be reported at
     once with ``raise_problems``; without it, the first problem is raised. A z outside 0..n_slices-1 is an error.
+    ``doubts`` gets one entry, which knows at the end what looks wrong without being an error.
     """
     source = LabelSource.of(source)
     reader = LabelReader(source, shape, kind, crop)
+    if doubts is not None:
+        doubts.append(reader.doubts)
     raised = [] if problems is None else problems
     for ref in source.slices:
         try:
@@ -73,7 +79,7 @@ def iterate_labels(
         raise_problems(raised)
 
 
-def stored(slice_: LabelSlice, partial: bool) -> tuple[int, dict[str, np.ndarray]]:
+def stored(slice_: LabelSlice, partial: bool) -> tuple[int, dict[str, NDArray[Any]]]:
     """z and arrays of a slice as ``labelstore`` writes them; with ``partial``, where it is known as well."""
     arrays = {"labels": slice_.labels}
     if partial:
@@ -89,7 +95,7 @@ def raise_problems(problems: Sequence[UserError]) -> None:
     found.raise_all()
 
 
-def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> dict:
+def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> dict[str, Any]:
     """One row of the coverage table: what the labels of one slice hold.
 
     ``known_fraction``: share of the slice that is labelled; ``foreground_fraction``: share of that which is the
@@ -111,7 +117,7 @@ def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> d
 
 
 def coverage_table(
-    sources: Mapping[str, SliceSource | Sequence[SliceRef]],
+    sources: Mapping[str, LabelSource | SliceSource | Sequence[SliceRef]],
     kinds: Mapping[str, str],
     shape: tuple[int, int],
     n_slices: int,
@@ -128,12 +134,15 @@ def coverage_table(
     rows, raised, problems = [], problems is None, [] if problems is None else problems
     for structure, source in sources.items():
         kind, source, before = kinds[structure], LabelSource.of(source), len(problems)
-        for slice_ in iterate_labels(source, shape, n_slices, kind, problems, crop):
+        doubts: list[Doubts] = []
+        for slice_ in iterate_labels(source, shape, n_slices, kind, problems, crop, doubts):
             rows.append(coverage_row(structure, slice_, kind, _split_of(splits, structure, slice_.z)))
         found = [row for row in rows if row["structure"] == structure]
         log.info("%s: labels on slices %s", structure, format_numbers([row["z"] for row in found]) or "none")
         if len(problems) == before:
             problems += _whole_problems(structure, source, found)
+            for text in doubts[0].warnings(structure):
+                log.warning(text)
         if kind == "cells" and len(found) > 1 and all(row["n_instances"] <= 1 for row in found):
             log.warning("%s: at most one cell id on every slice; was a mask given as cell ids?", structure)
     if raised:
@@ -142,7 +151,7 @@ def coverage_table(
     return table.sort_values(["structure", "z"], kind="stable", ignore_index=True)
 
 
-def _whole_problems(structure: str, source: LabelSource, rows: list[dict]) -> Iterator[UserError]:
+def _whole_problems(structure: str, source: LabelSource, rows: list[dict[str, Any]]) -> Iterator[UserError]:
     """What is wrong with the slices of a structure together."""
     empty = [row["z"] for row in rows if not row["labelled_pixels"]]
     if rows and len(empty) == len(rows):
@@ -159,14 +168,14 @@ def _whole_problems(structure: str, source: LabelSource, rows: list[dict]) -> It
         )
 
 
-def _split_of(splits: Mapping | None, structure: str, z: int) -> str:
+def _split_of(splits: Mapping[Any, Any] | None, structure: str, z: int) -> str:
     if not splits:
         return "train"
     chosen = splits.get(structure, {}) if any(isinstance(v, Mapping) for v in splits.values()) else splits
     return chosen.get(z, "train")
 
 
-def _count_instances(labels: np.ndarray, kind: str) -> int:
+def _count_instances(labels: NDArray[Any], kind: str) -> int:
     if kind == "cells":
         ids = np.unique(labels)
         return int(ids.size - (ids.size > 0 and ids[0] == 0))

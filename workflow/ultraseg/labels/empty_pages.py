@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+from ultraseg.labels.pixels import read_pixels
 
 CACHE = ".snakemake/ultraseg_label_pages.json"
 
@@ -16,13 +20,25 @@ def constant_pages(file: str) -> list[int | None]:
 
     Reads every slice once; the answer is kept in ``.snakemake`` of the working directory until the file changes.
     """
+    return _kept(file, "constant", lambda: _scan(file))
+
+
+def pages_with(file: str, values: Sequence[int | str]) -> list[bool]:
+    """For each slice of a TIFF whether it shows any of some numbers or colours. Kept likewise."""
+    return _kept(file, f"with {json.dumps(list(values))}", lambda: _scan_values(file, values))
+
+
+def _kept(file: str, question: str, answer: Callable[[], list[Any]]) -> list[Any]:
+    """The answer to a question on a file: looked up, or found and kept."""
     status = os.stat(file)
     key, stamp = os.path.abspath(file), [status.st_size, status.st_mtime_ns]
     known = _load()
     if known.get(key, {}).get("stamp") != stamp:
-        known[key] = {"stamp": stamp, "constant": _scan(file)}
+        known[key] = {"stamp": stamp}
+    if question not in known[key]:
+        known[key][question] = answer()
         _save(known)
-    return known[key]["constant"]
+    return list(known[key][question])
 
 
 def _scan(file: str) -> list[int | None]:
@@ -37,7 +53,18 @@ def _scan(file: str) -> list[int | None]:
     return constant
 
 
-def _load() -> dict:
+def _scan_values(file: str, values: Sequence[int | str]) -> list[bool]:
+    from ultraseg.ingest.tiff_read import read_header
+
+    about = read_header(file)
+    found = []
+    for index in range(about.pages):
+        pixels = read_pixels(file, index, about.shape)
+        found.append(bool(np.isin(pixels.numbers, pixels.codes(values, file)).any()))
+    return found
+
+
+def _load() -> dict[str, dict[str, Any]]:
     try:
         with open(CACHE) as file:
             return json.load(file)
@@ -45,7 +72,7 @@ def _load() -> dict:
         return {}  # none yet, or cut off by a full disk: the files are read again
 
 
-def _save(known: dict) -> None:
+def _save(known: dict[str, dict[str, Any]]) -> None:
     """Jobs on a cluster parse the Snakefile side by side: each writes a file of its own and renames it."""
     try:
         os.makedirs(os.path.dirname(CACHE), exist_ok=True)

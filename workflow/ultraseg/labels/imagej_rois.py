@@ -6,57 +6,30 @@ import logging
 import re
 import zipfile
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import roifile
+from numpy.typing import NDArray
+from roifile import ImagejRoi
 from skimage.draw import polygon2mask
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.base.text import format_numbers
-from ultraseg.ingest.find_slices import slice_number
+from ultraseg.ingest.name_numbers import slice_number
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.labels.roi_files import read_rois
 
 log = logging.getLogger(__name__)
 
-Roi = roifile.ImagejRoi
 AREAS = {roifile.ROI_TYPE[name] for name in ("POLYGON", "RECT", "OVAL", "FREEHAND", "TRACED")}
 AUTOMATIC = re.compile(r"(\d+)-(\d+)(?:-(\d+))?(?:-\d+)?$")  # what Fiji calls a ROI: slice-y-x, or y-x
 REPEATED = re.compile(r"-\d+$")  # what Fiji appends to a name that is there already
+FAR, SMALL = 16, 1_000_000  # of a box around a ROI: times the image, and pixels that may be drawn always
 NESTED = 0.5  # share of the smaller of two ROIs from which their overlap is a mistake
 
 
-@lru_cache(maxsize=8)
-def _read(file: str, stamp: tuple) -> tuple[tuple[str, Roi], ...]:
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                names = [name for name in archive.namelist() if name.lower().endswith(".roi")]
-                return tuple((name[:-4], Roi.frombytes(archive.read(name))) for name in names)
-        with open(file, "rb") as single:
-            roi = Roi.frombytes(single.read())
-        return ((roi.name or "", roi),)
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError, IndexError) as error:
-        raise UserError(
-            f"{file}: not a ROI file of ImageJ ({error})",
-            "Save the ROIs again: ROI Manager, More, Save (all ROIs selected or none).",
-        ) from error
-
-
-def read_rois(file: str) -> tuple[tuple[str, Roi], ...]:
-    """Names and ROIs of a .zip or .roi file, in their order. Raises UserError for other files, and for an empty one."""
-    import os
-
-    if not os.access(file, os.R_OK):
-        raise UserError(f"{file}: cannot be read", "Put the file back, or give read permission (chmod a+r).")
-    status = os.stat(file)
-    rois = _read(file, (status.st_size, status.st_mtime_ns))
-    if not rois:
-        raise UserError(f"{file}: holds no ROI", "Save the ROIs again: ROI Manager, More, Save.")
-    return rois
-
-
-def position_of(name: str, roi: Roi) -> int | None:
+def position_of(name: str, roi: ImagejRoi) -> int | None:
     """Number of the slice that a ROI lies on, counted from 1 as Fiji does; None where it does not say."""
     for number in (roi.position, roi.z_position, roi.t_position):
         if number > 0:
@@ -65,20 +38,25 @@ def position_of(name: str, roi: Roi) -> int | None:
     return int(automatic[1]) if automatic and automatic[3] else None
 
 
-def roi_slices(files: Sequence[str], first_slice_number: int | None = None) -> SliceSource:
+def roi_slices(
+    files: Sequence[str], first_slice_number: int | None = None, pattern: str | None = None
+) -> SliceSource:
     """The slices that ROI files show, from the positions of the ROIs or else the number in the file's name.
 
     Positions count from 1, so z = position - ``first_slice_number`` with the default 1; for numbers in file names
     the default is 0, as for TIFFs. The ``page`` of a slice is the position, None where the file name numbers it.
     Raises UserError for ROIs that say no slice, and for a mixture of both kinds.
     """
-    refs, lost, numbered = [], [], False
+    refs: list[tuple[int, str, int | None]] = []
+    lost, numbered = [], False
     for file in files:
         positions = {position_of(name, roi) for name, roi in read_rois(file)}
-        if None not in positions:
-            refs += [(position, file, position) for position in positions]
-        elif len(positions) == 1 and slice_number(file) is not None and len(files) + _is_single(file) > 1:
-            refs.append((slice_number(file), file, None))
+        said = [position for position in positions if position is not None]
+        number = slice_number(file, pattern)
+        if len(said) == len(positions):
+            refs += [(position, file, position) for position in said]
+        elif not said and number is not None and len(files) + _is_single(file) > 1:
+            refs.append((number, file, None))
             numbered = True
         else:
             lost += [f"{file}: {name}" for name, roi in read_rois(file) if position_of(name, roi) is None]
@@ -102,7 +80,7 @@ def _is_single(file: str) -> bool:
     return not zipfile.is_zipfile(file)
 
 
-def _check_numbers(files: Sequence[str], refs: list[tuple], first: int) -> None:
+def _check_numbers(files: Sequence[str], refs: Sequence[tuple[int, str, int | None]], first: int) -> None:
     numbers = [number for number, _, _ in refs]
     twice = sorted({n for n in numbers if numbers.count(n) > 1})
     if twice:
@@ -119,7 +97,7 @@ def _check_numbers(files: Sequence[str], refs: list[tuple], first: int) -> None:
 
 
 # ---------------------------------------------------------------- ids
-def roi_id(file: str, rois: Sequence[tuple[str, Roi]], choice: str | None) -> dict[str, int]:
+def roi_id(file: str, rois: Sequence[tuple[str, ImagejRoi]], choice: str | None) -> dict[str, int]:
     """The id of every ROI of a file, by its name in the file; ``choice`` as ``roi_ids`` in the configuration.
 
     'group': the ROI's group; 'name': the last number in its name, without Fiji's suffix for repeated names, or the
@@ -163,13 +141,15 @@ def _ids_by_name(file: str, names: list[str]) -> dict[str, int]:
             f"{file}: ROI(s) without a number above 0 in their names: {', '.join((without or names)[:5])}",
             "Name every ROI after its cell: 'cell 7', or just 7.",
         )
+    for name, number in ids.items():
+        check_id(number, f"{file}: ROI '{name}'")
     return ids
 
 
 # ---------------------------------------------------------------- pixels
 def rasterise(
     file: str, page: int | None, shape: tuple[int, int], *, ids: str | None = None, single: bool = False
-) -> np.ndarray:
+) -> NDArray[np.uint32]:
     """The ROIs of one slice as uint32 ids (Y, X), 0 elsewhere; ``single``: as a mask of 1.
 
     A pixel belongs to a ROI when its centre does. Later ROIs paint over earlier ones, as in Fiji; but where two of
@@ -178,14 +158,19 @@ def rasterise(
     """
     rois = read_rois(file)
     numbers = dict.fromkeys((name for name, _ in rois), 1) if single else roi_id(file, rois, ids)
-    labels, problems, painted = np.zeros(shape, np.uint32), [], []
+    labels, problems = np.zeros(shape, np.uint32), []
+    painted: list[tuple[str, int, int]] = []
     for name, roi in rois:
         if page is not None and position_of(name, roi) != page:
             continue
         if roi.roitype not in AREAS or roi.subtype == roifile.ROI_SUBTYPE.TEXT:
             problems.append(f"'{name}' is of type {roi.roitype.name.lower()}, not an area")
             continue
-        corner, mask, whole = roi_mask(roi, shape)
+        try:
+            corner, mask, whole = roi_mask(roi, shape)
+        except (ValueError, IndexError, TypeError, OverflowError) as error:
+            problems.append(f"'{name}' is damaged ({error})")
+            continue
         if mask.sum() <= whole / 2:
             problems.append(f"'{name}' lies outside the image of {shape[0]} x {shape[1]} pixels")
             continue
@@ -201,7 +186,13 @@ def rasterise(
     return labels
 
 
-def _nested(name: str, own: int, mask: np.ndarray, below: np.ndarray, painted: list[tuple]) -> list[str]:
+def _nested(
+    name: str,
+    own: int,
+    mask: NDArray[np.bool_],
+    below: NDArray[np.uint32],
+    painted: list[tuple[str, int, int]],
+) -> list[str]:
     """Messages on ROIs of another id that this one covers, or lies in, by more than half of the smaller."""
     under, counts = np.unique(below[mask], return_counts=True)
     found = []
@@ -217,20 +208,24 @@ def _nested(name: str, own: int, mask: np.ndarray, below: np.ndarray, painted: l
     return found
 
 
-def roi_mask(roi: Roi, shape: tuple[int, int]) -> tuple[tuple[int, int], np.ndarray, int]:
+def roi_mask(roi: ImagejRoi, shape: tuple[int, int]) -> tuple[tuple[int, int], NDArray[np.bool_], int]:
     """Corner (y, x) and mask of a ROI as far as it lies in the image, and the pixels of the whole ROI."""
     if roi.roitype == roifile.ROI_TYPE.OVAL:
-        outlines, box = [], [roi.left, roi.top, roi.right, roi.bottom]
+        outlines = []
+        box = np.array([[roi.left, roi.top], [roi.right, roi.bottom]], float)
         if roi.subpixelresolution and roi.widthd:
-            box = [roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd]
-        box = np.array(box, float).reshape(2, 2)
+            box = np.array([[roi.xd, roi.yd], [roi.xd + roi.widthd, roi.yd + roi.heightd]], float)
     else:
         outlines = [np.asarray(part, float) for part in roi.coordinates(multi=True)]
         outlines = [part for part in outlines if len(part) > 2]
         points = np.concatenate(outlines) if outlines else np.zeros((1, 2))
         box = np.array([points.min(0), points.max(0)])
+    if not np.isfinite(box).all():
+        raise ValueError("its corners are no numbers")
     x0, y0 = np.floor(box[0]).astype(int)
     x1, y1 = np.ceil(box[1]).astype(int)
+    if max(y1 - y0, 1) * max(x1 - x0, 1) > FAR * shape[0] * shape[1] + SMALL:
+        return (0, 0), np.zeros((0, 0), bool), 1  # far outside; drawing it would take the memory
     whole = np.zeros((max(y1 - y0, 1), max(x1 - x0, 1)), bool)
     # Fiji's coordinates are those of pixel corners: the centre of the first pixel lies at 0.5.
     if roi.roitype == roifile.ROI_TYPE.OVAL:

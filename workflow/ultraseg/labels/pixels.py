@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import fastremap
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.ingest.slice_checks import check_size, page_index
 
+PLANES = (
+    "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
+    "four, name the slice of each plane with 'slices'."
+)
 MANY_COLOURS = 64  # drawn classes are fewer; a picture, or a drawing with blended edges, has more
 
 
 class Pixels(NamedTuple):
-    """The numbers (Y, X) of a slice; of a colour image 0xRRGGBB. ``palette``: number -> its colour as shown."""
+    """The numbers (Y, X) of a slice; of a colour image 0xRRGGBB. ``palette``: number -> its colour as shown.
 
-    numbers: np.ndarray
+    A colour image whose slices happen to be grey, such as an empty one, gives numbers, for which colours may stand.
+    """
+
+    numbers: NDArray[Any]
     coloured: bool = False
     palette: dict[int, int] | None = None
+    grey_as_colour: bool = False  # red, green and blue are stored, and equal everywhere
+    planar: bool = False  # each of them is a plane of its own
 
     def codes(self, wanted: Sequence[int | str], file: str) -> list[int]:
         """The numbers that stand for values of the configuration: numbers, or colours '#rrggbb'."""
         found: list[int] = []
         for value in wanted:
-            if isinstance(value, str) != self.coloured and not (isinstance(value, str) and self.palette):
+            shown = self.coloured or bool(self.palette) or self.grey_as_colour
+            if not shown if isinstance(value, str) else self.coloured:
                 is_, said = ("colours", "a number") if self.coloured else ("numbers", "a colour")
                 raise UserError(
                     f"{file}: holds {is_}, but the configuration gives {said}, {value!r}",
@@ -34,41 +46,33 @@ class Pixels(NamedTuple):
                 found.append(value)
             elif self.coloured:
                 found.append(int(value[1:], 16))
-            else:
+            elif self.grey_as_colour:
+                red, green, blue = (int(value[i : i + 2], 16) for i in (1, 3, 5))
+                found += [red, 257 * red] if red == green == blue else []
+            elif self.palette:
                 found += [n for n, colour in self.palette.items() if colour == int(value[1:], 16)]
         return found
 
 
-def read_pixels(file: str, page: int | None, shape: tuple[int, int]) -> Pixels:
+def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     """Read one slice of a label TIFF as it is stored. Raises UserError for a damaged file and for another size."""
-    from ultraseg.ingest.tiff_decode import decode, number_of_slices, open_tiff
+    from ultraseg.ingest.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
 
     with open_tiff(file) as tif:
-        count = number_of_slices(tif)
-        if page is None and count != 1:
-            raise UserError(
-                f"{file}: holds {count} slices where one is expected",
-                "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
-            )
-        if (page or 0) >= count:
-            raise UserError(
-                f"{file}: has no page {page} (pages 0 to {count - 1})",
-                "The file is shorter than expected: copy it again from the source.",
-            )
-        values, tags = decode(tif, file, page or 0)
+        index = page_index(page, number_of_slices(tif), file)
+        refuse_loss(tif, file, index)
+        values, tags = decode(tif, file, index)
     if tags.samples_axis is not None:
-        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file)
+        check_samples(np.moveaxis(values, tags.samples_axis, 0), tags, file)
+        planar = tags.samples_axis == 0
+        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file, planar)
+        pixels = pixels._replace(planar=planar)
     else:
         values = np.squeeze(values) if values.ndim > 2 else values
-        shown = tags.photometric == 3 and tags.colormap is not None
-        pixels = Pixels(values, palette=_palette(values, tags.colormap) if shown else None)
+        colours = tags.colormap if tags.photometric == 3 else None
+        pixels = Pixels(values, palette=None if colours is None else _palette(values, colours))
     numbers = pixels.numbers
-    if numbers.shape != tuple(shape):
-        size = " x ".join(map(str, numbers.shape))
-        raise UserError(
-            f"{file}: slice is {size} pixels (height x width), expected {shape[0]} x {shape[1]}",
-            "All slices and labels of a volume must have one size: export it again from the aligned stack.",
-        )
+    check_size(numbers.shape, shape, file)
     if numbers.dtype == bool:
         numbers = numbers.astype(np.uint8)
     if numbers.dtype.kind not in "iu":
@@ -80,12 +84,12 @@ def read_pixels(file: str, page: int | None, shape: tuple[int, int]) -> Pixels:
     return pixels._replace(numbers=np.ascontiguousarray(numbers))
 
 
-def _from_samples(samples: np.ndarray, file: str) -> Pixels:
+def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
     """Grey or colour from samples (Y, X, S); where an alpha sample says transparent, the number is 0."""
     alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
     colour = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
     if all(np.array_equal(colour[..., 0], colour[..., i]) for i in range(1, colour.shape[-1])):
-        pixels = Pixels(colour[..., 0].copy())
+        pixels = Pixels(colour[..., 0].copy(), grey_as_colour=samples.shape[-1] >= 3)
     elif colour.dtype.kind != "u" or colour.dtype.itemsize > 2:
         raise UserError(
             f"{file}: colours of type {colour.dtype.name}", "Save colours with 8 bits per channel."
@@ -105,26 +109,26 @@ def _from_samples(samples: np.ndarray, file: str) -> Pixels:
         if levels.size == 2:  # one level alone only says that all is opaque, or that alpha is unused
             pixels.numbers[alpha == 0] = 0
     if pixels.coloured:
-        _check_colours(pixels.numbers, file)
+        _check_colours(pixels.numbers, file, planar)
     return pixels
 
 
-def _check_colours(numbers: np.ndarray, file: str) -> None:
+def _check_colours(numbers: NDArray[Any], file: str, planar: bool) -> None:
     colours = fastremap.unique(numbers)
     if colours.size > MANY_COLOURS:
         raise UserError(
             f"{file}: holds {colours.size} different colours, so it is a picture, or its edges are blended",
             "Draw labels without smoothed edges (anti-aliasing), save them without JPEG compression, or export "
-            "label numbers instead of colours.",
+            "label numbers instead of colours (VAST and webKnossos too, where a colour may be an id of 24 bits)."
+            + (f" {PLANES}" if planar else ""),
         )
 
 
-def _palette(values: np.ndarray, colormap: np.ndarray) -> dict[int, int]:
+def _palette(values: NDArray[Any], colormap: NDArray[Any]) -> dict[int, int]:
     """Colour 0xRRGGBB of every number that occurs."""
     table = colormap[:3].astype(np.int64)
-    table = (
-        table >> 8 if table.max() > 255 else table
-    )  # some writers fill the 16-bit palette with 8-bit values
+    # Some writers fill the 16-bit palette with 8-bit values.
+    table = table >> 8 if table.max() > 255 else table
     used = fastremap.unique(np.ascontiguousarray(values)).astype(int).tolist()
     return {n: int(table[0, n] << 16 | table[1, n] << 8 | table[2, n]) for n in used}
 

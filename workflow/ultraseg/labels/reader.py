@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import fastremap
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
+from ultraseg.labels.doubts import Doubts
+from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi
 
 KINDS = ("cells", "organelle", "mask")
@@ -23,32 +27,43 @@ class LabelReader:
     crop: ((y0, y1), (x0, x1)) of the slice that is wanted.
     """
 
-    def __init__(self, source: LabelSource, shape: Sequence[int], kind: str, crop: Sequence | None = None):
+    def __init__(
+        self,
+        source: LabelSource,
+        shape: Sequence[int],
+        kind: str,
+        crop: Sequence[Sequence[int]] | None = None,
+    ):
         if kind not in (*KINDS, "truth"):
             raise ValueError(f"kind is {kind!r}, not one of {KINDS}")
-        self.source, self.shape, self.kind = source, tuple(shape), kind
-        self.crop = tuple(slice(*ends) for ends in crop) if crop else np.s_[:, :]
+        height, width = shape
+        self.source, self.shape, self.kind = source, (height, width), kind
+        (y0, y1), (x0, x1) = crop or ((0, height), (0, width))
+        self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
         self.background_met = False
+        self.doubts = Doubts(kind, strokes=source.ignore_value is not None)
 
-    def read(self, ref: SliceRef) -> tuple[np.ndarray, np.ndarray | None]:
+    def read(self, ref: SliceRef) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Labels (Y, X) of a slice and where they are known: bool (Y, X), None where all are.
 
         Labels are uint32 ids for cells and truth, uint8 0/1 for the others, and 0 where nothing is known. Raises
         UserError for what cannot be labels of this kind.
         """
         if ref.file in self.source.corrected:
-            crop = [(side.start, side.stop) for side in self.crop]
-            return LabelReader(LabelSource((ref,)), self.shape, self.kind, crop).read(ref)
+            return LabelReader(LabelSource.of([ref]), self.shape, self.kind, self.crop).read(ref)
         pixels = self._pixels(ref)
         known = self._known(ref, pixels)
+        pixels = self._background_as_0(pixels, ref.file)
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
+        if self.kind != "truth" and not is_roi(ref.file):
+            self.doubts.add(ref.z + self.source.first_number, numbers, present, known)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
             labels[~known] = 0
-            known = np.ascontiguousarray(known[self.crop])
+            known = np.ascontiguousarray(self._cropped(known))
             if not known.any():
                 raise UserError(
                     f"{ref.file}: slice {ref.z + self.source.first_number}: no pixel is labelled, because all have "
@@ -56,7 +71,10 @@ class LabelReader:
                     "Correct ignore_value or region, or remove the slice.",
                 )
             known = None if known.all() else known
-        return np.ascontiguousarray(labels[self.crop]), known
+        return np.ascontiguousarray(self._cropped(labels)), known
+
+    def _cropped(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values[slice(*self.crop[0]), slice(*self.crop[1])]
 
     # ---- what is stored
     def _pixels(self, ref: SliceRef) -> Pixels:
@@ -67,7 +85,14 @@ class LabelReader:
         single = self.kind in ("organelle", "mask") and self.source.roi_ids is None and not self.source.values
         return Pixels(rasterise(ref.file, ref.page, self.shape, ids=self.source.roi_ids, single=single))
 
-    def _known(self, ref: SliceRef, pixels: Pixels) -> np.ndarray | None:
+    def _background_as_0(self, pixels: Pixels, file: str) -> Pixels:
+        if self.source.background is None:
+            return pixels
+        codes = pixels.codes([self.source.background], file)
+        numbers = np.where(np.isin(pixels.numbers, codes), 0, pixels.numbers).astype(pixels.numbers.dtype)
+        return Pixels(numbers, pixels.coloured)
+
+    def _known(self, ref: SliceRef, pixels: Pixels) -> NDArray[Any] | None:
         parts, source = [], self.source
         if source.ignore_value is not None:
             codes = pixels.codes([source.ignore_value], ref.file)
@@ -83,13 +108,13 @@ class LabelReader:
         return np.logical_and.reduce(parts) if parts else None
 
     # ---- what it means
-    def _labels(self, pixels: Pixels, present: list[int], file: str, *, whole: bool) -> np.ndarray:
+    def _labels(self, pixels: Pixels, present: list[int], file: str, *, whole: bool) -> NDArray[Any]:
         numbers, values = pixels.numbers, self.source.values
         if present and min(present) < 0:
             raise UserError(
                 f"{file}: holds negative label {min(present)}",
                 "Labels are 0 for background and positive numbers for structures: save unsigned integers, or name "
-                "the number that stands for 'not labelled' as ignore_value.",
+                "the number that stands for 'not labelled' as ignore_value, or that of the background as background.",
             )
         if values:
             codes = set(pixels.codes(values, file))
@@ -101,8 +126,8 @@ class LabelReader:
             chosen = numbers != 0
         if self.kind in ("organelle", "mask"):
             return chosen.astype(np.uint8)
-        if present and max(present) > np.iinfo(np.uint32).max:
-            raise UserError(f"{file}: cell id {max(present)} is too large", "Use cell ids below 4294967296.")
+        kept = [n for n in present if n and (not values or n in codes)]
+        check_id(max(kept, default=0), f"{file}: a cell")
         labels = np.where(chosen, numbers, 0).astype(np.uint32)
         if self.kind == "cells":
             _check_cells(sorted({n if (not values or n in codes) else 0 for n in present}), file, whole)
@@ -112,17 +137,18 @@ class LabelReader:
         """Refuse what has more than one meaning as long as ``values`` does not say which number is the structure."""
         counts = "Say with 'values' which of them are this structure; the others are background then"
         others = [n for n in present if n]
-        if self.kind == "truth":
+        if self.kind == "truth" and not pixels.coloured:
             return
         if pixels.coloured and (len(others) > 1 or self.kind == "cells"):
             listed = ", ".join(map(colour_name, present[:12]))
-            if self.kind == "cells":
+            if self.kind != "mask" and self.kind != "organelle":
                 raise UserError(
                     f"{file}: holds colours ({listed}), which are no cell ids",
-                    "Export the numbers of the cells.",
+                    "Export the numbers of the cells." + (f" {PLANES}" if pixels.planar else ""),
                 )
             raise UserError(
-                f"{file}: holds {len(present)} colours: {listed}", f"{counts}: values: ['#ff0000']."
+                f"{file}: holds {len(present)} colours: {listed}",
+                f"{counts}: values: ['#ff0000']." + (f" {PLANES}" if pixels.planar else ""),
             )
         palette = pixels.palette or {}
         if palette.get(0) and 0 in palette.values() and self.kind != "cells":
@@ -140,7 +166,7 @@ class LabelReader:
             _check_blurred(pixels.numbers, others, file)
 
     # ---- over all slices
-    def _remember(self, pixels: Pixels, present: np.ndarray) -> None:
+    def _remember(self, pixels: Pixels, present: NDArray[Any]) -> None:
         if self.kind == "truth" or (self.kind == "cells" and not self.source.values):
             return
         as_colours = pixels.coloured or (
@@ -152,7 +178,8 @@ class LabelReader:
 
     def problems(self) -> list[UserError]:
         """What is wrong with the numbers of all slices together, after all were read."""
-        source, found = self.source, []
+        source = self.source
+        found: list[UserError] = []
         if not source.slices:
             return found
         name = source.slices[0].file
@@ -177,7 +204,7 @@ class LabelReader:
         return found
 
 
-def read_region(file: str, page: int | None, shape: tuple[int, int]) -> np.ndarray:
+def read_region(file: str, page: int | None, shape: tuple[int, int]) -> NDArray[Any]:
     """Where a region mask is not 0: bool (Y, X)."""
     if is_roi(file):
         from ultraseg.labels.imagej_rois import rasterise
@@ -200,7 +227,7 @@ def _check_cells(present: list[int], file: str, whole: bool) -> None:
         )
 
 
-def _check_blurred(numbers: np.ndarray, others: list[int], file: str) -> None:
+def _check_blurred(numbers: NDArray[Any], others: list[int], file: str) -> None:
     """Refuse a mask of 0 and 255 that was scaled or smoothed, so that its edges are neither."""
     if len(others) < 3 or others[-1] != 255:
         return

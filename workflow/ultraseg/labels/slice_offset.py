@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.arrays.edges import label_edges
 
@@ -21,7 +23,7 @@ WINDOW = 2048  # side of the part of a slice that is looked at, around its middl
 SHARE, GAIN, T = 0.8, 0.05, 3.0
 
 
-def edge_fit(image: np.ndarray, labels: np.ndarray, known: np.ndarray | None = None) -> float:
+def edge_fit(image: NDArray[Any], labels: NDArray[Any], known: NDArray[Any] | None = None) -> float:
     """Share of the variance of the grey values near label edges that the place relative to the edge explains, 0..1.
 
     image: uint8, labels: integers, known: bool or None; all (Y, X). The place is the distance to the nearest edge, on
@@ -46,8 +48,8 @@ def edge_fit(image: np.ndarray, labels: np.ndarray, known: np.ndarray | None = N
 
 
 def fit_table(
-    slices: Iterable[tuple[int, np.ndarray, np.ndarray | None]],
-    read_image: Callable[[int], np.ndarray],
+    slices: Iterable[tuple[int, NDArray[Any], NDArray[Any] | None]],
+    read_image: Callable[[int], NDArray[Any]],
     n_slices: int,
 ) -> pd.DataFrame:
     """Fit of each label slice (z, labels, known) to its own image and to both neighbours: z, before, own, after.
@@ -85,7 +87,7 @@ def offset_of(table: pd.DataFrame) -> int:
     return 0
 
 
-def warning(structure: str, where: str, table: pd.DataFrame, first_slice_number: int) -> str | None:
+def offset_warning(structure: str, where: str, table: pd.DataFrame, first_slice_number: int) -> str | None:
     """What to tell the user of labels that seem to be off by one, with both scores and the cure; None where they fit.
 
     ``where``: the key of the labels in the configuration, 'volumes.a.labels.cells'.

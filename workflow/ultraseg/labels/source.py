@@ -4,83 +4,110 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
-from ultraseg.ingest.find_slices import resolve_slices, slice_number
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.ingest.crop import Roi, crop_source
+from ultraseg.ingest.find_slices import matching, resolve_slices
+from ultraseg.ingest.name_numbers import slice_number
+from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 ROI_SUFFIXES = (".zip", ".roi")
 
 
 @dataclass(frozen=True)
-class LabelSource(SliceSource):
+class LabelSource:
     """The label slices of one structure and how to read them; a ``page`` of a ROI file is a number of a slice.
 
-    values: the numbers, or colours '#rrggbb', that are the structure (none: all but 0). ignore_value: what stands
-    for 'not labelled'. rectangle: ((y0, y1), (x0, x1)) in pixels of the full stack, None at an open end. region:
-    (number, file, page) of mask slices, number as in the file names, None for a mask of all slices. Outside
-    rectangle or region nothing is known. roi_ids: what gives ROIs their ids. empty_slices: what a slice of zeros
-    says, 'labelled', 'unlabelled', or 'ask' where that must not be guessed. corrected: files of slices that were
-    proofread, plain numbers on all of the slice, whatever the rest of the source says.
+    stack: the slices. values: the numbers, or colours '#rrggbb', that are the structure (none: all but 0).
+    ignore_value: what stands for 'not labelled'. background: what is background beside 0. rectangle: ((y0, y1),
+    (x0, x1)) in pixels of the full stack, None at an open end. region: (number, file, page) of mask slices, number as
+    in the file names, None for a mask of all slices. Outside rectangle or region nothing is known. roi_ids: what gives
+    ROIs their ids. empty_slices: what a slice of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be
+    wrong. corrected: files of slices that were proofread, plain numbers on all of the slice, whatever the rest of the
+    source says.
     """
 
+    stack: SliceSource
     values: tuple[int | str, ...] = ()
     ignore_value: int | str | None = None
+    background: int | str | None = None
     rectangle: tuple[tuple[int | None, int | None], ...] | None = None
     region: tuple[tuple[int | None, str, int | None], ...] = ()
     roi_ids: str | None = None
     empty_slices: str = "labelled"
     corrected: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self.stack)
+
+    @property
+    def slices(self) -> tuple[SliceRef, ...]:
+        return self.stack.slices
+
+    @property
+    def zs(self) -> list[int]:
+        return self.stack.zs
+
+    @property
+    def first_number(self) -> int:
+        """The user's number of z = 0."""
+        return self.stack.first_number
+
     @property
     def files(self) -> list[str]:
         """The files to read, those of the region included, each once."""
         chosen = {ref.z + self.first_number for ref in self.slices}
         regions = [file for number, file, _ in self.region if number is None or number in chosen]
-        return list(dict.fromkeys([*super().files, *regions]))
+        return list(dict.fromkeys([*self.stack.files, *regions]))
 
     @property
     def partial(self) -> bool:
         """Whether some of its pixels may be unlabelled."""
         return self.ignore_value is not None or self.rectangle is not None or bool(self.region)
 
-    def as_params(self) -> dict:
-        """The source as plain values, from which ``LabelSource.of`` makes it again."""
-        return asdict(self) | {"slices": tuple(tuple(ref) for ref in self.slices)}
+    def with_slices(self, slices: Iterable[SliceRef]) -> LabelSource:
+        """Other slices, read in the same way."""
+        return replace(self, stack=replace(self.stack, slices=tuple(slices)))
+
+    def cropped(self, roi: Roi) -> LabelSource:
+        """The slices that lie in the roi, counted from its first slice."""
+        return replace(self, stack=crop_source(self.stack, roi))
 
     @classmethod
-    def of(cls, source: SliceSource | Mapping | list) -> LabelSource:
-        """A label source from ``as_params``, from a plain source or from a list of slices."""
+    def of(cls, source: LabelSource | SliceSource | Sequence[SliceRef]) -> LabelSource:
+        """A label source from a stack or from a list of slices."""
         if isinstance(source, LabelSource):
             return source
         if isinstance(source, SliceSource):
-            return cls(source.slices, source.first_number)
-        if isinstance(source, Mapping):
-            slices = tuple(SliceRef(*ref) for ref in source["slices"])
-            return cls(**{**source, "slices": slices})
-        return cls(tuple(SliceRef(*ref) for ref in source))
+            return cls(source)
+        return cls(SliceSource(tuple(SliceRef(*ref) for ref in source)))
 
 
-def resolve_labels(settings: str | Mapping, locate: Callable[[str], str]) -> LabelSource:
+def resolve_labels(
+    settings: str | Mapping[str, Any], locate: Callable[[str], str], n_slices: int | None = None
+) -> LabelSource:
     """Find the label slices of one entry under ``labels:`` or ``truth:``; ``locate`` completes a path.
 
-    TIFFs as ``tiff_names.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
-    slices of nothing but zeros are left out. Raises UserError.
+    n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
+
+    TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
+    slices of nothing but background are left out, and with ``values`` those that show none of them. Raises UserError.
     """
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
     region = settings.get("region")
-    found = _find(path, settings.get("first_slice_number"), settings.get("slices"))
+    found = _find(path, settings, settings.get("slices"), n_slices)
     source = LabelSource(
-        found.slices,
-        found.first_number,
+        found,
         values=tuple(settings.get("values", ())),
         ignore_value=settings.get("ignore_value"),
+        background=settings.get("background"),
         rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
-        region=_region(locate(region), settings) if isinstance(region, str) else (),
+        region=_region(locate(region), settings, n_slices) if isinstance(region, str) else (),
         roi_ids=settings.get("roi_ids"),
         empty_slices=settings.get("empty_slices", "ask" if _is_dense(found, settings) else "labelled"),
     )
@@ -89,7 +116,7 @@ def resolve_labels(settings: str | Mapping, locate: Callable[[str], str]) -> Lab
 
 
 def with_corrections(
-    labels: Mapping[str, LabelSource], folder: str, structures: Mapping[str, Mapping]
+    labels: Mapping[str, LabelSource], folder: str, structures: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, LabelSource]:
     """The labels with the proofread slices in ``folder``, which hold instead of the user's first ones.
 
@@ -105,10 +132,15 @@ def with_corrections(
                 f"Keep one folder for each of {', '.join(structures)}; remove others.",
             )
         found = resolve_slices(os.path.join(folder, name), 0, None, "labels")
-        before = merged.get(name, LabelSource(()))
+        if any(ref.page is not None for ref in found.slices):
+            raise UserError(
+                f"{found.slices[0].file}: holds {len(found)} pages, and nothing says which slices they are",
+                "Save each corrected slice as a TIFF of its own, its number in the stack, from 0, last in the name.",
+            )
+        before = merged.get(name, LabelSource.of([]))
         kept = [ref for ref in before.slices if ref.z not in found.zs]
         slices = sorted([*kept, *found.slices], key=lambda ref: ref.z)
-        merged[name] = replace(before, slices=tuple(slices), corrected=tuple(SliceSource.files.fget(found)))
+        merged[name] = replace(before.with_slices(slices), corrected=tuple(found.files))
     return merged
 
 
@@ -125,14 +157,20 @@ def find_rois(path: str) -> list[str]:
             return []
         return [os.path.join(path, name) for name in names if is_roi(name)]
     if glob.has_magic(path) and not os.path.exists(path):
-        return [name for name in sorted(glob.glob(path, recursive=True)) if is_roi(name)]
+        return [name for name in sorted(matching(path)) if is_roi(name)]
     return [path] if is_roi(path) and os.path.exists(path) else []
 
 
-def _find(path: str, first_slice_number: int | None, slices: list[int] | None) -> SliceSource:
+def _find(
+    path: str, settings: Mapping[str, Any], slices: list[int] | None, n_slices: int | None
+) -> SliceSource:
+    first_slice_number, pattern = settings.get("first_slice_number"), settings.get("slice_number_pattern")
     rois = find_rois(path)
     if not rois:
-        return resolve_slices(path, first_slice_number or 0, slices, "labels")
+        found = resolve_slices(path, first_slice_number or 0, slices, "labels", pattern=pattern)
+        if slices is None and n_slices is not None:
+            _check_pages(found, n_slices)
+        return found
     if slices is not None:
         raise UserError(
             f"{path}: 'slices' is given for ROI files",
@@ -140,26 +178,45 @@ def _find(path: str, first_slice_number: int | None, slices: list[int] | None) -
         )
     from ultraseg.labels.imagej_rois import roi_slices  # opens files
 
-    return roi_slices(rois, first_slice_number)
+    return roi_slices(rois, first_slice_number, pattern)
 
 
-def _is_dense(found: SliceSource, settings: Mapping) -> bool:
+def _check_pages(found: SliceSource, n_slices: int) -> None:
+    """Pages without numbers are the slices of the stack only where there are as many of them."""
+    pages = sum(ref.page is not None for ref in found.slices)
+    if pages and pages != n_slices:
+        raise UserError(
+            f"{found.slices[0].file}: has {pages} pages, but the image has {n_slices} slices, and nothing says which "
+            "slices the pages are",
+            "Name the slice of each page with 'slices', such as slices: [0, 50, 100] for a file of three pages. "
+            "Without 'slices' a file must have a page for every slice of the stack.",
+        )
+
+
+def _is_dense(found: SliceSource, settings: Mapping[str, Any]) -> bool:
     """Whether a multi-page TIFF has a page for every slice of the stack, as exports of whole stacks do."""
     return "slices" not in settings and any(r.page is not None and not is_roi(r.file) for r in found.slices)
 
 
-def _rectangle(region: Mapping) -> tuple:
-    return tuple(tuple(region.get(axis, (None, None))) for axis in "yx")
+def _rectangle(region: Mapping[str, Any]) -> tuple[tuple[int | None, int | None], ...]:
+    ranges = (region.get(axis, (None, None)) for axis in "yx")
+    return tuple((start, stop) for start, stop in ranges)
 
 
-def _region(path: str, settings: Mapping) -> tuple:
+def _region(
+    path: str, settings: Mapping[str, Any], n_slices: int | None
+) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
-    if os.path.isfile(path) and slice_number(path) is None and not is_roi(path):
+    if (
+        os.path.isfile(path)
+        and slice_number(path, settings.get("slice_number_pattern")) is None
+        and not is_roi(path)
+    ):
         from ultraseg.ingest.tiff_read import read_header
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    found = _find(path, settings.get("first_slice_number"), None)
+    found = _find(path, settings, None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 
 
@@ -176,18 +233,21 @@ def _check_region(path: str, source: LabelSource) -> None:
 
 
 def _without_empty(path: str, source: LabelSource) -> LabelSource:
-    from ultraseg.labels.empty_pages import constant_pages  # opens files
+    from ultraseg.labels.empty_pages import constant_pages, pages_with  # opens files
 
-    nothing = {0, source.ignore_value}
-    constant = {file: constant_pages(file) for file in SliceSource.files.fget(source) if not is_roi(file)}
+    nothing = {0, source.ignore_value, source.background} - {None}
+    files = [file for file in source.stack.files if not is_roi(file)]
+    shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
+    if source.values and source.ignore_value is None:  # else background may be drawn, and then it is labelled
+        shown = {file: pages_with(file, source.values) for file in files}
     kept = tuple(
         ref
         for ref in source.slices
-        if ref.file not in constant or constant[ref.file][ref.page or 0] not in nothing - {None}
+        if ref.file not in shown or (ref.page or 0) >= PLANE or shown[ref.file][ref.page or 0]
     )
     if not kept:
         raise UserError(
             f"{path}: all {len(source.slices)} slices are empty",
             "Check that the export holds the labels; with empty_slices: unlabelled, empty ones do not count.",
         )
-    return replace(source, slices=kept)
+    return source.with_slices(kept)

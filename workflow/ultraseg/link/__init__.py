@@ -1,0 +1,1 @@
+"""Pieces linked through z to cells and their protrusions, the user's edits of cells, final cells."""

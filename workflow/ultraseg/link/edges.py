@@ -30,7 +30,7 @@ def slab_edges(
     *,
     n: int | None = None,
     flow: np.ndarray | None = None,
-    max_gap: int = 0,
+    max_gap: int = 1,
     gap_iou: float = 0.25,
 ) -> pd.DataFrame:
     """Overlaps between the pieces of neighbouring slices, for all edges that start in one slab.

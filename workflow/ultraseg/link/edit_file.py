@@ -11,8 +11,9 @@ import jsonschema
 import yaml
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.base.ids import LARGEST_ID
 
-ID = {"type": "integer", "minimum": 1, "maximum": 2**32 - 1}
+ID = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 VOXEL = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 3, "maxItems": 3}
 
 

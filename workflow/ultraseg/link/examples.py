@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ultraseg.grid.good_slices import Stepping
+from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import read_image, read_slices
 
@@ -92,7 +92,7 @@ def read_example(
     nodes: pd.DataFrame,
     shape: Sequence[int],
     downsample: int,
-    stepping: Stepping,
+    good_slices: GoodSlices,
 ) -> Example:
     """Cut out the surroundings of a fragment: a row of `choose_examples`, and the pieces of linking with its number.
 
@@ -104,7 +104,7 @@ def read_example(
     middle = worst.iloc[0]
     z = int(middle["z"])
     if row["kind"] == "bridged":
-        z = next(b for b in stepping.bad if row["z_first"] < b < row["z_last"])
+        z = next(b for b in good_slices.bad if row["z_first"] < b < row["z_last"])
         middle = nodes.iloc[(nodes["z"] - z).abs().argsort(kind="stable").iloc[0]]
     start = min(max(z - SLICES // 2, 0), max(shape[0] - SLICES, 0))
     zs = list(range(start, min(start + SLICES, shape[0])))
@@ -116,7 +116,7 @@ def read_example(
     small = tuple(slice(side.start // downsample, -(-side.stop // downsample)) for side in box)
     images, ids, own = [], [], []
     for at in zs:
-        good = stepping.stand_in(at)
+        good = good_slices.stand_in(at)
         images.append(read_image(files.image_level(), at, at + 1, tuple(box))[0])
         ids.append(read_slices(files.labels_level(cells), at, at + 1, tuple(box))[0])
         pieces = read_slices(files.pieces, good, good + 1, small)[0]
@@ -125,7 +125,7 @@ def read_example(
         corner = [side.start - part.start * downsample for side, part in zip(box, small, strict=True)]
         height, breadth = images[-1].shape
         own.append(_smooth(large, downsample)[corner[0] :, corner[1] :][:height, :breadth])
-    bad = [at in set(stepping.bad) for at in zs]
+    bad = [at in set(good_slices.bad) for at in zs]
     return Example(row["kind"], row, zs, bad, np.stack(images), np.stack(ids), np.stack(own))
 
 

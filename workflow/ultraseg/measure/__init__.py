@@ -1,0 +1,1 @@
+"""Tables of cells, contacts, organelles and protrusions from final labels."""

@@ -1,4 +1,4 @@
-"""Length of protrusions along their course, through the voxels of their pieces, whichever way they run."""
+"""Length of protrusions along their course, through the voxels of their pieces, in whichever direction they run."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
 
-# One of each pair of opposite neighbours among the 26.
+# Of the 26 neighbours of a voxel, one of each pair of opposite ones.
 STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
-MOST_VOXELS = 150_000  # of a graph, which takes 130 MB
-SMOOTHED = 7  # steps of a path that are averaged: a path on a grid is a zigzag
+MOST_VOXELS = 150_000  # in a graph: it takes 130 MB
+SMOOTHED = 7  # points of a path that are averaged, as a path on a grid is a zigzag
 
 
 def course_lengths(
-    read: Callable[[int], np.ndarray],
+    read: Callable[[int], NDArray[np.integer]],
     slices: Sequence[int],
     pieces: pd.DataFrame,
     spacing: Sequence[float],
 ) -> dict[int, float]:
-    """Length of each protrusion in the unit of ``spacing`` (z, y, x); one slice, and open protrusions, are in memory.
+    """Length of each protrusion, by its number, in the unit of ``spacing`` (z, y, x).
 
-    read: pieces (Y, X) of a good slice; slices: for each z the good slice that it shows; pieces: columns z, piece,
-    protrusion (0 = none), of good slices.
+    read: gives the pieces (Y, X) of a good slice; slices: the stand-in of every z; pieces: columns z, piece and
+    protrusion (0 = none), of good slices. In memory are one slice, and the voxels of the protrusions that go on.
     """
     members = {z: group for z, group in pieces[pieces["protrusion"] > 0].groupby("z")}
     last: dict[int, int] = {}
     for z, good in enumerate(slices):
         last |= dict.fromkeys(members[good]["protrusion"].tolist(), z) if good in members else {}
-    found: dict[int, list[np.ndarray]] = {}
+    found: dict[int, list[NDArray[np.int64]]] = {}
     lengths: dict[int, float] = {}
     for z, good in enumerate(slices):
         if good not in members:
@@ -44,8 +45,8 @@ def course_lengths(
     return lengths
 
 
-def _places(plane: np.ndarray, members: pd.DataFrame) -> Iterable[tuple[int, np.ndarray]]:
-    """Protrusions of a slice with the places (n, 2) of their pixels."""
+def _places(plane: NDArray[np.integer], members: pd.DataFrame) -> Iterable[tuple[int, NDArray[np.int64]]]:
+    """The protrusions of a slice, each with the places (n, 2) of its pixels."""
     table = np.zeros(int(plane.max()) + 1, np.int64)
     known = members[members["piece"] < len(table)]
     table[known["piece"].to_numpy()] = known["protrusion"].to_numpy()
@@ -57,34 +58,38 @@ def _places(plane: np.ndarray, members: pd.DataFrame) -> Iterable[tuple[int, np.
     return zip(ids.tolist(), np.split(places[order], starts[1:]), strict=True)
 
 
-def course_length(voxels: np.ndarray, spacing: Sequence[float]) -> float:
-    """Length from end to end of an object of voxels (n, 3), along the way through it that joins the two farthest ones.
+def course_length(voxels: NDArray[np.int64], spacing: Sequence[float]) -> float:
+    """Length of an object of voxels (n, 3), along the way through its voxels between its two farthest ends.
 
-    Parts that do not touch are joined at their nearest voxels. From outer face to outer face, so that a straight rod of
-    n voxels along an axis is n voxels long. Objects of very many voxels are measured on a coarser grid.
+    The ends are outer faces: a straight rod of n voxels along an axis is n voxels long. Parts that do not touch are
+    joined at their nearest voxels. An object of more than ``MOST_VOXELS`` voxels is measured on a coarser grid.
     """
-    spacing = np.asarray(spacing, float)
+    size = np.asarray(spacing, float)
     while len(voxels) > MOST_VOXELS:
-        voxels, spacing = np.unique(voxels // 2, axis=0), spacing * 2
+        voxels, size = np.unique(voxels // 2, axis=0), size * 2
     if len(voxels) == 1:
-        return float(spacing.max())
-    points = voxels * spacing
-    graph = _joined(points, _neighbours(voxels, spacing))
+        return float(size.max())
+    points = voxels * size
+    course = points[_longest_way(_joined(points, _neighbours(voxels, size)))]
+    smooth = ndimage.uniform_filter1d(course, min(SMOOTHED, len(course)), axis=0, mode="nearest")
+    smooth[[0, -1]] = course[[0, -1]]
+    steps = np.diff(smooth, axis=0)
+    ends = (smooth[-1] - smooth[0]) / max(np.linalg.norm(smooth[-1] - smooth[0]), 1e-12)
+    return float(np.linalg.norm(steps, axis=1).sum() + np.linalg.norm(ends * size))
+
+
+def _longest_way(graph: sparse.csr_array) -> list[int]:
+    """The places along the shortest way between the two ends of a graph, which lie farthest from each other."""
     start = int(dijkstra(graph, directed=False, indices=0).argmax())
     distance, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
     path = [int(distance.argmax())]
     while path[-1] != start:
         path.append(int(before[path[-1]]))
-    course = points[path]
-    smooth = ndimage.uniform_filter1d(course, min(SMOOTHED, len(course)), axis=0, mode="nearest")
-    smooth[[0, -1]] = course[[0, -1]]
-    steps = np.diff(smooth, axis=0)
-    ends = (smooth[-1] - smooth[0]) / max(np.linalg.norm(smooth[-1] - smooth[0]), 1e-12)
-    return float(np.linalg.norm(steps, axis=1).sum() + np.linalg.norm(ends * spacing))
+    return path
 
 
-def _neighbours(voxels: np.ndarray, spacing: np.ndarray) -> sparse.csr_array:
-    """Distances between all voxels that touch by a face, an edge or a corner."""
+def _neighbours(voxels: NDArray[np.int64], spacing: NDArray[np.float64]) -> sparse.csr_array:
+    """A graph with the distances between all voxels that touch by a face, an edge or a corner."""
     low = voxels.min(axis=0) - 1
     shape = voxels.max(axis=0) - low + 2
     index = np.ravel_multi_index(tuple((voxels - low).T), tuple(shape))
@@ -101,8 +106,8 @@ def _neighbours(voxels: np.ndarray, spacing: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array(parts, shape=(len(voxels), len(voxels)))
 
 
-def _joined(points: np.ndarray, graph: sparse.csr_array) -> sparse.csr_array:
-    """The graph with an edge from each part to the nearest voxel of another, until all is one."""
+def _joined(points: NDArray[np.float64], graph: sparse.csr_array) -> sparse.csr_array:
+    """The graph with more edges, each from one part to the nearest voxel of another part, until all is one part."""
     count, part = connected_components(graph, directed=False)
     while count > 1:
         own = part == part[0]

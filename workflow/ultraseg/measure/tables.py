@@ -1,4 +1,4 @@
-"""Tables of cells, their contacts, organelles and protrusions from the partial measures of all slabs."""
+"""Tables of cells, their contacts, organelles and protrusions, from the measures of all slabs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.base.tables import empty_table
-from ultraseg.measure.slab import Partial, add_partials, measure_slab
+from ultraseg.measure.slab import Partial, add_partials
 from ultraseg.measure.surfaces import contact_areas, surfaces
-
-__all__ = ["cell_columns", "measure_slab", "merge_measures"]
 
 GEOMETRY = [
     "voxels",
@@ -51,7 +50,7 @@ PROTRUSION_COLUMNS = [
 
 
 def cell_columns(organelles: Sequence[str], masks: Sequence[str] = ()) -> list[str]:
-    """Columns of the cell table for these structures."""
+    """The columns of the table of cells, where these structures are measured."""
     columns = ["cell", *GEOMETRY, "n_neighbours", "contact_area_um2"]
     columns += ["n_protrusions", "protrusion_length_um", "protrusion_volume_um3", "nucleus_to_cell_ratio"]
     for name in (*organelles, *masks):
@@ -75,51 +74,86 @@ def merge_measures(
     cell_downsample: int = 1,
     lengths: Mapping[int, float] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Add up all slabs and derive the tables `cells`, `contacts`, `organelles` and `protrusions` (merge).
+    """Add up the measures of all slabs, and derive the tables ``cells``, ``contacts``, ``organelles``, ``protrusions``.
 
-    partials: from `measure_slab`, in any order; voxel_size_nm and shape of the measured volume in z, y, x.
-    organelles, masks: structures with and without instances; cell, nucleus: names of the structures that
-    contain others. protrusions, pieces: `LinkResult.protrusions` and `.nodes`, whose pixels are
-    `cell_downsample` times larger in y, x. stand_ins: bad slice -> good slice whose labels it shows; protrusions
-    count there as the labels do.
+    partials: from ``slab.measure_slab``, in any order; voxel_size_nm, shape: of the volume (z, y, x); organelles,
+    masks: structures with and without objects of their own; cell, nucleus: names of the structures that contain others.
+    protrusions, pieces: the tables of protrusions and of pieces (nodes) that linking made; a pixel of them covers
+    ``cell_downsample`` pixels of the image in y and x. stand_ins: bad slice -> its stand-in, whose pieces count on the
+    bad slice again, as its labels do. lengths: of the protrusions, from ``lengths.course_lengths``. Raises ValueError
+    for a voxel size that is not three positive numbers.
 
-    An organelle belongs to the cell with most of its voxels (the lowest id on a tie, 0 where no cell has
-    any); cell_share is that cell's part of all its voxels, and `nucleus` is found likewise. Volumes and
-    fractions of a structure in a cell count the shared voxels, n_<structure> the objects that belong to it.
-    surface_um2 is the estimate for smooth surfaces from 13 directions (`surfaces`), low for flat faces along the axes
-    (by 13 %, for a cube with its edges by 9 %); face_area_um2 is the area of the voxel faces, right for those and
-    half as much again for a sphere. Neither counts the border of the volume, and cut_by_edge tells which objects
-    reach it. sphericity is the surface of a sphere of the same volume over surface_um2, NaN where the object is cut,
-    as a part of its surface is missing. The axes are those of the ellipsoid with the same second moments; elongation
-    is the major over the middle one. Bounds include the last voxel. Centroids are voxel centres in um from the
-    volume's corner.
+    Geometry of every object: surface_um2 is the estimate for a smooth surface (``surfaces.surfaces``). It is low for
+    flat faces along the axes: by 13 %, and by 9 % for a whole cube. face_area_um2 is the area of the faces of voxels.
+    It is right for flat faces along the axes, and half as much again as the surface of a sphere. Neither counts the
+    border of the volume; cut_by_edge tells which objects reach the border. sphericity is the surface of a sphere of the
+    same volume over surface_um2, NaN where the object is cut, as a part of its surface is missing. The axes are those
+    of the ellipsoid with the same second moments; elongation is the major over the middle axis. Bounds include the last
+    voxel. Centroids are in um from the corner of the volume.
 
-    Cells: contacts are pairs of cells with touching voxel faces and their contact area, n_neighbours and
-    contact_area_um2 their sums. nucleus_to_cell_ratio is the volume of the nuclei over that of the cell, NaN where
-    there is none to measure.
+    Organelles: the cell of an organelle is the one that shares most voxels with it (the lowest id of equals, 0 where no
+    cell shares any). cell_share is the share of these voxels in the organelle. The nucleus of an organelle is found
+    in the same way.
 
-    Protrusions: length_um is `lengths` (`courses.course_lengths`), by protrusion; diameter_um that of a tube of this
-    volume and length, mean_area_um2 the volume per z range.
+    Cells: a contact is a pair of cells with touching faces of voxels; n_neighbours and contact_area_um2 add up the
+    contacts of a cell. Volumes and fractions of a structure count the voxels that the structure shares with the cell;
+    n_<structure> counts the objects whose cell it is. nucleus_to_cell_ratio is the volume of the nuclei over the volume
+    of the cell, NaN where the cell has no nucleus.
+
+    Protrusions: diameter_um is that of a tube of the same volume and length, mean_area_um2 the volume over the extent
+    in z.
     """
     size = np.asarray(voxel_size_nm, float) / 1000
     if len(size) != 3 or (size <= 0).any():
         raise ValueError(f"voxel size must be three positive numbers, got {voxel_size_nm}")
     sums = add_partials(partials)
-    joint = sums["joint"]
     geometry = _geometry(sums["labels"], surfaces(sums["contacts"], size), size, shape)
     contacts = contact_areas(sums["contacts"], cell, size)
     if pieces is not None and stand_ins:
         pieces = _on_bad_slices(pieces, stand_ins)
     found = _protrusions(protrusions, pieces, size, cell_downsample, lengths)
-    objects = _organelles(geometry, joint, organelles, cell, nucleus)
+    objects = _organelles(geometry, sums["joint"], organelles, cell, nucleus)
     cells = geometry[geometry["structure"] == cell].rename(columns={"id": "cell"}).set_index("cell")
+    _add_contacts(cells, contacts)
+    _add_protrusions(cells, found)
+    _add_contents(cells, sums["joint"], objects, organelles, masks, cell, float(size.prod()))
+    _add_nucleus_ratio(cells, nucleus if nucleus in organelles else None)
+    contacts = contacts.rename(
+        columns={"id": "cell", "other": "neighbour", "area": "area_um2", "faces": "face_area_um2"}
+    )
+    return {
+        "cells": cells.reset_index()[cell_columns(organelles, masks)],
+        "contacts": contacts,
+        "organelles": objects,
+        "protrusions": found,
+    }
+
+
+def _add_contacts(cells: pd.DataFrame, contacts: pd.DataFrame) -> None:
+    """Add to the cells, indexed by id, how many cells each one touches, and the sum of the contact areas."""
     neighbours = pd.concat([contacts, contacts.assign(id=contacts["other"])]).groupby("id")["area"]
     cells["n_neighbours"] = neighbours.size().reindex(cells.index, fill_value=0)
     cells["contact_area_um2"] = neighbours.sum().reindex(cells.index, fill_value=0.0)
-    by_cell = found.groupby("cell")
+
+
+def _add_protrusions(cells: pd.DataFrame, protrusions: pd.DataFrame) -> None:
+    """Add to the cells, indexed by id, number, length and volume of their protrusions."""
+    by_cell = protrusions.groupby("cell")
     cells["n_protrusions"] = by_cell.size().reindex(cells.index, fill_value=0)
     for measure in ("length_um", "volume_um3"):
         cells[f"protrusion_{measure}"] = by_cell[measure].sum().reindex(cells.index, fill_value=0.0)
+
+
+def _add_contents(
+    cells: pd.DataFrame,
+    joint: pd.DataFrame,
+    objects: pd.DataFrame,
+    organelles: Sequence[str],
+    masks: Sequence[str],
+    cell: str,
+    voxel_um3: float,
+) -> None:
+    """Add to the cells, indexed by id, number, volume and share of what each structure has in them."""
     shared = joint[joint["within"] == cell].groupby(["structure", "within_id"])["voxels"].sum()
     for name in (*organelles, *masks):
         if name not in masks:
@@ -127,22 +161,23 @@ def merge_measures(
             cells[f"n_{name}"] = owners.reindex(cells.index, fill_value=0)
         inside = shared[shared.index.get_level_values(0) == name].droplevel(0)
         inside = inside.reindex(cells.index, fill_value=0)
-        cells[f"{name}_volume_um3"] = inside * size.prod()
+        cells[f"{name}_volume_um3"] = inside * voxel_um3
         cells[f"{name}_volume_fraction"] = inside / cells["voxels"]
-    ratio = cells[f"{nucleus}_volume_fraction"] if nucleus in organelles else 0.0
-    cells["nucleus_to_cell_ratio"] = ratio
+
+
+def _add_nucleus_ratio(cells: pd.DataFrame, nucleus: str | None) -> None:
+    """Add to the cells the share of the nuclei in their volume, NaN where a cell has none."""
+    cells["nucleus_to_cell_ratio"] = cells[f"{nucleus}_volume_fraction"] if nucleus else 0.0
     cells["nucleus_to_cell_ratio"] = cells["nucleus_to_cell_ratio"].where(lambda share: share > 0)
-    cells = cells.reset_index()[cell_columns(organelles, masks)]
-    contacts = contacts.rename(
-        columns={"id": "cell", "other": "neighbour", "area": "area_um2", "faces": "face_area_um2"}
-    )
-    return {"cells": cells, "contacts": contacts, "organelles": objects, "protrusions": found}
 
 
 def _geometry(
-    labels: pd.DataFrame, areas: pd.DataFrame, size: np.ndarray, shape: tuple[int, int, int]
+    labels: pd.DataFrame, areas: pd.DataFrame, size: NDArray[np.float64], shape: tuple[int, int, int]
 ) -> pd.DataFrame:
-    """Sizes, shapes and places of all labels in physical units; exact integers go in."""
+    """Sizes, shapes and places of all labels, in um.
+
+    labels: sums and bounds in voxels; areas: from ``surfaces``, in um2; size: of a voxel, in um.
+    """
     table = labels.copy()
     table["volume_um3"] = table["voxels"] * size.prod()
     # A label that fills the volume has no surface.
@@ -163,14 +198,14 @@ def _geometry(
     return table[["structure", "id", *GEOMETRY]]
 
 
-def _axes(table: pd.DataFrame, size: np.ndarray) -> np.ndarray:
-    """Full axes (n, 3), longest first, of the ellipsoids with the second moments of the labels."""
+def _axes(table: pd.DataFrame, size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The full axes (n, 3), the longest first, of the ellipsoids with the second moments of the labels."""
     moments = np.empty((len(table), 3, 3))
     for i, a in enumerate("zyx"):
         for j, b in enumerate("zyx"):
             squares = table[f"sum_{a}{b}" if f"sum_{a}{b}" in table else f"sum_{b}{a}"]
             mean = table[f"sum_{a}"] / table["voxels"] * (table[f"sum_{b}"] / table["voxels"])
-            # The extent of a voxel itself adds a twelfth.
+            # A voxel is no point: its own extent adds a twelfth.
             moments[:, i, j] = (squares / table["voxels"] - mean + (i == j) / 12) * size[i] * size[j]
     return 2 * np.sqrt(5 * np.maximum(np.linalg.eigvalsh(moments)[:, ::-1], 0))
 
@@ -178,7 +213,7 @@ def _axes(table: pd.DataFrame, size: np.ndarray) -> np.ndarray:
 def _organelles(
     geometry: pd.DataFrame, joint: pd.DataFrame, organelles: Sequence[str], cell: str, nucleus: str | None
 ) -> pd.DataFrame:
-    """One row per object of every organelle, with the cell and the nucleus it belongs to."""
+    """One row for each object of every organelle, with its cell and its nucleus."""
     table = geometry[geometry["structure"].isin(list(organelles))].reset_index(drop=True)
     table["cell"], shared = _owner(table, joint, cell)
     table["cell_share"] = shared / table["voxels"]
@@ -186,8 +221,10 @@ def _organelles(
     return table[ORGANELLE_COLUMNS]
 
 
-def _owner(table: pd.DataFrame, joint: pd.DataFrame, within: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Label of structure `within` that shares most voxels with every object, and how many; 0 for none."""
+def _owner(
+    table: pd.DataFrame, joint: pd.DataFrame, within: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every object the label of ``within`` that shares most voxels with the object, and how many; 0 for none."""
     candidates = joint[joint["within"] == within] if within else joint.iloc[:0]
     candidates = candidates.sort_values(["voxels", "within_id"], ascending=[False, True], kind="stable")
     best = candidates.drop_duplicates(["structure", "id"]).set_index(["structure", "id"])
@@ -197,7 +234,7 @@ def _owner(table: pd.DataFrame, joint: pd.DataFrame, within: str | None) -> tupl
 
 
 def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.DataFrame:
-    """The pieces, and copies of them on the bad slices that show them."""
+    """The pieces of good slices, and copies of the pieces of every stand-in on its bad slice."""
     copies = [pieces[pieces["z"] == good].assign(z=bad) for bad, good in stand_ins.items()]
     return pd.concat([pieces, *copies], ignore_index=True)
 
@@ -205,11 +242,11 @@ def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.Dat
 def _protrusions(
     protrusions: pd.DataFrame | None,
     pieces: pd.DataFrame | None,
-    size: np.ndarray,
+    size: NDArray[np.float64],
     downsample: int,
     lengths: Mapping[int, float] | None,
 ) -> pd.DataFrame:
-    """The protrusions of linking with physical measures."""
+    """The protrusions of linking, with extent in z, volume, length and width."""
     if protrusions is None or pieces is None or protrusions.empty:
         kinds = ["int64"] * 5 + ["float64"] * 5
         return empty_table(dict(zip(PROTRUSION_COLUMNS, kinds, strict=True)))

@@ -1,0 +1,1 @@
+"""Networks as such: architecture, files and cards, GPUs and precision, sizes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,8 @@ from ultraseg.networks.model_file import read_card
 from ultraseg.networks.sizes import FILTERS
 
 log = logging.getLogger(__name__)
+
+Tensor = Any  # of Keras, while a network is built
 
 MOMENTUM = 0.9  # Keras' 0.99 needs thousands of steps before batch norm can be used at prediction
 
@@ -31,7 +35,7 @@ def build_network(
 ) -> keras.Model:
     """Build a network by name: 'resunet' (slim, the default) or 'resunet_paper' (Machireddy et al. 2023).
 
-    Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``macs.network_stride``.
+    Input: normalised slices (batch, y, x, input_channels), values 0-255; y and x multiples of ``sizes.network_stride``.
     Output: probabilities (batch, y, x, output_channels). ``size`` and ``batch`` fix the input's shape.
     ``precision`` is Keras' dtype policy; weights and the probabilities are float32 in all of them.
     """
@@ -52,7 +56,7 @@ def build_network(
         keras.config.set_dtype_policy(before)
 
 
-def load_network(path) -> keras.Model:
+def load_network(path: str | Path) -> keras.Model:
     """The network in a ``.keras`` file. Raises UserError for one that is damaged, or brings code of its own."""
     try:
         # Code within the file, such as a Lambda layer, is never run: it may come from elsewhere.
@@ -67,16 +71,17 @@ def load_network(path) -> keras.Model:
 def start_at_shares(model: keras.Model, shares: Sequence[float]) -> None:
     """Let an untrained network predict the usual share of every channel everywhere.
 
-    Otherwise it starts at a half, and of rare structures hundreds of steps teach it no more than that they are rare.
+    Otherwise the network starts at a half, and hundreds of steps teach it no more than that a rare structure is rare.
     """
     share = np.clip(shares, 1e-3, 0.5)
     model.layers[-1].bias.assign(np.log(share / (1 - share)).astype(np.float32))
 
 
-def take_weights(model: keras.Model, path, channels: Sequence[str]) -> None:
-    """Give a network the weights of a ``.keras`` file; the last layer only where it predicts the same channels.
+def take_weights(model: keras.Model, path: str | Path, channels: Sequence[str]) -> None:
+    """Give a network the weights of a ``.keras`` file.
 
-    Raises UserError when the networks differ in anything else.
+    Where the file's network predicts other channels, the last layer keeps the weights that it has. Raises UserError
+    when the networks differ in any other layer.
     """
     known = read_card(path)
     earlier = load_network(path)
@@ -101,7 +106,7 @@ def take_weights(model: keras.Model, path, channels: Sequence[str]) -> None:
 def in_precision(model: keras.Model, precision: str) -> keras.Model:
     """A copy of a network that computes in another precision; its last layer stays float32."""
 
-    def copy(layer):
+    def copy(layer: keras.Layer) -> keras.Layer:
         settings = layer.get_config()
         last = layer.name == model.layers[-1].name
         return type(layer).from_config(settings | {"dtype": "float32" if last else precision})
@@ -112,12 +117,12 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
 
 
 # ---------------------------------------------------------------- slim residual U-Net
-def _conv_norm(x, filters: int, size: int, name: str):
+def _conv_norm(x: Tensor, filters: int, size: int, name: str) -> Tensor:
     x = layers.Conv2D(filters, size, padding="same", use_bias=False, name=f"{name}_conv")(x)
     return layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
 
 
-def _residual(x, filters: int, name: str):
+def _residual(x: Tensor, filters: int, name: str) -> Tensor:
     """Two 3x3 convolutions and a shortcut; norm after convolution, so that it folds into it at prediction."""
     shortcut = x if x.shape[-1] == filters else _conv_norm(x, filters, 1, f"{name}_shortcut")
     x = layers.ReLU(name=f"{name}_relu1")(_conv_norm(x, filters, 3, f"{name}_1"))
@@ -125,7 +130,7 @@ def _residual(x, filters: int, name: str):
     return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, shortcut]))
 
 
-def _resunet(image, filters: Sequence[int]):
+def _resunet(image: Tensor, filters: Sequence[int]) -> Tensor:
     """One convolution at full size, residual blocks below, added skips: most of the time is spent at full size."""
     x = layers.Rescaling(1 / SPREAD, -MEAN / SPREAD, name="rescale")(image)
     x = layers.ReLU(name="stem_relu")(_conv_norm(x, filters[0], 3, "stem"))
@@ -143,12 +148,12 @@ def _resunet(image, filters: Sequence[int]):
 
 
 # ---------------------------------------------------------------- the paper's ResUNet
-def _norm_relu(x, name: str):
+def _norm_relu(x: Tensor, name: str) -> Tensor:
     x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _preactivation(x, filters: int, name: str, stride: int = 1):
+def _preactivation(x: Tensor, filters: int, name: str, stride: int = 1) -> Tensor:
     shortcut = x
     if stride > 1:
         # A strided 1x1 convolution crashes TensorFlow's oneDNN gradient; picking pixels first is the same map.
@@ -160,7 +165,7 @@ def _preactivation(x, filters: int, name: str, stride: int = 1):
     return layers.Add(name=f"{name}_add")([x, shortcut])
 
 
-def _resunet_paper(image, filters: Sequence[int]):
+def _resunet_paper(image: Tensor, filters: Sequence[int]) -> Tensor:
     *encoder, bridge = filters
     x = layers.BatchNormalization(momentum=MOMENTUM, name="input_norm")(image)
     shortcut = layers.Conv2D(encoder[0], 1, name="stem_shortcut")(x)

@@ -1,52 +1,27 @@
-"""The card of a network: what it was trained on, how, how well, and the thresholds that validation chose."""
+"""Files that tell of a network: its card (what it was trained on, how, how well, thresholds) and its history.
+
+``train.result.make_card`` makes the card.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import zipfile
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_table, write_text
 
-DEFINITIONS = {
-    "thresholds": "probability from which a pixel belongs to a structure: the best Dice on validation tiles, enlarged "
-    "to the pixels of the image (cells: at the network's scale), and of those within 0.005 of it the one nearest to a "
-    "half",
-    "validation_dice": "2 x pixels right / (pixels predicted + true pixels), over up to 24 tiles of the validation "
-    "slices of that size, at that threshold; these slices also chose the epoch: a little optimistic",
-}
 
-
-def make_card(result, about: dict, settings: dict, device: dict, tiles: str = "") -> dict:
-    """The card of a ``train.TrainResult``; it lies in the model files as well.
-
-    ``device`` is the record of what it was trained on, see ``devices.Device``; ``tiles`` the checksum of its tiles.
-    """
-    return about | {
-        "channels": result.channels,
-        "thresholds": {name: value / 255 for name, value in result.thresholds.items()},
-        "validation_dice": result.validation_dice,
-        "definitions": DEFINITIONS,
-        "best_epoch": result.best_epoch,
-        "training_seconds": round(result.seconds, 1),
-        "stopped_by_time": result.stopped_by_time,
-        "parameters": result.parameters,
-        "settings": settings,
-        "tiles_blake2b": tiles,
-        "device": device,
-        "versions": {name: version(name) for name in ("keras", "numpy", "h5py")},
-    }
-
-
-def write_card(file: str, card: dict, weights: str | None = None) -> None:
+def write_card(file: str, card: Mapping[str, Any], weights: str | None = None) -> None:
     """Write the card (JSON), with the checksum of the weights in ``weights``, the .keras file beside it."""
     checksum = {"weights_blake2b": weights_hash(weights)} if weights else {}
-    write_text(file, json.dumps(card | checksum, indent=2, default=list))
+    write_text(file, json.dumps(dict(card) | checksum, indent=2, default=list))
 
 
 def weights_hash(keras_file: str) -> str:
@@ -58,7 +33,7 @@ def weights_hash(keras_file: str) -> str:
     return digest.hexdigest()
 
 
-def write_history(file: str, history: list[dict]) -> None:
+def write_history(file: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Write the history (CSV, one row per epoch)."""
     write_table(file, pd.DataFrame(history))
 

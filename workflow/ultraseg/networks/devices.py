@@ -7,13 +7,16 @@ import logging
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import Any
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.memory import keep_freed_memory
 from ultraseg.networks.gpu import INSTALL, OR_CPU, Sight, look, objection
+from ultraseg.networks.tensorflow_cpu import limit_threads, start_tensorflow
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ class Device:
     framework: str
     threads: int
 
-    def record(self, precision: str) -> dict:
+    def record(self, precision: str) -> dict[str, Any]:
         """What is written down with a network or a prediction."""
         return asdict(self) | {"count": len(self.names), "precision": precision}
 
@@ -65,8 +68,9 @@ def open_device(kind: str, threads: int, gpus: int = 1, framework: str | None = 
 def _open_cpu(threads: int, framework: str) -> Device:
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
+    keep_freed_memory()
     if framework == "tensorflow":
-        _limit_tensorflow(threads)
+        start_tensorflow(threads)
     return Device("cpu", (processor_name(),), (), None, None, _framework_version(framework), threads)
 
 
@@ -103,18 +107,11 @@ def _open_gpus(threads: int, wanted: int, framework: str) -> Device:
     return Device("gpu", names, memory, lowest, driver, _framework_version(framework), threads)
 
 
-def _limit_tensorflow(threads: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
-
-
 def _tensorflow_gpus(threads: int, wanted: int) -> tuple[list[tuple[str, float]], Callable[[], None]]:
     """Name and compute capability of each GPU, and a small convolution on each, which needs cuDNN."""
     import tensorflow as tf
 
-    _limit_tensorflow(threads)
+    limit_threads(threads)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus[:wanted]:
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -177,7 +174,7 @@ def _unusable(error: Exception, name: str) -> tuple[str, str]:
 
 
 @contextmanager
-def time_limit(seconds: float, problem: str, cure: str):
+def time_limit(seconds: float, problem: str, cure: str) -> Iterator[None]:
     """End the process with a message when the body hangs in a driver, where no exception reaches it."""
 
     def end() -> None:
@@ -195,7 +192,7 @@ def time_limit(seconds: float, problem: str, cure: str):
 
 
 # ---------------------------------------------------------------- several devices
-def data_parallel(count: int, kind: str = "gpu") -> Callable[[], AbstractContextManager]:
+def data_parallel(count: int, kind: str = "gpu") -> Callable[[], AbstractContextManager[Any]]:
     """The scope in which Keras spreads each batch over ``count`` devices; nothing for one device.
 
     Networks are to be built, loaded and compiled in it.

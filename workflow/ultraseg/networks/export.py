@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -18,17 +19,17 @@ from ultraseg.networks.model_file import embed_card
 
 def export_network(
     model: keras.Model,
-    keras_file,
-    tflite_file=None,
+    keras_file: str | Path,
+    tflite_file: str | Path | None = None,
     *,
     architecture: str,
-    filters=None,
+    filters: Sequence[int] | None = None,
     tile: int = 512,
-    card: Mapping | None = None,
+    card: Mapping[str, Any] | None = None,
 ) -> None:
     """Save the network as ``.keras`` (any size and batch) and as float32 ``.tflite``, both with its card inside.
 
-    The ``.tflite`` has the fixed input (1, tile, tile, C): all its shapes are known, which LiteRT runs fastest.
+    The ``.tflite`` file has the fixed input (1, tile, tile, C): LiteRT is fastest where all shapes are known.
     """
     inference = build_network(architecture, model.input_shape[-1], model.output_shape[-1], filters=filters)
     inference.set_weights(model.get_weights())
@@ -48,7 +49,9 @@ def export_network(
             embed_card(part, card)
 
 
-def fixed_size(model: keras.Model, architecture: str, filters, tile: int) -> keras.Model:
+def fixed_size(
+    model: keras.Model, architecture: str, filters: Sequence[int] | None, tile: int
+) -> keras.Model:
     """The same network for one tile of ``tile`` x ``tile`` pixels."""
     fixed = build_network(
         architecture, model.input_shape[-1], model.output_shape[-1], filters=filters, size=tile, batch=1
@@ -57,8 +60,8 @@ def fixed_size(model: keras.Model, architecture: str, filters, tile: int) -> ker
     return fixed
 
 
-def _export_in_tensorflow(keras_file, tflite_file, **settings) -> None:
-    """Write the ``.tflite`` in a process of its own: only TensorFlow can, and another backend trained the network."""
+def _export_in_tensorflow(keras_file: str | Path, tflite_file: str | Path, **settings: Any) -> None:
+    """Write the ``.tflite`` file in a process of its own, in TensorFlow: no other backend of Keras can."""
     code = (
         "import json, sys, keras; from ultraseg.networks.export import export_network; a = json.loads(sys.argv[1]); "
         "export_network(keras.saving.load_model(a['keras_file'], compile=False), **a)"

@@ -1,7 +1,8 @@
 """What a model file says of itself, and the guard that keeps it from images that it does not fit.
 
-The card of a network lies in its ``.keras`` and ``.tflite`` files, as a member of a zip archive: the first is one, to
-the second one is appended, which LiteRT does not look at. Light to import: the Snakefile asks it when it is parsed.
+The card of a network lies in its ``.keras`` and ``.tflite`` files, as a member of a zip archive. A ``.keras`` file is
+such an archive; to a ``.tflite`` file an archive is appended, which LiteRT does not look at. Light to import: the
+Snakefile asks this module when it is parsed.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from ultraseg.arrays.grey_values import WHOLE_RANGE
 from ultraseg.base.errors import UserError
 
 MEMBER = "ultraseg.json"
+Rule = Mapping[str, Any]  # what ``window_rule`` returns
 TOLERANCE = 0.1  # of the size of a pixel that the network sees; augmentation scales by a fifth
 
 
-def embed_card(path, card: Mapping) -> None:
+def embed_card(path: str | Path, card: Mapping[str, Any]) -> None:
     """Add the card to a model file that has none yet."""
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MEMBER, json.dumps(card, indent=2, default=list))
 
 
-def read_card(path) -> dict:
+def read_card(path: str | Path) -> dict[str, Any]:
     """The card in a model file. Raises UserError for a file that is missing, or that this workflow did not write."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -43,16 +48,19 @@ def read_card(path) -> dict:
         ) from error
 
 
-def window_rule(dtype: str, window: Sequence[float] | None, percentiles: Sequence[float]) -> dict:
+def window_rule(dtype: str, window: Sequence[float] | None, percentiles: Sequence[float]) -> dict[str, Any]:
     """How grey values of a volume are shown to networks, as the configuration says; ``window`` None: at percentiles."""
     if window is None:
         return {"kind": "percentiles", "values": list(percentiles), "dtype": dtype}
-    whole = list(window) == {"uint8": [0, 255], "int8": [-128, 127]}.get(dtype)
+    whole = tuple(window) == WHOLE_RANGE.get(dtype)
     return {"kind": "whole" if whole else "given", "values": list(window), "dtype": dtype}
 
 
-def _same_window(rule: Mapping, trained: Mapping) -> bool:
-    """Whether black and white mean the same; a window given for another type of image is the user's word for it."""
+def _same_window(rule: Rule, trained: Rule) -> bool:
+    """Whether black and white mean the same in both.
+
+    A window that is given for another type of image counts as the same: the user says so.
+    """
     kinds = rule["kind"], trained["kind"]
     if kinds == ("given", "whole") or kinds == ("given", "given") and rule["dtype"] != trained["dtype"]:
         return True
@@ -63,10 +71,10 @@ def _same_window(rule: Mapping, trained: Mapping) -> bool:
 
 def misfits(
     path: str,
-    card: Mapping,
+    card: Mapping[str, Any],
     network: str,
     downsample: int,
-    volumes: Mapping[str, tuple[Sequence[float], Mapping]],
+    volumes: Mapping[str, tuple[Sequence[float], Rule]],
 ) -> list[UserError]:
     """What is wrong with applying a model to volumes: {name: (voxel size in nm, ``window_rule``)}.
 
@@ -100,7 +108,7 @@ def _other_pixels(
     )
 
 
-def _other_window(path: str, network: str, volume: str, rule: Mapping, trained: Mapping) -> UserError:
+def _other_window(path: str, network: str, volume: str, rule: Rule, trained: Rule) -> UserError:
     cures = {
         "percentiles": f"Set volumes.{volume}.window_percentiles to {trained['values']} and remove intensity_window",
         "given": f"Set volumes.{volume}.intensity_window to {trained['values']}",
@@ -113,7 +121,7 @@ def _other_window(path: str, network: str, volume: str, rule: Mapping, trained: 
     )
 
 
-def _told(rule: Mapping) -> str:
+def _told(rule: Rule) -> str:
     values = " to ".join(f"{v:g}" for v in rule["values"])
     return {
         "whole": "as they are in 8 bits",

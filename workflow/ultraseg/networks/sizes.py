@@ -1,29 +1,41 @@
-"""Multiply-adds and stride of the networks, from their filters alone. Light to import."""
+"""Sizes of networks: multiply-adds, strides of inputs and overlap of training tiles. Light to import."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 FILTERS = {"resunet": (16, 32, 64, 128), "resunet_paper": (64, 128, 256, 512, 512, 1024)}
+# Tiles of any network are multiples of this: tiles that were cut once fit all networks with up to four halvings.
+STRIDE = 16
 
 
 def network_stride(architecture: str, filters: Sequence[int] | None = None) -> int:
-    """Sizes of the network's input are multiples of this."""
+    """Sizes of the network's input are multiples of this number of pixels."""
     levels = len(filters or FILTERS[architecture])
     return 2 ** (levels - 1 if architecture == "resunet" else levels - 2)
+
+
+def tile_stride(architecture: str, filters: Sequence[int] | None = None) -> int:
+    """Sides of the network's tiles and crops are multiples of this number of pixels."""
+    return max(STRIDE, network_stride(architecture, filters))
+
+
+def tile_overlap(tile: int) -> int:
+    """Pixels that neighbouring training tiles with this side share at least."""
+    return tile // 8
 
 
 def macs_per_pixel(
     architecture: str, input_channels: int, output_channels: int, filters: Sequence[int] | None = None
 ) -> float:
-    """Multiply-adds of one forward pass per pixel; ``network.build_network`` has the layers."""
+    """Multiply-adds of one forward pass per pixel; ``architecture.build_network`` has the layers."""
     f = tuple(filters or FILTERS[architecture])
     count = _resunet if architecture == "resunet" else _resunet_paper
     return count(f, input_channels) + f[0] * output_channels
 
 
 def _resunet(f: Sequence[int], channels: int) -> float:
-    total = 9 * channels * f[0] + 9 * f[0] ** 2
+    total: float = 9 * channels * f[0] + 9 * f[0] ** 2
     for level in range(1, len(f)):
         a, b = f[level - 1], f[level]
         total += (a * b + 9 * a * b + 9 * b * b) / 4**level
@@ -39,7 +51,7 @@ def _resunet_paper(f: Sequence[int], channels: int) -> float:
     def block(a: int, b: int) -> int:
         return a * b + 9 * a * b + 9 * b * b
 
-    total = channels * encoder[0] + 9 * channels * encoder[0] + 9 * encoder[0] ** 2
+    total: float = channels * encoder[0] + 9 * channels * encoder[0] + 9 * encoder[0] ** 2
     for level, (a, b) in enumerate(zip(encoder[:-1], encoder[1:], strict=True), 1):
         total += block(a, b) / 4**level
     deepest, below = len(encoder) - 1, bridge

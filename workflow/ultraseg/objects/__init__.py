@@ -1,0 +1,1 @@
+"""Objects of organelles in 3D, and masks, from maps."""

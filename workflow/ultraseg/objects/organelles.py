@@ -1,16 +1,18 @@
-"""3D objects of one structure from probability maps: label slabs, merge across slab faces, renumber."""
+"""3D objects of one structure from its map: label every slab, join labels across the faces of slabs, renumber."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import cc3d
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ultraseg.arrays.labels import label_sizes, overlap_counts
+from ultraseg.arrays.labels import label_sizes, overlap_counts, relabel_in_place
 from ultraseg.arrays.scale import enlarge_map
 from ultraseg.grid.slabs import ceil_div
 
@@ -18,19 +20,19 @@ log = logging.getLogger(__name__)
 
 
 def mask_slab(
-    probability: np.ndarray,
+    probability: NDArray[np.uint8],
     shape: tuple[int, int],
     *,
     downsample: int = 1,
     threshold: float = 0.5,
     max_hole_pixels: int = 0,
-) -> np.ndarray:
-    """Threshold a slab of probabilities at full size; all there is to do for structures of kind `mask`.
+) -> NDArray[np.uint8]:
+    """Threshold a slab of a map at the size of the image: (n, Y, X) of 0 and 1.
 
-    probability: uint8 (n, Yn, Xn), 255 = 1.0, its pixel i covering the pixels i * d .. i * d + d - 1 of the
-    image; shape: (Y, X) of the image. Enlarges bilinearly, slice by slice. max_hole_pixels: holes of up to
-    this many pixels within a slice are filled, unless they touch its edge. Returns uint8 (n, Y, X) of 0 and
-    1. Raises ValueError when `shape` does not fit.
+    Nothing more is to do for a structure of kind ``mask``. probability: (n, Y', X'), 255 = 1.0, where a pixel covers
+    ``downsample`` pixels of the image in y and x; it is enlarged bilinearly, slice by slice. shape: (Y, X) of the
+    image. max_hole_pixels: holes of up to this many pixels within a slice are filled, but not holes at the edge of the
+    slice. Raises ValueError for a shape that does not fit.
     """
     n, height, width = probability.shape
     expected = tuple(ceil_div(full, downsample) for full in shape)
@@ -49,8 +51,8 @@ def mask_slab(
     return mask
 
 
-def fill_holes(mask: np.ndarray, max_hole_pixels: int) -> None:
-    """Fill, in place, the 4-connected holes of a 2D mask (uint8) up to a size; holes at the edge stay."""
+def fill_holes(mask: NDArray[np.uint8], max_hole_pixels: int) -> None:
+    """Fill the 4-connected holes of a mask (Y, X) up to a size, in the mask itself. Holes at the edge stay."""
     holes, count = cc3d.connected_components(mask == 0, connectivity=4, return_N=True, binary_image=True)
     fill = np.bincount(holes.ravel(), minlength=count + 1) <= max_hole_pixels
     for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
@@ -60,46 +62,46 @@ def fill_holes(mask: np.ndarray, max_hole_pixels: int) -> None:
 
 
 def label_slab(
-    probability: np.ndarray,
+    probability: NDArray[np.uint8],
     shape: tuple[int, int],
     *,
     downsample: int = 1,
     threshold: float = 0.5,
     max_hole_pixels: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Number the 6-connected components of one slab of probabilities (map).
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Number the 6-connected components of one slab of a map.
 
-    Arguments as for `mask_slab`. Returns labels uint32 (n, Y, X), 1..k in order of their first voxel in z, y,
-    x, and sizes int64 (k + 1,) in voxels, with sizes[0] = 0.
+    Arguments and errors as for ``mask_slab``. Returns the labels (n, Y, X), 1 .. k in the order of their first voxel
+    in z, y, x, and their sizes (k + 1,) in voxels, where sizes[0] is 0.
     """
     mask = mask_slab(
         probability, shape, downsample=downsample, threshold=threshold, max_hole_pixels=max_hole_pixels
     )
-    # On C-ordered arrays cc3d numbers in raster order, which `merge_slabs` relies on (and a test holds).
+    # cc3d numbers C-ordered arrays in raster order. ``merge_slabs`` relies on the order, and a test holds it.
     labels, count = cc3d.connected_components(
         mask, connectivity=6, return_N=True, binary_image=True, out_dtype=np.uint32
     )
-    return labels, label_sizes(labels, count)
+    return labels.astype(np.uint32, copy=False), label_sizes(labels, count)
 
 
-def face_pairs(last: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Pairs of labels that touch across the face between two slabs.
+def face_pairs(last: NDArray[np.uint32], first: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Pairs (n, 2) of labels that touch across the face between two slabs; each pair once, sorted.
 
-    last: last slice (Y, X) of slab s; first: first slice of slab s + 1. Returns int64 (pairs, 2), unique and
-    sorted.
+    last: the last slice (Y, X) of a slab; first: the first slice of the next slab.
     """
     a, b, _ = overlap_counts(last, first)
     return np.stack([a, b], axis=1)
 
 
 def merge_slabs(
-    sizes: Sequence[np.ndarray], pairs: Sequence[np.ndarray], *, min_voxels: int = 1
-) -> list[np.ndarray]:
-    """Join the labels of all slabs into objects (merge): the lookup table of every slab.
+    sizes: Sequence[NDArray[np.int64]], pairs: Sequence[NDArray[np.int64]], *, min_voxels: int = 1
+) -> list[NDArray[np.uint32]]:
+    """Join the labels of all slabs into objects, and give every slab the table label -> id of the object.
 
-    sizes: per slab, as from `label_slab`; pairs: per face between consecutive slabs, as from `face_pairs`.
-    Objects below `min_voxels` become 0. Ids 1..k follow the first voxel in z, y, x, whatever the slab depth.
-    Returns uint32 (k_s + 1,) per slab, for `labels3d.relabel`. Raises ValueError for tables that do not fit.
+    sizes: of every slab, from ``label_slab``; pairs: of every face between consecutive slabs, from ``face_pairs``.
+    Ids are 1 .. k in the order of the objects' first voxel in z, y, x, whatever the depth of the slabs. An object with
+    fewer than ``min_voxels`` voxels has id 0. ``arrays.labels.relabel`` takes the tables. Raises ValueError for pairs
+    that do not fit the sizes.
     """
     if len(pairs) != max(len(sizes) - 1, 0):
         raise ValueError(f"{len(sizes)} slabs have {len(sizes) - 1} faces, got pairs of {len(pairs)}")
@@ -123,8 +125,14 @@ def merge_slabs(
     ]
 
 
-def _number_objects(component: np.ndarray, voxels: np.ndarray, min_voxels: int) -> np.ndarray:
-    """Final id (uint32) of every label from its component; labels come in order of their first voxel."""
+def _number_objects(
+    component: NDArray[np.integer], voxels: NDArray[np.int64], min_voxels: int
+) -> NDArray[np.uint32]:
+    """The id of the object of every label.
+
+    component: number of the object of each label, in any numbering; voxels: of each label. Labels come in the order of
+    their first voxel.
+    """
     if not len(component):
         return np.zeros(0, np.uint32)
     _, first, component = np.unique(component, return_index=True, return_inverse=True)
@@ -134,3 +142,18 @@ def _number_objects(component: np.ndarray, voxels: np.ndarray, min_voxels: int) 
     ids = np.zeros(len(first), np.uint32)
     ids[kept] = np.arange(1, len(kept) + 1)
     return ids[component]
+
+
+def final_labels(
+    probability: np.ndarray, shape: tuple[int, int], final_ids: np.ndarray | None, **settings: Any
+) -> np.ndarray:
+    """The final objects of one slab, or the mask of 0 and 1 where there are no ``final_ids``; uint32 (n, Y, X).
+
+    final_ids: for each number of ``label_slab`` the final id; settings: of ``mask_slab``.
+    """
+    if final_ids is None:
+        return mask_slab(probability, shape, **settings).astype(np.uint32)
+    # Labelling again costs less than storing the labels of every slab twice.
+    labels, _ = label_slab(probability, shape, **settings)
+    relabel_in_place(labels, final_ids)
+    return labels

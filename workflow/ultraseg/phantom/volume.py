@@ -6,7 +6,6 @@ slab by slab. ``phantom_files`` imports neither NumPy nor SciPy, because the Sna
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -235,16 +234,3 @@ def _check(shape: Sequence[int], seed: int, difficulty: float, scale: float, lev
         raise UserError(f"difficulty {difficulty} of the phantom", "Give a number from 0 to 1.")
     if not 0.2 <= scale <= 20:
         raise UserError(f"scale {scale} of the phantom", "Give a number from 0.2 to 20.")
-
-
-def main() -> None:
-    """Write a phantom from the command line: ``python -m ultraseg.phantom FOLDER --shape 64 512 512``."""
-    parser = argparse.ArgumentParser(description="Write a phantom of FIB-SEM tissue with labels and truth.")
-    parser.add_argument("folder")
-    parser.add_argument("--shape", type=int, nargs=3, default=(64, 512, 512), metavar=("Z", "Y", "X"))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--difficulty", type=float, default=0.5)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--level", choices=LEVELS, default="demo", help="how hard the protrusions are")
-    parser.add_argument("--label-slices", type=int, nargs="*", default=[], metavar="Z")
-    write_phantom(**vars(parser.parse_args()))

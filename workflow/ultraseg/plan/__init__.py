@@ -1,0 +1,1 @@
+"""The plan of a run: configuration, volumes, networks, splits of labelled slices, gaps."""

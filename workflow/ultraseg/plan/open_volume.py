@@ -1,6 +1,6 @@
 """Finding the files of a volume: slices, labels and truth as an entry of the configuration names them.
 
-Done each time the Snakefile is parsed, so it opens no file but the header of one slice per volume and of
+Done each time the Snakefile is parsed. So this module opens no file but the header of one slice per volume and of
 multi-page files.
 """
 
@@ -9,48 +9,75 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
 from ultraseg.base.errors import Problems, UserError
-from ultraseg.base.text import format_numbers
-from ultraseg.ingest.crop import Roi, crop_source, resolve_roi, shift_source
-from ultraseg.ingest.grey_window import sampled
+from ultraseg.grid.paths import RESULTS
+from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
+from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
-from ultraseg.ingest.pixel_size import check_pixel_size
+from ultraseg.ingest.pixel_size import check_pixel_size, doubtful_size
 from ultraseg.ingest.slice_source import SliceRef, SliceSource
-from ultraseg.labels.source import LabelSource, resolve_labels, with_corrections
+from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
 from ultraseg.phantom.volume import TRUTH, phantom_files
+from ultraseg.plan.label_choice import Labels, check_inside, in_roi, on_good_slices, with_corrected
 from ultraseg.plan.volume import Volume
 
 log = logging.getLogger(__name__)
 
+Settings = Mapping[str, Any]
 
-def open_volume(name: str, settings: dict, config: dict) -> Volume:
+
+@dataclass(frozen=True)
+class WholeStack:
+    """What was found of a volume, before its roi is cut out; shape is z, y, x."""
+
+    shape: tuple[int, int, int]
+    dtype: str
+    image: SliceSource
+    labels: Labels
+    truth: Labels
+    phantom: dict[str, Any] | None = None
+
+
+def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     """The volume of one entry of ``volumes:``; finds its slices and reads one header. Raises UserError."""
+    if os.path.exists(RESULTS) and not os.path.isdir(RESULTS):
+        raise UserError(
+            f"{RESULTS}: is a file in the working directory, where the folder of the results will be",
+            "Move or rename it, or run in another folder (--directory).",
+        )
     if "phantom" in settings:
-        return _phantom_volume(name, settings, config)
+        return _cut(name, settings, config, _phantom_stack(name, settings, config))
     if "planned" in settings:
-        return _planned_volume(name, settings, config)
+        return replace(_cut(name, settings, config, _planned_stack(name, settings, config)), planned=True)
     where = f"volumes.{name}"
-    problems, image, labels, truth = Problems(), None, {}, {}
+    problems, image, header = Problems(), None, None
+    labels: Labels = {}
+    truth: Labels = {}
     with problems.caught():
-        image = _image(settings["image"], config, f"{where}.image", settings["missing_slices"])
+        image = _image(settings, config, f"{where}.image")
         header = _header(settings, image, where)
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in settings[key].items():
             with problems.caught():
-                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}")
-                _check_inside(f"{where}.{key}.{structure}", sources[structure], image)
+                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
+                check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
+    doubt = doubtful_size(settings["voxel_size_nm"], where)
+    if doubt:
+        log.warning(doubt)
+    assert image is not None and header is not None  # else there was a problem
     _point_out_numbering(where, settings, image, labels)
-    full = (image.n_slices, *header.shape)
-    return _make(name, settings, config, full, header.dtype, image, labels, truth)
+    shape = (image.n_slices, *header.shape)
+    return _cut(name, settings, config, WholeStack(shape, header.dtype, image, labels, truth))
 
 
-def _header(settings: dict, image: SliceSource, where: str) -> ImageHeader:
+def _header(settings: Settings, image: SliceSource, where: str) -> ImageHeader:
     """Size and type of the image's slices; UserError where its metadata tell another voxel size."""
     try:
         header = image_header(image)
@@ -61,19 +88,7 @@ def _header(settings: dict, image: SliceSource, where: str) -> ImageHeader:
     return header
 
 
-def _check_inside(where: str, source: SliceSource, image: SliceSource | None) -> None:
-    beyond = [ref for ref in source.slices if image and not 0 <= ref.z < image.n_slices]
-    if beyond:
-        raise UserError(
-            f"{where}: {beyond[0].file} is slice {beyond[0].z} (counted from 0), "
-            f"the image has slices 0 to {image.n_slices - 1}",
-            "Set first_slice_number to the number of the first image slice, or remove the file.",
-        )
-
-
-def _point_out_numbering(
-    where: str, settings: dict, image: SliceSource, labels: dict[str, LabelSource]
-) -> None:
+def _point_out_numbering(where: str, settings: Settings, image: SliceSource, labels: Labels) -> None:
     for structure, source in settings["labels"].items():
         unsaid = isinstance(source, str) or "first_slice_number" not in source
         if image.first_number and unsaid and labels[structure].slices[0].page is None:
@@ -84,66 +99,71 @@ def _point_out_numbering(
             )  # fmt: skip
 
 
-def _make(
-    name: str,
-    settings: dict,
-    config: dict,
-    full_shape: tuple[int, int, int],
-    dtype: str,
-    image: SliceSource,
-    labels: dict[str, SliceSource],
-    truth: dict[str, SliceSource],
-    phantom: dict | None = None,
-) -> Volume:
+def _cut(name: str, settings: Settings, config: Settings, found: WholeStack) -> Volume:
     """A volume, cut to its roi, from what its entry says and from what was found for the whole stack."""
     where = f"volumes.{name}"
-    roi = resolve_roi(settings.get("roi"), full_shape, where)
-    given = settings.get("intensity_window")
-    if given is None and "window_percentiles" not in settings:
-        given = WHOLE_RANGE.get(dtype)
-    if settings["bit_depth"] == 16 and dtype in WHOLE_RANGE:
-        raise UserError(
-            f"{where}: bit_depth is 16, but the image {image.slices[0].file} has 8 bits ({dtype})",
-            "Remove bit_depth, or set it to 8.",
-        )
-    if given is not None:
-        stored_as(dtype, given, settings["bit_depth"])  # refuses an empty window
-    first, taught, labels = _corrected(where, settings, config, image, labels)
-    labels = _good_labels(where, settings, image, labels)
-    good = [z for z in image.zs if z not in settings["bad_slices"]]
-    start, stop = roi[0]
-    bad_inside = [z - start for z in settings["bad_slices"] if start <= z < stop]
+    roi = resolve_roi(settings.get("roi"), found.shape, where)
+    window = _window(where, settings, found)
+    folder = _located(settings["corrections"], config) if "corrections" in settings else None
+    choice = with_corrected(where, found.labels, folder, settings, config["structures"], found.image)
+    labels = on_good_slices(where, settings["bad_slices"], found.image, choice.labels)
+    good = [z for z in found.image.zs if z not in settings["bad_slices"]]
+    (start, stop), (top, bottom), (left, right) = roi
     if not any(start <= z < stop for z in good):
         raise UserError(
             f"{where}.roi: all slices of z {list(roi[0])} are bad or missing", "Choose other slices."
         )
     return Volume(
         name=name,
-        shape=tuple(stop - start for start, stop in roi),
-        full_shape=full_shape,
+        shape=(stop - start, bottom - top, right - left),
+        full_shape=found.shape,
         roi=roi,
         voxel_size_nm=tuple(settings["voxel_size_nm"]),
         slab_depth=config["slab_depth"],
         pyramid_levels=config["pyramid_levels"],
-        stack=shift_source(image, start),
-        sampled=[] if given else _sampled(image, good),
-        labels=_inside(where, roi, labels),
-        labels_for_training={s: crop_source(source, roi) for s, source in taught.items()},
-        labels_at_first={s: crop_source(source, roi) for s, source in first.items()},
-        truth={s: crop_source(source, roi) for s, source in truth.items()},
-        dtype=dtype,
+        stack=shift_source(found.image, start),
+        sampled=[] if window else _window_slices(found.image, good),
+        labels=in_roi(where, roi, labels),
+        labels_for_training={s: source.cropped(roi) for s, source in choice.taught.items()},
+        labels_at_first={s: source.cropped(roi) for s, source in choice.first.items()},
+        truth={s: source.cropped(roi) for s, source in found.truth.items()},
+        dtype=found.dtype,
         bit_depth=settings["bit_depth"],
-        window=tuple(given) if given else None,
+        window=window,
         percentiles=tuple(settings.get("window_percentiles", PERCENTILES)),
-        phantom=phantom,
-        missing=tuple(z - start for z in image.missing if start <= z < stop),
-        declared_bad=tuple(sorted(bad_inside)),
+        phantom=found.phantom,
+        missing=tuple(z - start for z in found.image.missing if start <= z < stop),
+        declared_bad=tuple(sorted(z - start for z in settings["bad_slices"] if start <= z < stop)),
         good_of_stack=tuple(z - start for z in good),
         cell_edits=_cell_edits(where, settings, config, roi),
     )
 
 
-def _cell_edits(where: str, settings: dict, config: dict, roi: Roi) -> tuple[CellEdit, ...]:
+def _window(where: str, settings: Settings, found: WholeStack) -> tuple[float, float] | None:
+    """The window of grey values as far as no pixel must be read for it; UserError where it cannot be."""
+    given = settings.get("intensity_window")
+    if given is None and "window_percentiles" not in settings:
+        given = WHOLE_RANGE.get(found.dtype)
+    if settings["bit_depth"] == 16 and found.dtype in WHOLE_RANGE:
+        raise UserError(
+            f"{where}: bit_depth is 16, but the image {found.image.slices[0].file} has 8 bits ({found.dtype})",
+            "Remove bit_depth, or set it to 8.",
+        )
+    if given is None:
+        return None
+    stored_as(found.dtype, given, settings["bit_depth"])  # refuses an empty window
+    lo, hi = given
+    return lo, hi
+
+
+def _window_slices(image: SliceSource, good: Collection[int]) -> list[SliceRef]:
+    """The slices of the whole stack, counted from its own start, that the window is taken from."""
+    chosen = set(good)
+    refs = [ref for ref in image.slices if ref.z in chosen]
+    return [refs[i] for i in evenly_spaced(len(refs))]
+
+
+def _cell_edits(where: str, settings: Settings, config: Settings, roi: Roi) -> tuple[CellEdit, ...]:
     """The user's edits of cells, in voxels of the roi."""
     if "cell_edits" not in settings:
         return ()
@@ -157,154 +177,76 @@ def _cell_edits(where: str, settings: dict, config: dict, roi: Roi) -> tuple[Cel
         raise UserError(f"{where}.cell_edits: {error.problem}", error.cure) from None
 
 
-def _corrected(
-    where: str, settings: dict, config: dict, image: SliceSource, labels: dict[str, LabelSource]
-) -> tuple[dict[str, LabelSource], dict[str, LabelSource], dict[str, LabelSource]]:
-    """Labels as they were given, those that networks learn from, and those with all corrections.
-
-    The two first ones only for structures with corrections. Networks do not learn from corrected cells unless told so.
-    """
-    if "corrections" not in settings:
-        return {}, {}, labels
-    structures = config["structures"]
+def _image(settings: Settings, config: Settings, where: str) -> SliceSource:
     try:
-        merged = with_corrections(labels, _located(settings["corrections"], config), structures)
-    except UserError as error:
-        raise UserError(f"{where}.corrections: {error.problem}", error.cure) from None
-    changed = [s for s, source in merged.items() if source.corrected]
-    for structure in changed:
-        _check_inside(f"{where}.corrections.{structure}", merged[structure], image)
-    first = {s: _unless_bad(labels.get(s, LabelSource(())), settings) for s in changed}
-    wanted = settings["train_on_corrections"]
-    teaching = {s: wanted or structures[s]["kind"] != "cells" for s in changed}
-    return first, {s: _unless_bad(merged[s], settings) if teaching[s] else first[s] for s in changed}, merged
-
-
-def _unless_bad(source: LabelSource, settings: dict) -> LabelSource:
-    return replace(source, slices=tuple(ref for ref in source.slices if ref.z not in settings["bad_slices"]))
-
-
-def _sampled(image: SliceSource, good: Sequence[int]) -> list[SliceRef]:
-    """The slices of the whole stack, counted from its own start, that the window is taken from."""
-    refs = [ref for ref in image.slices if ref.z in set(good)]
-    return [refs[i] for i in sampled(len(refs))]
-
-
-def _inside(where: str, roi: Roi, labels: dict[str, SliceSource]) -> dict[str, SliceSource]:
-    """The labels that lie in the roi; a structure without any is pointed out and left out."""
-    cropped = {s: crop_source(source, roi) for s, source in labels.items()}
-    for structure in [s for s, source in cropped.items() if not source.slices]:
-        log.warning("%s: no labelled slice of %s lies in the roi, z %s", where, structure, list(roi[0]))
-    return {s: source for s, source in cropped.items() if source.slices}
-
-
-def _good_labels(
-    where: str, settings: dict, image: SliceSource, labels: dict[str, SliceSource]
-) -> dict[str, SliceSource]:
-    """The labels on good slices of the whole stack; UserError for bad slices that cannot be."""
-    declared = sorted(settings["bad_slices"])
-    _check_bad(f"{where}.bad_slices", image, declared)
-    return {s: _without_bad(f"{where}.labels.{s}", image, declared, source) for s, source in labels.items()}
-
-
-def _check_bad(where: str, image: SliceSource, declared: list[int]) -> None:
-    n = image.n_slices
-    beyond = [z for z in declared if z >= n]
-    if beyond:
-        raise UserError(
-            f"{where}: slice(s) {format_numbers(beyond)} lie beyond the stack, which has slices 0 to {n - 1}",
-            "Count from the first slice of the stack, which is 0 whatever the number in its name.",
-        )
-    if len({*declared, *image.missing}) == n:
-        raise UserError(f"{where}: all {n} slices are bad or missing", "Leave at least one good slice.")
-
-
-def _without_bad(where: str, image: SliceSource, declared: list[int], source: LabelSource) -> LabelSource:
-    """The labels of a structure but for those on slices that are declared bad; UserError for missing slices."""
-    lost = [ref for ref in source.slices if ref.z in image.missing]
-    if lost:
-        raise UserError(
-            f"{where}: slice(s) {format_numbers([ref.z for ref in lost])} are labelled but missing from the image "
-            f"({lost[0].file})",
-            "Check first_slice_number (labels count from the first slice of the stack), or remove these labels.",
-        )
-    unused = [ref.z for ref in source.slices if ref.z in declared]
-    if not unused:
+        path, pattern = _located(settings["image"], config), settings.get("slice_number_pattern")
+        source = resolve_image(path, settings["missing_slices"], pattern)
+        _check_names(source.files)
         return source
-    if len(unused) == len(source):
-        raise UserError(
-            f"{where}: all labelled slices ({format_numbers(unused)}) are declared bad",
-            "Label a good slice, or take the slices out of bad_slices.",
-        )
-    log.warning(
-        "%s: the labels of slice(s) %s are not used, because bad_slices declares these bad",
-        where, format_numbers(unused),
-    )  # fmt: skip
-    kept = tuple(ref for ref in source.slices if ref.z not in declared)
-    return replace(source, slices=kept)
-
-
-def _image(path: str, config: dict, where: str, missing_slices: str) -> SliceSource:
-    try:
-        return _nameable(resolve_image(_located(path, config), missing_slices))
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _labels(source: str | dict, config: dict, where: str) -> LabelSource:
+def _labels(source: str | Settings, config: Settings, where: str, image: SliceSource | None) -> LabelSource:
     def locate(path: str) -> str:
         return _located(path, config)
 
     try:
-        return _nameable(resolve_labels(source, locate))
+        found = resolve_labels(source, locate, image.n_slices if image else None)
+        _check_names(found.files)
+        return found
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _nameable(source: SliceSource) -> SliceSource:
-    """The source itself; UserError for names that Snakemake would take for its wildcards, such as z{slab}.tif."""
-    taken = [file for file in source.files if re.search(r"\{\s*\w", file) or "\n" in file]
+def _check_names(files: Sequence[str]) -> None:
+    """Raise UserError for names that Snakemake would take for its wildcards, such as z{slab}.tif."""
+    taken = [file for file in files if re.search(r"\{\s*\w", file) or "\n" in file]
     if taken:
         raise UserError(
             f"{taken[0]}: {len(taken)} file name(s) with a brace and a word behind it, or a line break",
             "Rename the files or folders: {name} stands for a wildcard of Snakemake.",
         )
-    return source
 
 
-def _located(path: str, config: dict) -> str:
+def _located(path: str, config: Settings) -> str:
     path = os.path.join(os.path.expanduser(config["data_root"]), os.path.expanduser(path))
     return os.path.normpath(path)
 
 
-def _planned_volume(name: str, settings: dict, config: dict) -> Volume:
+def _planned_stack(name: str, settings: Settings, config: Settings) -> WholeStack:
     """A volume without any file, for ``check`` to count what it would cost."""
-    shape = tuple(settings["planned"]["shape"])
-    labelled = sorted({*range(0, shape[0], settings["planned"]["label_every"]), shape[0] - 1})
-    refs = [SliceRef(z, f"planned volume {name}, slice {z}", None) for z in range(shape[0])]
-    labels = {s: LabelSource(tuple(refs[z] for z in labelled)) for s in config["structures"]}
-    volume = _make(name, settings, config, shape, "uint8", SliceSource(tuple(refs)), labels, {})
-    return replace(volume, planned=True)
+    depth, height, width = settings["planned"]["shape"]
+    labelled = _labelled_every(depth, settings["planned"]["label_every"])
+    refs = [SliceRef(z, f"planned volume {name}, slice {z}", None) for z in range(depth)]
+    labels = {s: LabelSource.of([refs[z] for z in labelled]) for s in config["structures"]}
+    return WholeStack((depth, height, width), "uint8", SliceSource(tuple(refs)), labels, {})
 
 
-def _phantom_volume(name: str, settings: dict, config: dict) -> Volume:
+def _phantom_stack(name: str, settings: Settings, config: Settings) -> WholeStack:
+    """A volume whose files the run makes itself."""
     phantom = settings["phantom"]
-    shape = tuple(phantom["shape"])
-    labelled = sorted({*range(0, shape[0], phantom["label_every"]), shape[0] - 1})
-    files = phantom_files(f"data/phantom/{name}", shape, labelled)
+    depth, height, width = phantom["shape"]
+    labelled = _labelled_every(depth, phantom["label_every"])
+    files = phantom_files(f"data/phantom/{name}", (depth, height, width), labelled)
     structures = config["structures"]
-    labels = {}
+    labels: Labels = {}
     for structure in structures:
         if f"labels/{structure}" not in files:
             raise UserError(
                 f"volumes.{name}: a phantom has no '{structure}'", f"Choose among {', '.join(TRUTH[:-1])}."
             )
         refs = zip(labelled, files[f"labels/{structure}"], strict=True)
-        labels[structure] = LabelSource(tuple(SliceRef(z, file, None) for z, file in refs))
-    truth = {}
+        labels[structure] = LabelSource.of([SliceRef(z, file, None) for z, file in refs])
+    truth: Labels = {}
     for structure, file in zip(TRUTH, files["truth"], strict=True):
         if structure in structures or structure == "protrusions":
-            truth[structure] = LabelSource(tuple(SliceRef(z, file, z) for z in range(shape[0])))
+            truth[structure] = LabelSource.of([SliceRef(z, file, z) for z in range(depth)])
     image = SliceSource(tuple(SliceRef(z, file, None) for z, file in enumerate(files["image"])))
-    found = phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]}
-    return _make(name, settings, config, shape, "uint8", image, labels, truth, found)
+    about = phantom | {"labelled": labelled, "files": [f for group in files.values() for f in group]}
+    return WholeStack((depth, height, width), "uint8", image, labels, truth, about)
+
+
+def _labelled_every(depth: int, step: int) -> list[int]:
+    """Every so many slices, and the last one."""
+    return sorted({*range(0, depth, step), depth - 1})

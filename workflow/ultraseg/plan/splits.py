@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ultraseg.base.errors import UserError
 
@@ -41,12 +41,14 @@ def split_slices(
     return split
 
 
-def _split_by_share(free: list[int], total: int, shares: dict, split: dict[int, str]) -> None:
+def _split_by_share(
+    free: list[int], total: int, shares: Mapping[str, float | Sequence[int]], split: dict[int, str]
+) -> None:
     count = {}
     for name, least in (("validation", 2), ("test", 4)):
         share = shares[name]
-        wanted = isinstance(share, int | float) and share > 0 and total >= least
-        count[name] = max(1, round(float(share) * total)) if wanted else 0
+        wanted = share if isinstance(share, int | float) and total >= least else 0
+        count[name] = max(1, round(float(wanted) * total)) if wanted > 0 else 0
     held = min(sum(count.values()), max(len(free) - 1, 0))
     inner = free[1:-1] if len(free) - 2 >= held else free[1:]
     for i in range(held):

@@ -1,0 +1,1 @@
+"""Maps of a slab from a network: tiles, blending, 8-bit integers."""

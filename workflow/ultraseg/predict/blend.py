@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ultraseg.train.tiles import STRIDE
+from ultraseg.networks.sizes import STRIDE
 
 ROWS = 256  # finished at a time, so that no second map in floating point is held
 
@@ -21,7 +22,7 @@ class Grid:
     pad_x: tuple[int, int]
     starts_y: tuple[int, ...]
     starts_x: tuple[int, ...]
-    ramp: np.ndarray
+    ramp: NDArray[np.float32]
 
     @property
     def corners(self) -> list[tuple[int, int]]:
@@ -60,7 +61,7 @@ def tile_positions(
     return (before, starts[-1] + tile - before - size), starts
 
 
-def blending_window(tile: int, overlap: int) -> np.ndarray:
+def blending_window(tile: int, overlap: int) -> NDArray[np.float32]:
     """Weights of a tile's pixels along one axis: a raised cosine over the overlap, never zero, 1 inside."""
     distance = np.minimum(np.arange(tile), np.arange(tile)[::-1]) + 0.5
     ramp = np.minimum(distance / max(overlap, 1), 1)
@@ -68,7 +69,7 @@ def blending_window(tile: int, overlap: int) -> np.ndarray:
 
 
 class Blend:
-    """The maps of one slice, summed up from its tiles; float32 in memory once."""
+    """The maps of one slice, summed up from its tiles; in memory once, as float32."""
 
     def __init__(self, grid: Grid, shape: Sequence[int], channels: int):
         self._grid, self._shape = grid, tuple(shape)
@@ -76,13 +77,13 @@ class Blend:
         padded = (grid.starts_y[-1] + grid.tile, grid.starts_x[-1] + grid.tile)
         self._total = np.zeros((*padded, channels), np.float32)
 
-    def add(self, corner: tuple[int, int], probability: np.ndarray) -> None:
+    def add(self, corner: tuple[int, int], probability: NDArray[np.float32]) -> None:
         """Add a tile (tile, tile, K), which is overwritten."""
         y, x = corner
         probability *= self._window
         self._total[y : y + self._grid.tile, x : x + self._grid.tile] += probability
 
-    def finish(self) -> np.ndarray:
+    def finish(self) -> NDArray[np.uint8]:
         """The weighted mean of the tiles as uint8 (K, y, x), 255 = 1."""
         g, (height, width) = self._grid, self._shape
         weight_y, weight_x = (
@@ -97,12 +98,12 @@ class Blend:
             rows = slice(y, min(y + ROWS, height))
             top = g.pad_y[0] + y
             part = self._total[top : top + rows.stop - y, g.pad_x[0] : g.pad_x[0] + width]
-            part = part * (255 / (weight_y[rows, None] * weight_x))[..., None]
+            part = part * (np.float32(255) / (weight_y[rows, None] * weight_x))[..., None]
             np.rint(np.clip(part, 0, 255, out=part), out=part)
             result[:, rows] = part.transpose(2, 0, 1)
         return result
 
-    def _weights(self, starts: Sequence[int], before: int, size: int) -> np.ndarray:
+    def _weights(self, starts: Sequence[int], before: int, size: int) -> NDArray[np.float32]:
         """Summed weights along one axis; those of a pixel are the product of both axes."""
         weight = np.zeros(starts[-1] + self._grid.tile, np.float32)
         for start in starts:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
-from ultraseg.base.threads import ahead
+from ultraseg.base.threads import run_ahead
+from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.blend import Blend, Grid, tile_grid
-from ultraseg.train.tiles import STRIDE
 
 log = logging.getLogger(__name__)
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Predictor:
     ``tile`` is None when the network takes any size; every call gets exactly ``batch`` tiles.
     """
 
-    run: Callable[[np.ndarray], np.ndarray]
+    run: Run
     batch: int
     tile: int | None
     input_channels: int
@@ -35,7 +38,11 @@ class Predictor:
 
 
 def load_predictor(
-    path, threads: int = 1, device: str = "cpu", batch: int | None = None, precision: str = "float32"
+    path: str | Path,
+    threads: int = 1,
+    device: str = "cpu",
+    batch: int | None = None,
+    precision: str = "float32",
 ) -> Predictor:
     """Load a ``.tflite`` file (LiteRT, CPU) or a ``.keras`` file (CPU or GPU).
 
@@ -51,7 +58,7 @@ def load_predictor(
     return _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1), precision)
 
 
-def load_litert(path, threads: int = 1) -> Predictor:
+def load_litert(path: str | Path, threads: int = 1) -> Predictor:
     """A ``.tflite`` file in LiteRT, whatever its name."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -60,7 +67,7 @@ def load_litert(path, threads: int = 1) -> Predictor:
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     batch, tile, _, channels = (int(n) for n in source["shape"])
 
-    def run(images: np.ndarray) -> np.ndarray:
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
         interpreter.set_tensor(source["index"], images)
         interpreter.invoke()
         return interpreter.get_tensor(result["index"])
@@ -79,7 +86,7 @@ def _load_keras(path: Path, threads: int, device: str, batch: int, precision: st
     model = model if precision == "float32" else in_precision(model, precision)
     model.compile(jit_compile=device == "gpu")
 
-    def run(images: np.ndarray) -> np.ndarray:
+    def run(images: NDArray[np.float32]) -> NDArray[np.float32]:
         probability = np.asarray(model.predict_on_batch(images))
         if not np.isfinite(probability).all():
             raise UserError(
@@ -107,7 +114,9 @@ def _set_up_tensorflow(threads: int, device: str) -> None:
         log.debug("TensorFlow is already running; its threads and devices stay as they are")
 
 
-def predict_slices(predictor: Predictor, image: np.ndarray, *, z_context: int = 0, **settings) -> np.ndarray:
+def predict_slices(
+    predictor: Predictor, image: NDArray[np.uint8], *, z_context: int = 0, **settings: int
+) -> NDArray[np.uint8]:
     """Predict n slices from uint8 (n + 2 z_context, y, x) at the network's scale: uint8 (n, K, y, x), 255 = 1.
 
     ``settings`` as in ``predict_stream``.
@@ -119,43 +128,43 @@ def predict_slices(predictor: Predictor, image: np.ndarray, *, z_context: int = 
 
 def predict_stream(
     predictor: Predictor,
-    image: Iterable[np.ndarray],
+    image: Iterable[NDArray[np.uint8]],
     *,
     z_context: int = 0,
     tile: int = 512,
     overlap: int = 64,
     stride: int = STRIDE,
     views: int = 1,
-) -> Iterator[np.ndarray]:
+) -> Generator[NDArray[np.uint8], None, None]:
     """Predict slices (y, x), uint8 at the network's scale, one after another: uint8 (K, y, x) each, 255 = 1.
 
     There are 2 ``z_context`` more slices than predictions. Each slice is computed alone (own normalisation, own
-    batches): how slices are grouped changes nothing. ``tile`` is used where the network takes any size; ``overlap``
+    batches): the grouping of slices changes nothing. ``tile`` is used where the network takes any size; ``overlap``
     pixels of neighbouring tiles are blended; tiles start at multiples of ``stride``. ``views``: mean over 1, 4
     (mirrored) or 8 (mirrored and turned) views of each tile. Reading, the network and blending run side by side; few
     slices are in memory, however many there are.
     """
     if predictor.input_channels != 2 * z_context + 1:
         raise ValueError(f"the network sees {predictor.input_channels} slices, z_context is {z_context}")
-    seen = ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
+    seen = run_ahead(_neighbourhoods(image, 2 * z_context + 1), 1)
     yield from predict_normalised(predictor, seen, tile=tile, overlap=overlap, stride=stride, views=views)
 
 
 def predict_normalised(
     predictor: Predictor,
-    seen: Iterable[np.ndarray],
+    seen: Iterable[NDArray[np.uint8]],
     *,
     tile: int = 512,
     overlap: int = 64,
     stride: int = STRIDE,
     views: int = 1,
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[np.uint8]]:
     """Predict what the network sees of slices, normalised uint8 (y, x, C) each, as ``predict_stream`` does."""
     tile = predictor.tile or tile
     if not 0 <= overlap < tile:
         raise ValueError(f"overlap {overlap} must be smaller than the tile {tile}")
     blend, done = None, 0
-    for shape, grid, places, found in ahead(
+    for shape, grid, places, found in run_ahead(
         _predicted_tiles(predictor, seen, tile, overlap, stride, views), 2
     ):
         blend = blend or Blend(grid, shape, predictor.output_channels)
@@ -167,7 +176,7 @@ def predict_normalised(
             blend, done = None, 0
 
 
-def _neighbourhoods(image: Iterable[np.ndarray], count: int) -> Iterator[np.ndarray]:
+def _neighbourhoods(image: Iterable[NDArray[np.uint8]], count: int) -> Iterator[NDArray[np.uint8]]:
     """Each slice with its neighbours, normalised: uint8 (y, x, count)."""
     normal = (normalise_slice(s) for s in image)
     window = deque(islice(normal, count - 1), maxlen=count)
@@ -177,8 +186,13 @@ def _neighbourhoods(image: Iterable[np.ndarray], count: int) -> Iterator[np.ndar
 
 
 def _predicted_tiles(
-    predictor: Predictor, slices: Iterable[np.ndarray], tile: int, overlap: int, stride: int, views: int
-) -> Iterator[tuple[tuple[int, int], Grid, list[tuple[int, int]], np.ndarray]]:
+    predictor: Predictor,
+    slices: Iterable[NDArray[np.uint8]],
+    tile: int,
+    overlap: int,
+    stride: int,
+    views: int,
+) -> Iterator[tuple[tuple[int, int], Grid, list[tuple[int, int]], NDArray[np.float32]]]:
     """For each batch the shape and grid of its slice, the corners of its tiles, and their probabilities."""
     for image in slices:
         grid = tile_grid(image.shape[:2], tile, overlap, stride)
@@ -188,10 +202,10 @@ def _predicted_tiles(
             places = grid.corners[first : first + predictor.batch]
             for j, (y, x) in enumerate(places):
                 tiles[j] = padded[y : y + tile, x : x + tile]
-            yield image.shape[:2], grid, places, mean_of_views(predictor.run, tiles, views)
+            yield (image.shape[0], image.shape[1]), grid, places, mean_of_views(predictor.run, tiles, views)
 
 
-def mean_of_views(run: Callable[[np.ndarray], np.ndarray], tiles: np.ndarray, views: int) -> np.ndarray:
+def mean_of_views(run: Run, tiles: NDArray[np.float32], views: int) -> NDArray[np.float32]:
     """Mean probability over so many views of tiles (n, T, T, C): 1, 4 (mirrored) or 8 (mirrored and turned)."""
     if views not in (1, 4, 8):
         raise ValueError(f"views are 1, 4 or 8, not {views}")
@@ -199,12 +213,12 @@ def mean_of_views(run: Callable[[np.ndarray], np.ndarray], tiles: np.ndarray, vi
     for view in range(1, views):
         seen = np.asarray(run(np.ascontiguousarray(_view(tiles, view))))
         total = total + _view(seen, view, back=True)
-    return total / views if views > 1 else total
+    return total / np.float32(views) if views > 1 else total
 
 
-def _view(tiles: np.ndarray, view: int, back: bool = False) -> np.ndarray:
+def _view(tiles: NDArray[np.float32], view: int, back: bool = False) -> NDArray[np.float32]:
     """Bits of ``view``: mirror y, mirror x, exchange y and x; ``back`` undoes it."""
-    flips = [axis for axis, bit in ((1, 1), (2, 2)) if view & bit]
+    flips = tuple(axis for axis, bit in ((1, 1), (2, 2)) if view & bit)
     if view & 4 and back:
         tiles = tiles.transpose(0, 2, 1, 3)
     tiles = np.flip(tiles, flips)

@@ -30,7 +30,7 @@ def predict_slab(
     """Write the maps of the slices slab[0] <= z < slab[1]; returns their mean, 0 to 1.
 
     ``image`` and ``probability`` are paths of arrays; ``window`` are the slices to read and which prediction each slice
-    of the slab shows, in ascending order (``Stepping.window``). ``stride`` and ``views`` as in ``predict_stream``.
+    of the slab shows, in ascending order (``GoodSlices.window``). ``stride`` and ``views`` as in ``predict_stream``.
     """
     (start, stop), (read, shown) = slab, window
     if list(shown) != list(range(stop - start)):
@@ -39,8 +39,9 @@ def predict_slab(
         predictor, image_slices(image, read, downsample), z_context=z_context, tile=predict_tile,
         overlap=overlap, stride=stride, views=views,
     )  # fmt: skip
-    total, position, maps = 0.0, -1, None
+    total = 0.0
     with closing(found), slab_writer(probability, start, stop - start) as write:
+        position, maps = 0, next(found)
         for wanted in shown:
             while position < wanted:
                 position, maps = position + 1, next(found)

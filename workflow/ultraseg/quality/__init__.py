@@ -1,0 +1,1 @@
+"""Slices that look bad: blank, repeated, defocused, shifted."""

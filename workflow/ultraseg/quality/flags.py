@@ -1,16 +1,18 @@
-"""Which slices of a stack look bad: blank, repeated, defocused or shifted, against the slices around them."""
+"""Slices that look bad against the slices around them: blank, repeated, defocused or shifted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ultraseg.base.text import format_numbers
 
 DEFECTS = ("blank", "repeated", "defocused", "shifted")
-# The statistic of each defect, and the setting that is its threshold.
+# The statistic that shows each defect, and the setting with the threshold of this statistic.
 STATISTIC = {"blank": "contrast", "repeated": "change", "defocused": "sharpness", "shifted": "shift"}
 THRESHOLD = {
     "blank": "min_contrast",
@@ -18,9 +20,9 @@ THRESHOLD = {
     "defocused": "min_sharpness",
     "shifted": "max_shift",
 }
-LEAST_CONTRAST = 2.0  # grey values: where all slices around are blank, so is this one
-LEAST_MATCH = 0.2  # correlation below which two slices have so little in common that no shift can be told
-JITTER = 3.0  # shifts of up to so many times what is usual around are no defect
+LEAST_CONTRAST = 2.0  # grey values: among blank slices, a slice of less contrast is blank too
+LEAST_MATCH = 0.2  # correlation: two slices of less have too little in common to measure a shift
+JITTER = 3.0  # a shift up to so many times the median shift around is no defect
 SLICE_COLUMNS = [
     *("z", "number", "file", "contrast", "change", "sharpness", "shift", "shift_limit", "shift_y", "shift_x"),
     *(*DEFECTS, "flagged", "bad", "missing", "interpolated", "stand_in"),
@@ -37,26 +39,24 @@ def slice_table(
     max_shift: float = 6.0,
     neighbours: int = 10,
 ) -> pd.DataFrame:
-    """One row per slice with one statistic per defect and whether its threshold is passed.
+    """One row for each slice, with the statistic of each defect, and whether the statistic passes its threshold.
 
-    statistics: from ``quality_stats``, of all slices that are there; slices: z, number, file, bad (declared), missing,
-    stand_in, of all slices. contrast, change and sharpness are given as a share of the median of the good slices
-    among the ``neighbours`` on either side. shift is the distance in pixels that the slice lies off where the one
-    before it and the median step put it; shift_limit is ``max_shift``, or three times the median shift around where
-    that is more. A slice that is shifted back, because the one before it was shifted alone, is not flagged.
+    statistics: from ``statistics.statistics_of``, of all slices that have a file; slices: z, number, file, bad
+    (declared), missing and stand_in, of all slices; neighbours: how many slices on either side a slice is compared
+    with. The columns are ``SLICE_COLUMNS``.
+
+    contrast, change and sharpness are shares of the median of the good slices around. shift is how many pixels the
+    slice lies off its expected place: the place of its reference, moved by the median step around. shift_limit is
+    ``max_shift``, or three times the median shift around where this is more. A slice that is shifted back because its
+    reference was shifted alone is not flagged.
     """
     table = slices.merge(statistics, on="z", how="left").sort_values("z", ignore_index=True)
     good = ~(table["bad"] | table["missing"]).to_numpy()
-
-    def usual(values: np.ndarray) -> np.ndarray:
-        return _running_median(values, good, neighbours)
-
+    usual = partial(_running_median, good=good, neighbours=neighbours)
     contrast = table["contrast"].to_numpy()
     table["contrast"] = contrast / np.fmax(usual(contrast), LEAST_CONTRAST)
     blank = (table["contrast"] < min_contrast).to_numpy()
-    compared = (table["reference"] >= 0).to_numpy() & ~blank
-    after_blank = table["reference"].isin(table.loc[blank, "z"]).to_numpy()
-    compared &= ~after_blank
+    compared = _compared(table, blank)
     for name in ("change", "sharpness"):
         values = table[name].to_numpy()
         table[name] = values / _positive(usual(np.where(blank, np.nan, values)))
@@ -74,12 +74,21 @@ def slice_table(
     return table[SLICE_COLUMNS]
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
+def _compared(table: pd.DataFrame, blank: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The slices that have a reference, where neither slice nor reference is blank."""
+    after_blank = table["reference"].isin(table.loc[blank, "z"]).to_numpy()
+    return (table["reference"] >= 0).to_numpy() & ~blank & ~after_blank
+
+
+def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values, with NaN in place of those that are not above 0."""
     return np.where(values > 0, values, np.nan)
 
 
-def _running_median(values: np.ndarray, good: np.ndarray, neighbours: int) -> np.ndarray:
-    """Median of the good values around each one, itself left out; NaN where there are none."""
+def _running_median(
+    values: NDArray[np.float64], good: NDArray[np.bool_], neighbours: int
+) -> NDArray[np.float64]:
+    """Median of the values of the good slices around each slice, without the slice itself; NaN where there are none."""
     known = good & np.isfinite(values)
     result = np.full(len(values), np.nan)
     for i in range(len(values)):
@@ -90,8 +99,8 @@ def _running_median(values: np.ndarray, good: np.ndarray, neighbours: int) -> np
     return result
 
 
-def _moved_back(table: pd.DataFrame, residual: np.ndarray) -> np.ndarray:
-    """Slices whose shift undoes that of the slice they are compared with."""
+def _moved_back(table: pd.DataFrame, residual: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The slices whose shift undoes the shift of their reference. residual: (2, n), the shift in y and x."""
     place = {int(z): i for i, z in enumerate(table["z"])}
     before = np.array([place.get(int(z), -1) if z >= 0 else -1 for z in table["reference"].fillna(-1)])
     far = (table["shift"] > table["shift_limit"]).to_numpy()
@@ -104,9 +113,9 @@ def _moved_back(table: pd.DataFrame, residual: np.ndarray) -> np.ndarray:
 
 
 def suspects(table: pd.DataFrame, first: int = 0) -> tuple[str, list[int]]:
-    """The flagged slices that are not declared, in words, and their numbers for ``bad_slices``.
+    """The flagged slices that are not declared bad: in words, and their numbers for the setting ``bad_slices``.
 
-    first: the first slice of the table in the whole stack, which ``bad_slices`` counts from.
+    first: the number, in the whole stack, of the first slice of the table. ``bad_slices`` counts in the whole stack.
     """
     found = table[table["flagged"] & ~table["interpolated"]]
     words = [
@@ -118,9 +127,9 @@ def suspects(table: pd.DataFrame, first: int = 0) -> tuple[str, list[int]]:
 
 
 def quality_note(table: pd.DataFrame, first: int = 0) -> str:
-    """What the summary and the log say of the slices: which look bad, which are interpolated, and the cure.
+    """What summary and log say of the slices: which slices look bad, which are interpolated, and the cure.
 
-    Slices are numbered as in the configuration. Empty where all is well.
+    first: as in ``suspects``. Empty where no slice is flagged or interpolated.
     """
     lines = []
     words, numbers = suspects(table, first)
@@ -139,9 +148,10 @@ def quality_note(table: pd.DataFrame, first: int = 0) -> str:
 
 
 def _declared(table: pd.DataFrame, first: int) -> Sequence[int]:
+    """The slices that the configuration declares bad, by their numbers in the whole stack."""
     return (table.loc[table["bad"], "z"] + first).tolist()
 
 
-def thresholds(settings: Mapping[str, float]) -> dict[str, float]:
-    """Threshold of the statistic of each defect."""
+def defect_thresholds(settings: Mapping[str, float]) -> dict[str, float]:
+    """The threshold of the statistic of each defect. settings: those of ``slice_table``."""
     return {defect: settings[THRESHOLD[defect]] for defect in DEFECTS}

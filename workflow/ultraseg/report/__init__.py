@@ -1,0 +1,1 @@
+"""Pages of tables and facts, and Snakemake's report as one file."""

@@ -31,7 +31,7 @@ COST_NOTE = (
 def table_page(volume: str, name: str, table: pd.DataFrame, file: str) -> str:
     """The page of one table; ``file`` holds all of it."""
     by = LARGEST_BY.get(name)
-    if by in table and table[by].dtype == bool:
+    if by is not None and by in table and table[by].dtype == bool:
         table = table.assign(**{by: table[by].astype(int)})
     shown, sentence = shortened(table, file, by)
     if "file" in shown:
@@ -40,7 +40,10 @@ def table_page(volume: str, name: str, table: pd.DataFrame, file: str) -> str:
 
 
 def accuracy_page(volume: str, metrics: pd.DataFrame) -> str:
-    """All scores, one row per structure and metric, with what each number means; then Dice by distance."""
+    """All scores, one row per structure and metric, with what each number means; then Dice by distance.
+
+    ``metrics``: the table ``metrics.csv``.
+    """
     title = f"{volume}: accuracy"
     if metrics.empty:
         return page(title, [Section("", "No scores: no slice was held out, and no truth was given.")])
@@ -62,7 +65,7 @@ def accuracy_page(volume: str, metrics: pd.DataFrame) -> str:
             Section(
                 "What was compared", "The first of these is the figure to trust and to report.", meanings
             ),
-            Section("Scores", "In brackets the number of slices it comes from.", pd.DataFrame(rows)),
+            Section("Scores", "The number of slices behind each score is in brackets.", pd.DataFrame(rows)),
             Section(
                 "Dice by distance",
                 "Distance in slices to the nearest labelled slice, for held-out slices to the nearest one that cells "
@@ -82,7 +85,7 @@ def run_page(
 ) -> str:
     """Facts about a run: volumes, devices, time and memory per rule, versions, configuration."""
     total = costs["total_s"].sum() / 3600
-    summary = pd.DataFrame([{"fact": key, "value": str(value)} for key, value in facts.items()])
+    summary = pd.DataFrame({"fact": list(facts), "value": pd.Series(list(facts.values()), dtype=object)})
     return page(
         "The run",
         [

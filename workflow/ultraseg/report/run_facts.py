@@ -7,31 +7,17 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ultraseg import __version__
 
-PACKAGES = (
-    *(
-        "snakemake",
-        "snakemake-executor-plugin-slurm",
-        "zarr",
-        "numcodecs",
-        "keras",
-        "tensorflow",
-        "tensorflow-cpu",
-    ),
-    *(
-        "ai-edge-litert",
-        "numpy",
-        "scipy",
-        "scikit-image",
-        "opencv-python-headless",
-        "connected-components-3d",
-    ),
-    *("fastremap", "tifffile", "imagecodecs", "pandas", "pyarrow", "matplotlib", "neuroglancer"),
-)
+PACKAGES = """
+    snakemake snakemake-executor-plugin-slurm zarr numcodecs keras tensorflow tensorflow-cpu ai-edge-litert numpy scipy
+    scikit-image opencv-python-headless connected-components-3d fastremap tifffile imagecodecs pandas pyarrow matplotlib
+    neuroglancer
+""".split()
 JOB_COLUMNS = ["rule", "jobs", "total_s", "median_s", "longest_s", "cpu_s", "peak_memory_mb"]
 
 
@@ -109,7 +95,7 @@ def devices_used(cards: Iterable[str], slabs: Iterable[str]) -> pd.DataFrame:
     )
 
 
-def _device(record: Mapping) -> dict[str, str | int]:
+def _device(record: Mapping[str, Any]) -> dict[str, str | int]:
     memory = record.get("memory_mb") or []
     return {
         "kind": record["kind"],

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from ultraseg.base.files import whole_file
 
 TARGET = "report_figures"
+DATA = re.compile(rb"^ *var \w+ = .*;\r?$", re.M)  # one line of JSON in the page of the report
 LARGEST = 20_000_000  # bytes of a report that is easily sent around
 
 
-def write_report(file: str, snakefile: str, config: dict, stylesheet: str | None = None) -> None:
+def write_report(file: str, snakefile: str, config: dict[str, Any], stylesheet: str | None = None) -> None:
     """Write the report (zip) of all that ``report_figures`` needs; it must be there already.
 
     ``stylesheet``: a CSS file that is laid over Snakemake's own.
@@ -36,7 +39,21 @@ def write_report(file: str, snakefile: str, config: dict, stylesheet: str | None
         if done.returncode or not part.exists():
             raise RuntimeError(f"snakemake --report failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         with whole_file(file) as whole:
-            shutil.copyfile(part, whole)
+            _copy_without_markup(part, whole)
+
+
+def _copy_without_markup(source: Path, target: str) -> None:
+    """Copy a report with its data in a form that no browser takes for elements of the page.
+
+    Snakemake writes names of files, which are the user's, as JSON into scripts of the page. A name with ``</script>``
+    would end the script there, and what follows in the name would run. In JSON ``\\u003c`` means the same as ``<``.
+    """
+    with zipfile.ZipFile(source) as given, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for member in given.infolist():
+            content = given.read(member)
+            if member.filename.endswith("report.html"):
+                content = DATA.sub(lambda line: line[0].replace(b"<", rb"\u003c"), content)
+            packed.writestr(member, content)
 
 
 def size_warning(file: str, largest: int = LARGEST) -> str:

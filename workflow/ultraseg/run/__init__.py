@@ -1,0 +1,1 @@
+"""Around the jobs: what the rules ask, logs, the check before a run, costs, progress, verification, code hashes."""

@@ -6,25 +6,33 @@ import os
 import sys
 import time
 from collections.abc import Collection
+from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.grid.paths import RESULTS
 from ultraseg.plan.config import load_config, valid_parts
-from ultraseg.plan.costs import Costs
+from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan, open_volumes
-from ultraseg.plan.volume import RESULTS, Volume
+from ultraseg.plan.volume import Volume
 from ultraseg.run.check_table import print_findings
 from ultraseg.run.checked import Checked
+from ultraseg.run.costs import check_memory
 
-CHECKED = "ULTRASEG_CHECKED"  # tells the job of the rule check that the check was made when Snakemake started
+# The variable of the environment that tells the job of the rule check: the check was made when Snakemake started.
+ALREADY_CHECKED = "ULTRASEG_CHECKED"
 
 
-def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
+def check_config(
+    given: dict[str, Any], only: Collection[str] | None = None, files: Collection[str] = ()
+) -> Checked:
     """Check a configuration and all files that it names; nothing is raised and nothing is written.
 
-    What can be checked of a faulty configuration is checked too. ``only``: read just these files, if they are
-    the user's; the others have been read by a run before.
+    Of a faulty configuration the sound parts are checked. only: of the user's files read just these; a run has read
+    the others before. files: those of the configuration, whose text is checked.
     """
     start, problems = time.monotonic(), Problems()
+    with problems.caught():
+        check_text(files)
     try:
         config = load_config(given)
     except UserError as error:
@@ -34,7 +42,7 @@ def check_config(given: dict, only: Collection[str] | None = None) -> Checked:
     if not problems.errors:
         with problems.caught():
             checked.plan = Plan(config, checked.volumes)
-            Costs(checked.plan).check_memory()
+            check_memory(checked.plan)
     for volume in checked.volumes.values():
         if volume.phantom is None and not volume.planned:  # the workflow makes a phantom's files itself
             _check_volume(checked, volume, problems, only)
@@ -56,18 +64,18 @@ def _check_volume(checked: Checked, volume: Volume, problems: Problems, only: Co
 
 def files_of(volume: Volume) -> set[str]:
     """The user's files of a volume."""
-    sources = [volume.image, *volume.labels.values(), *volume.truth.values()]
-    return {file for source in sources for file in source.files}
+    labels = [*volume.labels.values(), *volume.truth.values()]
+    return {*volume.image.files, *(file for source in labels for file in source.files)}
 
 
-def start_check(given: dict, rules: Collection[str], inputs: Collection[str]) -> None:
+def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:
     """The check at the start of a run; ends the program with status 1 where there is a problem.
 
-    ``rules`` and ``inputs`` of the jobs that are about to run: what they do not read is not checked again, but for the
-    rule ``check`` itself, which checks everything.
+    rules, inputs: of the jobs that are about to run. Files that these jobs do not read are not checked again; the rule
+    ``check`` checks everything.
     """
     asked = "check" in rules
-    os.environ[CHECKED] = "1"
+    os.environ[ALREADY_CHECKED] = "1"
     users = {file for file in inputs if not file.startswith(f"{RESULTS}/")}
     if not asked and not users:
         return

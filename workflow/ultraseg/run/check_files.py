@@ -11,8 +11,9 @@ import pandas as pd
 
 from ultraseg.base.errors import UserError
 from ultraseg.ingest.image_source import file_kind
+from ultraseg.ingest.slice_checks import check_size, check_type, page_index
 from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_decode import check_page, number_of_slices, open_tiff
+from ultraseg.ingest.tiff_decode import check_page, number_of_slices, open_tiff, refuse_loss
 from ultraseg.labels.coverage import coverage_table
 from ultraseg.labels.source import is_roi
 from ultraseg.plan.volume import Volume
@@ -46,12 +47,14 @@ def check_labels(
     wanted = [
         s for s in volume.labels if s in kinds and (only is None or {*volume.labels[s].files} & {*only})
     ]
-    where = {"shape": volume.full_shape[1:], "n_slices": volume.n_slices, "crop": volume.plane_crop}
 
     def read(structure: str) -> tuple[pd.DataFrame, list[UserError]]:
         problems: list[UserError] = []
         given = {structure: volume.labels[structure]}
-        return coverage_table(given, kinds, **where, problems=problems), problems
+        table = coverage_table(
+            given, kinds, volume.full_shape[1:], volume.n_slices, crop=volume.plane_crop, problems=problems
+        )
+        return table, problems
 
     pixels = volume.full_shape[1] * volume.full_shape[2]
     threads = max(1, min(os.cpu_count() or 1, int(LABEL_MEMORY / LABEL_BYTES_PER_PIXEL / pixels)))
@@ -78,43 +81,24 @@ def _header_problems(
         if only is None or file in only
     }
     with ThreadPoolExecutor(HEADER_THREADS) as pool:
-        found = pool.map(lambda item: _header_problem(*item, tuple(shape), dtype), files.items())
+        found = pool.map(lambda item: _header_problem(item[0], item[1], shape, dtype), files.items())
         return [problem for problem in found if problem]
 
 
 def _header_problem(
-    file: str, pages: Sequence[int | None], shape: tuple[int, int], dtype: str | None
+    file: str, pages: Sequence[int | None], shape: Sequence[int], dtype: str | None
 ) -> UserError | None:
     """What is wrong with the headers of some pages of one file; the first of it."""
     try:
         with open_tiff(file) as tif:
             count = number_of_slices(tif)
-            if pages == [None] and count != 1:
-                raise UserError(
-                    f"{file}: holds {count} slices where one is expected",
-                    "Give a folder of one-slice TIFFs, or name one multi-page TIFF itself.",
-                )
             for page in pages:
-                if (page or 0) >= count:
-                    raise UserError(
-                        f"{file}: has no page {page} (pages 0 to {count - 1})",
-                        "The file is shorter than expected: copy it again from the source.",
-                    )
-                _compare(file, *check_page(tif, file, page or 0), shape, dtype)
+                found_shape, found_dtype = check_page(tif, file, page_index(page, count, file))
+                check_size(found_shape, shape, file)
+                if dtype is not None:
+                    check_type(found_dtype.name, dtype, file)
+                else:  # of truth
+                    refuse_loss(tif, file, page or 0)
     except UserError as error:
         return error
     return None
-
-
-def _compare(file: str, found_shape, found_dtype, shape: tuple[int, int], dtype: str | None) -> None:
-    if found_shape != shape:
-        raise UserError(
-            f"{file}: slice is {found_shape[0]} x {found_shape[1]} pixels (height x width), "
-            f"expected {shape[0]} x {shape[1]}",
-            "All slices and labels of a volume must have one size: export it again from the aligned stack.",
-        )
-    if dtype is not None and found_dtype.name != dtype:
-        raise UserError(
-            f"{file}: pixel type is {found_dtype.name}, expected {dtype}",
-            "All slices of a volume must have one pixel type: convert this file like the others.",
-        )

@@ -7,10 +7,10 @@ import os
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import amount, format_numbers, short
-from ultraseg.plan.costs import Costs, Step, wall_hours
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import Volume
 from ultraseg.run.checked import Checked
+from ultraseg.run.costs import Step, disk_bytes, network_steps, volume_steps, wall_hours
 
 AT_ONCE = (1, 8, 64)
 
@@ -36,8 +36,7 @@ def _volume_table(checked: Checked, v: Volume) -> str:
     ]
     if plan:
         rows += [(f"split: {n}", _split(plan, n, v.name)) for n in plan.networks if _uses(plan, n, v.name)]
-        costs = Costs(plan)
-        disk, steps = costs.disk_bytes(v.name), costs.steps(v.name)
+        disk, steps = disk_bytes(plan, v.name), volume_steps(plan, v.name)
         kinds = ", ".join(f"{kind} {amount(n)}" for kind, n in disk.items() if n)
         rows.append(("disk", f"{amount(sum(disk.values()))} ({kinds})"))
         rows += _cost_rows(steps)
@@ -56,7 +55,7 @@ def _labels(checked: Checked, v: Volume, structure: str) -> str:
     zs = v.labelled(structure)
     text = f"{len(zs)} slices: {format_numbers(zs)}"
     table = checked.coverage.get(v.name)
-    if table is None or not (table["structure"] == structure).any():
+    if table is None or table.empty or not (table["structure"] == structure).any():
         return text
     found = table[table["structure"] == structure]
     share, counts = found["foreground_fraction"], found["n_instances"]
@@ -93,9 +92,9 @@ def _cost_rows(steps: list[Step]) -> list[tuple[str, str]]:
 
 
 def _run_table(plan: Plan) -> str:
-    costs, rows, steps = Costs(plan), [], []
+    rows, steps = [], []
     for network in plan.trained:
-        own = costs.network_steps(network)
+        own = network_steps(plan, network)
         steps += own
         train = own[-1]
         rows.append(
@@ -109,11 +108,12 @@ def _run_table(plan: Plan) -> str:
     lines = [f"{'':16} {'GB':>8} {'jobs':>8} {'GB per job':>11} {'disk':>9} {'hours':>9}"]
     lines[0] += "".join(f"{f'{n} at a time':>14}" for n in AT_ONCE)
     for volume, v in plan.volumes.items():
-        own = costs.steps(volume)
+        own = volume_steps(plan, volume)
         steps += own
         gigabytes = short(math.prod(v.shape) * v.bit_depth / 8e9)
-        lines.append(_cost_line(volume, gigabytes, amount(sum(costs.disk_bytes(volume).values())), own))
-    lines.append(_cost_line("training", "", "", training))
+        lines.append(_cost_line(volume, gigabytes, amount(sum(disk_bytes(plan, volume).values())), own))
+    if training:  # networks may all come from elsewhere
+        lines.append(_cost_line("training", "", "", training))
     lines.append(_cost_line("all", "", "", steps))
     rows += [("", line) for line in lines]
     return "\n".join(["The whole run", *_aligned(rows)])
@@ -151,7 +151,7 @@ def format_problems(problems: list[UserError], shown: int = 5) -> str:
     for number, ((problem, cure), files) in enumerate(kinds.items(), 1):
         named = "".join(f"{file}: " for file in files[:1] if file)
         lines.append(f"{number:3}. {named}{problem}")
-        lines += [f"     {file}: the same" for file in files[1:shown]]
+        lines += [f"     {file}: the same problem" for file in files[1:shown]]
         lines += [f"     and {len(files) - shown} more files"] if len(files) > shown else []
         lines.append(f"     Cure: {cure}")
     return "\n".join(lines)

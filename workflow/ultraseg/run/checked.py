@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.plan.plan import Plan
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Checked:
-    """What ``check_config`` found. ``plan`` is None where the configuration or a volume is not whole."""
+    """What ``check_config`` found.
 
-    config: dict
+    coverage: per volume, the table of what its labels cover; plan: None where the configuration or a volume has
+    problems; files: how many were read.
+    """
+
+    config: dict[str, Any]
     volumes: dict[str, Volume] = field(default_factory=dict)
     coverage: dict[str, pd.DataFrame] = field(default_factory=dict)
     plan: Plan | None = None

@@ -8,7 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
-WITHOUT_NUMBERS = {"base.errors", "base.files"}  # words for people, and how a file gets its name
+SCRIPTS = PACKAGE.parent / "scripts"
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# Words for people, how a file gets its name at the end, and the names of files: a rule's outputs say these.
+WITHOUT_NUMBERS = {"base.errors", "base.files", "grid.paths"}
+# What scripts import around their numbers. What a job is told (``jobs``) Snakemake itself compares.
+AROUND = {"run.job", "networks.devices", "storage.arrays"}
+# The card only writes down what training found: no reason to train anew.
+AROUND_ONE = {"train/train": {"networks.card"}}
 
 
 @lru_cache
@@ -21,6 +28,18 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
     for name in sorted(imported_modules(modules, package)):
         digest.update(name.encode() + _read(module_file(name, package), package)[1])
     return digest.hexdigest()
+
+
+def script_version(script: str) -> str:
+    """Hash of all modules that make the numbers of a script in workflow/scripts, such as "cells/flow"."""
+    return code_version(*modules_of(script))
+
+
+def modules_of(script: str) -> list[str]:
+    """The modules that a script imports for its numbers."""
+    around = AROUND | AROUND_ONE.get(script, set())
+    imports = _read(SCRIPTS / f"{script}.py", PACKAGE)[0]
+    return [name for name in imports if name not in around and not name.startswith("jobs.")]
 
 
 def imported_modules(modules: tuple[str, ...], package: Path = PACKAGE) -> set[str]:
@@ -46,10 +65,8 @@ def _read(file: Path, package: Path) -> tuple[list[str], bytes]:
     tree, imports = ast.parse(file.read_text()), []
     for node in ast.walk(tree):
         imports += imports_of(node, package)
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                node.body = body[1:] or [ast.Pass()]
+        if isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
     return imports, ast.dump(tree).encode()
 
 

@@ -6,9 +6,10 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, TypeVar
 
 from ultraseg.base.checksums import drop_record, write_record
 from ultraseg.base.errors import UserError
@@ -16,11 +17,15 @@ from ultraseg.base.files import remove_parts
 from ultraseg.base.system_errors import explain_system_error
 
 log = logging.getLogger("ultraseg")
+Told = TypeVar("Told")
 
 
 @contextmanager
-def job(snakemake):
-    """Run the body of a script as a job of Snakemake; a UserError ends it with its message alone."""
+def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, logging.Logger]]:
+    """Run the body of a script as a job of Snakemake; a UserError ends it with its message alone.
+
+    kind: what the rule's parameter ``job`` is made to: a class of ``ultraseg.jobs``, or ``dict``.
+    """
     handlers = _handlers(snakemake)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=handlers, force=True
@@ -37,7 +42,7 @@ def job(snakemake):
     log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
-        yield log
+        yield kind(**snakemake.params.job), log
         if len(snakemake.output):
             write_record(snakemake.rule, wildcards, snakemake.output)
     except UserError as error:
@@ -55,13 +60,7 @@ def job(snakemake):
     log.info("took %.1f s", time.monotonic() - start)
 
 
-def parameters(snakemake) -> SimpleNamespace:
-    """The parameters of a rule by name, with those that one function finds together."""
-    given = dict(snakemake.params.items())
-    return SimpleNamespace(**given.pop("plan"), **given)
-
-
-def _handlers(snakemake) -> list[logging.Handler]:
+def _handlers(snakemake: Any) -> list[logging.Handler]:
     """The job's log file and the terminal; the terminal alone where a full disk leaves no room for a log."""
     terminal = logging.StreamHandler(sys.stderr)
     # Training takes longest: its epochs are progress to watch. The other jobs are short, and Snakemake counts them.
@@ -75,7 +74,7 @@ def _handlers(snakemake) -> list[logging.Handler]:
         return [terminal]
 
 
-def _names(files) -> str:
+def _names(files: Iterable[Any]) -> str:
     names = [str(file) for file in files]
     return (
         ", ".join(names)

@@ -1,7 +1,7 @@
 """Progress of a run, written down while it goes on: one line of JSON per event, whatever --quiet hides on the screen.
 
-Snakemake hands its events to a logging handler. That of a run writes ``logs/runs/<time>.jsonl``, which
-``progress`` reads, and tells on the screen now and then how far the run is.
+Snakemake hands its events to logging handlers. The handler of a run writes them to ``logs/runs/<time>.jsonl``, which
+``run.progress_state`` reads, and says on the screen now and then how far the run is.
 """
 
 from __future__ import annotations
@@ -13,30 +13,39 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, TextIO
 
-from ultraseg.run.progress_state import RunState, one_line, rests, settle
+from ultraseg.run.progress_state import RunState, mark_done_from_logs, one_line, rests
 
 FOLDER = "logs/runs"
-EVERY_S = 10  # between two looks at the state; a line appears only when it changed
-AT_LEAST_S = 600  # between two lines in any case
+EVERY_S = 10  # between two looks at the state; a line appears only where the state has changed
+AT_LEAST_S = 600  # after so long a line appears in any case
+
+Event = dict[str, Any]
 
 
 class ProgressHandler(logging.Handler):
-    """Writes the events of one run; the file is made when its first job starts, so a dry run leaves none.
+    """Writes the events of one run; the file is made when the first job starts, so a dry run leaves no file.
 
-    ``stages()`` gives the stage of each rule, in the order of execution; ``epochs`` those of each network's training,
-    which is most of the time of many runs. With ``alone`` nothing else is on the screen (--quiet all), so that errors
-    are told here.
+    stages(): the stage of each rule, in the order of execution; epochs: how many each network is trained for, because
+    training takes most of the time of many runs; alone: nothing else is on the screen (--quiet all), so the handler
+    tells errors too.
     """
 
-    def __init__(self, stages, epochs: Mapping[str, int], alone: bool = False, folder: str = FOLDER):
+    def __init__(
+        self,
+        stages: Callable[[], Mapping[str, str]],
+        epochs: Mapping[str, int],
+        alone: bool = False,
+        folder: str = FOLDER,
+    ):
         super().__init__()
         self._stages, self._epochs, self._alone = stages, dict(epochs), alone
         self._folder = Path(folder).absolute()
         self._total: dict[str, int] = {}
-        self._file = None
+        self._file: TextIO | None = None
         self._state = RunState()
         self._over = threading.Event()
 
@@ -50,31 +59,27 @@ class ProgressHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
-    def _events(self, record: logging.LogRecord) -> Iterator[dict]:
-        kind = _kind(record)
+    def _events(self, record: logging.LogRecord) -> Iterator[Event]:
+        kind, about = _kind(record), vars(record)
         if kind == "run_info":
-            self._total = {rule: n for rule, n in record.stats.items() if rule != "total"}
+            self._total = {rule: n for rule, n in about["stats"].items() if rule != "total"}
         elif kind == "job_started":
             if self._file is None:
                 yield self._start()
-            yield {"event": "started", "jobs": list(record.jobs)}
+            yield {"event": "started", "jobs": list(about["jobs"])}
         elif self._file is None:
             return
         elif kind == "job_info":
-            wildcards, log = [str(value) for value in dict(record.wildcards).values()], _files(record.log)
-            about = {"rule": record.rule_name, "wildcards": wildcards, "log": log}
-            yield {"event": "job", "job": record.jobid} | about
+            wildcards = [str(value) for value in dict(about["wildcards"]).values()]
+            job = {"rule": about["rule_name"], "wildcards": wildcards, "log": _files(about["log"])}
+            yield {"event": "job", "job": about["jobid"]} | job
         elif kind == "job_finished":
-            yield {"event": "done", "job": record.job_id}
+            yield {"event": "done", "job": about["job_id"]}
         elif kind == "job_error":
-            yield {
-                "event": "failed",
-                "job": record.jobid,
-                "rule": record.rule_name,
-                "log": _files(record.log),
-            }
+            job = {"rule": about["rule_name"], "log": _files(about["log"])}
+            yield {"event": "failed", "job": about["jobid"]} | job
 
-    def _start(self) -> dict:
+    def _start(self) -> Event:
         """Begin the record of the run, and the lines on the screen."""
         stages = self._stages()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -91,35 +96,39 @@ class ProgressHandler(logging.Handler):
             "epochs": self._epochs,
         }
 
-    def _write(self, event: dict) -> None:
-        event = {"time": round(time.time(), 2)} | event
-        self._file.write(json.dumps(event) + "\n")
+    def _write(self, event: Event) -> None:
+        event["time"] = round(time.time(), 2)
+        if self._file is not None:
+            self._file.write(json.dumps(event) + "\n")
         self._state.take(event)
         if event["event"] == "failed":
             job = self._state.started[event["job"]]
             self._say(f"failed: {job.name}, see {', '.join(job.log) or 'above'}")
 
     def _tell(self) -> None:
-        """Say how far the run is: when that changed, and now and then."""
+        """Say how far the run is: whenever the state has changed, and now and then."""
         last, said = None, time.monotonic()
         while not self._over.wait(EVERY_S):
-            with self.lock:
+            self.acquire()
+            try:
                 now = (self._state.done, *sorted(self._state.count("started").items()))
                 line = self._line()
+            finally:
+                self.release()
             if now != last or time.monotonic() - said > AT_LEAST_S:
                 last, said = now, time.monotonic()
                 self._say(line)
 
     def _line(self) -> str:
         root = self._folder.parents[1]
-        settle(self._state, root)
+        mark_done_from_logs(self._state, root)
         return one_line(self._state, time.time(), rests(self._state, root))
 
     def _say(self, text: str) -> None:
         print(f"ultraseg {time.strftime('%H:%M:%S')}: {text}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Say in the file that Snakemake ended by itself, with or without failed jobs; one that was killed cannot."""
+        """Write that Snakemake ended by itself, with or without failed jobs; a killed Snakemake leaves no such line."""
         if self._file is not None:
             self._over.set()
             self._say(self._line())
@@ -133,13 +142,13 @@ def _kind(record: logging.LogRecord) -> str:
     return str(getattr(record, "event", None) or "")
 
 
-def _files(names: Iterable | None) -> list[str]:
+def _files(names: Iterable[Any] | None) -> list[str]:
     """Names of logs, without the "(check log file(s) ...)" that Snakemake adds for people."""
     return [str(name).partition(" (")[0] for name in names or []]
 
 
-def record_progress(workflow, epochs: Mapping[str, int]) -> None:
-    """Record the run that the Snakefile is parsed for; not its single jobs, for which Snakemake parses it as well.
+def record_progress(workflow: Any, epochs: Mapping[str, int]) -> None:
+    """Record the run that the Snakefile is parsed for, but not a single job, for which Snakemake parses it as well.
 
     The rules of one file of ``rules/`` are one stage.
     """

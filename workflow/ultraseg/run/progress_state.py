@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ultraseg.base.text import duration
+from ultraseg.base.training_log import read_epoch
 
 TOOK = re.compile(r" took ([\d.]+) s$")
-EPOCH = re.compile(r" epoch epoch (\d+),.* seconds ([\d.]+)$")
 
 
 @dataclass
-class Job:
-    """One job that was started: ``status`` is started, done or failed; times in seconds since 1970."""
+class JobRecord:
+    """What is known of one job that was started: ``status`` is started, done or failed; times in seconds since 1970."""
 
     rule: str = ""
     wildcards: tuple[str, ...] = ()
@@ -43,9 +44,9 @@ class RunState:
     stages: dict[str, str] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
-    started: dict[int, Job] = field(default_factory=dict)
+    started: dict[int, JobRecord] = field(default_factory=dict)
 
-    def take(self, event: Mapping) -> None:
+    def take(self, event: Mapping[str, Any]) -> None:
         """Add one event."""
         kind, self.last = event["event"], event["time"]
         if kind == "run":
@@ -53,12 +54,12 @@ class RunState:
             self.stages, self.total, self.epochs = event["stages"], event["total"], event["epochs"]
         elif kind == "started":
             for number in event["jobs"]:  # again, when it is a retry
-                self.started[number] = Job(started=event["time"])
+                self.started[number] = JobRecord(started=event["time"])
         elif kind == "job":
-            job = self.started.setdefault(event["job"], Job(started=event["time"]))
+            job = self.started.setdefault(event["job"], JobRecord(started=event["time"]))
             job.rule, job.wildcards, job.log = event["rule"], tuple(event["wildcards"]), tuple(event["log"])
         elif kind in ("done", "failed"):
-            job = self.started.setdefault(event["job"], Job(started=event["time"]))
+            job = self.started.setdefault(event["job"], JobRecord(started=event["time"]))
             job.status, job.ended = kind, event["time"]
             if kind == "failed":
                 job.rule, job.log = event["rule"], tuple(event["log"])
@@ -74,16 +75,16 @@ class RunState:
     def done(self) -> int:
         return sum(self.count("done").values())
 
-    def of(self, status: str) -> list[Job]:
+    def of(self, status: str) -> list[JobRecord]:
         """Jobs of stages with a status, in the order in which they were started."""
         return [job for job in self.started.values() if job.status == status and job.rule in self.stages]
 
-    def count(self, status: str) -> Counter:
+    def count(self, status: str) -> Counter[str]:
         """Number of jobs with a status, by rule."""
         return Counter(job.rule for job in self.of(status))
 
 
-def log_lines(job: Job, folder: Path) -> list[str]:
+def log_lines(job: JobRecord, folder: Path) -> list[str]:
     """The log of a job in its last try; empty before it has begun, as while it waits in the queue of a cluster."""
     file = folder / job.log[0] if job.log else None
     if file is None or not file.exists() or file.stat().st_mtime < job.started - 1:
@@ -91,16 +92,19 @@ def log_lines(job: Job, folder: Path) -> list[str]:
     return file.read_text(errors="replace").splitlines()
 
 
-def settle(state: RunState, folder: Path) -> None:
-    """Count jobs as done whose own log says so: with --quiet progress Snakemake tells of no finished job."""
+def mark_done_from_logs(state: RunState, folder: Path) -> None:
+    """Count jobs as done whose own log says that they ended.
+
+    With --quiet progress Snakemake tells of no finished job.
+    """
     for job in state.of("started"):
         if job_seconds(log_lines(job, folder)) is not None:
             job.status, job.ended = "done", (folder / job.log[0]).stat().st_mtime
 
 
 def rests(state: RunState, folder: Path) -> dict[int, float]:
-    """Seconds that running trainings have before them, by the number of the job."""
-    found = {}
+    """Seconds that each running training still takes, by the number of its job."""
+    found: dict[int, float] = {}
     for number, job in state.started.items():
         epochs = state.epochs.get(job.wildcards[0] if job.wildcards else "")
         if job.rule == "train" and job.status == "started" and epochs:
@@ -122,17 +126,17 @@ def read_run(file: str | Path) -> RunState:
 
 
 def job_seconds(lines: Iterable[str]) -> float | None:
-    """How long the job of a log took, as ``job`` writes it at the end; None while it runs, or when it failed."""
+    """Seconds that a job took, as ``run.job`` writes at the end of its log; None while it runs, and where it failed."""
     found = [match for line in lines if (match := TOOK.search(line))]
     return float(found[-1][1]) if found else None
 
 
 def training_seconds_left(lines: Iterable[str], epochs: int) -> float | None:
-    """What a training has before it, from the epochs in its log; None before the first."""
-    found = [match for line in lines if (match := EPOCH.search(line))]
+    """Seconds that a training still takes, from the epochs in its log; None before the first epoch has ended."""
+    found = [epoch for line in lines if (epoch := read_epoch(line))]
     if not found:
         return None
-    done, seconds = int(found[-1][1]), float(found[-1][2])
+    done, seconds = found[-1]
     return max(0.0, (epochs - done) * seconds / done)
 
 
@@ -140,8 +144,9 @@ def mean_seconds(state: RunState, earlier: Mapping[str, float] | None = None) ->
     """Mean duration of a job by rule: of this run where one is done, else ``earlier`` (of former runs)."""
     sums: dict[str, list[float]] = {}
     for job in state.of("done"):
-        sums.setdefault(job.rule, []).append(job.ended - job.started)
-    return {**(earlier or {}), **{rule: sum(all_) / len(all_) for rule, all_ in sums.items()}}
+        if job.ended is not None:
+            sums.setdefault(job.rule, []).append(job.ended - job.started)
+    return {**(earlier or {}), **{rule: sum(found) / len(found) for rule, found in sums.items()}}
 
 
 def seconds_left(
@@ -150,10 +155,10 @@ def seconds_left(
     earlier: Mapping[str, float] | None = None,
     left: Mapping[int, float] | None = None,
 ) -> tuple[float, list[str]]:
-    """Seconds until the end, and the stages that are not in them, because no job of theirs was ever timed.
+    """Seconds until the run ends, and the stages that these seconds leave out, because none of their jobs was timed.
 
-    The work that remains is shared by as many jobs at a time as there were so far. ``left`` gives, by number, running
-    jobs whose rest is known.
+    The remaining work is shared by as many jobs at a time as ran so far. ``left``: seconds that a running job still
+    takes, by its number, where they are known.
     """
     means, done, left = mean_seconds(state, earlier), state.count("done"), left or {}
     work, longest, unknown = 0.0, 0.0, []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def read_through(path: Path) -> None:
@@ -16,9 +18,9 @@ def read_through(path: Path) -> None:
 
 
 def _hdf5(path: Path) -> None:
-    import h5py
+    from ultraseg.storage.hdf5 import open_hdf5
 
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         for dataset in file.values():
             for i in range(len(dataset)):
                 dataset[i]
@@ -67,7 +69,7 @@ def _tiff(path: Path) -> None:
             decode(tif, str(path), index)
 
 
-READERS = {
+READERS: dict[str, Callable[[Path], Any]] = {
     ".h5": _hdf5,
     ".parquet": _parquet,
     ".npz": _npz,

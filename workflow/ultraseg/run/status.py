@@ -1,8 +1,7 @@
-"""How far a run is, told from another shell: ``python workflow status``. It only reads files: no run is disturbed."""
+"""How far a run is, told from another shell: ``ultraseg status``. It only reads files: no run is disturbed."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import socket
 import time
@@ -13,14 +12,14 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.text import duration
 from ultraseg.run.progress_record import FOLDER
 from ultraseg.run.progress_state import (
-    Job,
+    JobRecord,
     RunState,
     job_seconds,
     log_lines,
+    mark_done_from_logs,
     read_run,
     rests,
     seconds_left,
-    settle,
     time_left,
 )
 
@@ -37,7 +36,7 @@ class Shown:
     folder: Path
     alive: bool | None  # None: Snakemake runs on another computer
 
-    def lines(self, job: Job) -> list[str]:
+    def lines(self, job: JobRecord) -> list[str]:
         """The log of a job; empty before it has begun."""
         return log_lines(job, self.folder)
 
@@ -51,7 +50,7 @@ def last_run(folder: str | Path) -> Shown:
             "Give the folder that Snakemake works in: --directory FOLDER (make status DIRECTORY=FOLDER).",
         )
     state = read_run(files[-1])
-    settle(state, Path(folder))
+    mark_done_from_logs(state, Path(folder))
     return Shown(state, Path(folder), is_alive(state))
 
 
@@ -93,7 +92,7 @@ def headline(run: Shown, now: float) -> str:
     return f"Killed: Snakemake is gone and could not say why. Started {since}, last event {ago} ago."
 
 
-def _changed(run: Shown, job: Job) -> float:
+def _changed(run: Shown, job: JobRecord) -> float:
     file = run.folder / job.log[0] if job.log else None
     return file.stat().st_mtime if file is not None and file.exists() else 0.0
 
@@ -158,13 +157,13 @@ def _table(run: Shown, going_on: bool) -> list[str]:
     return lines
 
 
-def _running(run: Shown, job: Job, now: float) -> str:
+def _running(run: Shown, job: JobRecord, now: float) -> str:
     last = run.lines(job)[-1]
     said = last.split(" INFO ")[-1] if job.rule == "train" and "epoch" in last else ""
     return f"  {job.name}: {duration(now - job.started)}{', ' + said if said else ''} ({job.log[0]})"
 
 
-def _failed(run: Shown, job: Job) -> list[str]:
+def _failed(run: Shown, job: JobRecord) -> list[str]:
     """Name and logs of a job, and the error as its own log ends with it."""
     errors = [line for line in run.lines(job) if " ERROR " in line]
     lines = [f"  {job.name}: {', '.join(job.log) or 'no log'}"]
@@ -176,19 +175,16 @@ def _listing(title: str, lines: list[str]) -> list[str]:
     return ["", f"{title}:", *lines[:SHOWN], *more] if lines else []
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow status``. Raises UserError where no run was started."""
-    parser = argparse.ArgumentParser(prog="status", description="Tell how far a run is.")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument(
-        "--watch", action="store_true", help=f"again every {WATCH_S} seconds, until the run ends"
-    )
-    given = parser.parse_args(arguments)
+def tell(directory: str, watch: bool = False) -> None:
+    """Print how far the run in a folder is; with ``watch`` again and again until it ends.
+
+    Raises UserError where no run was started.
+    """
     while True:
-        run = last_run(given.directory)
-        clear = "\033[2J\033[H" if given.watch and os.isatty(1) else ""
+        run = last_run(directory)
+        clear = "\033[2J\033[H" if watch and os.isatty(1) else ""
         print(clear + summary(run, time.time()), flush=True)
-        if not given.watch or run.alive is False or run.state.done == run.state.jobs:
+        if not watch or run.alive is False or run.state.done == run.state.jobs:
             return
         try:
             time.sleep(WATCH_S)

@@ -1,25 +1,32 @@
-"""The one place that opens Zarr: arrays whose slab s is the single file c/<s>/0/0."""
+"""Arrays on disk, read and written by slabs: slab s of an array is the single file c/<s>/0/0.
+
+No other module opens an array of Zarr.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import to_shown
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
-from ultraseg.grid.slabs import shard_file
-from ultraseg.storage.shards import ShardWriter
+from ultraseg.grid.paths import metadata, shard_file
+from ultraseg.storage.shards import ShardWriter, shard_shape
+
+Box = tuple[slice, ...]
 
 
-def write_slab(path: str, start: int, values: np.ndarray) -> None:
-    """Write the slices from ``start`` on as the file of one slab, which appears whole or not at all.
+def write_slab(path: str, start: int, values: NDArray[np.generic]) -> None:
+    """Write the slices from ``start`` on, (n, ..., Y, X), as the file of one slab, which appears whole or not at all.
 
-    Raises ValueError when the slices are not exactly one slab.
+    Raises ValueError where the slices are not exactly one slab.
     """
     with slab_writer(path, start, len(values)) as add:
         for one in values:
@@ -27,13 +34,14 @@ def write_slab(path: str, start: int, values: np.ndarray) -> None:
 
 
 @contextmanager
-def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """Give a function that takes the ``count`` slices from ``start`` on, one after another, into the file of one slab.
+def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[NDArray[np.generic]], None]]:
+    """Give a function that adds one slice (..., Y, X) to the file of the slab that begins with slice ``start``.
 
-    The file appears when the block ends well. Raises ValueError when the slices are not exactly one slab.
+    The file appears when the block ends well. Raises ValueError where the ``count`` slices are not exactly one slab,
+    or where another number of slices was added.
     """
     array = _open(path)
-    depth, stop = array.shards[0], start + count
+    depth, stop = shard_shape(array)[0], start + count
     if start % depth or start >= array.shape[0] or stop != min(start + depth, array.shape[0]):
         raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
     with whole_file(shard_file(path, start // depth, array.ndim)) as part, open(part, "wb") as out:
@@ -44,17 +52,18 @@ def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[np.ndar
         shard.close()
 
 
-def read_slices(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -> np.ndarray:
-    """Read the slices start <= z < stop, or of these only a box, one slice for each of the axes after z.
+def read_slices(path: str, start: int, stop: int, box: Box = ()) -> NDArray[Any]:
+    """Read the slices start <= z < stop of an array.
 
-    Raises UserError that names the damaged or missing slab file.
+    box: the part to read, one slice object for each axis after z, all of it where there is none. Raises UserError that
+    names the damaged or missing file of a slab, and IndexError for slices outside the stack.
     """
     array = _open(path)
     if not 0 <= start < stop <= array.shape[0]:
         raise IndexError(f"{path} has no slices {start} to {stop}")
-    depth = array.shards[0]
+    depth = shard_shape(array)[0]
     slabs = range(start // depth, (stop - 1) // depth + 1)
-    # Zarr fills a missing shard with zeros and says nothing.
+    # Zarr reads a missing shard as zeros, without an error.
     for slab in slabs:
         file = shard_file(path, slab, array.ndim)
         if not os.path.exists(file):
@@ -64,32 +73,34 @@ def read_slices(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -
         if not os.path.getsize(file):
             raise _damaged(file, "it is empty (0 bytes)")
     try:
-        return array[(slice(start, stop), *box)]
+        return np.asarray(array[(slice(start, stop), *box)])
     except (ValueError, RuntimeError) as error:
         for slab in slabs:
             low, high = max(start, slab * depth), min(stop, (slab + 1) * depth)
             _decode_alone(array, low, high, shard_file(path, slab, array.ndim))
-        # Damage that two reads do not both meet lies in the disk or the memory, not in one file.
+        # The second read met no damage: the fault lies in the disk or the memory, not in one file.
         raise UserError(
             f"{path}: slices {start} to {stop - 1} do not decode ({error})",
             "Run snakemake again; if it fails in the same place, check the disk.",
         ) from error
 
 
-def read_slice(path: str, z: int, box: tuple[slice, ...] = ()) -> np.ndarray:
+def read_slice(path: str, z: int, box: Box = ()) -> NDArray[Any]:
     """Read slice z, without the axis z; box and errors as in ``read_slices``."""
     return read_slices(path, z, z + 1, box)[0]
 
 
-def read_image(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) -> np.ndarray:
-    """Image slices start <= z < stop as uint8, whatever is stored: the grey-value window spread over 0 to 255.
+def read_image(path: str, start: int, stop: int, box: Box = ()) -> NDArray[np.uint8]:
+    """Read the image slices start <= z < stop as uint8: the grey-value window is spread over 0 to 255.
 
-    box: as in ``read_slices``. All steps see images through this function. Raises UserError as ``read_slices``.
+    Every step sees images as this function gives them. box and errors as in ``read_slices``; UserError also where the
+    window of an image of 16 bits is missing.
     """
     values = read_slices(path, start, stop, box)
     if values.dtype == np.uint8:
         return values
-    about = _open(path).attrs.get("ultraseg")
+    attributes = dict[str, Any](_open(path).attrs)
+    about = attributes.get("ultraseg")
     if about is None:
         raise UserError(
             f"{path}/zarr.json: the grey-value window is missing",
@@ -98,17 +109,18 @@ def read_image(path: str, start: int, stop: int, box: tuple[slice, ...] = ()) ->
     return to_shown(values, [(grey - about["offset"]) / about["scale"] for grey in about["window"]])
 
 
-def read_image_slice(path: str, z: int, box: tuple[slice, ...] = ()) -> np.ndarray:
+def read_image_slice(path: str, z: int, box: Box = ()) -> NDArray[np.uint8]:
     """Read image slice z as uint8 (Y, X); box and errors as in ``read_image``."""
     return read_image(path, z, z + 1, box)[0]
 
 
-def read_listed(path: str, zs: Sequence[int]) -> np.ndarray:
-    """The slices ``zs`` of the array at ``path``, in this order; (len(zs), ...). ``zs`` ascend and may repeat.
+def read_listed(path: str, zs: Sequence[int]) -> NDArray[Any]:
+    """Read the slices ``zs`` of an array, in this order: (len(zs), ...). They ascend, and may repeat.
 
-    Slices that follow each other are read in one go.
+    Slices that follow each other are read in one go. Errors as in ``read_slices``.
     """
-    wanted, parts, first = sorted(set(zs)), [], 0
+    wanted, first = sorted(set(zs)), 0
+    parts: list[NDArray[Any]] = []
     for i in range(1, len(wanted) + 1):
         if i == len(wanted) or wanted[i] != wanted[i - 1] + 1:
             parts.append(read_slices(path, wanted[first], wanted[i - 1] + 1))
@@ -117,7 +129,8 @@ def read_listed(path: str, zs: Sequence[int]) -> np.ndarray:
     return stack if len(wanted) == len(zs) else stack[[wanted.index(z) for z in zs]]
 
 
-def _decode_alone(array: zarr.Array, start: int, stop: int, file: str) -> None:
+def _decode_alone(array: zarr.Array[Any], start: int, stop: int, file: str) -> None:
+    """Raise UserError that names the file of a slab, where its slices start <= z < stop do not decode."""
     try:
         array[start:stop]
     except (ValueError, RuntimeError) as error:
@@ -128,13 +141,13 @@ def _damaged(file: str, what: str) -> UserError:
     return UserError(f"{file}: the slab file is damaged, {what}", f"Delete {file} and run snakemake again.")
 
 
-def look_at(path: str, box: Sequence[slice] = ()) -> np.ndarray:
-    """A box (z, y, x) of an array, or all of it, just to look at: slabs that are not made yet are zeros.
+def look_at(path: str, box: Sequence[slice] = ()) -> NDArray[Any]:
+    """Read a box (z, y, x) of an array, or all of it, for a viewer: slabs that are not made yet are zeros.
 
-    No step may compute with it. Raises UserError for an array that does not decode.
+    No step may compute with the result, as the zeros are no data. Raises UserError for an array that does not decode.
     """
     try:
-        return _open(path)[tuple(box) or ...]
+        return np.asarray(_open(path)[tuple(box) or ...])
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{path}: does not decode ({error})", "Run snakemake verify: it names the file."
@@ -142,7 +155,7 @@ def look_at(path: str, box: Sequence[slice] = ()) -> np.ndarray:
 
 
 def describe(path: str) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
-    """Shape, type and shape of a slab of an array."""
+    """Shape of an array, its type, and the shape of one of its slabs."""
     array = _open(path)
     return tuple(array.shape), str(array.dtype), tuple(array.shards or ())
 
@@ -152,16 +165,18 @@ def shape_of(path: str) -> tuple[int, ...]:
     return _open(path).shape
 
 
-def _store(path: str) -> zarr.storage.LocalStore:
-    return zarr.storage.LocalStore(path)
-
-
-def _open(path: str) -> zarr.Array:
-    if not os.path.exists(os.path.join(path, "zarr.json")):
+def _open(path: str) -> zarr.Array[Any]:
+    """Open an array. Raises UserError where it is missing or its zarr.json is damaged."""
+    if not os.path.exists(metadata(path)):
         raise UserError(f"{path}: no array here", "Run snakemake again: it makes the array anew.")
     try:
-        return zarr.open_array(_store(path), mode="r+")
+        return zarr.open_array(zarr.storage.LocalStore(path), mode="r+")
     except ValueError as error:
         raise UserError(
             f"{path}/zarr.json: damaged ({error})", "Delete it and run snakemake again: it makes it anew."
         ) from error
+
+
+def read_whole(path: str) -> NDArray[Any]:
+    """All slices of an array: only for coarse pyramid levels."""
+    return read_slices(path, 0, shape_of(path)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ultraseg.base.errors import UserError
@@ -19,9 +20,13 @@ def volumes_of(directory: str | Path) -> list[str]:
 
 
 def choose_volume(directory: str | Path, name: str | None) -> str:
-    """The volume to open: that of this name, or the only one. Raises UserError that lists them."""
-    found = volumes_of(directory)
-    if name in found or (not name and len(found) == 1):
-        return name or found[0]
-    problem = f"no volume {name} in {directory}" if name else f"{directory} has {len(found)} volumes"
-    raise UserError(problem, f"Choose with --volume (make view VOLUME=...): {', '.join(found)}.")
+    """The volume of this name, or without a name the only volume. Raises UserError that lists the volumes."""
+    return choose(name, volumes_of(directory), str(directory))
+
+
+def choose(name: str | None, known: Sequence[str], run: str = "the run") -> str:
+    """The volume of this name, or without a name the only known volume. Raises UserError that lists the volumes."""
+    if name in known or (not name and len(known) == 1):
+        return name or known[0]
+    problem = f"no volume {name} in {run}" if name else f"{run} has {len(known)} volumes"
+    raise UserError(problem, f"Choose with --volume (make view VOLUME=...): {', '.join(known)}.")

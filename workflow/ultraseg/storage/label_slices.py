@@ -2,64 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.files import whole_file
+from ultraseg.storage.hdf5 import open_hdf5
+
+NUMBERS = 1024  # of a chunk, where there is one number for each slice
 
 
 def write_slices(
-    path: str, shape: tuple[int, int], slices: Iterable[tuple[int, dict[str, np.ndarray]]]
+    path: str,
+    shape: tuple[int, int],
+    slices: Iterable[tuple[int, Mapping[str, NDArray[np.generic] | np.generic]]],
 ) -> None:
-    """Write slices (z, name -> array (Y, X) or number) to a new file, which appears under its name when whole.
+    """Write slices to a new file, which appears whole or not at all.
 
-    An array has one chunk per slice.
+    shape: (Y, X) of every slice; slices: (z, name -> array (Y, X) or number), in any order of z, all with the same
+    names. One slice is in memory at a time.
     """
-    zs = []
-    with whole_file(path) as part, h5py.File(part, "w") as file:
+    zs: list[int] = []
+    with whole_file(path) as part, open_hdf5(part, "w") as file:
         for z, arrays in slices:
             for name, values in arrays.items():
-                if name not in file:
-                    plane, chunk = (shape, (1, *shape)) if np.ndim(values) else ((), (1024,))
-                    file.create_dataset(
-                        name, (0, *plane), values.dtype, maxshape=(None, *plane), chunks=chunk,
-                        compression="gzip", compression_opts=1,
-                    )  # fmt: skip
-                file[name].resize(len(zs) + 1, axis=0)
-                file[name][len(zs)] = values
+                _append(file, name, shape, len(zs), values)
             zs.append(int(z))
         file.attrs["z"] = np.array(zs, np.int64)
 
 
+def _append(
+    file: h5py.File, name: str, shape: tuple[int, int], place: int, values: NDArray[np.generic] | np.generic
+) -> None:
+    """Write the array or number of one slice at the end of the data set ``name``. An array is one chunk."""
+    if name not in file:
+        plane, chunk = (shape, (1, *shape)) if np.ndim(values) else ((), (NUMBERS,))
+        file.create_dataset(
+            name, (0, *plane), values.dtype, maxshape=(None, *plane), chunks=chunk,
+            compression="gzip", compression_opts=1,
+        )  # fmt: skip
+    file[name].resize(place + 1, axis=0)
+    file[name][place] = values
+
+
 class LabelSlices:
-    """Slices of a file written by ``write_slices``; a context manager."""
+    """The slices of a file that ``write_slices`` wrote; a context manager."""
 
     def __init__(self, path: str):
-        self.file = h5py.File(path, "r")
-        self.index = {int(z): i for i, z in enumerate(self.file.attrs["z"])}
+        self._file = open_hdf5(path)
+        self._places = {int(z): i for i, z in enumerate(self._file.attrs["z"])}
 
     def __enter__(self) -> LabelSlices:
         return self
 
-    def __exit__(self, *error) -> None:
-        self.file.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
 
     def __contains__(self, z: int) -> bool:
-        return z in self.index
+        """Whether the file has slice z."""
+        return z in self._places
 
     @property
     def zs(self) -> list[int]:
-        return sorted(self.index)
+        """The slices of the file, in ascending order."""
+        return sorted(self._places)
 
-    def read(self, z: int, name: str = "labels") -> np.ndarray:
+    def has(self, name: str) -> bool:
+        """Whether slices have an array or a number of this name."""
+        return name in self._file
+
+    def read(self, z: int, name: str = "labels") -> NDArray[Any]:
         """The array ``name`` (Y, X), or the number, of slice z. Raises KeyError for a slice that is not there."""
-        return self.file[name][self.index[z]]
+        return self._file[name][self._places[z]]
 
-    def known(self, z: int) -> np.ndarray | None:
-        """Where slice z is labelled, bool (Y, X); None where all of it is."""
-        if "known" not in self.file:
+    def known(self, z: int) -> NDArray[np.bool_] | None:
+        """Where slice z is labelled, bool (Y, X); None where all of the slice is labelled."""
+        if not self.has("known"):
             return None
         known = self.read(z, "known") > 0
         return None if known.all() else known
+
+
+def highest_id(files: Iterable[str]) -> int:
+    """The highest id in any slice of some files with label slices; 0 where there is no file."""
+    highest = 0
+    for file in files:
+        with LabelSlices(file) as given:
+            highest = max([highest, *(int(given.read(z).max()) for z in given.zs)])
+    return highest

@@ -1,25 +1,27 @@
-"""What the OME-Zarr metadata of a run say of its images and labels."""
+"""OME-Zarr metadata of a run's images and labels, read from their zarr.json files."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ultraseg.base.errors import UserError
+from ultraseg.grid.paths import VolumeFiles, metadata
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Where a pyramid level lies: size of a voxel, and centre of the first one, in nm (z, y, x)."""
+    """Where a pyramid level lies: the size of a voxel, and the centre of the first voxel, in nm (z, y, x)."""
 
     size_nm: tuple[float, ...]
     first_nm: tuple[float, ...]
 
 
-def read_ome(group: str | Path) -> dict:
-    """The ``ome`` attributes of a group of OME-Zarr. Raises UserError when there are none."""
-    file = Path(group, "zarr.json")
+def read_ome(group: str | Path) -> dict[str, Any]:
+    """The ``ome`` attributes of a group of OME-Zarr. Raises UserError where they are missing."""
+    file = Path(metadata(str(group)))
     try:
         return json.loads(file.read_text())["attributes"]["ome"]
     except FileNotFoundError:
@@ -32,7 +34,7 @@ def read_ome(group: str | Path) -> dict:
 
 
 def read_scaling(group: str | Path) -> list[Scaling]:
-    """The levels of an image or a label image, finest first."""
+    """The pyramid levels of an image or a label image, the finest first. Raises UserError as ``read_ome``."""
     levels = []
     for dataset in read_ome(group)["multiscales"][0]["datasets"]:
         found = {t["type"]: tuple(map(float, t[t["type"]])) for t in dataset["coordinateTransformations"]}
@@ -41,13 +43,17 @@ def read_scaling(group: str | Path) -> list[Scaling]:
 
 
 def read_window(group: str | Path) -> tuple[float, float]:
-    """The numbers of an image that are shown black and white."""
+    """The stored values of an image that are shown black and white. Raises UserError as ``read_ome``."""
     channels = read_ome(group).get("omero", {}).get("channels")
     return (channels[0]["window"]["start"], channels[0]["window"]["end"]) if channels else (0, 255)
 
 
 def structures_of(folder: str | Path) -> list[str]:
-    """Structures that have final labels, in the order of the configuration; ``folder`` is that of the volume."""
-    labels = Path(folder, "image.zarr/labels")
-    names = read_ome(labels)["labels"] if (labels / "zarr.json").exists() else []
-    return [name for name in names if (labels / name / "0/zarr.json").exists()]
+    """The structures of a volume that have final labels, in the order of the configuration.
+
+    folder: the folder of the volume.
+    """
+    files = VolumeFiles(str(folder))
+    listed = Path(metadata(files.label_images)).exists()
+    names = read_ome(files.label_images)["labels"] if listed else []
+    return [name for name in names if Path(metadata(files.labels_level(name))).exists()]

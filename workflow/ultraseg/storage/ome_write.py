@@ -1,11 +1,14 @@
-"""OME-Zarr 0.5 metadata of image and labels."""
+"""OME-Zarr 0.5 metadata of image and labels, as groups and arrays carry them in their attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ultraseg.arrays.grey_values import Stored
 from ultraseg.grid.pyramid_levels import Level
+
+Attributes = dict[str, Any]  # of a group, as JSON takes them
 
 
 def multiscales(
@@ -14,11 +17,11 @@ def multiscales(
     voxel_size_nm: Sequence[float],
     method: str,
     origin_nm: Sequence[float] = (0, 0, 0),
-) -> dict:
+) -> Attributes:
     """The ``multiscales`` metadata: axes z, y, x in nanometres, one data set per level.
 
-    A voxel of level l covers several of level 0, so that its centre lies (factor - 1) / 2 voxels further.
-    origin_nm: where the first voxel lies, for the part of a larger stack.
+    origin_nm: the place of the first voxel, where the volume is a part of a larger stack. A voxel of a coarser level
+    covers ``factor`` voxels of level 0, so the centre of its first voxel lies (factor - 1) / 2 voxels further.
     """
     datasets = []
     for number, level in enumerate(levels):
@@ -40,8 +43,11 @@ def image_attributes(
     origin_nm: Sequence[float] = (0, 0, 0),
     missing: Sequence[int] = (),
     declared_bad: Sequence[int] = (),
-) -> dict:
-    """Attributes of the group of an image; under ``ultraseg`` the slices whose results are interpolated, and why."""
+) -> Attributes:
+    """Attributes of the group of an image.
+
+    Under ``ultraseg`` stand the slices whose results are interpolated: ``missing`` ones, and those ``declared_bad``.
+    """
     scales = multiscales(name, levels, voxel_size_nm, "mean", origin_nm)
     return {
         "ome": {"version": "0.5", "multiscales": [scales]},
@@ -53,11 +59,11 @@ def image_attributes(
     }
 
 
-def with_window(arrays: Mapping[str, dict], stored: Stored) -> dict[str, dict]:
-    """The specifications of an image's group and arrays with its grey-value window in their attributes.
+def with_window(arrays: Mapping[str, Attributes], stored: Stored) -> dict[str, Attributes]:
+    """The specifications of an image's group and arrays, with the grey-value window in their attributes.
 
-    Viewers read ``omero``, in stored numbers; every array tells the window in grey values of the source, and how
-    these follow from stored ones: grey value = scale x stored value + offset.
+    The group has the window in stored values under ``omero``, where viewers read it. Every array has the window in
+    grey values of the source, and the way there from stored values: grey value = scale x stored value + offset.
     """
     start, end = stored.window_stored
     window = {"min": 0, "max": 2**stored.bit_depth - 1, "start": start, "end": end}
@@ -81,10 +87,10 @@ def label_attributes(
     voxel_size_nm: Sequence[float],
     origin_nm: Sequence[float] = (0, 0, 0),
     interpolated: Sequence[int] = (),
-) -> dict:
+) -> Attributes:
     """Attributes of the group of one label image under an image's ``labels``.
 
-    ``interpolated``: slices that show a copy of the nearest good slice.
+    interpolated: slices that show the results of a good slice, their stand-in.
     """
     scales = multiscales(name, levels, voxel_size_nm, "mode", origin_nm)
     return {
@@ -97,6 +103,6 @@ def label_attributes(
     }
 
 
-def labels_attributes(names: Sequence[str]) -> dict:
-    """Attributes of the group ``labels`` that lists the label images."""
+def labels_attributes(names: Sequence[str]) -> Attributes:
+    """Attributes of the group ``labels``, which lists the label images of an image."""
     return {"ome": {"version": "0.5", "labels": list(names)}}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.normalise import MEAN
+
+# Maps x and y: where in the tile each pixel of the crop is taken from.
+Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -43,31 +48,47 @@ NONE = Augmentation(False, False, *[0] * 12)
 
 
 def crop_and_augment(
-    image: np.ndarray,
-    truth: np.ndarray,
+    image: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
     crop: int,
     rng: np.random.Generator,
     settings: Augmentation = Augmentation(),  # noqa: B008 - frozen
     extent: tuple[int, int] | None = None,
     near: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cut a random crop from a tile and change it.
 
     ``image`` (T, T, C) and ``truth`` (T, T, 2 K: targets, then weights) are uint8 and moved by the same map; what falls
     outside the tile is reflected in the image and has weight 0. ``extent`` is the tile's part that is no padding;
-    ``near`` (y, x) draws the crop around that pixel, as far as it then lies inside.
+    ``near`` (y, x) draws the crop around this pixel, as far as the crop then lies inside the tile.
     """
-    grid = _sampling_map(extent or image.shape[:2], crop, rng, settings, near)
-    image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
     half = truth.shape[-1] // 2
-    target = _sample(truth[..., :half], grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
-    weight = _sample(truth[..., half:], grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    image = _artefacts(_intensity(image, rng, settings), rng, settings)
+    image, target, weight = augment_parts(
+        image, truth[..., :half], truth[..., half:], crop, rng, settings, extent, near
+    )
     return image, np.concatenate([target, weight], axis=-1)
 
 
-def _sample(array: np.ndarray, grid: tuple, interpolation: int, border: int) -> np.ndarray:
-    parts = [  # cv2 takes at most four channels at once
+def augment_parts(
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    weight: NDArray[np.uint8],
+    crop: int,
+    rng: np.random.Generator,
+    settings: Augmentation,
+    extent: tuple[int, int] | None,
+    near: tuple[int, int] | None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """``crop_and_augment`` on targets (T, T, K) and weights (T, T, K) that are apart: nothing is copied together."""
+    grid = _sampling_map(extent or (image.shape[0], image.shape[1]), crop, rng, settings, near)
+    image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    target = _sample(target, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    weight = _sample(weight, grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    return _artefacts(_intensity(image, rng, settings), rng, settings), target, weight
+
+
+def _sample(array: NDArray[np.uint8], grid: Maps, interpolation: int, border: int) -> NDArray[np.uint8]:
+    parts: list[Any] = [  # cv2 takes at most four channels at once
         cv2.remap(np.ascontiguousarray(array[..., i : i + 4]), *grid, interpolation, borderMode=border)
         for i in range(0, array.shape[-1], 4)
     ]
@@ -75,15 +96,22 @@ def _sample(array: np.ndarray, grid: tuple, interpolation: int, border: int) -> 
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
-def _sampling_map(extent, crop: int, rng: np.random.Generator, s: Augmentation, near=None) -> tuple:
+def _sampling_map(
+    extent: tuple[int, int],
+    crop: int,
+    rng: np.random.Generator,
+    s: Augmentation,
+    near: tuple[int, int] | None,
+) -> Maps:
     """Maps (x, y) float32 (crop, crop): where in the tile each pixel of the crop is taken from."""
     angle = np.deg2rad(rng.uniform(-s.rotation, s.rotation))
     if s.quarter_turns:
         angle += np.pi / 2 * rng.integers(4)
     scale = (1 + s.scale) ** rng.uniform(-1, 1)
     flip_y, flip_x = rng.choice([-1, 1], 2) if s.flips else (1, 1)
-    near = near or (None, None)
-    centre_y, centre_x = (_centre(n, crop * scale, rng, at) for n, at in zip(extent, near, strict=True))
+    centre_y, centre_x = (
+        _centre(n, crop * scale, rng, at) for n, at in zip(extent, near or (None, None), strict=True)
+    )
     step = np.arange(crop, dtype=np.float32) - (crop - 1) / 2
     y, x = step[:, None] * (scale * flip_y), step[None, :] * (scale * flip_x)
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
@@ -99,7 +127,7 @@ def _sampling_map(extent, crop: int, rng: np.random.Generator, s: Augmentation, 
 def _centre(size: int, crop: float, rng: np.random.Generator, near: int | None) -> float:
     """Centre of a crop that lies inside when it fits; whole pixels, so that an unturned crop is exact.
 
-    With ``near`` that pixel lies in the middle two thirds of the crop, or as near to them as the tile allows.
+    The pixel ``near`` lies in the middle two thirds of the crop, or as near to these as the tile allows.
     """
     low = (crop - 1) / 2
     places = int(size - 1 - 2 * low)
@@ -111,22 +139,31 @@ def _centre(size: int, crop: float, rng: np.random.Generator, near: int | None) 
     return low + float(np.clip(wanted, 0, places))
 
 
-def _intensity(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> np.ndarray:
+def _intensity(image: NDArray[np.uint8], rng: np.random.Generator, s: Augmentation) -> NDArray[np.uint8]:
     values = np.arange(256, dtype=np.float32)
     contrast = (1 + s.contrast) ** rng.uniform(-1, 1)
     table = MEAN + (values - MEAN) * contrast + rng.uniform(-s.brightness, s.brightness)
     gamma = (1 + s.gamma) ** rng.uniform(-1, 1)
     table = 255 * (np.clip(table, 0, 255) / 255) ** gamma
-    image = cv2.LUT(image, np.rint(table).astype(np.uint8)).reshape(image.shape)
+    image = np.asarray(cv2.LUT(image, np.rint(table).astype(np.uint8)), np.uint8).reshape(image.shape)
     if s.blur and rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1) * s.blur).reshape(image.shape)
+        blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1) * s.blur)
+        image = np.asarray(blurred, np.uint8).reshape(image.shape)
     if s.noise and rng.random() < 0.5:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, s.noise))
-        image = np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+        changed = rng.standard_normal(image.shape, np.float32)
+        changed *= np.float32(rng.uniform(0, s.noise))
+        changed += image
+        image = _grey(changed)
     return image
 
 
-def _artefacts(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> np.ndarray:
+def _grey(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Values, which are overwritten, as grey values."""
+    np.rint(values, out=values)
+    return np.clip(values, 0, 255, out=values).astype(np.uint8)
+
+
+def _artefacts(image: NDArray[np.uint8], rng: np.random.Generator, s: Augmentation) -> NDArray[np.uint8]:
     """What goes wrong in a microscope: uneven light, curtains, a missing band, slices off their place."""
     crop, channels = image.shape[0], image.shape[-1]
     added = np.zeros((crop, crop), np.float32)
@@ -137,7 +174,7 @@ def _artefacts(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> 
     if s.curtains and rng.random() < 0.2:
         added += _curtains(crop, rng, s.curtains)
     if added.any():
-        image = np.clip(np.rint(image + added[..., None]), 0, 255).astype(np.uint8)
+        image = _grey(image + added[..., None])
     if s.slice_shift and channels > 1 and rng.random() < 0.3:
         image = _shift_neighbours(image, rng, s.slice_shift)
     if s.strip and rng.random() < 0.1:
@@ -145,16 +182,17 @@ def _artefacts(image: np.ndarray, rng: np.random.Generator, s: Augmentation) -> 
     return image
 
 
-def _curtains(crop: int, rng: np.random.Generator, strength: float) -> np.ndarray:
+def _curtains(crop: int, rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
     """Streaks: the same grey values along one axis, of random width, fading along it."""
-    profile = rng.standard_normal((1, crop), np.float32)
+    profile: Any = rng.standard_normal((1, crop), np.float32)
     profile = cv2.GaussianBlur(profile, (0, 0), rng.uniform(0.7, 4))
-    fade = np.linspace(*rng.uniform(0.3, 1, 2), crop, dtype=np.float32)[:, None]
+    start, end = rng.uniform(0.3, 1, 2)
+    fade = np.linspace(start, end, crop, dtype=np.float32)[:, None]
     streaks = fade * profile * np.float32(rng.uniform(0.3, 1) * strength / max(float(profile.std()), 1e-6))
     return streaks if rng.random() < 0.5 else streaks.T
 
 
-def _shift_neighbours(image: np.ndarray, rng: np.random.Generator, most: float) -> np.ndarray:
+def _shift_neighbours(image: NDArray[np.uint8], rng: np.random.Generator, most: float) -> NDArray[np.uint8]:
     """Move the slices on either side of the middle one, the farther ones along with the nearer ones."""
     image, middle = image.copy(), image.shape[-1] // 2
     for side in (range(middle - 1, -1, -1), range(middle + 1, image.shape[-1])):
@@ -171,7 +209,7 @@ def _shift_neighbours(image: np.ndarray, rng: np.random.Generator, most: float) 
     return image
 
 
-def _without_strip(image: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
+def _without_strip(image: NDArray[np.uint8], rng: np.random.Generator, most: int) -> NDArray[np.uint8]:
     """Replace a band along y or x of one slice by black, white or grey; what is there stays to be found."""
     image = image.copy()
     width, c = int(rng.integers(1, most + 1)), int(rng.integers(image.shape[-1]))

@@ -13,8 +13,9 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file, write_text
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATE = "state.json"
+State = dict[str, Any]  # what the file holds
 
 
-def fingerprint(tiles_file, settings: dict) -> str:
-    """Hash of the tiles and of all settings of a training: only the same training may be continued."""
+def fingerprint(tiles_file: str | Path, settings: Mapping[str, Any]) -> str:
+    """Hash of the tiles and of all settings of a training: only the training with the same hash may be continued."""
     return file_hash(tiles_file, json.dumps(settings, sort_keys=True))
 
 
-def file_hash(path, text: str = "") -> str:
+def file_hash(path: str | Path, text: str = "") -> str:
     """Hash of a text and of the content of a file."""
     digest = hashlib.blake2b(text.encode(), digest_size=16)
     with open(path, "rb") as file:
@@ -41,7 +43,7 @@ def file_hash(path, text: str = "") -> str:
     return digest.hexdigest()
 
 
-def load_state(folder: Path, wanted: str) -> tuple[dict, keras.Model | None]:
+def load_state(folder: Path, wanted: str) -> tuple[State, keras.Model | None]:
     """State and model after the last whole epoch of the training with the fingerprint ``wanted``.
 
     A new state and None where there is none; a checkpoint of another training is removed. Raises UserError for a
@@ -77,7 +79,7 @@ def _load_model(file: Path) -> keras.Model:
     return keras.saving.load_model(file)
 
 
-def save_state(folder: Path, state: dict, model: keras.Model) -> None:
+def save_state(folder: Path, state: State, model: keras.Model) -> None:
     """Write the epoch's files under new names, then the state that names them, then drop the older ones."""
     epoch = state["epoch"]
     state["model"] = f"epoch_{epoch:05d}.keras"
@@ -93,7 +95,7 @@ def save_state(folder: Path, state: dict, model: keras.Model) -> None:
             file.unlink(missing_ok=True)
 
 
-def mark_finished(folder: Path, state: dict) -> None:
+def mark_finished(folder: Path, state: State) -> None:
     """Say that the training is over: a run that was cut off before it knew so takes the network from here."""
     write_text(folder / STATE, json.dumps(state | {"finished": True}, indent=1))
 
@@ -116,8 +118,8 @@ def drop_finished(folder: str, models: str) -> None:
 def hold(folder: str | Path, wait: float = 5.0) -> TextIO:
     """Hold a training's folder for this process until it ends; while another process has it, wait.
 
-    Where Snakemake was killed, its training may live on. The lock is that process's own and ends with it, so it
-    never has to be removed. Looks every ``wait`` seconds. Returns the open lock file.
+    Where Snakemake was killed, its training may live on. The lock belongs to the process and ends with the process, so
+    nobody has to remove it. Looks every ``wait`` seconds. Returns the open lock file.
     """
     path = _lock_of(Path(folder))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
+Tensor = Any  # a tensor of the Keras backend, or an array
+Loss = Callable[[Tensor, Tensor], Tensor]
 
-def pack(target, weight):
+
+def pack(target: Tensor, weight: Tensor) -> Tensor:
     """Target and weight (n, y, x, K) as one array (n, y, x, 2 K), the form in which the losses take the truth."""
     return ops.concatenate([target, weight], axis=-1)
 
 
-def _unpack(truth, probability):
+def _unpack(truth: Tensor, probability: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     k = probability.shape[-1]
     truth = ops.cast(truth, "float32") / 255.0
     return truth[..., :k], truth[..., k:], ops.cast(probability, "float32")
 
 
-def _replica():
+def _replica() -> Any:
     """TensorFlow's context of one of several devices that share a batch; None where the batch is seen whole."""
     if keras.backend.backend() != "tensorflow":
         return None
@@ -29,13 +33,13 @@ def _replica():
     return context if context is not None and context.num_replicas_in_sync > 1 else None
 
 
-def _sum(values):
+def _sum(values: Tensor) -> Tensor:
     """Sum over the batch's pixels per channel, on all devices that share the batch."""
     total, replica = ops.sum(values, axis=(0, 1, 2)), _replica()
     return total if replica is None else replica.all_reduce("SUM", total)
 
 
-def _mean_of_known(per_channel, weight_sum):
+def _mean_of_known(per_channel: Tensor, weight_sum: Tensor) -> Tensor:
     """Mean over the channels that have any label in the batch; zero when none has.
 
     Each of several devices returns its share, as Keras adds their losses up.
@@ -45,20 +49,20 @@ def _mean_of_known(per_channel, weight_sum):
     return mean if replica is None else mean / replica.num_replicas_in_sync
 
 
-def _dice_per_channel(target, weight, probability, smooth: float):
+def _dice_per_channel(target: Tensor, weight: Tensor, probability: Tensor, smooth: float) -> Tensor:
     overlap = _sum(weight * target * probability)
     total = _sum(weight * (target + probability))
     return 1.0 - (2.0 * overlap + smooth) / (total + smooth)
 
 
-def soft_dice(truth, probability):
+def soft_dice(truth: Tensor, probability: Tensor) -> Tensor:
     """The paper's loss: one minus soft Dice over the batch, mean over the labelled channels."""
     target, weight, probability = _unpack(truth, probability)
     dice = _dice_per_channel(target, weight, probability, 1.0)
     return _mean_of_known(dice, _sum(weight))
 
 
-def dice_cross_entropy(truth, probability):
+def dice_cross_entropy(truth: Tensor, probability: Tensor) -> Tensor:
     """Soft Dice plus cross-entropy, each a mean over labelled pixels, then over the labelled channels."""
     target, weight, probability = _unpack(truth, probability)
     weight_sum = _sum(weight)
@@ -69,10 +73,10 @@ def dice_cross_entropy(truth, probability):
     return _mean_of_known(entropy + _dice_per_channel(target, weight, probability, 10.0), weight_sum)
 
 
-LOSSES: dict[str, Callable] = {"dice_cross_entropy": dice_cross_entropy, "soft_dice": soft_dice}
+LOSSES: dict[str, Loss] = {"dice_cross_entropy": dice_cross_entropy, "soft_dice": soft_dice}
 
 
-def loss_by_name(name: str) -> Callable:
+def loss_by_name(name: str) -> Loss:
     """Loss function for ``model.compile``: 'dice_cross_entropy' (default) or 'soft_dice' (the paper's)."""
     if name not in LOSSES:
         raise ValueError(f"unknown loss {name!r}; known are {sorted(LOSSES)}")

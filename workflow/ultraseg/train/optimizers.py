@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,12 +13,13 @@ CLIP_NORM = 1.0  # of the gradient of each variable
 
 @keras.saving.register_keras_serializable("ultraseg")
 class ClippedAdamW(keras.optimizers.AdamW):
-    """AdamW that limits the norm of each variable's gradient, of the whole batch also where several devices share it.
+    """AdamW that limits the norm of each variable's gradient of the whole batch, also where several devices share it.
 
-    Keras' own ``clipnorm`` limits what each device found on its part before that is added up.
+    Keras' own ``clipnorm`` limits the gradient that each device found on its part of the batch, before these are added
+    up.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """Update one variable by its gradient."""
         norm = ops.sqrt(ops.sum(ops.square(gradient)))
         super().update_step(gradient * (CLIP_NORM / ops.maximum(norm, CLIP_NORM)), variable, learning_rate)

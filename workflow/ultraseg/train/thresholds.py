@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import enlarge_map
+from ultraseg.networks.channels import is_of_cells
 
 NEARLY = 0.005  # a few slices do not tell thresholds apart whose Dice differs by less than this
 
 
 def scale_of(channel: str, downsample: int) -> int:
-    """How much a channel is enlarged before it is cut: cells are made at the network's scale, all else in the image."""
-    return 1 if "/" in channel else downsample
+    """How much the map of a channel is enlarged before it is cut.
+
+    Cells are made at the network's scale, all other structures at the scale of the image.
+    """
+    return 1 if is_of_cells(channel) else downsample
 
 
-def level_counts(probability: np.ndarray, target: np.ndarray, weight: np.ndarray, enlarge: int) -> np.ndarray:
+def level_counts(
+    probability: NDArray[np.uint8], target: NDArray[np.uint8], weight: NDArray[np.uint8], enlarge: int
+) -> NDArray[np.float64]:
     """Pixels per level of probability outside and inside of a structure, float64 (2, 256), where it is known.
 
     probability, target (share of the structure in a pixel) and weight (0: not known) are uint8 (y, x) at the
@@ -30,14 +37,14 @@ def level_counts(probability: np.ndarray, target: np.ndarray, weight: np.ndarray
     ).astype(np.float64)
 
 
-def dice_by_level(counts: np.ndarray) -> np.ndarray:
+def dice_by_level(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Dice (256,) for each level from which on a pixel belongs to the structure; ``counts`` as of ``level_counts``."""
     false, hit = counts[:, ::-1].cumsum(1)[:, ::-1]
     return 2 * hit / np.maximum(hit + false + counts[1].sum(), 1)
 
 
-def best_level(counts: np.ndarray) -> tuple[int, float | None]:
-    """The level (1-255) with the best Dice, and that; of those that are nearly as good, the one nearest to a half.
+def best_level(counts: NDArray[np.float64]) -> tuple[int, float | None]:
+    """The level (1-255) with the best Dice, and its Dice; of levels that are nearly as good, the one nearest to a half.
 
     128 and None where nothing is known to lie inside.
     """

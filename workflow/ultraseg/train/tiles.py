@@ -1,28 +1,31 @@
-"""Training tiles: splits by slice, targets at the network's scale, fixed tiles cut once from image and label."""
+"""Training tiles: targets at the network's scale; tiles are cut once from image and labels and kept in a file."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import cv2
 import fastremap
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
+from ultraseg.networks.sizes import STRIDE, tile_overlap
+from ultraseg.storage.hdf5 import open_hdf5
 
 log = logging.getLogger(__name__)
 
-STRIDE = 16  # tile sizes are multiples of it at least: networks with up to four stride-2 stages fit
-
 
 def cell_targets(
-    ids: np.ndarray, width: int = 1, known: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    ids: NDArray[np.integer[Any]], width: int = 1, known: NDArray[np.bool] | None = None
+) -> tuple[NDArray[np.bool], NDArray[np.bool]]:
     """Masks (interior, boundary) of a slice (y, x) of cell ids, 0 = no cell.
 
     Boundary is every pixel within ``width`` pixels of another id, background included; interior is the rest of
@@ -41,7 +44,7 @@ def cell_targets(
     return (small > 0) & ~boundary, boundary
 
 
-def cell_weights(boundary: np.ndarray, known: np.ndarray, width: int = 1) -> np.ndarray:
+def cell_weights(boundary: NDArray[np.bool], known: NDArray[np.bool], width: int = 1) -> NDArray[np.bool]:
     """Where the targets of ``cell_targets`` hold, bool (y, x): an unknown pixel nearby may be another cell's.
 
     A boundary found in the known part is one whatever lies in the unknown part.
@@ -50,8 +53,10 @@ def cell_weights(boundary: np.ndarray, known: np.ndarray, width: int = 1) -> np.
     return known & (boundary | ~near)
 
 
-def _disk(radius: int) -> np.ndarray:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+def _disk(radius: int) -> NDArray[np.uint8]:
+    return np.asarray(
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8
+    )
 
 
 # ---------------------------------------------------------------- tiles
@@ -64,15 +69,15 @@ class Tiles:
     number of places of its slice that a tile stands for, as not all of them are kept.
     """
 
-    image: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
-    z: np.ndarray
-    y: np.ndarray
-    x: np.ndarray
-    height: np.ndarray
-    width: np.ndarray
-    stands_for: np.ndarray
+    image: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    weight: NDArray[np.uint8]
+    z: NDArray[np.int32]
+    y: NDArray[np.int32]
+    x: NDArray[np.int32]
+    height: NDArray[np.int32]
+    width: NDArray[np.int32]
+    stands_for: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.image)
@@ -84,9 +89,9 @@ def tile_size(shape: tuple[int, int], wanted: int, stride: int = STRIDE) -> int:
 
 
 def cut_tiles(
-    image: np.ndarray,
-    target: np.ndarray,
-    weight: np.ndarray,
+    image: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    weight: NDArray[Any],
     *,
     z: int,
     tile: int = 320,
@@ -109,7 +114,7 @@ def cut_tiles(
     # Image, target and weight are one array from here on: they cannot be cut apart.
     stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
     corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
-    anything = stack[..., len(image) + len(target) :].any(axis=-1)
+    anything = np.asarray(stack[..., len(image) + len(target) :].any(axis=-1))
     corners = [(y, x) for y, x in corners if anything[y : y + tile, x : x + tile].any()]
     corners, stands_for = _choose(
         corners, stack[..., len(image) :], tile, tiles_per_slice, np.random.default_rng([seed, z]), rich
@@ -138,14 +143,20 @@ def cut_tiles(
 def _starts(size: int, tile: int) -> list[int]:
     if size <= tile:
         return [0]
-    n = -(-(size - tile // 8) // (tile - tile // 8))  # neighbours share at least an eighth
+    overlap = tile_overlap(tile)
+    n = -(-(size - overlap) // (tile - overlap))
     return np.rint(np.linspace(0, size - tile, n)).astype(int).tolist()
 
 
 def _choose(
-    corners: list, labels: np.ndarray, tile: int, most: int, rng: np.random.Generator, rich: bool
-) -> tuple[list, np.ndarray]:
-    """Some of the corners, and how many of them each stands for."""
+    corners: list[tuple[int, int]],
+    labels: NDArray[np.uint8],
+    tile: int,
+    most: int,
+    rng: np.random.Generator,
+    rich: bool,
+) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
+    """Some of the corners, and for how many of all corners each of them stands."""
     count = len(corners)
     if count <= most:
         return corners, np.ones(count)
@@ -165,7 +176,7 @@ def _choose(
 
 # ---------------------------------------------------------------- file
 def write_tiles(
-    path, groups: Iterable[tuple[str, str, Tiles]], *, channels: Sequence[str], **attributes
+    path: str | Path, groups: Iterable[tuple[str, str, Tiles]], *, channels: Sequence[str], **attributes: Any
 ) -> dict[str, int]:
     """Write groups of (split, volume, tiles) to one HDF5 file, a chunk per tile; returns tiles per split.
 
@@ -173,7 +184,7 @@ def write_tiles(
     """
     counts = {"train": 0, "validation": 0}
     with whole_file(path) as part:
-        with h5py.File(part, "w") as file:
+        with open_hdf5(part, "w") as file:
             file.attrs.update(channels=list(channels), **attributes)
             for split, volume, tiles in groups:
                 if split not in counts:
@@ -196,9 +207,11 @@ def _append_tiles(file: h5py.File, split: str, volume: str, tiles: Tiles) -> Non
         _append(file, name, values, text if values.dtype == object else values.dtype)
 
 
-def _append(file: h5py.File, name: str, values: np.ndarray, dtype) -> None:
+def _append(file: h5py.File, name: str, values: NDArray[Any], dtype: Any) -> None:
     if name not in file:
-        kind = {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim == 4 else {}
+        kind: dict[str, Any] = (
+            {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim == 4 else {}
+        )
         chunks = (1, *values.shape[1:]) if values.ndim == 4 else (256,)
         file.create_dataset(
             name, (0, *values.shape[1:]), dtype, maxshape=(None, *values.shape[1:]), chunks=chunks, **kind
@@ -208,16 +221,16 @@ def _append(file: h5py.File, name: str, values: np.ndarray, dtype) -> None:
     data[len(data) - len(values) :] = values
 
 
-def read_tiles(path, split: str) -> tuple[Tiles, list[str]]:
+def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
     """Tiles of one split, in memory, and the names of their channels."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         rows = np.flatnonzero(file["split"].asstr()[:] == split)
         channels = [str(c) for c in file.attrs["channels"]]
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
         return Tiles(**{f.name: file[f.name][:][rows] for f in fields(Tiles)}), channels
 
 
-def read_downsample(path) -> int:
+def read_downsample(path: str | Path) -> int:
     """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         return int(file.attrs.get("downsample", 1))

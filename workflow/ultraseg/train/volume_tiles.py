@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_known, downsample_mask
+from ultraseg.networks.channels import CELLS, channels_of
+from ultraseg.networks.sizes import STRIDE
 from ultraseg.storage.arrays import read_image
 from ultraseg.storage.label_slices import LabelSlices
-from ultraseg.train.tiles import STRIDE, Tiles, cell_targets, cell_weights, cut_tiles, tile_size
+from ultraseg.train.tiles import Tiles, cell_targets, cell_weights, cut_tiles, tile_size
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +36,10 @@ def volume_tiles(
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
-    contexts: for each of these slices those that the network sees, itself in the middle (``Stepping.context``). A
-    structure that is not labelled on a slice, or on a part of it, has weight 0 there.
+    ``folder`` is the folder of the volume's results. ``split``: the split of every labelled slice. ``labelled``: the
+    labelled slices of every structure. ``kinds``: the kind of every structure. ``contexts``: for each labelled slice
+    the slices that the network sees, the labelled slice in the middle. A structure that is not labelled on a slice, or
+    on a part of the slice, has weight 0 there.
     """
     for z, use in split.items():
         if use == "test":
@@ -44,13 +50,14 @@ def volume_tiles(
                 for i in contexts[z]
             ]
         )
-        targets, weights = [], []
+        targets: list[NDArray[np.uint8]] = []
+        weights: list[NDArray[np.bool]] = []
         for structure, kind in kinds.items():
             if z in labelled[structure]:
                 with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
                     target, weight = _targets(given.read(z), given.known(z), kind, downsample, boundary_width)
             else:
-                target = [np.zeros(image.shape[1:], np.uint8)] * (2 if kind == "cells" else 1)
+                target = [np.zeros(image.shape[1:], np.uint8)] * len(channels_of(structure, kind))
                 weight = [np.zeros(image.shape[1:], bool)] * len(target)
             targets += target
             weights += weight
@@ -74,11 +81,15 @@ def volume_tiles(
 
 
 def _targets(
-    labels: np.ndarray, known: np.ndarray | None, kind: str, downsample: int, boundary_width: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    labels: NDArray[np.integer[Any]],
+    known: NDArray[np.bool] | None,
+    kind: str,
+    downsample: int,
+    boundary_width: int,
+) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.bool]]]:
     """Targets (uint8) and where they hold (bool) of the channels of one structure, at the network's scale."""
     small = None if known is None else downsample_known(known, downsample)
-    if kind != "cells":
+    if kind != CELLS:
         target = downsample_mask(labels, downsample)
         if small is None:
             return [target], [np.ones(target.shape, bool)]

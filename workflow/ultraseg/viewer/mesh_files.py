@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skimage.measure import marching_cubes
+from numpy.typing import NDArray
 
 from ultraseg.base.files import whole_file
-from ultraseg.storage.arrays import look_at, shape_of
-from ultraseg.storage.ome_read import Scaling, read_scaling
-from ultraseg.viewer.mesh import INFO, fragment, manifest
+from ultraseg.storage.arrays import look_at
+from ultraseg.viewer.mesh import INFO, Mesh, finest_fitting, fragment, levels_of, manifest, surface_of
 
 FORMATS = ("ply", "obj", "precomputed")
+CLOSED = ((1, 1),) * 3
 
 
 def write_meshes(
@@ -34,7 +34,7 @@ def write_meshes(
     out.mkdir(parents=True, exist_ok=True)
     if "precomputed" in formats:
         _write(out / "precomputed/info", INFO)
-    for number, vertices, triangles in surfaces_of(folder, structure, table, most):
+    for number, (vertices, triangles) in surfaces_of(folder, structure, table, most):
         if "ply" in formats:
             _write(out / f"{number}.ply", ply(vertices / 1000, triangles))
         if "obj" in formats:
@@ -48,49 +48,22 @@ def write_meshes(
 
 def surfaces_of(
     folder: str | Path, structure: str, table: pd.DataFrame, most: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yield id, vertices (n, 3) as x, y, z in nm of the full stack, and triangles (m, 3) of each object.
+) -> Iterator[tuple[int, Mesh]]:
+    """Yield id and surface of each object; surfaces are closed, also where the volume ends.
 
-    Surfaces are closed, also where the volume ends, and their normals point outwards.
+    Objects that are thinner than the voxels of their level may have no voxel there, and are left out.
     """
-    group = Path(folder, "image.zarr/labels", structure)
-    levels = read_scaling(group)
-    shapes = [shape_of(str(group / str(level))) for level in range(len(levels))]
-    for row in table.itertuples():
-        box = [(getattr(row, f"{axis}_min"), getattr(row, f"{axis}_max") + 1) for axis in "zyx"]
-        level, part = _level_of(box, levels, shapes, most)
-        inside = look_at(str(group / str(level)), part) == row.id
-        if inside.any():  # what is thinner than the voxels of a coarse level may be lost there
-            yield row.id, *closed_surface(inside, [side.start for side in part], levels[level])
+    levels = levels_of(folder, structure)
+    for row in table.to_dict("records"):
+        box = tuple(slice(row[f"{axis}_min"], row[f"{axis}_max"] + 1) for axis in "zyx")
+        number, part = finest_fitting(levels, box, 0, most, len(levels) - 1)
+        inside = look_at(levels[number].path, part) == row["id"]
+        if inside.any():
+            start = [side.start for side in part]
+            yield row["id"], surface_of(inside, start, levels[number].scaling, CLOSED)
 
 
-def closed_surface(
-    inside: np.ndarray, start: Sequence[int], scaling: Scaling
-) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices as x, y, z in nm and triangles around a mask (z, y, x) whose first voxel is ``start`` of its level."""
-    vertices, triangles, _, _ = marching_cubes(np.pad(inside, 1), 0.5, gradient_direction="ascent")
-    nm = (vertices - 1 + np.asarray(start)) * scaling.size_nm + scaling.first_nm
-    # The axes are turned from z, y, x to x, y, z, which mirrors: so does the order of the corners.
-    return nm[:, ::-1], triangles[:, ::-1]
-
-
-def _level_of(
-    box: Sequence[tuple[int, int]], levels: Sequence[Scaling], shapes: Sequence[Sequence[int]], most: int
-) -> tuple[int, tuple[slice, ...]]:
-    """The finest level at which a box of the finest one has at most ``most`` voxels, and the box there."""
-    part: tuple[slice, ...] = ()
-    for level, (scaling, shape) in enumerate(zip(levels, shapes, strict=True)):
-        factors = [round(a / b) for a, b in zip(scaling.size_nm, levels[0].size_nm, strict=True)]
-        part = tuple(
-            slice(low // f, min(-(-high // f), n))
-            for (low, high), f, n in zip(box, factors, shape, strict=True)
-        )
-        if np.prod([side.stop - side.start for side in part]) <= most:
-            return level, part
-    return len(levels) - 1, part
-
-
-def ply(vertices: np.ndarray, triangles: np.ndarray) -> bytes:
+def ply(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> bytes:
     """Binary PLY of vertices (n, 3), x, y, z, and triangles (m, 3)."""
     header = (
         "ply\nformat binary_little_endian 1.0\ncomment ultraseg, x y z in micrometres\n"
@@ -102,7 +75,7 @@ def ply(vertices: np.ndarray, triangles: np.ndarray) -> bytes:
     return header.encode() + np.ascontiguousarray(vertices, "<f4").tobytes() + faces.tobytes()
 
 
-def obj(vertices: np.ndarray, triangles: np.ndarray) -> bytes:
+def obj(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> bytes:
     """Wavefront OBJ of vertices (n, 3), x, y, z, and triangles (m, 3)."""
     lines = ["# ultraseg, x y z in micrometres"]
     lines += [f"v {x:.6g} {y:.6g} {z:.6g}" for x, y, z in vertices.tolist()]

@@ -6,17 +6,18 @@ there.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ultraseg.base.colours import structure_colours
+from ultraseg.base.colours import LABEL_OPACITY, structure_colours
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.finished_runs import choose_volume
 from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
 from ultraseg.viewer.page import View
@@ -26,23 +27,25 @@ SCRIPT = Path(__file__).with_name("napari_layers.py")
 INSTALLED = ROOT / ".venv-napari/bin/python"
 
 
-def layers_of(folder: str | Path) -> list[dict]:
-    """What napari is to show of the volume in ``folder``: name, kind, levels, µm per voxel, colours.
+def layers_of(folder: str | Path) -> list[dict[str, Any]]:
+    """What napari shows of the volume in ``folder``: name, kind, levels, µm per voxel, colours, opacity.
 
-    Image first. ``colours``: of each cell, as in the report, or one for all objects of another structure.
+    The image comes first. ``colours``: that of each cell, as in the report, or one for all objects of a structure.
     """
-    image = Path(folder, "image.zarr").absolute()
+    files = VolumeFiles(str(Path(folder).absolute()))
+    image = Path(files.image)
     view, names = View(folder), structures_of(folder)
     painted = {layer["name"]: layer for layer in view.state()["layers"]}
     colours = structure_colours(names)
     found = [_layer(image, "image") | {"window": list(read_window(image))}]
     for name in names:
         each = painted[name].get("segmentColors")
-        found.append(_layer(image / "labels" / name, name) | {"colours": each or {"": colours[name]}})
+        about = {"colours": each or {"": colours[name]}, "opacity": LABEL_OPACITY}
+        found.append(_layer(Path(files.labels(name)), name) | about)
     return found
 
 
-def _layer(group: Path, name: str) -> dict:
+def _layer(group: Path, name: str) -> dict[str, Any]:
     levels = read_scaling(group)
     return {
         "name": name,
@@ -68,18 +71,16 @@ def find_python(given: str | None) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line: ``python workflow napari``."""
-    parser = argparse.ArgumentParser(prog="napari", description="Show a volume in napari.")
-    parser.add_argument("--directory", default=".", help="folder of the run (default: this one)")
-    parser.add_argument("--volume", help="which one, where the run has several")
-    parser.add_argument("--python", help="a Python that has napari, zarr 3 and dask")
-    given = parser.parse_args(arguments)
-    volume = choose_volume(given.directory, given.volume)
-    python = find_python(given.python)
+def show(directory: str | Path, volume: str | None = None, python: str | None = None) -> None:
+    """Open napari with a volume of the run in ``directory`` and wait until it is closed.
+
+    ``python``: one that has napari, where ``find_python`` finds none. Raises UserError when napari fails.
+    """
+    volume = choose_volume(directory, volume)
+    python = find_python(python)
     with tempfile.TemporaryDirectory() as folder:
         described = Path(folder, "layers.json")
-        write_text(described, json.dumps(layers_of(Path(given.directory, "results", volume))))
+        write_text(described, json.dumps(layers_of(Path(directory, "results", volume))))
         done = subprocess.run([python, str(SCRIPT), str(described), f"{volume} - ultraseg"])
     if done.returncode:
         raise UserError(

@@ -1,13 +1,17 @@
 """Opens napari with the layers that a JSON file describes; in napari's own environment, without ultraseg."""
 
+from __future__ import annotations
+
 import json
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import dask.array as da
 import zarr
 
 
-def add_layers(viewer, described, colormap) -> None:
+def add_layers(viewer: Any, described: list[dict[str, Any]], colormap: Callable[..., Any]) -> None:
     """Add image and labels, multi-scale and at their true size in µm.
 
     ``colormap``: napari's ``DirectLabelColormap``.
@@ -15,7 +19,7 @@ def add_layers(viewer, described, colormap) -> None:
     for layer in described:
         # One chunk is a piece of one slice: many are read at a time, and only what is looked at.
         levels = [da.from_zarr(zarr.open_array(path, mode="r")) for path in layer["levels"]]
-        place = {
+        place: dict[str, Any] = {
             "name": layer["name"],
             "units": ("um",) * 3,
             "scale": layer["scale"],
@@ -24,10 +28,11 @@ def add_layers(viewer, described, colormap) -> None:
         if layer["kind"] == "image":
             viewer.add_image(levels, multiscale=True, contrast_limits=layer["window"], **place)
             continue
-        colours = {int(i): colour for i, colour in layer["colours"].items() if i}
+        colours: dict[int | None, str] = {int(i): colour for i, colour in layer["colours"].items() if i}
         rest = layer["colours"].get("", "#888888")
-        paint = colormap(color_dict={None: rest, 0: "transparent", **colours})
-        viewer.add_labels(levels, multiscale=True, colormap=paint, opacity=0.35, **place)
+        table: dict[int | None, str] = {None: rest, 0: "transparent", **colours}
+        paint = colormap(color_dict=table)
+        viewer.add_labels(levels, multiscale=True, colormap=paint, opacity=layer["opacity"], **place)
     viewer.scale_bar.visible = True
 
 

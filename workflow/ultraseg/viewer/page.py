@@ -6,23 +6,31 @@ address), which reads ``image.zarr`` next to ``viewer``.
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import neuroglancer.static
 import pandas as pd
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.grid.paths import METADATA, MODELS, VolumeFiles, metadata, shard_file
+from ultraseg.networks.channels import cell_structures
 from ultraseg.storage.arrays import shape_of
 from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
 from ultraseg.viewer.mesh import INFO, Surfaces, manifest
 from ultraseg.viewer.state import volume_state
 
 CLIENT = Path(neuroglancer.static.__file__).parent / "client"
+LICENCE = "LICENSE.neuroglancer.txt"
 SCRIPT = Path(__file__).with_name("page.js")
+MESH_FILE = re.compile(r"(\d{1,10})(:0|\.mesh)", re.ASCII)  # ids have 32 bits
 INDEX = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="1; url=v/view.html">
@@ -37,12 +45,13 @@ class View:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self.name = self.folder.absolute().name
-        image = self.folder / "image.zarr"
-        self._scaling, self._window = read_scaling(image)[0], read_window(image)
-        self._shape = shape_of(str(image / "0"))
+        self._files = VolumeFiles(str(folder))
+        self._scaling, self._window = read_scaling(self._files.image)[0], read_window(self._files.image)
+        self._shape = shape_of(self._files.image_level())
+        self.made = made_so_far(folder)
         self.surfaces = {s: Surfaces(folder, s) for s in structures_of(folder)}
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """The state of Neuroglancer at the start."""
         sizes = {s: found.sizes for s, found in self.surfaces.items()}
         cells, table = self._cell_structures() & {*sizes}, self._cells_in_table()
@@ -50,27 +59,41 @@ class View:
         return volume_state(self.name, self._shape, self._scaling, self._window, sizes, coloured)
 
     def _cell_structures(self) -> set[str]:
-        """Structures of kind ``cells``: their networks have a channel for the interior."""
+        """Structures of kind ``cells``, as the channels of the networks tell."""
         cards = [json.loads(file.read_text()) for file in sorted(self.folder.parent.glob("models/*.json"))]
         channels = [name for card in cards for name in card.get("channels", ())]
-        return {name.removesuffix("/interior") for name in channels if name.endswith("/interior")}
+        return cell_structures(channels)
 
     def _cells_in_table(self) -> list[int]:
         """All cells: the smallest ones may be lost at the level that surfaces are found at."""
-        file = self.folder / "tables/cells.parquet"
+        file = Path(self._files.table("cells"))
         return pd.read_parquet(file, columns=["cell"])["cell"].tolist() if file.exists() else []
 
     def mesh(self, structure: str, name: str) -> bytes | None:
         """A file of the surfaces of a structure: info, manifest (12:0) or triangles (12.mesh); None: no such file."""
         surfaces = self.surfaces.get(structure)
-        number = name.removesuffix(":0").removesuffix(".mesh")
-        if surfaces is None or (name != "info" and not number.isdecimal()):
+        if surfaces is None or name == "info":
+            return INFO if surfaces else None
+        known = MESH_FILE.fullmatch(name)
+        if known is None:
             return None
-        if name == "info":
-            return INFO
-        if name.endswith(":0"):
-            return manifest(int(number)) if int(number) in surfaces.sizes else None
-        return surfaces.surface(int(number))
+        number = int(known[1])
+        if known[2] == ":0":
+            return manifest(number) if number in surfaces.sizes else None
+        return surfaces.surface(number)
+
+
+def made_so_far(folder: str | Path) -> tuple[tuple[str, int], ...]:
+    """Names and times of the files that a view of the volume in ``folder`` is made from.
+
+    While a run goes on they change: then the view is out of date.
+    """
+    files = VolumeFiles(str(folder))
+    found = [Path(metadata(files.image)), Path(metadata(files.label_images)), Path(files.table("cells"))]
+    found += Path(folder).parent.glob(f"{Path(MODELS).name}/*.json")
+    found += Path(files.label_images).glob(f"*/*/{METADATA}")
+    found += Path(files.label_images).glob(f"*/*/{Path(shard_file('', '*')).relative_to('/')}")
+    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in found if file.exists()))
 
 
 def client_file(name: str) -> Path | None:
@@ -85,12 +108,24 @@ def client_files() -> Iterator[Path]:
     yield from sorted(p for p in CLIENT.iterdir() if p.is_file() and p.suffix not in (".map", ".html"))
 
 
+def client_licence() -> str:
+    """The licence of Neuroglancer's client, which goes with every copy of the client."""
+    files = distribution("neuroglancer").files or []
+    for file in files:
+        if file.name.upper().startswith("LICENSE"):
+            return file.read_text()
+    raise UserError(
+        "the Python package neuroglancer came without its licence file",
+        "Install the versions of the lock file: make env.",
+    )
+
+
 def page(title: str) -> str:
     """The page: the client's own, with our script before it."""
     ours = f'<link rel="icon" href="data:,"><script src="{SCRIPT.name}"></script>'
-    html = (CLIENT / "index.html").read_text()
-    changed = html.replace("<title>neuroglancer</title>", f"<title>{title}</title>{ours}")
-    if changed == html:
+    markup = (CLIENT / "index.html").read_text()
+    changed = markup.replace("<title>neuroglancer</title>", f"<title>{html.escape(title)}</title>{ours}")
+    if changed == markup:
         raise UserError(
             f"{CLIENT / 'index.html'}: another page than this version of ultraseg knows",
             "Install the versions of the lock file: make env.",
@@ -109,6 +144,7 @@ def write_viewer(folder: str | Path, viewer: str | Path) -> dict[str, int]:
     for file in client_files():
         (viewer / "v").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, viewer / "v" / file.name)
+    write_text(viewer / "v" / LICENCE, client_licence())
     write_text(viewer / "v/view.html", page(view.name))
     write_text(viewer / "v/state.json", json.dumps(state))
     labels = [layer for layer in state["layers"] if "segments" in layer]
@@ -117,7 +153,7 @@ def write_viewer(folder: str | Path, viewer: str | Path) -> dict[str, int]:
     return written
 
 
-def _write_meshes(view: View, viewer: Path, layer: dict) -> int:
+def _write_meshes(view: View, viewer: Path, layer: dict[str, Any]) -> int:
     folder = viewer / "mesh" / layer["name"]
     folder.mkdir(parents=True)
     (folder / "info").write_bytes(INFO)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from ultraseg.base.colours import id_colours, structure_colours
+from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.storage.ome_read import Scaling
 
 AXES = "xyz"  # the first one runs to the right on the main panel, the second one down
 SHOWN_IN_3D = 300  # surfaces drawn at the start, the largest first; a double click adds another one
-OPACITY = 0.35  # of labels on slices, as in the report's montage
 
 
 def volume_state(
@@ -21,7 +21,7 @@ def volume_state(
     window: Sequence[float],
     sizes: Mapping[str, Mapping[int, int]],
     coloured: Mapping[str, Iterable[int]],
-) -> dict:
+) -> dict[str, Any]:
     """The state that shows a volume: the image, then one layer per structure in the colours of the report.
 
     ``shape`` and ``scaling`` are those of the finest level, ``window`` is shown from black to white, ``sizes`` has the
@@ -46,7 +46,7 @@ def volume_state(
     }
 
 
-def _image_layer(window: Sequence[float]) -> dict:
+def _image_layer(window: Sequence[float]) -> dict[str, Any]:
     return {
         "type": "image",
         "name": "image",
@@ -58,7 +58,7 @@ def _image_layer(window: Sequence[float]) -> dict:
 
 def _label_layer(
     structure: str, sizes: Mapping[int, int], coloured: Iterable[int] | None, colour: str
-) -> dict:
+) -> dict[str, Any]:
     """Labels as areas on slices and as surfaces in 3D, with a colour for each id or one for the structure."""
     largest = sorted(sizes, key=lambda i: (-sizes[i], i))[:SHOWN_IN_3D]
     paint = {"segmentDefaultColor": colour} if coloured is None else {"segmentColors": colour_table(coloured)}
@@ -70,8 +70,8 @@ def _label_layer(
             f"viewer/mesh/{structure}/|neuroglancer-precomputed:",
         ],
         "segments": [str(i) for i in largest],
-        "selectedAlpha": OPACITY,
-        "notSelectedAlpha": OPACITY,  # an object whose surface is not drawn looks the same on slices
+        "selectedAlpha": LABEL_OPACITY,
+        "notSelectedAlpha": LABEL_OPACITY,  # an object whose surface is not drawn looks the same on slices
     } | paint
 
 

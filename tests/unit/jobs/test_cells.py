@@ -1,0 +1,171 @@
+"""What the jobs read that carry the ids of cells and cut cells into pieces."""
+
+import pytest
+from asked import files, slabs, spec
+from tiny_plan import (
+    make_config,
+    make_plan,
+    plan_holding_out,
+    plan_with_bad_slices,
+    plan_without_cells,
+    two_volumes,
+)
+from ultraseg.grid.gaps import Gap
+from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, cell_plane
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+
+# 21 slices in slabs of 4: 0-3, 4-7, 8-11, 12-15, 16-19, 20.
+CARRIED = "results/a/work/carried/{}.h5".format
+
+
+def one_slice(folder):
+    return Plan(load_config(make_config(folder, n_slices=1, labelled=(0,))))
+
+
+# ---- flow
+@pytest.mark.parametrize("slab, expected", [(0, [0, 1]), (2, [2, 3]), (4, [4, 5]), (5, [5])])
+def test_flow_reads_the_first_slice_of_the_next_slab(tmp_path, slab, expected):
+    found = files(make_plan(tmp_path), "flow", slab=slab)
+    assert slabs(found["images"], "image.zarr/0") == expected
+    assert found["array"] == "results/a/work/flow/zarr.json"
+
+
+def test_flow_reaches_the_next_good_slice(tmp_path):
+    plan = plan_with_bad_slices(tmp_path)
+    walks = [spec(plan, "flow", slab=slab).walk for slab in (0, 1, 2)]
+    assert walks == [[0, 1, 2, 5], [5, 6, 13], []]
+    assert slabs(files(plan, "flow", slab=1)["images"], "image.zarr/0") == [1, 3]
+    assert files(plan, "flow", slab=2)["images"] == []
+
+
+def test_flow_has_the_size_of_the_maps(tmp_path):
+    plan = make_plan(tmp_path)
+    told = spec(plan, "flow", slab=1)
+    assert told.plane == cell_plane(plan, "a") == (6, 10) and told.downsample == 4
+    assert told.settings == plan.config["flow"]
+    assert told.pixels(plan) == (4 * 60, 5 * 60)
+
+
+# ---- gaps
+@pytest.mark.parametrize(
+    "gap, image, flow",
+    [
+        ("00000-00005", [0, 1], [0, 1]),
+        ("00005-00010", [1, 2], [1, 2]),
+        ("00015-00020", [3, 4, 5], [3, 4]),  # flow from slice 20 leads nowhere
+    ],
+)
+def test_a_gap_reads_its_slices(tmp_path, gap, image, flow):
+    found = files(make_plan(tmp_path), "propagate", gap=gap)
+    assert slabs(found["images"], "image.zarr/0") == image
+    assert slabs(found["maps"], "work/probability/context") == image
+    assert slabs(found["flow"], "work/flow") == flow
+    assert found["labels"] == "results/a/work/labels/cells.h5"
+
+
+def test_the_gap_of_a_held_out_slice_reads_past_it(tmp_path):
+    found = files(plan_holding_out(tmp_path, 10), "propagate", gap="00005-00015")
+    assert slabs(found["images"], "image.zarr/0") == [1, 2, 3]
+
+
+def test_a_stack_of_one_slice_has_one_gap(tmp_path):
+    plan = one_slice(tmp_path)
+    (gap,) = plan.gaps("a")
+    assert gap.name == "00000-00000x"  # the same slice, but only its near end is labelled
+    assert slabs(files(plan, "propagate", gap=gap.name)["flow"], "work/flow") == [0]
+    assert slabs(files(plan, "flow", slab=0)["images"], "image.zarr/0") == [0]
+
+
+def test_a_gap_reads_good_slices_only(tmp_path):
+    plan = plan_with_bad_slices(tmp_path)
+    told = spec(plan, "propagate", gap="00005-00015")  # the label on slice 10 is not used
+    assert told.walk == [5, 6, 13, 14, 15]
+    assert told.stand_ins == [5, 6, 6, 6, 6, 13, 13, 13, 13, 14, 15]
+    assert slabs(files(plan, "propagate", gap="00005-00015")["images"], "image.zarr/0") == [1, 3]
+
+
+def test_a_gap_is_told_its_ends_and_the_channels_of_the_cells(tmp_path):
+    plan = make_plan(tmp_path)
+    told = spec(plan, "propagate", gap="00005-00010")
+    assert (told.gap, told.direction, told.partial) == (Gap(5, 10, True, True), "", False)
+    assert (told.network, told.channels, told.downsample) == ("context", [1, 2], 4)
+    assert told.settings == plan.config["propagate"]
+
+
+def partly_labelled(folder):
+    config = make_config(folder)  # labelled on 0, 5, 10, 15, 20
+    config["networks"]["context"]["test"] = [10]
+    config["volumes"]["a"]["labels"]["cells"] = {"path": "cells", "region": {"y": [0, 8]}}
+    return Plan(load_config(config))
+
+
+def test_ids_of_partly_labelled_slices_come_from_the_neighbouring_gaps(tmp_path):
+    whole, partial = plan_holding_out(tmp_path, 10), partly_labelled(tmp_path)
+
+    def ends(plan, gap, rule="propagate", **more):
+        found = files(plan, rule, gap=gap, **more)
+        return found["up"], found["down"]
+
+    assert ends(whole, "00005-00010") == ([], [])
+    assert ends(partial, "00005-00010") == ([CARRIED("00000-00005.up")], [CARRIED("00010-00015.down")])
+    # The held-out slice 10 lends nothing to the gap that leaves it out.
+    assert ends(partial, "00005-00015") == ([CARRIED("00000-00005.up")], [CARRIED("00015-00020.down")])
+    assert ends(partial, "00000-00005")[0] == []
+    upwards = ends(partial, "00005-00010", "propagate_ends", direction="up")
+    assert upwards == ([CARRIED("00000-00005.up")], [])
+
+
+def test_only_both_directions_together_are_settled_where_slices_are_partly_labelled(tmp_path):
+    plan = partly_labelled(tmp_path)
+    assert spec(plan, "propagate", gap="00005-00010").partial
+    upwards = spec(plan, "propagate_ends", gap="00005-00010", direction="up")
+    assert not upwards.partial and upwards.direction == "up"
+
+
+def test_every_gap_is_carried_through_and_those_of_slices_that_are_left_out(tmp_path):
+    plan = plan_holding_out(tmp_path, 10)
+    names = [one.gap for one in Propagate.each(plan, "a")]
+    assert names == [*(gap.name for gap in plan.gaps("a")), *(g.name for g in plan.left_out("a").values())]
+    assert "00005-00015" in names
+
+
+def test_the_cost_of_a_gap_is_that_of_its_slices_and_of_the_fusion(tmp_path):
+    plan = make_plan(tmp_path)
+    worked = 6 * 6 * 10
+    assert spec(plan, "propagate", gap="00005-00010").pixels(plan) == (worked, worked + FUSION_SLICES * 60)
+
+
+# ---- pieces
+def test_a_slab_reads_the_gaps_it_lies_in(tmp_path):
+    plan, folder = make_plan(tmp_path), "results/a/work/propagated"
+
+    def gaps(slab):
+        return files(plan, "cells", slab=slab)["gaps"]
+
+    assert gaps(0) == [f"{folder}/00000-00005.h5"]
+    assert gaps(1) == [f"{folder}/00000-00005.h5", f"{folder}/00005-00010.h5"]
+    assert gaps(5) == [f"{folder}/00015-00020.h5"]
+
+
+def test_cells_read_the_maps_of_their_network(tmp_path):
+    plan = make_plan(tmp_path)
+    found = files(plan, "cells", slab=5)
+    assert found["maps"] == ["results/a/work/probability/context/c/5/0/0/0"]
+    assert found["array"] == "results/a/work/pieces/zarr.json"
+    told = spec(plan, "cells", slab=5)
+    assert (told.network, told.channels, told.good) == ("context", [1, 2], [20])
+    assert told.foreground_threshold == plan.config["propagate"]["foreground_threshold"]
+
+
+def test_pieces_are_cut_in_good_slices(tmp_path):
+    plan = plan_with_bad_slices(tmp_path)
+    assert [spec(plan, "cells", slab=slab).good for slab in (0, 1, 2)] == [[0, 1, 2], [5, 6], []]
+
+
+@pytest.mark.parametrize("kind", [Flow, Propagate, Cells])
+def test_without_cells_there_are_no_such_jobs(tmp_path, kind):
+    assert kind.each(plan_without_cells(tmp_path), "a") == []
+    plan = Plan(load_config(two_volumes(tmp_path / "two", apply_to=["b"])))
+    assert kind.each(plan, "a") == []
+    assert bool(kind.each(plan, "b")) == (kind is not Propagate)  # no slice of b is labelled

@@ -1,0 +1,94 @@
+"""Which label files are checked, and which labelled slices are compared with the image."""
+
+import numpy as np
+import pytest
+import tifffile
+from asked import files, slabs, spec
+from tiny_plan import LABELLED, make_config, make_plan
+from ultraseg.jobs.labels import MOST_FITTED, CorrectedLabels, LabelFit, Labels
+from ultraseg.jobs.spec import Wildcards
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+
+
+@pytest.fixture
+def corrected(tmp_path):
+    """Slice 7, which was not labelled, was proofread: cells and the membrane."""
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["corrections"] = "corrections"
+    for structure in ("cells", "membrane"):
+        (tmp_path / "corrections" / structure).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "corrections" / structure / "z00007.tif", np.ones((24, 40), np.uint16))
+    return Plan(load_config(config))
+
+
+def test_all_label_files_of_a_structure_are_read(tmp_path):
+    plan = make_plan(tmp_path)
+    names = [str(tmp_path / "cells" / f"z{z:04d}.tif") for z in LABELLED]
+    assert files(plan, "labels", structure="cells") == {"labels": names}
+    told = spec(plan, "labels", structure="membrane")
+    assert (told.kind, told.ids_consistent, told.shape, told.plane) == ("mask", True, (21, 24, 40), (24, 40))
+    assert told.uses == {0: "train", 5: "validation"}
+
+
+def test_labels_of_a_roi_are_cut_from_slices_of_the_source(tmp_path):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["roi"] = {"z": [4, 16], "x": [10, 40]}
+    plan = Plan(load_config(config))
+    told = spec(plan, "labels", structure="cells")
+    assert (told.shape, told.plane, told.crop) == ((12, 24, 30), (24, 40), ((0, 24), (10, 40)))
+    assert list(told.uses) == [1, 6, 11]
+    # Messages tell the number that the first slice of the stack, not of the roi, has in the files of labels.
+    assert spec(plan, "labels_fit", structure="cells").first_slice_number == 0
+
+
+def test_corrections_of_cells_are_checked_apart_from_what_networks_learn_from(corrected, tmp_path):
+    first, both = (spec(corrected, rule, structure="cells") for rule in ("labels", "labels_corrected"))
+    assert list(first.uses) == first.source.zs == list(LABELLED)
+    assert both.source.zs == sorted([*LABELLED, 7]) and both.uses[7] == "corrected"
+    found = files(corrected, "labels_corrected", structure="cells")["labels"]
+    assert set(found) - set(files(corrected, "labels", structure="cells")["labels"]) == {
+        str(tmp_path / "corrections/cells/z00007.tif")
+    }
+    assert spec(corrected, "labels", structure="membrane").uses[7] == "train"
+
+
+def test_corrections_are_counted_with_the_first_labels(corrected):
+    assert Labels.each(corrected, "a") == LabelFit.each(corrected, "a")
+    assert Labels.each(corrected, "a") == [
+        Wildcards(volume="a", structure=s) for s in ("cells", "nuclei", "membrane")
+    ]
+    assert CorrectedLabels.each(corrected, "a") == []
+
+
+def test_numbering_is_checked_on_some_slices_with_both_neighbours(tmp_path):
+    plan = make_plan(tmp_path)
+    told = spec(plan, "labels_fit", structure="cells")
+    assert (told.zs, told.n_slices, told.first_slice_number) == ([0, 5, 10, 15, 20], 21, 0)
+    found = files(plan, "labels_fit", structure="cells")
+    assert found["labels"] == "results/a/work/labels/cells.h5"
+    assert slabs(found["images"], "image.zarr/0") == [0, 1, 2, 3, 4, 5]
+    found = files(plan, "labels_fit", structure="membrane")  # slices 0 and 5: 0, 1 and 4, 5, 6
+    assert slabs(found["images"], "image.zarr/0") == [0, 1]
+
+
+def test_numbering_of_corrected_slices_is_not_doubted(corrected):
+    assert spec(corrected, "labels_fit", structure="cells").zs == list(LABELLED)
+
+
+def test_of_many_labelled_slices_only_a_dozen_is_compared_with_the_image(tmp_path):
+    plan = make_plan(tmp_path, n_slices=60, labelled=range(50))
+    chosen = spec(plan, "labels_fit", structure="cells").zs
+    assert len(chosen) <= MOST_FITTED == 12 and chosen[0] == 0 and chosen[-1] >= 40
+
+
+def test_the_cost_is_that_of_the_labelled_slices(tmp_path):
+    plan = make_plan(tmp_path)
+    for rule in ("labels", "labels_fit"):
+        assert spec(plan, rule, structure="cells").pixels(plan) == (5 * 24 * 40, 24 * 40)
+        assert spec(plan, rule, structure="membrane").pixels(plan) == (2 * 24 * 40, 24 * 40)
+
+
+def test_both_neighbours_may_lie_in_other_slabs(tmp_path):
+    plan = make_plan(tmp_path, labelled=(8, 15))  # the first slice of slab 2, and the last slice of slab 3
+    assert slabs(files(plan, "labels_fit", structure="cells")["images"], "image.zarr/0") == [1, 2, 3, 4]

@@ -1,0 +1,58 @@
+"""What objects and masks are made from."""
+
+from asked import files, slabs, spec
+from tiny_plan import make_plan, plan_without_cells
+from ultraseg.jobs.objects import Objects, ObjectsLabel, ObjectsMerge
+
+
+def test_objects_are_made_from_the_maps_of_their_own_slab(tmp_path):
+    plan = make_plan(tmp_path)
+    found = files(plan, "objects_label", slab=5, structure="nuclei")
+    assert found == {
+        "card": "results/models/context.json",
+        "maps": ["results/a/work/probability/context/c/5/0/0/0"],
+    }
+    found = files(plan, "objects", slab=2, structure="membrane")
+    assert slabs(found["maps"], "work/probability/detail") == [2]
+
+
+def test_settings_of_objects(tmp_path):
+    plan = make_plan(tmp_path)
+    nuclei = spec(plan, "objects_label", slab=1, structure="nuclei")
+    assert (nuclei.network, nuclei.channel, nuclei.downsample) == ("context", 0, 4)
+    assert (nuclei.threshold, nuclei.max_hole_pixels) == (0.3, 100)
+    assert (nuclei.slab, nuclei.shape) == ((4, 8), (21, 24, 40))
+    membrane = spec(plan, "objects", slab=1, structure="membrane")
+    assert (membrane.threshold, membrane.max_hole_pixels, membrane.channel) == (None, 0, 0)
+
+
+def test_final_ids_are_read_for_objects_and_not_for_masks(tmp_path):
+    plan = make_plan(tmp_path)
+    nuclei, membrane = (files(plan, "objects", slab=1, structure=s) for s in ("nuclei", "membrane"))
+    assert nuclei["merged"] == ["results/a/work/objects/nuclei.npz"] and membrane["merged"] == []
+    assert nuclei["array"] == "results/a/image.zarr/labels/nuclei/0/zarr.json"
+    told = spec(plan, "objects", slab=3, structure="nuclei")
+    assert (told.number, told.merged, told.factors) == (3, True, [(1, 1, 1), (2, 2, 2), (4, 4, 4)])
+    assert not spec(plan, "objects", slab=3, structure="membrane").merged
+
+
+def test_objects_of_all_slabs_are_joined(tmp_path):
+    plan = make_plan(tmp_path)
+    assert files(plan, "objects_merge", structure="nuclei") == {
+        "slabs": [f"results/a/work/objects/nuclei/{slab}.npz" for slab in range(6)]
+    }
+    told = spec(plan, "objects_merge", structure="nuclei")
+    assert told.min_voxels == plan.structures["nuclei"]["min_voxels"]
+    assert told.pixels(plan) == (2 * 6 * 24 * 40, 24 * 40)
+
+
+def test_cells_are_no_objects_and_masks_have_none_to_join(tmp_path):
+    plan = make_plan(tmp_path)
+    assert {one.structure for one in Objects.each(plan, "a")} == {"nuclei", "membrane"}
+    assert {one.structure for one in ObjectsLabel.each(plan, "a")} == {"nuclei"}
+    assert [one.structure for one in ObjectsMerge.each(plan, "a")] == ["nuclei"]
+    assert len(Objects.each(plan, "a")) == 2 * 6 and len(ObjectsLabel.each(plan, "a")) == 6
+    assert {one.structure for one in Objects.each(plan_without_cells(tmp_path), "a")} == {
+        "nuclei",
+        "membrane",
+    }

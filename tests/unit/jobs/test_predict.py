@@ -1,0 +1,99 @@
+"""Which slices a prediction reads, with which network."""
+
+import pytest
+from asked import files, slabs, spec
+from tiny_plan import make_config, make_plan, plan_with_bad_slices, two_volumes
+from ultraseg.jobs.predict import Predict
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+
+
+def images(plan, slab, network="detail"):
+    return slabs(files(plan, "predict", slab=slab, network=network)["images"], "image.zarr/0")
+
+
+@pytest.mark.parametrize(
+    "context, slab, expected",
+    [
+        (0, 0, [0]),
+        (0, 3, [3]),
+        (1, 0, [0, 1]),
+        (1, 3, [2, 3, 4]),
+        (1, 5, [4, 5]),
+        (4, 2, [1, 2, 3]),
+        (4, 4, [3, 4, 5]),
+    ],
+)
+def test_neighbours_are_read_as_far_as_the_network_sees(tmp_path, context, slab, expected):
+    config = make_config(tmp_path)
+    config["networks"]["detail"]["z_context"] = context
+    assert images(Plan(load_config(config)), slab) == expected
+
+
+def test_several_slabs_are_read_when_these_are_thin(tmp_path):
+    config = make_config(tmp_path, slab_depth=1)
+    config["networks"]["detail"]["z_context"] = 2
+    plan = Plan(load_config(config))
+    assert images(plan, 9) == [7, 8, 9, 10, 11]
+    assert images(plan, 0) == [0, 1, 2]
+
+
+def test_the_slabs_of_good_neighbours_are_read(tmp_path):
+    plan = plan_with_bad_slices(tmp_path)
+
+    def window(slab):
+        return spec(plan, "predict", slab=slab, network="detail").window
+
+    assert window(0) == ([0, 0, 1, 2, 5], [0, 1, 2, 2])
+    assert images(plan, 0) == [0, 1]
+    # Slice 4 shows slice 5, which sees 2 and 6; 7 shows 6.
+    assert window(1) == ([2, 5, 6, 13], [0, 0, 1, 1])
+    assert images(plan, 1) == [0, 1, 3]
+    # Of a slab without a good slice the near ones show the slice before, the others the one after.
+    assert window(2) == ([5, 6, 13, 14], [0, 0, 1, 1])
+    assert images(plan, 2) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "device, int8, model", [("cpu", False, "tflite"), ("cpu", True, "int8.tflite"), ("gpu", False, "keras")]
+)
+def test_the_file_of_the_network_is_that_of_the_device(tmp_path, device, int8, model):
+    config = make_config(tmp_path, device=device, mixed_precision=True)
+    config["networks"]["detail"]["int8"] = int8
+    plan = Plan(load_config(config))
+    found = files(plan, "predict", slab=0, network="detail")
+    assert found["model"] == f"results/models/detail.{model}"
+    assert found["array"] == "results/a/work/probability/detail/zarr.json"
+    told = spec(plan, "predict", slab=0, network="detail")
+    assert told.device == device
+    assert told.mixed_precision == (device == "gpu")  # of a CPU: the setting alters no number there
+
+
+def test_small_slices_have_small_tiles_and_overlaps(tmp_path):
+    plan = make_plan(tmp_path)
+    settings = spec(plan, "predict", slab=0, network="context").settings
+    assert settings["overlap"] == 4 and settings["stride"] == 16
+    assert settings["downsample"] == 4 and settings["z_context"] == 1
+
+
+def test_every_network_is_applied_to_every_slab_of_its_volumes(tmp_path):
+    plan = Plan(load_config(two_volumes(tmp_path, apply_to=["b"])))
+    assert Predict.each(plan, "a") == []
+    found = {(one.network, one.slab) for one in Predict.each(plan, "b")}
+    assert found == {(network, slab) for network in ("context", "detail") for slab in range(3)}
+
+
+def test_views_multiply_the_time_and_a_gpu_divides_it(tmp_path):
+    plan = make_plan(tmp_path)
+    settings = plan.networks["detail"].settings
+
+    def seconds() -> float:
+        return spec(plan, "predict", slab=0, network="detail").cost(plan).seconds
+
+    settings["views"] = 1
+    one = seconds()
+    settings["views"] = 8
+    eight = seconds()
+    assert eight > one
+    plan.config["device"] = "gpu"
+    assert one > 0.5 and seconds() < eight

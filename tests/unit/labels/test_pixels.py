@@ -1,0 +1,36 @@
+"""What a label TIFF stores, before anything is made of it."""
+
+import numpy as np
+import pytest
+import tifffile
+from ultraseg.base.errors import UserError
+from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
+
+
+def test_numbers_and_colours_as_stored(tmp_path):
+    file = str(tmp_path / "a.tif")
+    tifffile.imwrite(file, np.array([[0, 3], [500, 0]], np.uint16))
+    assert read_pixels(file, None, (2, 2)).numbers.tolist() == [[0, 3], [500, 0]]
+    tifffile.imwrite(file, np.array([[[255, 0, 0], [0, 1, 2]]], np.uint8))
+    pixels = read_pixels(file, None, (1, 2))
+    assert pixels.coloured and pixels.numbers.tolist() == [[0xFF0000, 0x000102]]
+
+
+def test_values_of_the_configuration_become_stored_numbers():
+    numbers = np.zeros((1, 1), np.uint8)
+    assert Pixels(numbers).codes([2, 7], "a.tif") == [2, 7]
+    assert Pixels(numbers, coloured=True).codes(["#ff0000"], "a.tif") == [0xFF0000]
+    assert Pixels(numbers, palette={0: 0, 4: 0xFF0000, 9: 0xFF0000}).codes(["#ff0000", 1], "a.tif") == [
+        4,
+        9,
+        1,
+    ]
+    grey = Pixels(numbers, grey_as_colour=True)
+    assert grey.codes(["#ff0000", "#030303", 5], "a.tif") == [3, 771, 5]
+    for pixels, value in ((Pixels(numbers), "#ff0000"), (Pixels(numbers, coloured=True), 3)):
+        with pytest.raises(UserError, match="a.tif: holds"):
+            pixels.codes([value], "a.tif")
+
+
+def test_colours_are_written_as_the_configuration_writes_them():
+    assert colour_name(0x00FF0A) == "#00ff0a"

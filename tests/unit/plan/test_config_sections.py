@@ -1,0 +1,83 @@
+"""Checks across sections, on a configuration that has all defaults."""
+
+import copy
+
+import pytest
+from ultraseg.plan.config import load_config
+from ultraseg.plan.config_sections import cross_checks
+
+WHOLE = load_config(
+    {
+        "volumes": {"a": {"image": "a", "voxel_size_nm": [4, 4, 4]}},
+        "structures": {"cells": {"kind": "cells"}, "mito": {"kind": "organelle"}},
+        "networks": {"n": {"structures": ["cells", "mito"]}},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "text"),
+    [
+        ("structures.mito", {"ids_consistent": False}, "structures.mito.ids_consistent: only cells"),
+        (
+            "meshes",
+            {"structures": ["mitos"]},
+            "meshes.structures: 'mitos' is not known; did you mean 'mito'?",
+        ),
+        (
+            "networks.n",
+            {"model": "x", "int8": True},
+            "networks.n.int8: only for networks that this run trains",
+        ),
+        ("networks.n", {"overlap": 500}, "networks.n.overlap: 500 is too much for predict_tile, at most 496"),
+        ("volumes.a", {"window_percentiles": [5, 1]}, "volumes.a.window_percentiles: [5, 1] does not rise"),
+        (
+            "volumes.a",
+            {"labels": {"mitto": "x"}},
+            "volumes.a.labels: 'mitto' is not known; did you mean 'mito'?",
+        ),
+    ],
+)
+def test_each_section_names_its_own_problems(section, change, text):
+    config = copy.deepcopy(WHOLE)
+    node = config
+    for key in section.split("."):
+        node = node[key]
+    node |= change
+    problems = list(cross_checks(config))
+    assert len(problems) == 1 and problems[0].startswith(text)
+
+
+def two_sizes(first, second, **network):
+    config = copy.deepcopy(WHOLE)
+    config["volumes"]["a"] |= {"voxel_size_nm": [50, first, first], "labels": {"cells": "x"}}
+    config["volumes"]["b"] = copy.deepcopy(config["volumes"]["a"]) | {"voxel_size_nm": [20, second, second]}
+    config["networks"]["n"] |= network
+    return config
+
+
+@pytest.mark.parametrize("network", [{"train_on": ["a"]}, {"train_on": ["a"], "apply_to": ["b"]}])
+def test_volumes_whose_pixels_a_network_never_saw_are_named(network):
+    (problem,) = cross_checks(two_sizes(10, 40, **network))
+    assert problem.startswith("networks.n: is trained on pixels of 10 nm (a), and volume b has 40 nm")
+    unlabelled = two_sizes(10, 40)
+    unlabelled["volumes"]["b"]["labels"] = {}
+    assert len(list(cross_checks(unlabelled))) == 1
+
+
+def test_pixels_that_are_nearly_alike_or_elsewhere_are_left_alone(caplog):
+    assert list(cross_checks(two_sizes(10, 10.9, train_on=["a"]))) == []
+    assert list(cross_checks(two_sizes(10, 40, train_on=["a"], apply_to=["a"]))) == []
+    assert (
+        list(cross_checks(two_sizes(10, 40, model="x.keras"))) == []
+    )  # its card says what it was trained on
+    assert not caplog.records
+
+
+def test_training_on_pixels_of_several_sizes_is_pointed_out(caplog):
+    assert list(cross_checks(two_sizes(10, 40))) == []
+    assert "networks.n: is trained on pixels of 10 nm (a), 40 nm (b) alike" in caplog.text
+
+
+def test_a_sound_configuration_has_none():
+    assert list(cross_checks(WHOLE)) == []

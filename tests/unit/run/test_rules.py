@@ -1,0 +1,141 @@
+"""What the rules ask: the class of every rule fits its script, and jobs ask for more than is expected."""
+
+import ast
+import sys
+from dataclasses import fields
+from types import SimpleNamespace
+
+import pytest
+from asked import spec
+from rule_texts import rules_with_scripts
+from tiny_plan import make_plan
+from ultraseg.jobs.ingest import Ingest
+from ultraseg.jobs.spec import JobSpec, Wildcards
+from ultraseg.run.code_version import SCRIPTS
+from ultraseg.run.rules import BY_RULE, LEAST_MINUTES, MEMORY_MARGIN, TIME_MARGIN, Rules, environment_file
+
+TEXTS = {rule.name: rule for rule in rules_with_scripts()}
+TOLD_A_DICT = {"check", "verify", "report"}
+
+
+# ---- the files of rules
+def test_every_rule_that_runs_a_script_tells_it_a_job():
+    assert len(TEXTS) > 40
+    assert {name for name, rule in TEXTS.items() if rule.told == "dict"} == TOLD_A_DICT
+    told = {name: rule.told for name, rule in TEXTS.items() if rule.told != "dict"}
+    assert told == {name: name for name in BY_RULE if name not in TOLD_A_DICT}
+
+
+def test_every_rule_asks_for_its_own_inputs_and_costs():
+    for name, rule in TEXTS.items():
+        for function in ("inputs", "mem_mb", "minutes"):
+            asked = f"RULES.{function}("
+            assert rule.text.count(asked) <= 1
+            assert asked not in rule.text or f'{asked}"{name}")' in rule.text, f"{name}: {function}"
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if TEXTS[name].told != "dict"])
+def test_a_script_takes_what_the_class_of_its_rule_has(name):
+    """The class that the script makes of what it is told, the parts that it takes, the inputs that it names."""
+    tree = ast.parse((SCRIPTS / f"{TEXTS[name].script}.py").read_text())
+    (call,) = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "job"]
+    kind = BY_RULE[name]
+    own_names = {base.__name__ for base in kind.__mro__ if issubclass(base, JobSpec)}
+    assert call.args[1].id in own_names
+    made = next(base for base in kind.__mro__ if base.__name__ == call.args[1].id)
+    assert {field.name for field in fields(made)} == {field.name for field in fields(kind)}
+    taken = {
+        n.attr
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "spec"
+    }
+    known = {field.name for field in fields(made)} | {key for key in dir(made) if not key.startswith("_")}
+    assert taken <= known
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    made = make_plan(tmp_path_factory.mktemp("plan"))
+    made.networks["context"].settings.update(model="other.keras", filters=None)
+    return made
+
+
+def example(plan, rule):
+    structure = "nuclei" if rule.startswith("objects") else "cells"
+    gap = plan.gaps("a")[1].name
+    return {"slab": 1, "structure": structure, "network": "context", "gap": gap}
+
+
+def inputs_named(tree: ast.Module) -> set[str]:
+    """Names of inputs that a script takes from snakemake.input, or from a variable that stands for it."""
+    stand_for = {"snakemake.input"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            pairs = zip(targets, values, strict=False)
+            stand_for |= {ast.unparse(t) for t, value in pairs if ast.unparse(value) == "snakemake.input"}
+    parts = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in parts if ast.unparse(node.value) in stand_for} - {"keys"}
+
+
+def test_inputs_that_a_script_names_are_found():
+    tree = ast.parse("a, out = snakemake.input, snakemake.output\nf(a.x, out.y, snakemake.input.z, spec.w)")
+    assert inputs_named(tree) == {"x", "z"}
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if TEXTS[name].told not in ("dict", "phantom")])
+def test_a_script_reads_inputs_that_its_rule_names(plan, name):
+    tree = ast.parse((SCRIPTS / f"{TEXTS[name].script}.py").read_text())
+    if "RULES.inputs(" in TEXTS[name].text:
+        assert inputs_named(tree) <= set(spec(plan, name, **example(plan, name)).inputs(plan))
+    else:
+        assert inputs_named(tree) == set()
+
+
+# ---- functions of wildcards
+def test_functions_of_rules_take_the_wildcards_of_snakemake(plan):
+    rules, wildcards = Rules(plan), {"volume": "a", "slab": "1"}
+    job = Ingest.of(plan, Wildcards(volume="a", slab=1))
+    assert rules.spec("ingest", wildcards) == job
+    assert rules.inputs("ingest")(wildcards) == job.inputs(plan)
+    assert rules.told("ingest")(wildcards) == job.told()
+    assert rules.cost("ingest", wildcards) == job.cost(plan)
+
+
+def test_a_job_is_made_once_for_all_directives_of_its_rule(plan):
+    rules, wildcards = Rules(plan), {"volume": "a", "slab": "1"}
+    assert rules.spec("ingest", wildcards) is rules.spec("ingest", dict(wildcards))
+    assert rules.spec("ingest", wildcards | {"slab": "2"}) is not rules.spec("ingest", wildcards)
+    assert rules.spec("flow", wildcards) is not rules.spec("ingest", wildcards)
+    assert Rules(plan).spec("ingest", wildcards) is not rules.spec("ingest", wildcards)
+
+
+@pytest.mark.parametrize("rule", [name for name in BY_RULE if name not in ("phantom", "report_run")])
+def test_jobs_ask_for_more_than_is_expected_and_more_on_every_attempt(plan, rule):
+    rules, wildcards = Rules(plan), {"volume": "a"} | {k: str(v) for k, v in example(plan, rule).items()}
+    cost = rules.cost(rule, wildcards)
+    memory = [rules.mem_mb(rule)(wildcards, attempt) for attempt in (1, 2, 3)]
+    minutes = [rules.minutes(rule)(wildcards, attempt) for attempt in (1, 2, 3)]
+    assert memory[0] >= max(MEMORY_MARGIN * cost.mem_mb, 300) and memory[0] % 100 == 0
+    assert memory[1] > 1.7 * memory[0] and memory[2] > 2.5 * memory[0]
+    assert minutes[0] >= max(LEAST_MINUTES, TIME_MARGIN * cost.seconds / 60) and minutes[2] == 3 * minutes[0]
+    assert all(isinstance(number, int) for number in (*memory, *minutes))
+
+
+def test_no_job_asks_for_more_than_the_largest_computer_has(plan, monkeypatch):
+    monkeypatch.setitem(plan.config, "max_memory_gb", 1)
+    assert Rules(plan).mem_mb("train")({"network": "context"}, 3) == 1000
+
+
+def test_snakemake_looks_for_the_environment_only_where_it_makes_one(monkeypatch):
+    def workflow(*methods):
+        chosen = [SimpleNamespace(value=method) for method in methods]
+        return SimpleNamespace(deployment_settings=SimpleNamespace(deployment_method=chosen))
+
+    monkeypatch.setattr(sys, "argv", ["snakemake"])
+    assert environment_file(workflow(), "x.yaml") is None
+    assert environment_file(workflow("conda"), "x.yaml") == "x.yaml"
+    assert environment_file(workflow("apptainer"), "x.yaml") is None
+    monkeypatch.setattr(sys, "argv", ["snakemake", "--lint"])
+    assert environment_file(workflow(), "x.yaml") == "x.yaml"

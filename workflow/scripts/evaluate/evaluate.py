@@ -1,0 +1,34 @@
+"""Score the final labels of a volume slice by slice."""
+
+import pandas as pd
+from ultraseg.base.files import write_table, write_text
+from ultraseg.evaluate.label_next import advice_note
+from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
+from ultraseg.evaluate.summary import volume_summary
+from ultraseg.jobs.evaluate import Evaluate
+from ultraseg.quality.flags import quality_note
+from ultraseg.run.job import job
+
+with job(snakemake, Evaluate) as (spec, log):
+    given, out = snakemake.input, snakemake.output
+    volume = ScoredVolume(
+        spec.files.folder,
+        shape=spec.shape,
+        pixel_nm=spec.pixel_nm,
+        kinds=spec.kinds,
+        labelled=spec.labelled,
+        uses=spec.uses,
+        label_files=spec.label_files,
+        cells=spec.cells,
+        downsample=spec.downsample,
+        left_out=spec.left_out,
+        min_cell_voxels=spec.settings["min_cell_voxels"],
+        bad=spec.bad,
+    )
+    metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
+    write_table(out.metrics, metrics)
+    notes = [quality_note(pd.read_parquet(given.slices), spec.first)]
+    notes += [advice_note(pd.read_parquet(file)) for file in given.advice]
+    summary = volume_summary(spec.volume, metrics, notes)
+    write_text(out.summary, summary)
+    log.info("%s", summary)

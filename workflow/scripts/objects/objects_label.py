@@ -1,0 +1,21 @@
+"""Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
+
+from ultraseg.base.files import write_arrays
+from ultraseg.jobs.objects import ObjectsLabel
+from ultraseg.networks.card import threshold_of
+from ultraseg.objects.organelles import label_slab
+from ultraseg.run.job import job
+from ultraseg.storage.arrays import read_slices
+
+with job(snakemake, ObjectsLabel) as (spec, log):
+    maps = read_slices(spec.files.probability(spec.network), *spec.slab)[:, spec.channel]
+    threshold = spec.threshold or threshold_of(snakemake.input.card, spec.structure)
+    labels, sizes = label_slab(
+        maps,
+        spec.shape[1:],
+        downsample=spec.downsample,
+        threshold=threshold,
+        max_hole_pixels=spec.max_hole_pixels,
+    )
+    log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *spec.slab)
+    write_arrays(snakemake.output[0], sizes=sizes, first=labels[0], last=labels[-1])

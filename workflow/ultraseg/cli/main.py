@@ -1,0 +1,133 @@
+"""The command ``ultraseg``: calls the function behind what was typed, and imports only what that function needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from ultraseg.base.errors import UserError
+from ultraseg.cli.parser import parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; ends the program with a message and status 1 where the user can put something right."""
+    given = parser().parse_args(arguments)
+    if given.command is None:
+        parser().print_help()
+        sys.exit(2)
+    try:
+        call(given)
+    except UserError as error:
+        sys.exit(f"ultraseg {given.command}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # as in: ultraseg status | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except (OSError, MemoryError) as error:
+        sys.exit(f"ultraseg {given.command}: {_explained(error, given)}")
+
+
+def call(given: Namespace) -> None:
+    """Run the command that was parsed. Raises UserError where the user can put something right."""
+    COMMANDS[given.command](given)
+
+
+def _explained(error: OSError | MemoryError, given: Namespace) -> str:
+    """What an error of the system means for the user; errors of other kinds are raised again."""
+    from ultraseg.base.system_errors import explain_system_error
+
+    explained = explain_system_error(
+        error, [str(getattr(given, "to", None) or getattr(given, "folder", "."))]
+    )
+    if explained is None:
+        raise error
+    return str(explained)
+
+
+def _check(given: Namespace) -> None:
+    from ultraseg.plan.config_file import read_config_file
+    from ultraseg.run.check import check_config
+    from ultraseg.run.check_table import print_findings
+
+    config = read_config_file(given.configfile)
+    if given.data_root:
+        config["data_root"] = os.path.abspath(given.data_root)
+    os.chdir(given.directory)  # where relative paths of data start
+    checked = check_config(config)
+    print_findings(checked)
+    if checked.problems:
+        sys.exit(1)
+
+
+def _cut(given: Namespace) -> None:
+    from ultraseg.exchange.cut_public import cut
+
+    ranges = {axis: getattr(given, axis) for axis in "zyx"}
+    cut(given.image, ranges, given.to, given.labels, given.every, given.truth)
+
+
+def _phantom(given: Namespace) -> None:
+    from ultraseg.phantom.volume import write_phantom
+
+    files = write_phantom(
+        given.folder, given.shape, given.seed, given.difficulty, given.label_slices, scale=given.scale
+    )
+    for kind, names in files.items():
+        print(f"{given.folder}/{kind}: {len(names)} file(s)")
+
+
+def _status(given: Namespace) -> None:
+    from ultraseg.run.status import tell
+
+    tell(given.directory, given.watch)
+
+
+def _view(given: Namespace) -> None:
+    from ultraseg.viewer.server import view
+
+    # A browser that is started on the far end of an SSH connection would be no use.
+    browse = not given.no_browser and "SSH_CONNECTION" not in os.environ
+    view(given.directory, given.volume, given.bind, given.port, given.token, browse)
+
+
+def _napari(given: Namespace) -> None:
+    from ultraseg.viewer.napari import show
+
+    show(given.directory, given.volume, given.python)
+
+
+def _export(given: Namespace) -> None:
+    from ultraseg.exchange.export import export_volume
+
+    for path in export_volume(given.directory, given.volume, given.format, given.structures, given.to):
+        print(path)
+
+
+def _proofread(given: Namespace) -> None:
+    from ultraseg.exchange.proofread import Proofreading
+
+    run = Proofreading(Path(given.configfile), Path(given.directory), given.volume, given.data_root)
+    if given.action == "export":
+        run.export(given.slices, given.structures)
+    else:
+        run.take(given.all)
+
+
+COMMANDS = {
+    "check": _check,
+    "cut": _cut,
+    "phantom": _phantom,
+    "status": _status,
+    "view": _view,
+    "napari": _napari,
+    "export": _export,
+    "proofread": _proofread,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""The forms in which results go out; light, as the command line lists them before anything is read."""
+
+FORMATS = {
+    "slices": "one TIFF per slice and structure",
+    "stack": "one TIFF per structure, for ImageJ and Fiji",
+    "ome-zarr": "OME-Zarr 0.4 (Zarr 2); the results themselves are OME-Zarr 0.5",
+}

@@ -1,0 +1,63 @@
+"""The number of a slice in the name of its file: the last one, or the one that a pattern picks. Light to import."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+
+def slice_number(file: str, pattern: str | None = None) -> int | None:
+    """Number of a file's slice from its name without folder and suffix; None where there is none.
+
+    The last number, or what the one group of ``pattern`` (a regular expression, searched in the name with its suffix)
+    matches.
+    """
+    name = os.path.basename(file)
+    if pattern is None:
+        numbers = re.findall(r"\d+", os.path.splitext(name)[0])
+        return int(numbers[-1]) if numbers else None
+    found = re.search(pattern, name)
+    return int(found[1]) if found and found[1] and found[1].isdecimal() else None
+
+
+def fault_of_pattern(pattern: str) -> str | None:
+    """What is wrong with a pattern; None where nothing is."""
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        return f"is no regular expression ({error})"
+    return None if groups == 1 else f"has {groups} groups in parentheses, not one"
+
+
+def better_pattern(files: Sequence[str], consecutive: bool = True) -> str | None:
+    """A pattern for another number than the last one that numbers all files; None where there is no such number.
+
+    ``consecutive``: without gaps, as those of an image; else it is enough that they differ.
+    """
+    names = [os.path.splitext(os.path.basename(file))[0] for file in files]
+    parts = [re.split(r"(\d+)", name) for name in names]
+    if len(files) < 2 or len({len(part) for part in parts}) != 1:
+        # Names with a varying count of numbers still begin alike: "Section 7", "Section 7 (2)".
+        parts = [part[:3] for part in parts] if len(files) > 1 else []
+        if not parts or min(map(len, parts)) < 3:
+            return None
+    for place in range(1, len(parts[0]), 2):
+        numbers = sorted({int(part[place]) for part in parts})
+        before = {part[place - 1] for part in parts}
+        whole = len(numbers) == len(files) and (
+            not consecutive or numbers[-1] - numbers[0] == len(numbers) - 1
+        )
+        if whole and len(before) == 1:
+            pattern = ("^" if place == 1 else "") + re.escape(before.pop()).replace(r"\ ", " ") + r"(\d+)"
+            if [slice_number(file, pattern) for file in files] == [int(part[place]) for part in parts]:
+                return pattern
+    return None
+
+
+def changing_numbers(files: Sequence[str]) -> int:
+    """How many of the numbers in the names differ from file to file, where all names are built alike; else 0."""
+    parts = [re.split(r"(\d+)", os.path.splitext(os.path.basename(file))[0]) for file in files]
+    if len({tuple(part[::2]) for part in parts}) != 1:
+        return 0
+    return sum(len({part[place] for part in parts}) > 1 for place in range(1, len(parts[0]), 2))

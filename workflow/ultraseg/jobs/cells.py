@@ -1,0 +1,184 @@
+"""Jobs that carry the ids of cells between labelled slices, and cut the cells into pieces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ultraseg.grid.gaps import Gap, gaps_of
+from ultraseg.grid.paths import metadata
+from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+
+if TYPE_CHECKING:
+    from ultraseg.plan.plan import Plan
+
+FUSION_SLICES = 40  # of a gap take as much memory as the fusion of one slice
+
+
+def cell_plane(plan: Plan, volume: str) -> tuple[int, int]:
+    """Height and width of a slice at the scale of the network of the cells."""
+    return plan.volumes[volume].plane(plan.cells_network.downsample)
+
+
+class CellSlabJob(SlabJob):
+    """A job of one slab of a volume; volumes without cells have no such jobs."""
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.has_cells(name) else []
+
+
+@dataclass(frozen=True)
+class Flow(CellSlabJob):
+    """Optical flow between the good slices of one slab, and from the last of them to the next good slice.
+
+    walk: all these slices in order; plane: height and width of the flow.
+    """
+
+    plane: tuple[int, int]
+    downsample: int
+    walk: list[int]
+    settings: dict[str, Any]
+
+    rate: ClassVar[Rate] = Rate(0.5, 0.87, 110, 25)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Flow:
+        v = plan.volumes[wc.volume]
+        slab, plane = v.slab(wc.slab), cell_plane(plan, v.name)
+        return cls(
+            v.name,
+            slab,
+            plane=plane,
+            downsample=plan.cells_network.downsample,
+            walk=v.good_slices.walk(*slab, beyond=1),
+            settings=plan.config["flow"],
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        v = plan.volumes[self.volume]
+        return {
+            "images": slabs_with(v, self.files.image_level(), self.walk),
+            "array": metadata(self.files.flow),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        return self.depth * math.prod(self.plane), (self.depth + 1) * math.prod(self.plane)
+
+
+@dataclass(frozen=True)
+class Propagate(VolumeJob):
+    """Carries ids through one gap from both of its labelled slices.
+
+    A gap may lie around a labelled slice that is left out, as if the slice were not labelled. walk: the good slices of
+    the gap; stand_ins: for each slice of the gap the good slice whose ids it shows; direction: empty, or the only
+    direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part.
+    """
+
+    gap: Gap
+    walk: list[int]
+    stand_ins: list[int]
+    direction: str
+    partial: bool
+    network: str
+    channels: list[int]
+    downsample: int
+    settings: dict[str, Any]
+
+    rate: ClassVar[Rate] = Rate(0.8, 3.7, 150, 25)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
+        v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
+        return cls(
+            v.name,
+            gap,
+            walk=v.good_slices.good_in(gap.first, gap.last + 1),
+            stand_ins=v.good_slices.stand_ins(gap.first, gap.last + 1),
+            direction=wc.direction,
+            partial=v.labels[plan.cells_name].partial and not wc.direction,
+            network=net.name,
+            channels=net.channels_of(plan.cells_name),
+            downsample=net.downsample,
+            settings=plan.config["propagate"],
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        if not plan.has_cells(name):
+            return []
+        gaps = [*plan.gaps(name), *plan.left_out(name).values()]
+        return [Wildcards(volume=name, gap=gap.name) for gap in gaps]
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        return {
+            "images": slabs_with(v, files.image_level(), self.walk),
+            "flow": slabs_with(v, files.flow, self.walk[:-1] or self.walk, channels=True),
+            "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
+            "labels": v.label_file(plan.cells_name),
+            **self._carried_ends(plan),
+        }
+
+    def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
+        """What neighbouring gaps carried to the ends of this gap, where slices are labelled in part: up and down."""
+        found: dict[str, list[str]] = {"up": [], "down": []}
+        if not plan.volumes[self.volume].labels[plan.cells_name].partial:
+            return found
+        for other in plan.gaps(self.volume):
+            reaches_first = self.gap.first_given and other.first_given and other.last == self.gap.first
+            reaches_last = self.gap.last_given and other.last_given and other.first == self.gap.last
+            for direction, reaches in (("up", reaches_first), ("down", reaches_last)):
+                if reaches and self.direction in ("", direction):
+                    found[direction].append(self.files.carried(other.name, direction))
+        return found
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(cell_plane(plan, self.volume))
+        worked = (self.gap.last - self.gap.first + 1) * plane
+        return worked, worked + FUSION_SLICES * plane
+
+
+@dataclass(frozen=True)
+class Cells(CellSlabJob):
+    """Cuts the cells of one slab into 2D pieces.
+
+    gaps: those that hold the slices of the slab; good: the good slices.
+    """
+
+    gaps: list[Gap]
+    good: list[int]
+    network: str
+    channels: list[int]
+    foreground_threshold: float
+    settings: dict[str, Any]
+
+    rate: ClassVar[Rate] = Rate(0.95, 0.12, 220, 8)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Cells:
+        v, net, config = plan.volumes[wc.volume], plan.cells_network, plan.config
+        slab = v.slab(wc.slab)
+        return cls(
+            v.name,
+            slab,
+            gaps=gaps_of(plan.gaps(v.name), *slab),
+            good=v.good_slices.good_in(*slab),
+            network=net.name,
+            channels=net.channels_of(plan.cells_name),
+            foreground_threshold=config["propagate"]["foreground_threshold"],
+            settings=config["cells"],
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        return {
+            "gaps": [files.propagated(gap.name) for gap in self.gaps],
+            "maps": slabs_with(v, files.probability(self.network), range(*self.slab), channels=True),
+            "array": metadata(files.pieces),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        pixels = self.depth * math.prod(cell_plane(plan, self.volume))
+        return pixels, pixels

@@ -1,0 +1,113 @@
+"""Jobs that tell how good the results are, and which slices to label next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ultraseg.grid.gaps import Gap
+from ultraseg.jobs.link import Link
+from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
+from ultraseg.labels.source import LabelSource
+
+if TYPE_CHECKING:
+    from ultraseg.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class LabelNext(VolumeJob):
+    """Ranks the slices of a volume by how much labels there should help."""
+
+    labelled: list[int]
+    voxel_size_nm: tuple[float, float, float]
+    downsample: int
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> LabelNext:
+        v = plan.volumes[wc.volume]
+        return cls(v.name, v.labelled(plan.cells_name), v.voxel_size_nm, plan.cells_network.downsample)
+
+    def inputs(self, plan: Plan) -> Files:
+        files = self.files
+        return {
+            "nodes": files.link("nodes"),
+            "propagated": [files.propagated(gap.name) for gap in plan.gaps(self.volume)],
+            "slices": files.table("slices"),
+        }
+
+    def cost(self, plan: Plan) -> Cost:
+        # Holds a few columns of the table that linking holds.
+        return Link.of(plan, Wildcards(volume=self.volume)).cost(plan)
+
+
+@dataclass(frozen=True)
+class Evaluate(VolumeJob):
+    """Scores the final labels of a volume slice by slice.
+
+    kinds, labelled, uses, label_files: per structure its kind, its labelled slices, what each labelled slice serves
+    for, and the file with the checked labels; left_out: labelled slice that is left out in turn -> the gap around it;
+    truth: dense truth; cells: the structure of kind cells; plane, crop: size of the slices of the truth, and the part
+    of them that is used; first: number of the first slice of the region of interest.
+    """
+
+    kinds: dict[str, str]
+    labelled: dict[str, list[int]]
+    uses: dict[str, dict[int, str]]
+    label_files: dict[str, str]
+    left_out: dict[int, Gap]
+    truth: dict[str, LabelSource]
+    cells: str | None
+    downsample: int
+    shape: tuple[int, int, int]
+    pixel_nm: tuple[float, float]
+    plane: tuple[int, int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
+    bad: tuple[int, ...]
+    first: int
+    settings: dict[str, Any]
+
+    rate: ClassVar[Rate] = Rate(1.6, 0.05, 200, 36)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Evaluate:
+        v, shown = plan.volumes[wc.volume], plan.structures_in(wc.volume)
+        return cls(
+            v.name,
+            kinds=plan.kinds_in(v.name),
+            labelled={s: v.labelled(s) for s in shown},
+            uses={s: plan.uses(s, v.name) for s in shown},
+            label_files={s: v.label_file(s) for s in shown},
+            left_out=plan.left_out(v.name) if plan.has_cells(v.name) else {},
+            truth=v.truth,
+            cells=plan.cells,
+            downsample=plan.cell_downsample,
+            shape=v.shape,
+            pixel_nm=v.voxel_size_nm[1:],
+            plane=v.full_shape[1:],
+            crop=v.plane_crop,
+            bad=v.bad,
+            first=v.roi[0][0],
+            settings=plan.config["evaluate"],
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.structures_in(name) else []
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        known = {*self.kinds, "protrusions"}
+        return {
+            "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
+            "labels": [file for s, file in self.label_files.items() if s in v.labels],
+            "truth": [file for s, source in self.truth.items() if s in known for file in source.files],
+            "left_out": [files.propagated(gap.name) for gap in self.left_out.values()],
+            "slices": files.table("slices"),
+            "advice": [files.table("label_next")] if plan.has_cells(self.volume) else [],
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(plan.volumes[self.volume].plane(1))
+        truth = sum(len(source) for source in self.truth.values())
+        return (truth + sum(len(zs) for zs in self.labelled.values())) * plane, plane

@@ -1,0 +1,205 @@
+"""Jobs that draw: the figures of the report, surfaces of objects, pages of the viewer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ultraseg.grid.paths import NetworkFiles
+from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
+from ultraseg.jobs.train import NetworkJob
+from ultraseg.jobs.whole_run import whole_image
+
+if TYPE_CHECKING:
+    from ultraseg.plan.plan import Plan
+
+# Parts of cells on a grid of 320 steps, crops of at most 320 pixels, the table of fragments.
+CROPS = Rate(0, 0, 750, 0)
+SURFACE_BYTES = 43  # per voxel of the largest object
+
+
+@dataclass(frozen=True)
+class Figures(VolumeJob):
+    """Draws the figures of one volume.
+
+    montage_slices: how many slices are shown; kinds: of the structures; level, factor: pyramid level of the 3D view.
+    """
+
+    montage_slices: int
+    kinds: dict[str, str]
+    level: int
+    factor: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+
+    rate: ClassVar[Rate] = Rate(3.5, 0.024, 320, 58)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Figures:
+        v = plan.volumes[wc.volume]
+        return cls(
+            v.name,
+            montage_slices=plan.config["report"]["montage_slices"],
+            kinds=plan.kinds_in(v.name),
+            level=v.view_level,
+            factor=v.levels[v.view_level].factor,
+            shape=v.shape,
+            voxel_size_nm=v.voxel_size_nm,
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.structures_in(name) else []
+
+    @property
+    def shown_in_3d(self) -> str | None:
+        """The structure of the 3D view: the cells, or else the first one; None where no network is applied."""
+        cells = [s for s, kind in self.kinds.items() if kind == "cells"]
+        return next(iter([*cells, *self.kinds]), None)
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        shown = self.shown_in_3d
+        return {
+            "image": every_slab(v, files.image_level()),
+            "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
+            "small": every_slab(v, files.labels_level(shown, self.level)) if shown else [],
+            "coverage": [v.coverage_file(s) for s in self.kinds if s in v.labels],
+            "metrics": files.metrics,
+            "cells": files.table("cells"),
+            "links": [files.table("links")] if plan.has_cells(self.volume) else [],
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(self.shape[1:])
+        return self.montage_slices * plane, plane
+
+
+@dataclass(frozen=True)
+class FigureCell(VolumeJob):
+    """Draws one cell in 3D, with its protrusions and organelles.
+
+    level, factor: the pyramid level that is shown; replaced: bad slice -> the good slice that it shows.
+    """
+
+    kinds: dict[str, str]
+    level: int
+    factor: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+    replaced: dict[int, int]
+    downsample: int
+
+    rate: ClassVar[Rate] = CROPS
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> FigureCell:
+        v = plan.volumes[wc.volume]
+        return cls(
+            v.name,
+            kinds=plan.kinds_in(v.name),
+            level=v.measure_level,
+            factor=v.levels[v.measure_level].factor,
+            voxel_size_nm=v.voxel_size_nm,
+            replaced=v.good_slices.replaced,
+            downsample=plan.cell_downsample,
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        found: Files = {"cells": files.table("cells")}
+        if plan.has_cells(self.volume):
+            labels = [f for s in self.kinds for f in every_slab(v, files.labels_level(s, self.level))]
+            found |= {"labels": labels, "pieces": every_slab(v, files.pieces), "nodes": files.link("nodes")}
+        return found
+
+    def cost(self, plan: Plan) -> Cost:
+        drawn = Figures.of(plan, Wildcards(volume=self.volume)).cost(plan)
+        return Cost(drawn.seconds, super().cost(plan).mem_mb)
+
+
+@dataclass(frozen=True)
+class FigureLinks(VolumeJob):
+    """Draws examples of what linking decided."""
+
+    cells: str
+    bad: tuple[int, ...]
+    shape: tuple[int, int, int]
+    voxel_size_nm: tuple[float, float, float]
+    downsample: int
+
+    rate: ClassVar[Rate] = CROPS
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> FigureLinks:
+        v = plan.volumes[wc.volume]
+        return cls(v.name, plan.cells_name, v.bad, v.shape, v.voxel_size_nm, plan.cells_network.downsample)
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        return {
+            "image": every_slab(v, files.image_level()),
+            "final": every_slab(v, files.labels_level(self.cells)),
+            "pieces": every_slab(v, files.pieces),
+            "nodes": files.link("nodes"),
+            "links": files.table("links"),
+        }
+
+
+@dataclass(frozen=True)
+class LearningCurves(NetworkJob):
+    """Draws the learning curves of one network."""
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> LearningCurves:
+        return cls(wc.network)
+
+    def inputs(self, plan: Plan) -> Files:
+        return {"history": self.files.history}
+
+
+@dataclass(frozen=True)
+class Meshes(VolumeJob):
+    """Writes the surfaces of the objects of one structure; max_voxels: of the grid that an object is put on."""
+
+    structure: str
+    is_cells: bool
+    formats: list[str]
+    max_voxels: int
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Meshes:
+        settings = plan.config["meshes"]
+        return cls(
+            wc.volume,
+            wc.structure,
+            is_cells=wc.structure == plan.cells,
+            formats=settings["formats"],
+            max_voxels=settings["max_voxels"],
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        tables = [self.files.table(name) for name in ("cells", "organelles")]
+        return {"image": whole_image(plan, self.volume), "tables": tables}
+
+    def cost(self, plan: Plan) -> Cost:
+        return Cost(24 * 60, 500 + self.max_voxels * SURFACE_BYTES / 1e6)
+
+
+@dataclass(frozen=True)
+class ViewerFiles(VolumeJob):
+    """Writes page, client, state and surfaces of a volume for any web server."""
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> ViewerFiles:
+        return cls(wc.volume)
+
+    def inputs(self, plan: Plan) -> Files:
+        return {
+            "image": whole_image(plan, self.volume),
+            "cells": self.files.table("cells"),
+            "cards": [NetworkFiles(name).card for name in plan.networks],
+        }
+
+    def cost(self, plan: Plan) -> Cost:
+        return Cost(12 * 60, 1200)

@@ -1,0 +1,135 @@
+"""Jobs that link pieces through z and write the final cells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ultraseg.grid.paths import metadata
+from ultraseg.jobs.cells import CellSlabJob, cell_plane
+from ultraseg.jobs.spec import Files, Rate, VolumeJob, Wildcards, slabs_with
+from ultraseg.link.edit_file import CellEdit, voxels_of
+
+if TYPE_CHECKING:
+    from ultraseg.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class LinkEdges(CellSlabJob):
+    """Overlaps between the pieces of neighbouring good slices that start in one slab.
+
+    walk: the good slices of the slab, and the good slices after the slab that links from the slab reach.
+    """
+
+    walk: list[int]
+    max_gap: int
+
+    rate: ClassVar[Rate] = Rate(0.5, 0.11, 170, 17)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> LinkEdges:
+        v, max_gap = plan.volumes[wc.volume], plan.config["link"]["max_gap"]
+        slab = v.slab(wc.slab)
+        return cls(v.name, slab, v.good_slices.walk(*slab, beyond=1 + max_gap), max_gap)
+
+    def inputs(self, plan: Plan) -> Files:
+        v, walk = plan.volumes[self.volume], self.walk
+        return {
+            "pieces": slabs_with(v, self.files.pieces, walk),
+            "flow": slabs_with(v, self.files.flow, walk[:-1] or walk, channels=True),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(cell_plane(plan, self.volume))
+        return self.depth * plane, (self.depth + 2 + self.max_gap) * plane
+
+
+@dataclass(frozen=True)
+class Link(VolumeJob):
+    """Joins all pieces of a volume to cells, to new cells, or to none.
+
+    edits: of the user; voxels: z, y, x of every voxel that an edit names, and the good slice whose cells z shows.
+    """
+
+    settings: dict[str, Any]
+    edits: tuple[CellEdit, ...]
+    voxels: list[tuple[int, int, int, int]]
+    downsample: int
+
+    rate: ClassVar[Rate] = Rate(1.0, 0.04, 185, 2.6)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Link:
+        v = plan.volumes[wc.volume]
+        settings = {key: value for key, value in plan.config["link"].items() if key != "max_gap"}
+        voxels = [(z, y, x, v.good_slices.stand_in(z)) for z, y, x in voxels_of(v.cell_edits)]
+        return cls(v.name, settings, v.cell_edits, voxels, plan.cells_network.downsample)
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.has_cells(name) else []
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        return {
+            "tables": [files.piece_table(slab) for slab in v.slabs],
+            "edges": [files.edges(slab) for slab in v.slabs],
+            "labels": cell_labels(plan, self.volume),
+            "pieces": slabs_with(v, files.pieces, [shown for *_, shown in self.voxels]),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        pixels = plan.volumes[self.volume].n_slices * math.prod(cell_plane(plan, self.volume))
+        return pixels, pixels
+
+
+@dataclass(frozen=True)
+class LinkRelabel(CellSlabJob):
+    """Writes the final cells of one slab at all pyramid levels.
+
+    stand_ins: for every slice of the slab the good slice whose cells it shows; plane: of the image; factors: of the
+    pyramid levels.
+    """
+
+    structure: str
+    stand_ins: list[int]
+    plane: tuple[int, int]
+    downsample: int
+    factors: list[tuple[int, int, int]]
+
+    rate: ClassVar[Rate] = Rate(1.5, 0.029, 170, 6)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> LinkRelabel:
+        v, net = plan.volumes[wc.volume], plan.cells_network
+        slab = v.slab(wc.slab)
+        return cls(
+            v.name,
+            slab,
+            plan.cells_name,
+            stand_ins=v.good_slices.stand_ins(*slab),
+            plane=v.plane(1),
+            downsample=net.downsample,
+            factors=v.factors,
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        files = self.files
+        return {
+            "nodes": files.link("nodes"),
+            "ids": files.link("ids"),
+            "pieces": slabs_with(plan.volumes[self.volume], files.pieces, self.stand_ins),
+            "labels": cell_labels(plan, self.volume),
+            "array": metadata(files.labels_level(self.structure)),  # one job writes those of all levels
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        pixels = self.depth * math.prod(self.plane)
+        return pixels, pixels
+
+
+def cell_labels(plan: Plan, volume: str) -> list[str]:
+    """The checked cell labels of a volume that has any."""
+    v = plan.volumes[volume]
+    return [v.label_file(plan.cells_name)] if plan.cells_name in v.labels else []

@@ -1,0 +1,128 @@
+"""Jobs that turn maps into objects of organelles and into masks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ultraseg.grid.paths import NetworkFiles, metadata
+from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+
+if TYPE_CHECKING:
+    from ultraseg.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class ObjectsLabel(SlabJob):
+    """Numbers the objects of one structure in one slab; keeps their sizes and the slab's outer faces.
+
+    shape: of the volume; threshold: of the configuration, None where the network's card has it.
+    """
+
+    structure: str
+    shape: tuple[int, int, int]
+    network: str
+    channel: int
+    downsample: int
+    threshold: float | None
+    max_hole_pixels: int
+
+    rate: ClassVar[Rate] = Rate(0.7, 0.024, 190, 6.8)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> ObjectsLabel:
+        return cls(**cls._about(plan, wc))
+
+    @staticmethod
+    def _about(plan: Plan, wc: Wildcards) -> dict[str, Any]:
+        v, settings = plan.volumes[wc.volume], plan.structures[wc.structure]
+        net = plan.network_of(wc.structure)
+        return {
+            "volume": v.name,
+            "slab": v.slab(wc.slab),
+            "structure": wc.structure,
+            "shape": v.shape,
+            "network": net.name,
+            "channel": net.channels_of(wc.structure)[0],
+            "downsample": net.downsample,
+            "threshold": settings.get("threshold"),
+            "max_hole_pixels": settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0,
+        }
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return _slabs_of(plan, name, plan.organelles_in(name))
+
+    def inputs(self, plan: Plan) -> Files:
+        v = plan.volumes[self.volume]
+        return {
+            "card": NetworkFiles(self.network).card,
+            "maps": slabs_with(v, self.files.probability(self.network), range(*self.slab), channels=True),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(self.shape[1:])
+        return self.depth * plane, self.depth * plane
+
+
+@dataclass(frozen=True)
+class ObjectsMerge(VolumeJob):
+    """Joins the objects of all slabs of one structure."""
+
+    structure: str
+    min_voxels: int
+
+    rate: ClassVar[Rate] = Rate(0.5, 0.0004, 100, 8)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> ObjectsMerge:
+        return cls(wc.volume, wc.structure, plan.structures[wc.structure]["min_voxels"])
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return [Wildcards(volume=name, structure=s) for s in plan.organelles_in(name)]
+
+    def inputs(self, plan: Plan) -> Files:
+        slabs = plan.volumes[self.volume].slabs
+        return {"slabs": [self.files.slab_objects(self.structure, slab) for slab in slabs]}
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        v = plan.volumes[self.volume]
+        plane = math.prod(v.plane(1))
+        return 2 * len(v.slabs) * plane, plane
+
+
+@dataclass(frozen=True)
+class Objects(ObjectsLabel):
+    """Writes the final objects, or the mask, of one structure in one slab at all pyramid levels.
+
+    number: of the slab; merged: whether there are objects whose final ids are known; factors: of the pyramid levels.
+    """
+
+    number: int
+    merged: bool
+    factors: list[tuple[int, int, int]]
+
+    rate: ClassVar[Rate] = Rate(0.7, 0.035, 200, 7.5)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Objects:
+        merged = plan.structures[wc.structure]["kind"] == "organelle"
+        factors = plan.volumes[wc.volume].factors
+        return cls(**cls._about(plan, wc), number=wc.slab, merged=merged, factors=factors)
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return _slabs_of(plan, name, [s for s in plan.structures_in(name) if s != plan.cells])
+
+    def inputs(self, plan: Plan) -> Files:
+        return super().inputs(plan) | {
+            "merged": [self.files.objects(self.structure)] if self.merged else [],
+            "array": metadata(self.files.labels_level(self.structure)),  # one job writes those of all levels
+        }
+
+
+def _slabs_of(plan: Plan, name: str, structures: list[str]) -> list[Wildcards]:
+    slabs = plan.volumes[name].slabs
+    return [Wildcards(volume=name, structure=s, slab=slab) for s in structures for slab in slabs]

@@ -1,0 +1,124 @@
+"""The networks of a run: what each predicts, where it learns, and how labelled slices are shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultraseg.base.errors import Problems, UserError
+from ultraseg.networks.channels import channels_of, structure_of
+from ultraseg.networks.model_file import misfits, read_card, window_rule
+from ultraseg.networks.sizes import tile_stride
+from ultraseg.plan.splits import split_slices
+from ultraseg.plan.volume import Volume
+
+Settings = Mapping[str, Any]
+Volumes = Mapping[str, Volume]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network: its settings, what it predicts, and where it is trained and applied."""
+
+    name: str
+    settings: dict[str, Any]
+    structures: tuple[str, ...]
+    channels: tuple[str, ...]
+    train_on: tuple[str, ...]
+    apply_to: tuple[str, ...]
+
+    @property
+    def downsample(self) -> int:
+        return int(self.settings["downsample"])
+
+    @property
+    def z_context(self) -> int:
+        return int(self.settings["z_context"])
+
+    @property
+    def stride(self) -> int:
+        """Tiles are multiples of it."""
+        return tile_stride(self.settings["architecture"], self.settings.get("filters"))
+
+    def channels_of(self, structure: str) -> list[int]:
+        """Positions of a structure's channels."""
+        return [i for i, name in enumerate(self.channels) if structure_of(name) == structure]
+
+
+def make_network(
+    name: str, settings: dict[str, Any], structures: Mapping[str, Settings], volumes: Volumes
+) -> Network:
+    """One network of the configuration. Raises UserError where labels are missing or a ready network does not fit."""
+    predicted = tuple(settings["structures"])
+    channels = _channels(predicted, structures)
+    if "model" in settings:
+        return _ready_network(name, settings, predicted, channels, volumes)
+    if "init_from" in settings:
+        read_card(settings["init_from"])  # refuses what is no network of ours
+    labelled = [v for v, volume in volumes.items() if any(s in volume.labels for s in predicted)]
+    train_on = tuple(settings.get("train_on", labelled))
+    if not train_on:
+        raise UserError(
+            f"networks.{name}: no volume has labels for {', '.join(predicted)}",
+            "Add labels to a volume, or remove the network and its structures.",
+        )
+    for structure in predicted:
+        if not any(structure in volumes[v].labels for v in train_on):
+            raise UserError(
+                f"networks.{name}: structure '{structure}' has no labels in {', '.join(train_on)}",
+                f"Add volumes.<name>.labels.{structure}, or remove the structure.",
+            )
+    return Network(name, settings, predicted, channels, train_on, tuple(settings.get("apply_to", volumes)))
+
+
+def window_rule_of(volume: Volume) -> dict[str, Any]:
+    """How the grey values of a volume are shown to networks."""
+    return window_rule(volume.dtype, volume.window, volume.percentiles)
+
+
+def split_at_first(net: Network, volume: Volume) -> dict[int, str]:
+    """Which labelled slices of a volume train, validate and test a network, without any correction.
+
+    A correction alters the use of no other slice. Raises UserError where listed slices do not fit.
+    """
+    labelled = sorted({z for s in net.structures for z in volume.labelled_at_first(s)})
+    if not labelled or volume.name not in net.train_on:
+        return dict.fromkeys(labelled, "test")
+    shares = {key: net.settings[key] for key in ("validation", "test")}
+    if len(net.train_on) > 1 and any(isinstance(share, list) for share in shares.values()):
+        raise UserError(
+            f"networks.{net.name}: validation or test lists slices, but it trains on several volumes",
+            "Give shares such as 0.15, or train on one volume with train_on.",
+        )
+    return split_slices(labelled, **shares, first_slice=volume.roi[0][0])
+
+
+def _channels(predicted: Sequence[str], structures: Mapping[str, Settings]) -> tuple[str, ...]:
+    return tuple(channel for s in predicted for channel in channels_of(s, structures[s]["kind"]))
+
+
+def _ready_network(
+    name: str,
+    settings: dict[str, Any],
+    predicted: tuple[str, ...],
+    channels: tuple[str, ...],
+    volumes: Volumes,
+) -> Network:
+    """A network that was trained before: its architecture is the file's, and it must fit the volumes."""
+    card, problems = read_card(settings["model"]), Problems()
+    if tuple(card["channels"]) != channels:
+        wanted = dict.fromkeys(structure_of(channel) for channel in card["channels"])
+        raise UserError(
+            f"networks.{name}.model: {settings['model']} predicts {', '.join(card['channels'])}, "
+            f"not {', '.join(channels)}",
+            f"Set networks.{name}.structures to [{', '.join(wanted)}], of the kinds that they had in training.",
+        )
+    own = {key: card["settings"][key] for key in ("architecture", "filters")}
+    settings = settings | own | {"z_context": card["z_context"]}
+    network = Network(name, settings, predicted, channels, (), tuple(settings.get("apply_to", volumes)))
+    shown = {v: (volumes[v].voxel_size_nm, window_rule_of(volumes[v])) for v in network.apply_to}
+    for error in misfits(settings["model"], card, name, network.downsample, shown):
+        problems.add(error)
+    problems.raise_all()
+    return network

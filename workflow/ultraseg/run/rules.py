@@ -1,0 +1,146 @@
+"""The functions of Snakemake's wildcards that the rules name, over one plan: inputs, parameters and resources."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from snakemake.common import overwrite_function_params
+
+from ultraseg.jobs import (
+    cells,
+    evaluate,
+    figures,
+    ingest,
+    labels,
+    layout,
+    link,
+    measure,
+    objects,
+    predict,
+    quality,
+    report,
+    train,
+)
+from ultraseg.jobs.spec import Cost, Files, JobSpec, Wildcards
+from ultraseg.jobs.whole_run import Verify
+from ultraseg.plan.plan import Plan
+
+BY_RULE: dict[str, type[JobSpec]] = {
+    "phantom": ingest.Phantom,
+    "image_layout": layout.ImageLayout,
+    "image_group": layout.ImageGroup,
+    "label_groups": layout.LabelGroups,
+    "structure_layout": layout.StructureLayout,
+    "network_layout": layout.NetworkLayout,
+    "cell_layout": layout.CellLayout,
+    "window": ingest.Window,
+    "ingest": ingest.Ingest,
+    "quality_slab": quality.QualitySlab,
+    "quality": quality.Quality,
+    "labels": labels.Labels,
+    "labels_corrected": labels.CorrectedLabels,
+    "labels_fit": labels.LabelFit,
+    "tiles": train.Tiles,
+    "train": train.Train,
+    "adopt": train.Adopt,
+    "quantise": train.Quantise,
+    "augmentation": train.AugmentationFigure,
+    "predict": predict.Predict,
+    "objects_label": objects.ObjectsLabel,
+    "objects_merge": objects.ObjectsMerge,
+    "objects": objects.Objects,
+    "flow": cells.Flow,
+    "propagate": cells.Propagate,
+    "propagate_ends": cells.Propagate,
+    "cells": cells.Cells,
+    "link_edges": link.LinkEdges,
+    "link": link.Link,
+    "link_relabel": link.LinkRelabel,
+    "label_next": evaluate.LabelNext,
+    "measure_slab": measure.MeasureSlab,
+    "measure": measure.Measure,
+    "evaluate": evaluate.Evaluate,
+    "figures": figures.Figures,
+    "figure_cell": figures.FigureCell,
+    "figure_links": figures.FigureLinks,
+    "learning_curves": figures.LearningCurves,
+    "report_tables": report.ReportTables,
+    "report_run": report.ReportRun,
+    "viewer_files": figures.ViewerFiles,
+    "meshes_structure": figures.Meshes,
+    "verify": Verify,
+}
+SNAKEMAKE_MB = 300  # the two Snakemakes around a job on a cluster
+MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry asks for as much again
+TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
+LEAST_MINUTES = 10
+# Snakemake asks for the files, the parameter and the resources of a job soon after one another.
+REMEMBERED = 256
+
+
+def environment_file(workflow: Any, file: str) -> str | None:
+    """The file of the conda environment of all rules, where Snakemake makes environments or looks at its style."""
+    asked = {method.value for method in workflow.deployment_settings.deployment_method}
+    return file if "conda" in asked or "--lint" in sys.argv else None
+
+
+Asked = TypeVar("Asked", bound=Callable[..., Any])
+InputFunction = Callable[[Any], Files]
+ResourceFunction = Callable[[Any, int], int]
+
+
+class Rules:
+    """Functions for the directives of each rule."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._spec = lru_cache(REMEMBERED)(self._make_spec)
+
+    def _make_spec(self, rule: str, wildcards: Wildcards) -> JobSpec:
+        return BY_RULE[rule].of(self.plan, wildcards)
+
+    def spec(self, rule: str, wildcards: Mapping[str, str]) -> JobSpec:
+        """What one job reads and is told."""
+        return self._spec(rule, Wildcards.of(wildcards))
+
+    def inputs(self, rule: str) -> InputFunction:
+        """For ``input: unpack(...)``: the files that a job reads, by name."""
+        return _looked_up(lambda wildcards: self.spec(rule, wildcards).inputs(self.plan))
+
+    def told(self, rule: str) -> Callable[[Any], dict[str, Any]]:
+        """For ``params: job=...``: what the script is told, as ``run.job`` takes it."""
+        return _looked_up(lambda wildcards: self.spec(rule, wildcards).told())
+
+    def cost(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
+        """Expected time and memory of one job."""
+        return self.spec(rule, wildcards).cost(self.plan)
+
+    def mem_mb(self, rule: str) -> ResourceFunction:
+        """For ``resources: mem_mb=...``: more on every attempt, up to ``max_memory_gb``."""
+        most = 1000 * self.plan.config["max_memory_gb"]
+
+        def asked(wildcards: Any, attempt: int) -> int:
+            expected = attempt * (SNAKEMAKE_MB + MEMORY_MARGIN * self.cost(rule, wildcards).mem_mb)
+            return int(min(math.ceil(expected / 100) * 100, most))
+
+        return _looked_up(asked)
+
+    def minutes(self, rule: str) -> ResourceFunction:
+        """For ``resources: runtime=...``: more on every attempt."""
+
+        def asked(wildcards: Any, attempt: int) -> int:
+            expected = self.cost(rule, wildcards).seconds / 60
+            return attempt * max(LEAST_MINUTES, math.ceil(TIME_MARGIN * expected))
+
+        return _looked_up(asked)
+
+
+def _looked_up(function: Asked) -> Asked:
+    """The function with its parameters noted: Snakemake would look them up anew for every job."""
+    overwrite_function_params(function, inspect.signature(function).parameters)
+    return function
