@@ -9,13 +9,13 @@ numbers per slice for 2000 x 6095 of them. A run is a chain of pieces of success
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 
 import cc3d
 import cv2
 import numpy as np
 import pandas as pd
+from common import options
 from ultraseg.cells.pieces import piece_table
 from ultraseg.link.edges import slab_edges
 from ultraseg.link.groups import groups
@@ -343,7 +343,7 @@ def figures(v: Volume) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32])
     parser.add_argument("--difficulty", type=float, nargs="+", default=[0.5])
     o = parser.parse_args()

@@ -24,8 +24,8 @@ with job(snakemake, Link) as (spec, log):
     write_table(out.links, links)
     write_table(out.links_csv, links)
     for place in result.meetings.itertuples():
-        log.warning(
-            "cells %d and %d meet within one body at slice %d; to make them one cell, write in cell_edits: %s",
-            place.cell, place.other_cell, place.z, place.edit,
-        )  # fmt: skip
+        told = (
+            "cells %d and %d meet within one body at slice %d; to make them one cell, write in cell_edits: %s"
+        )
+        log.warning(told, place.cell, place.other_cell, place.z, place.edit)
     log.info("%d fragments: %s", len(links), links["outcome"].value_counts().to_dict())

@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies, whatever id they carry
-CARRIED_BODY = (
-    0.3  # evidence of an id, per confidence, on a piece too large for a fragment and too small for that body
-)
+# Evidence of an id, per confidence, on a piece too large for a fragment and too small for the body of that id.
+CARRIED_BODY = 0.3
 STRONG = 0.5  # links that join pieces of one fragment or protrusion
 STEP_OF_BODY = (
-    0.998  # so that of two cells along one unbroken chain of bodies the nearer one has the stronger path
+    0.998  # below 1, so that of two cells along one chain of bodies the nearer one has the likelier path
 )
 LEAST_LINK = 0.003
 
@@ -247,6 +246,7 @@ def with_tables(decided: Decided, min_protrusion_slices: int = 3) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments, protrusions and meetings."""
     check_new_ids(int(decided.nodes["final"].max()) if len(decided.nodes) else 0)
     nodes, ends = decided.nodes, (decided.strong.a, decided.strong.b)
+    check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *ends)
     nodes["protrusion"], protrusions = protrusion_table(nodes, *ends, min_slices=min_protrusion_slices)
     meetings = meeting_table(nodes, *decided.bodies)

@@ -162,11 +162,6 @@ def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
     )
 
 
-def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
-    """The table of fragments with places in voxels of the image, as people read them."""
-    return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))
-
-
 def _roots(nodes: pd.DataFrame, number: np.ndarray, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
     """Where each protrusion overlaps its body: z_root, y_root, x_root of its piece beside the largest body."""
     body, final, area = (nodes[name].to_numpy() for name in ("body", "final", "area"))
@@ -202,3 +197,8 @@ def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.nda
     ]
     table = table.sort_values(["iou", "z"], ascending=[False, True], kind="stable").drop_duplicates("edit")
     return table.sort_values(["z", "cell"], ignore_index=True)[list(MEETING_TYPES)].astype(MEETING_TYPES)
+
+
+def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
+    """The table of fragments with places in voxels of the image, as people read them."""
+    return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))
