@@ -481,7 +481,7 @@ def test_rewritten_tiff_with_the_same_content_reruns_nothing(finished_run):
 @pytest.mark.parametrize(
     ("module", "first"),
     [
-        ("link/flood", "link"),
+        ("link/groups", "link"),
         ("cells/propagate", "propagate"),
         ("objects/organelles", "objects_merge"),
         ("evaluate/metrics", "evaluate"),
@@ -497,7 +497,7 @@ def test_edited_module_reruns_its_step(finished_run, module, first):
 
 
 def test_comment_in_a_module_reruns_nothing(finished_run):
-    file = finished_run.code / "workflow/ultraseg/link/flood.py"
+    file = finished_run.code / "workflow/ultraseg/link/groups.py"
     with restored(file):
         file.write_text(file.read_text() + "\n# a remark\n")
         assert finished_run.planned() == {}

@@ -198,3 +198,28 @@ def test_good_slices_are_neighbours_across_bad_ones():
     assert result.nodes["final"].tolist() == [7, 7, 7, 7]
     assert result.nodes["strength"].min() > 0.98  # no penalty for the bad slices
     assert result.protrusions[["z_first", "z_last", "pieces"]].values.tolist() == [[0, 5, 4]]
+
+
+def test_a_body_with_two_names_is_no_hole_and_the_place_is_listed():
+    """Drawn as 10 on slice 0 and as 23 on slice 20; no id was carried in between."""
+    scene = Scene(21)
+    scene.add(1, lambda z: disc(30, 30, 14), [0], cell=10, body=True)
+    scene.add(2, lambda z: disc(30, 30, 14), range(1, 20), body=True)
+    scene.add(3, lambda z: disc(30, 30, 14), [20], cell=23, body=True)
+    scene.given = {0, 20}
+    scene.link(gap=1)
+    final = scene.result.nodes.sort_values("z")["final"].tolist()
+    assert final == [10] * 11 + [23] * 10 or final == [10] * 10 + [23] * 11
+    place = scene.result.meetings.iloc[0]
+    assert len(scene.result.meetings) == 1 and {place["cell"], place["other_cell"]} == {10, 23}
+    assert place["z"] in (10, 11) and place["edit"] in ("- merge: [10, 23]", "- merge: [23, 10]")
+
+
+def test_a_fragment_is_taken_up_again_where_its_course_leads():
+    """A tube moves by more than its width while it is missing from two slices; another one stays beside it."""
+    scene = two_cells(left=(0, 4), right=(0, 4))
+    scene.add(3, lambda z: disc(20, 12 + 3 * (z - 4), 4), [4, 5, 6, 7, 8, 11, 12, 13])
+    scene.add(4, lambda z: disc(40, 50, 4), range(1, 20)).link(gap=4)
+    late = scene.result.nodes.query("name == 3 and z > 10")
+    assert set(late["best_cell"]) == {11} and late["strength"].min() > 0.3
+    assert scene.cells(4) != [11]
