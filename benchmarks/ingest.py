@@ -61,10 +61,10 @@ def ingest(folder: Path, name: str, shape: tuple[int, int], depth: int, count: i
     """The slabs of ``count`` slices one after another, as the job makes one; seconds of each part."""
     from ultraseg.arrays.grey_values import stored_as
     from ultraseg.base.checksums import write_record
+    from ultraseg.formats.slice_source import SliceRef
     from ultraseg.grid.paths import shard_file
     from ultraseg.grid.pyramid_levels import pyramid_levels
     from ultraseg.ingest.read_slices import read_stored
-    from ultraseg.ingest.slice_source import SliceRef
     from ultraseg.storage.create import create_array
     from ultraseg.storage.pyramid import levels_of, reduce_image, write_pyramid
 

@@ -68,8 +68,6 @@ print(json.dumps({
 def write_tiles_of_noise(path: Path) -> None:
     """28 training and 4 validation tiles of 320 x 320 pixels with three structures."""
     import numpy as np
-
-    sys.path.insert(0, str(ROOT / "workflow"))
     from ultraseg.train.tiles import cut_tiles, write_tiles
 
     def slice_of(z: int):

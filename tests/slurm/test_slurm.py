@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -21,20 +20,10 @@ import yaml
 import zarr
 from cluster import GPU_NODE, Cluster, missing
 from ultraseg.phantom.volume import write_phantom
+from workflow_run import TINY_NETWORK, Run, tiny_config
 
 ROOT = Path(__file__).parents[2]
 PROFILE = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
-
-
-def _tiny_runs():
-    """The helpers of the other workflow tests."""
-    spec = importlib.util.spec_from_file_location("tiny_runs", ROOT / "tests/workflow/conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tiny_runs = _tiny_runs()
 
 
 # ---------------------------------------------------------------- fixtures
@@ -55,8 +44,8 @@ def config(tmp_path_factory) -> dict:
     """Two slabs and one network: few jobs, as each costs some seconds under SLURM."""
     data = tmp_path_factory.mktemp("slurm-tissue")
     write_phantom(str(data), (18, 96, 96), seed=3, label_slices=[0, 8, 17], scale=0.35)
-    network = tiny_runs.TINY_NETWORK | {"validation": 0, "test": 0}
-    return tiny_runs.tiny_config(
+    network = TINY_NETWORK | {"validation": 0, "test": 0}
+    return tiny_config(
         data,
         slab_depth=9,
         pyramid_levels=1,
@@ -67,7 +56,7 @@ def config(tmp_path_factory) -> dict:
 @pytest.fixture(scope="module")
 def local(tmp_path_factory, config):
     """A finished run on this computer, undisturbed."""
-    run = tiny_runs.Run(tmp_path_factory.mktemp("slurm-local") / "run", config)
+    run = Run(tmp_path_factory.mktemp("slurm-local") / "run", config)
     run.snakemake()
     return run
 
@@ -81,7 +70,7 @@ main()
 """
 
 
-class SlurmRun(tiny_runs.Run):
+class SlurmRun(Run):
     """A run through the shipped profile; on the command line is what a user of a small cluster would set."""
 
     def command(self, *arguments: str) -> list[str]:

@@ -378,10 +378,11 @@ def test_proofread_cells_rerun_propagation_and_what_follows(finished_run, volume
     with restored(finished_run.folder / "config.yaml"):
         finished_run.write_config(config)
         assert set(finished_run.planned()) <= {"report_run", "report"}  # which tell the configuration
-        proofread = [sys.executable, str(finished_run.code / "workflow"), "proofread"]
+        proofread = [sys.executable, "-m", "ultraseg.cli.main", "proofread"]
+        own_code = os.environ | {"PYTHONPATH": str(finished_run.code / "workflow")}
         common = ["--configfile", "config.yaml", "--directory", "."]
         export = [*proofread, "export", *common, "--slices", "8-9"]
-        subprocess.run(export, cwd=finished_run.folder, check=True, capture_output=True)
+        subprocess.run(export, cwd=finished_run.folder, check=True, capture_output=True, env=own_code)
         file = finished_run.folder / "proofread/tiny/cells.tif"
         labels = tifffile.imread(file).astype(np.uint16)
         labels[:, 10:20, 10:20] = 500
@@ -392,6 +393,7 @@ def test_proofread_cells_rerun_propagation_and_what_follows(finished_run, volume
             check=True,
             capture_output=True,
             text=True,
+            env=own_code,
         )
         assert "cells: slice(s) 8-9" in done.stdout
         planned = finished_run.planned()

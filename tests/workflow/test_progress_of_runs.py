@@ -56,8 +56,9 @@ def start(folder, *arguments) -> subprocess.Popen:
 
 
 def status(folder) -> str:
-    command = [sys.executable, str(WORKFLOW), "status", "--directory", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-m", "ultraseg.cli.main", "status", "--directory", str(folder)]
+    env = os.environ | {"PYTHONPATH": str(WORKFLOW)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     return done.stdout + done.stderr
 
 

@@ -49,10 +49,10 @@ SECTIONS = {
         "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
         "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
-    "Files, folders and slice numbers": "ingest.find_slices ingest.numbering ingest.tiff_decode",
+    "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
-        "ingest.slice_checks ingest.other_formats ingest.tiff_stack ingest.mrc ingest.ome_zarr_layout "
-        "ingest.ome_zarr_metadata ingest.ome_zarr_read ingest.pixel_size arrays.grey_values ingest.grey_window"
+        "formats.slice_checks formats.other_formats formats.tiff_stack formats.mrc formats.ome_zarr_layout "
+        "formats.ome_zarr_metadata formats.ome_zarr_read formats.pixel_size arrays.grey_values ingest.grey_window"
     ),
     "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
@@ -243,7 +243,7 @@ def all_messages() -> dict[str, list[Message]]:
 
 
 def all_modules() -> dict[str, Path]:
-    """All modules and scripts by dotted name: ``ingest.mrc``, ``scripts.train``. Raises RuntimeError for none."""
+    """All modules and scripts by dotted name: ``formats.mrc``, ``scripts.train``. Raises RuntimeError for none."""
     package, files = WORKFLOW / "ultraseg", sorted(WORKFLOW.glob("ultraseg/**/*.py"))
     files = [file for file in files if file.name != "__init__.py"]
     if not files:

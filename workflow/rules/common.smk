@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 if (HERE / "ultraseg").is_dir():
     sys.path.insert(0, str(HERE))
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    os.environ |= {"PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.getenv("PYTHONPATH")]))}
 
 from ultraseg.base.errors import UserError
 from ultraseg.grid.paths import (

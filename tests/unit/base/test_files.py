@@ -89,13 +89,14 @@ def test_no_module_or_script_writes_under_the_final_name():
     workflow = Path(files.__file__).parents[2]
     found = [
         f"{file.name}:{number}: {line.strip()}"
-        for file in [*workflow.glob("ultraseg/**/*.py"), *workflow.glob("scripts/*.py")]
+        for file in [*workflow.glob("ultraseg/**/*.py"), *workflow.glob("scripts/**/*.py")]
         for number, line in enumerate(file.read_text().splitlines(), 1)
         if direct.search(line) and "part" not in line and file.name != "files.py"
     ]
     allowed = {
         "snakemake_report.py": "configfile.write_text",  # in a temporary folder
         "proofread.py": "tifffile.imwrite(scratch,",  # in a temporary folder
+        "server.py": "file.write_text(f'<!doctype html>",  # in a temporary folder
         "page.py": ".write_bytes(",  # into a folder that is an output as a whole, and made anew as a whole
     }
     found = [line for line in found if allowed.get(line.split(":")[0], "\n") not in line]

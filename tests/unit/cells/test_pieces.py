@@ -177,3 +177,15 @@ def test_a_slab_of_bad_slices_has_an_empty_table_of_the_same_types():
     table = table.assign(z=3, given=True)
     empty = empty_table()
     assert len(empty) == 0 and empty.dtypes.to_dict() == table.dtypes.to_dict()
+
+
+def test_new_cells_keep_their_place_and_have_no_id():
+    shape = (20, 30)
+    labels, new = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+    labels[:, :8] = 5
+    new[:, 10:16], new[:, 16:24], new[:, 6:8] = 1, 2, 9  # two that touch, and one where an id lies
+    empty, given = np.zeros(shape, np.uint8), np.zeros(shape, bool)
+    given[15:] = True
+    pieces, table = slice_cells(labels, empty, empty, empty, given=given, new=new)
+    assert table["cell"].tolist() == [5, 0, 0] and table["area"].tolist() == [160, 90, 120]
+    assert not pieces[15:, 8:].any() and len(np.unique(pieces[:15])) == 4

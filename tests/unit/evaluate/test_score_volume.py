@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array

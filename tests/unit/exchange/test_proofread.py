@@ -13,8 +13,8 @@ from ultraseg.base.colours import id_colours
 from ultraseg.base.errors import UserError
 from ultraseg.cli.main import call as command
 from ultraseg.cli.parser import parser
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.pyramid_levels import pyramid_levels
-from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.coverage import iterate_labels
 from ultraseg.labels.source import LabelSource, with_corrections
 from ultraseg.plan.config import load_config

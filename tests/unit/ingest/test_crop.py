@@ -2,8 +2,8 @@
 
 import pytest
 from ultraseg.base.errors import UserError
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.ingest.crop import crop_source, resolve_roi
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
 
 
 def test_axes_that_are_not_named_are_whole():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.tiff_read import read_slice
 from ultraseg.ingest.find_slices import resolve_slices
-from ultraseg.ingest.tiff_read import read_slice
 
 STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
 

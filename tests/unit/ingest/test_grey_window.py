@@ -91,6 +91,13 @@ def test_few_values_that_take_most_of_the_window_are_warned_of(caplog, values, e
         assert not caplog.records and part[1] - part[0] < (hi - lo) / 10
 
 
+def test_a_bar_of_black_and_white_is_warned_of(caplog):
+    values = bar(tissue() + 28000, 65535)
+    values[:, -5:-3, ::2] = 1
+    window_of(iter(values))
+    assert "the lowest and the highest 12 % of the grey values take most" in caplog.text
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.ingest.image_source import file_kind, image_files, image_header, resolve_image
-from ultraseg.ingest.slice_source import SliceRef
 
 
 def test_the_kind_follows_from_the_name(tmp_path):

@@ -45,7 +45,7 @@ def test_16_bits_are_kept(refs):
 
 
 def test_each_page_is_decoded_once_and_a_stack_opened_for_several_at_once(refs, monkeypatch):
-    from ultraseg.ingest import tiff_decode
+    from ultraseg.formats import tiff_decode
 
     seen = {"open": 0, "decode": 0}
 
@@ -79,7 +79,7 @@ def test_all_bad_slices_are_named_at_once(tmp_path):
 
 
 def test_few_slices_are_read_ahead(tmp_path, monkeypatch):
-    from ultraseg.ingest import tiff_decode
+    from ultraseg.formats import tiff_decode
 
     for z in range(20):
         tifffile.imwrite(tmp_path / f"z{z}.tif", SLICES[0])

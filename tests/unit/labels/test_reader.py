@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import resolve_labels
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource, find_rois, is_roi, resolve_labels, with_corrections
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.label_choice import check_inside, in_roi, on_good_slices, with_corrected
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from tiny_plan import make_config, make_plan
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan

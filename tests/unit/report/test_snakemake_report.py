@@ -66,6 +66,17 @@ def test_a_name_of_a_file_adds_no_script_to_the_page(run):
     assert lines and all("<script id=a>alert(1)" in str(json.loads(line)) for line in lines)  # the name stays
 
 
+def test_the_code_of_the_page_stays_as_it_is(run, monkeypatch):
+    """Only data are written in another way: a comparison in the code would no longer be one."""
+    write_report("results/report.zip", "Snakefile", {"figure": "results/figure.txt"})
+    with zipfile.ZipFile("results/report.zip") as packed:
+        (page,) = (packed.read(name) for name in packed.namelist() if name.endswith("report.html"))
+    code = [line for line in page.splitlines() if rb"\u003c" in line and b"var " in line]
+    for line in code:
+        json.loads(re.fullmatch(rb" *var \w+ = (.*);", line)[1])
+    assert re.search(rb"^ *var \w+ = .*<.*;$", page, re.M)  # the libraries of the page compare
+
+
 def test_a_report_that_fails_says_why_and_leaves_no_file(run):
     with pytest.raises(RuntimeError, match="(?s)snakemake --report failed:.*figure"):
         write_report("results/report.zip", "Snakefile", {})

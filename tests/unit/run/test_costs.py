@@ -3,7 +3,7 @@
 import pytest
 from tiny_plan import make_plan
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.jobs.spec import JobSpec, Rate, Wildcards
 from ultraseg.labels.source import LabelSource
 from ultraseg.run.costs import (

@@ -94,7 +94,7 @@ def propagated(tmp_path):
             for z in range(gap.first, gap.last + 1)
         }
         write_slices(str(tmp_path / f"{gap.name}.h5"), PLANE, arrays.items())
-    return str(tmp_path), [vars(gap) for gap in gaps]
+    return str(tmp_path), list(gaps)
 
 
 @pytest.mark.parametrize("depth", [1, 4, 7, 16])

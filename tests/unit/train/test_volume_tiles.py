@@ -193,3 +193,26 @@ def test_the_context_steps_over_bad_slices(folder):
     whole, (y, x, h, w) = image(), (tiles.y[0], tiles.x[0], tiles.height[0], tiles.width[0])
     expected = normalise_slice(downsample_image(whole[2], 2))[y : y + h, x : x + w]
     assert context == [0, 0, 2] and np.array_equal(tiles.image[0, :h, :w, 2], expected)
+
+
+def test_cuts_follow_the_channels_of_the_cells_and_the_ids_come_with_them(folder):
+    for use, _, tiles in all_tiles(folder, tile=32, cuts=(1, 3)):
+        assert tiles.target.shape[-1] == tiles.weight.shape[-1] == 2 + 4 + 1 and use != "test"
+        z = int(tiles.z[0])
+        ids = downsample_ids(cells(z), 2)
+        whole = np.pad(ids, [(0, max(0, 32 - n)) for n in ids.shape], constant_values=0)
+        for i, (y, x) in enumerate(zip(tiles.y, tiles.x, strict=True)):
+            part = whole[y : y + 32, x : x + 32]
+            inside = np.s_[: tiles.height[i], : tiles.width[i]]
+            numbers = tiles.ids[i][inside]
+            assert numbers.all() and not tiles.ids[i][tiles.height[i] :].any()
+            assert (
+                (numbers[:, 1:] != numbers[:, :-1]) == (part[inside][:, 1:] != part[inside][:, :-1])
+            ).all()
+            right = tiles.target[i, : tiles.height[i], : tiles.width[i] - 1, 4] > 0
+            assert np.array_equal(right, numbers[:, 1:] != numbers[:, :-1])
+
+
+def test_without_cuts_tiles_hold_no_ids(folder):
+    for _, _, tiles in all_tiles(folder):
+        assert tiles.target.shape[-1] == 3 and tiles.ids.shape == (len(tiles), 0, 0)

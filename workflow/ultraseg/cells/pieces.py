@@ -121,6 +121,7 @@ def slice_cells(
     boundary: NDArray[np.uint8],
     *,
     given: bool | NDArray[np.bool_],
+    new: NDArray[np.uint32] | None = None,
     min_body_area: int = 200,
     min_fragment_area: int = 4,
     max_hole_area: int = 1000,
@@ -131,7 +132,8 @@ def slice_cells(
     Carried labels keep their place; interior that no label reached becomes pieces without an id (cell 0), cut
     along membranes (`newcomers`). On a slice the user labelled (`given`: all of it, none, or bool (Y, X)), ids
     stay untouched; pieces without an id there are what the user left out: no cell. labels: ids (Y, X) of
-    `propagate_gap`; confidence, interior, boundary: uint8 (Y, X).
+    `propagate_gap` or `cells_of_gap`; confidence, interior, boundary: uint8 (Y, X). new: cells without an id that
+    `cells_of_gap` found, numbers (Y, X), 0 elsewhere; they keep their place as well.
     min_body_area: pixels from which a piece is a cell body; min_fragment_area: smaller pieces are dropped
     (never on a given slice); max_hole_area: holes of up to so many pixels in one piece are filled, but where the user
     labelled any of their pixels. Connectivity is 4, so that cells that touch at a corner stay apart.
@@ -144,9 +146,12 @@ def slice_cells(
     pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
     given = np.broadcast_to(given, labels.shape)
     drawn = np.unique(pieces[given])
+    if new is not None:
+        found = cc3d.connected_components(np.where(given | (labels > 0), 0, new), connectivity=4)
+        pieces = np.where(found > 0, found.astype(np.int32) + pieces.max(), pieces)
     # Pixels that the user labelled as no cell and pixels that nobody labelled never share a piece.
     for part in (given, ~given):
-        taken = np.where(part, labels, np.uint32(1))
+        taken = np.where(part, pieces, 1)
         if taken.all():
             continue
         fresh = newcomers(taken, interior, boundary, foreground_threshold=foreground_threshold)

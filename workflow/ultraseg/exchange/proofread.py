@@ -20,8 +20,8 @@ from ultraseg.base.files import whole_file, write_text
 from ultraseg.base.text import format_numbers
 from ultraseg.exchange.imagej_outlines import outline_rois
 from ultraseg.exchange.tiff_write import FLOAT_LARGEST, imagej_stack
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.paths import VolumeFiles
-from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config

@@ -83,8 +83,7 @@ def label_slices(
     per_um = (1000 / voxel_size_nm[2], 1000 / voxel_size_nm[1])
     for z, plane in slices:
         with whole_file(os.path.join(folder, f"z{z:05d}.tif")) as part:
-            tifffile.imwrite(
-                part, plane.astype(dtype), compression="zlib", photometric="minisblack", resolution=per_um
-            )
+            how: dict[str, Any] = {"compression": "zlib", "photometric": "minisblack", "resolution": per_um}
+            tifffile.imwrite(part, plane.astype(dtype), **how)
         count += 1
     return count

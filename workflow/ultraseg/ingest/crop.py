@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import SliceSource
+from ultraseg.formats.slice_source import SliceSource
 
 Roi = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 

@@ -8,9 +8,9 @@ import logging
 import os
 
 from ultraseg.base.errors import UserError
+from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
 from ultraseg.ingest.name_numbers import changing_numbers, slice_number
 from ultraseg.ingest.numbering import check_duplicates, check_gaps, check_label_numbers, pattern_example
-from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 log = logging.getLogger(__name__)
 
@@ -123,13 +123,13 @@ def _is_tiff_name(name: str) -> bool:
 
 def _count_pages(file: str, kind: str) -> int:
     # NumPy and tifffile are imported only where a file must be opened.
-    from ultraseg.ingest.tiff_read import count_slices
+    from ultraseg.formats.tiff_read import count_slices
 
     return count_slices(file, kind)
 
 
 def _count_planes(file: str) -> int:
-    from ultraseg.ingest.tiff_read import count_planes
+    from ultraseg.formats.tiff_read import count_planes
 
     return count_planes(file)
 

@@ -23,6 +23,11 @@ GREYS_OF_MOST = (
     0.2  # of the window that the others have at least; 0.58 where values spread as in a bell curve
 )
 
+BAR = 12  # percent of the values at either end, where a bar has black and white
+GREYS_BETWEEN = (
+    0.1  # of the window that the others have at least; 0.38 where values spread as in a bell curve
+)
+
 
 def evenly_spaced(n_slices: int) -> list[int]:
     """The evenly spaced slices that the window is taken from."""
@@ -100,13 +105,18 @@ def window_doubt(found: GreyValues, lo: float, hi: float) -> str | None:
     An information bar, a saturated border or padding with another value than 0 does it: the tissue gets few greys.
     """
     low, high = found.percentile(FEW_VALUES), found.percentile(100 - FEW_VALUES)
-    ends = {"highest": (lo, high), "lowest": (low, hi)}
-    for name, (a, b) in ends.items():
-        if (b - a) < GREYS_OF_MOST * (hi - lo):
+    inner = found.percentile(BAR), found.percentile(100 - BAR)
+    checks = (
+        (f"highest {FEW_VALUES} %", (lo, high), GREYS_OF_MOST),
+        (f"lowest {FEW_VALUES} %", (low, hi), GREYS_OF_MOST),
+        (f"lowest and the highest {BAR} %", inner, GREYS_BETWEEN),
+    )
+    for few, (a, b), least in checks:
+        if b - a < least * (hi - lo):
             return (
-                f"the {name} {FEW_VALUES} % of the grey values take most of the intensity window [{lo:g}, {hi:g}]: all "
-                f"others lie between {a:g} and {b:g} and get {round(256 * (b - a) / (hi - lo))} of 256 greys. If the "
-                "slices have an information bar or a border, leave it out with roi (y and x); else look at the "
-                "figures, and give window_percentiles or intensity_window."
+                f"the {few} of the grey values take most of the intensity window [{lo:g}, {hi:g}]: all others lie "
+                f"between {a:g} and {b:g} and get {round(256 * (b - a) / (hi - lo))} of 256 greys. If the slices have "
+                "an information bar or a border, leave it out with roi (y and x); else look at the figures, and give "
+                "window_percentiles or intensity_window."
             )
     return None

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ultraseg.ingest import mrc, ome_zarr_layout
+from ultraseg.formats import mrc, ome_zarr_layout
+from ultraseg.formats.pixel_size import PixelSize
+from ultraseg.formats.slice_checks import check_image_type
+from ultraseg.formats.slice_source import SliceRef, SliceSource
+from ultraseg.formats.tiff_read import read_image_header
 from ultraseg.ingest.find_slices import SUFFIXES, resolve_slices
-from ultraseg.ingest.pixel_size import PixelSize
-from ultraseg.ingest.slice_checks import check_image_type
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
-from ultraseg.ingest.tiff_read import read_image_header
 
 
 class ImageHeader(NamedTuple):

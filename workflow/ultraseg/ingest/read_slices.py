@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import Stored, to_stored
 from ultraseg.base.errors import Problems, UserError
-from ultraseg.ingest import mrc, tiff_read
+from ultraseg.formats import mrc, tiff_read
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.ingest.image_source import file_kind
-from ultraseg.ingest.slice_source import SliceRef
 
 Crop = Sequence[Sequence[int]]
 PAGES = 4  # of a multi-page file that are decoded together: finding a page far inside takes time
@@ -102,7 +102,7 @@ def _reader(
     """Function (refs of one file, plane, dtype, crop) -> iterator of slices."""
     kind = file_kind(file)
     if kind == "zarr":
-        from ultraseg.ingest.ome_zarr_read import read_blocks  # slow to import
+        from ultraseg.formats.ome_zarr_read import read_blocks  # slow to import
 
         return read_blocks
     return mrc.read_sections if kind == "mrc" else tiff_read.read_pages

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.paths import metadata
 from ultraseg.ingest.image_source import file_kind, image_files
-from ultraseg.ingest.slice_source import SliceRef
 from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.text import format_numbers
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource

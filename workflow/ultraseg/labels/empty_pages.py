@@ -42,7 +42,7 @@ def _kept(file: str, question: str, answer: Callable[[], list[Any]]) -> list[Any
 
 
 def _scan(file: str) -> list[int | None]:
-    from ultraseg.ingest.tiff_decode import decode, number_of_slices, open_tiff
+    from ultraseg.formats.tiff_decode import decode, number_of_slices, open_tiff
 
     constant: list[int | None] = []
     with open_tiff(file) as tif:
@@ -54,7 +54,7 @@ def _scan(file: str) -> list[int | None]:
 
 
 def _scan_values(file: str, values: Sequence[int | str]) -> list[bool]:
-    from ultraseg.ingest.tiff_read import read_header
+    from ultraseg.formats.tiff_read import read_header
 
     about = read_header(file)
     found = []

@@ -16,8 +16,8 @@ from skimage.draw import polygon2mask
 from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
 from ultraseg.base.text import format_numbers
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.ingest.name_numbers import slice_number
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.roi_files import read_rois
 
 log = logging.getLogger(__name__)

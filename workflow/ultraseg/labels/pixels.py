@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_checks import check_size, page_index
+from ultraseg.formats.slice_checks import check_size, page_index
+from ultraseg.formats.tiff_stack import refuse_hyperstack
 
 PLANES = (
     "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
@@ -56,10 +57,13 @@ class Pixels(NamedTuple):
 
 def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     """Read one slice of a label TIFF as it is stored. Raises UserError for a damaged file and for another size."""
-    from ultraseg.ingest.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
+    from ultraseg.formats.tiff_decode import check_samples, decode, number_of_slices, open_tiff, refuse_loss
 
     with open_tiff(file) as tif:
-        index = page_index(page, number_of_slices(tif), file)
+        count = number_of_slices(tif)
+        if page is None and count > 1:
+            refuse_hyperstack(tif, file, count, "image")  # says more than that there are too many pages
+        index = page_index(page, count, file)
         refuse_loss(tif, file, index)
         values, tags = decode(tif, file, index)
     if tags.samples_axis is not None:

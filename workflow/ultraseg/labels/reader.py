@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi

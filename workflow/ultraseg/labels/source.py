@@ -10,10 +10,10 @@ from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
+from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
 from ultraseg.ingest.crop import Roi, crop_source
 from ultraseg.ingest.find_slices import matching, resolve_slices
 from ultraseg.ingest.name_numbers import slice_number
-from ultraseg.ingest.slice_source import PLANE, SliceRef, SliceSource
 
 ROI_SUFFIXES = (".zip", ".roi")
 
@@ -212,7 +212,7 @@ def _region(
         and slice_number(path, settings.get("slice_number_pattern")) is None
         and not is_roi(path)
     ):
-        from ultraseg.ingest.tiff_read import read_header
+        from ultraseg.formats.tiff_read import read_header
 
         if read_header(path).pages == 1:
             return ((None, path, None),)

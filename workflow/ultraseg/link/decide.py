@@ -244,6 +244,7 @@ def _new_cells(
 
 def with_tables(decided: Decided, min_protrusion_slices: int = 3) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments, protrusions and meetings."""
+    check_new_ids(int(decided.nodes["final"].max()) if len(decided.nodes) else 0)
     nodes, ends = decided.nodes, (decided.strong.a, decided.strong.b)
     check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *ends)

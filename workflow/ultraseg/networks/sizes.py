@@ -25,6 +25,30 @@ def tile_overlap(tile: int) -> int:
     return tile // 8
 
 
+def tiles_along(size: int, tile: int, overlap: int, stride: int = STRIDE) -> int:
+    """Tiles that prediction needs to cover ``size`` pixels of one axis; tiles start at multiples of ``stride``."""
+    if size <= tile:
+        return 1
+    return -(-(size - overlap) // ((tile - overlap) // stride * stride))
+
+
+def fitting_tile(planes: Sequence[Sequence[int]], most: int, overlap: int, stride: int = STRIDE) -> int:
+    """Side of the tiles with which prediction computes fewest pixels beyond ``planes``, the sizes (y, x) of slices.
+
+    Not more tiles than with tiles of ``most`` pixels, the largest that are allowed: as many smaller ones, where these
+    cover all slices with the same ``overlap``. 1024 pixels need three tiles of 512 pixels, or three of 384.
+    """
+    longest = max(max(plane) for plane in planes)
+    largest = -(-min(most, longest) // stride) * stride
+    overlap = min(overlap, largest // 4)
+
+    def counts(tile: int) -> list[int]:
+        return [tiles_along(size, tile, overlap, stride) for plane in planes for size in plane]
+
+    first = max(-(-4 * overlap // stride), 1) * stride
+    return next((tile for tile in range(first, largest, stride) if counts(tile) == counts(largest)), largest)
+
+
 def macs_per_pixel(
     architecture: str, input_channels: int, output_channels: int, filters: Sequence[int] | None = None
 ) -> float:

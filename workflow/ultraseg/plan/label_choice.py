@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
+from ultraseg.formats.slice_source import SliceSource
 from ultraseg.ingest.crop import Roi
-from ultraseg.ingest.slice_source import SliceSource
 from ultraseg.labels.source import LabelSource, with_corrections
 
 log = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.formats.pixel_size import check_pixel_size, doubtful_size
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.grid.paths import RESULTS
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
 from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
-from ultraseg.ingest.pixel_size import check_pixel_size, doubtful_size
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
 from ultraseg.phantom.volume import TRUTH, phantom_files

@@ -6,6 +6,7 @@ from typing import Any
 
 from ultraseg.base.errors import Problems
 from ultraseg.grid.gaps import Gap, gap_without, gaps_between
+from ultraseg.networks.sizes import fitting_tile
 from ultraseg.plan.networks import Network, make_network, split_at_first, window_rule_of
 from ultraseg.plan.open_volume import open_volume
 from ultraseg.plan.volume import Volume
@@ -140,10 +141,10 @@ class Plan:
         return window_rule_of(self.volumes[volume])
 
     def predict_tile(self, network: str) -> int:
-        """Side of the tiles in prediction: no larger than the largest slice needs."""
+        """Side of the tiles in prediction: no larger than the slices need."""
         net = self.networks[network]
-        longest = max(max(self.volumes[v].plane(net.downsample)) for v in net.apply_to)
-        return int(-(-min(net.settings["predict_tile"], longest) // net.stride) * net.stride)
+        planes = [self.volumes[v].plane(net.downsample) for v in net.apply_to]
+        return fitting_tile(planes, net.settings["predict_tile"], net.settings["overlap"], net.stride)
 
     def overlap(self, network: str) -> int:
         """Overlap of the tiles in prediction; small slices have small tiles, and tiles overlap by at most a quarter."""

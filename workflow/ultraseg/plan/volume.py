@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.grid.good_slices import GoodSlices, bridge_weights
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.grid.pyramid_levels import Level, pyramid_levels
 from ultraseg.grid.slabs import ceil_div, slab_count, slab_range, slabs_of
 from ultraseg.ingest.crop import Roi
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
 from ultraseg.labels.source import LabelSource
 from ultraseg.link.edit_file import CellEdit
 

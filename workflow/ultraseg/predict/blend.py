@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.networks.sizes import STRIDE
+from ultraseg.networks.sizes import STRIDE, tiles_along
 
 ROWS = 256  # finished at a time, so that no second map in floating point is held
 
@@ -52,7 +52,7 @@ def tile_positions(
     step = (tile - overlap) // stride * stride
     if step < 1:
         raise ValueError(f"tiles of {tile} pixels that overlap by {overlap} do not advance by {stride}")
-    n = -(-(size - overlap) // step)
+    n = tiles_along(size, tile, overlap, stride)
     spare = n * step + overlap - size
     before = min(overlap // 2, spare // 2) // stride * stride
     after = min(overlap // 2, spare - before)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
 from ultraseg.base.threads import run_ahead
+from ultraseg.networks.channels import cut_of
 from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.blend import Blend, Grid, tile_grid
+from ultraseg.predict.cut_views import mean_of_cut_views
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class Predictor:
     """A network ready to run: ``run`` takes float32 (batch, tile, tile, C) and returns float32 (batch, tile, tile, K).
 
-    ``tile`` is None when the network takes any size; every call gets exactly ``batch`` tiles.
+    ``tile`` is None when the network takes any size; every call gets exactly ``batch`` tiles. ``channels`` names the K
+    outputs of a network that predicts cuts, which mirrored and turned views move.
     """
 
     run: Run
@@ -35,6 +38,7 @@ class Predictor:
     tile: int | None
     input_channels: int
     output_channels: int
+    channels: tuple[str, ...] = ()
 
 
 def load_predictor(
@@ -43,10 +47,11 @@ def load_predictor(
     device: str = "cpu",
     batch: int | None = None,
     precision: str = "float32",
+    channels: Sequence[str] = (),
 ) -> Predictor:
     """Load a ``.tflite`` file (LiteRT, CPU) or a ``.keras`` file (CPU or GPU).
 
-    ``batch`` and ``precision`` (Keras' dtype policy) are for Keras only.
+    ``batch`` and ``precision`` (Keras' dtype policy) are for Keras only. ``channels``: see `Predictor`.
     """
     path = Path(path)
     if device not in ("cpu", "gpu"):
@@ -54,8 +59,10 @@ def load_predictor(
     if path.suffix == ".tflite":
         if device == "gpu":
             raise UserError(f"{path.name} runs on the CPU only", cure="use the .keras file on a GPU")
-        return load_litert(path, threads)
-    return _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1), precision)
+        found = load_litert(path, threads)
+    else:
+        found = _load_keras(path, threads, device, batch or (8 if device == "gpu" else 1), precision)
+    return replace(found, channels=tuple(channels))
 
 
 def load_litert(path: str | Path, threads: int = 1) -> Predictor:
@@ -202,7 +209,13 @@ def _predicted_tiles(
             places = grid.corners[first : first + predictor.batch]
             for j, (y, x) in enumerate(places):
                 tiles[j] = padded[y : y + tile, x : x + tile]
-            yield (image.shape[0], image.shape[1]), grid, places, mean_of_views(predictor.run, tiles, views)
+            yield (image.shape[0], image.shape[1]), grid, places, _mean(predictor, tiles, views)
+
+
+def _mean(predictor: Predictor, tiles: NDArray[np.float32], views: int) -> NDArray[np.float32]:
+    if any(cut_of(channel) for channel in predictor.channels):
+        return mean_of_cut_views(predictor.run, tiles, views, predictor.channels)
+    return mean_of_views(predictor.run, tiles, views)
 
 
 def mean_of_views(run: Run, tiles: NDArray[np.float32], views: int) -> NDArray[np.float32]:

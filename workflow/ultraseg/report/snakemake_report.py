@@ -15,7 +15,7 @@ from typing import Any
 from ultraseg.base.files import whole_file
 
 TARGET = "report_figures"
-DATA = re.compile(rb"^ *var \w+ = .*;\r?$", re.M)  # one line of JSON in the page of the report
+DATA = re.compile(rb"^ *var \w+ = (.*);\r?$", re.M)  # a line of JSON in the page of the report, or of its code
 LARGEST = 20_000_000  # bytes of a report that is easily sent around
 
 
@@ -52,8 +52,16 @@ def _copy_without_markup(source: Path, target: str) -> None:
         for member in given.infolist():
             content = given.read(member)
             if member.filename.endswith("report.html"):
-                content = DATA.sub(lambda line: line[0].replace(b"<", rb"\u003c"), content)
+                content = DATA.sub(_without_markup, content)
             packed.writestr(member, content)
+
+
+def _without_markup(line: re.Match[bytes]) -> bytes:
+    try:
+        json.loads(line[1])
+    except ValueError:  # code, in which < compares
+        return line[0]
+    return line[0].replace(b"<", rb"\u003c")
 
 
 def size_warning(file: str, largest: int = LARGEST) -> str:

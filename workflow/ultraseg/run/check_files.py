@@ -10,10 +10,11 @@ from itertools import groupby
 import pandas as pd
 
 from ultraseg.base.errors import UserError
+from ultraseg.formats.slice_checks import check_size, check_type, page_index
+from ultraseg.formats.slice_source import SliceRef
+from ultraseg.formats.tiff_decode import check_page, number_of_slices, open_tiff, refuse_loss
+from ultraseg.formats.tiff_stack import refuse_hyperstack
 from ultraseg.ingest.image_source import file_kind
-from ultraseg.ingest.slice_checks import check_size, check_type, page_index
-from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_decode import check_page, number_of_slices, open_tiff, refuse_loss
 from ultraseg.labels.coverage import coverage_table
 from ultraseg.labels.source import is_roi
 from ultraseg.plan.volume import Volume
@@ -92,6 +93,8 @@ def _header_problem(
     try:
         with open_tiff(file) as tif:
             count = number_of_slices(tif)
+            if None in pages and count > 1:
+                refuse_hyperstack(tif, file, count, "image")  # says more than that there are too many pages
             for page in pages:
                 found_shape, found_dtype = check_page(tif, file, page_index(page, count, file))
                 check_size(found_shape, shape, file)

@@ -62,7 +62,7 @@ def _tflite(path: Path) -> None:
 
 
 def _tiff(path: Path) -> None:
-    from ultraseg.ingest.tiff_decode import decode, number_of_slices, open_tiff
+    from ultraseg.formats.tiff_decode import decode, number_of_slices, open_tiff
 
     with open_tiff(str(path)) as tif:
         for index in range(number_of_slices(tif)):

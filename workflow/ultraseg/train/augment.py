@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from ultraseg.arrays.normalise import MEAN
 
 # Maps x and y: where in the tile each pixel of the crop is taken from.
 Maps = tuple[NDArray[np.float32], NDArray[np.float32]]
+Moved = Callable[[Maps, NDArray[np.uint8], NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,18 @@ def augment_parts(
     settings: Augmentation,
     extent: tuple[int, int] | None,
     near: tuple[int, int] | None,
+    moved: Moved | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """``crop_and_augment`` on targets (T, T, K) and weights (T, T, K) that are apart: nothing is copied together."""
+    """``crop_and_augment`` on targets (T, T, K) and weights (T, T, K) that are apart: nothing is copied together.
+
+    ``moved`` takes the map and the moved targets and weights; it returns them with what cannot be moved pixel by pixel.
+    """
     grid = _sampling_map(extent or (image.shape[0], image.shape[1]), crop, rng, settings, near)
     image = _sample(image, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
     target = _sample(target, grid, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
     weight = _sample(weight, grid, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    if moved is not None:
+        target, weight = moved(grid, target, weight)
     return _artefacts(_intensity(image, rng, settings), rng, settings), target, weight
 
 

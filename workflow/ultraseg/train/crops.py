@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import cv2
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.train.augment import Augmentation, augment_parts
+from ultraseg.train.cut_crops import cut_places, in_either_order, moved_cuts
 from ultraseg.train.settings import TrainSettings
 from ultraseg.train.tiles import Tiles
 
@@ -40,8 +44,9 @@ class CropDraw:
     once, when it is made.
     """
 
-    def __init__(self, tiles: Tiles, crop: int, augmentation: Augmentation):
+    def __init__(self, tiles: Tiles, crop: int, augmentation: Augmentation, channels: Sequence[str] = ()):
         self.tiles, self.crop, self.augmentation = tiles, crop, augmentation
+        self.cuts = cut_places(channels)
         known = tiles.weight > 0
         places = tiles.stands_for
         labelled = places * known.any(-1).mean((1, 2))
@@ -73,7 +78,10 @@ class CropDraw:
             self.augmentation,
             extent,
             near,
+            partial(moved_cuts, self.tiles.ids[i], self.cuts) if self.cuts else None,
         )
+        # Cuts are learned on slices and predicted on planes of all directions: none of them has an upper side.
+        image = in_either_order(image, rng) if self.cuts else image
         if len(self.present):
             known = weight > 0
             weight = known * self._weight_of(target, known)

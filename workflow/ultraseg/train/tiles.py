@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ class Tiles:
 
     ``target`` is an area fraction (255 = 1), ``weight`` 0 where nothing is known and 255 elsewhere; z, y, x are the
     tile's corner at the network's scale, ``height`` and ``width`` the part that is no padding; ``stands_for`` is the
-    number of places of its slice that a tile stands for, as not all of them are kept.
+    number of places of its slice that a tile stands for, as not all of them are kept. ``ids`` are numbers of the cells
+    (n, T, T), 0 where nothing is known; (n, 0, 0) where no cuts between cells are learned.
     """
 
     image: NDArray[np.uint8]
@@ -78,6 +79,11 @@ class Tiles:
     height: NDArray[np.int32]
     width: NDArray[np.int32]
     stands_for: NDArray[np.float32]
+    ids: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint16))
+
+    def __post_init__(self) -> None:
+        if not self.ids.size:
+            self.ids = np.zeros((len(self.image), 0, 0), np.uint16)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -98,13 +104,15 @@ def cut_tiles(
     tiles_per_slice: int = 32,
     seed: int = 0,
     rich: bool = True,
+    ids: NDArray[np.integer[Any]] | None = None,
 ) -> Tiles:
     """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
 
     ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
     area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing is
     known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
-    others are drawn evenly; without ``rich`` all are, so that shares of structures are those of the slice.
+    others are drawn evenly; without ``rich`` all are, so that shares of structures are those of the slice. ``ids``
+    (y, x): cells as numbers from 1, 0 where nothing is known, for networks that learn cuts.
     """
     if image.shape[1:] != target.shape[1:]:
         raise ValueError(f"image {image.shape[1:]} and label {target.shape[1:]} of slice {z} differ in size")
@@ -135,9 +143,25 @@ def cut_tiles(
         cuts[..., :channels],
         cuts[..., channels : channels + structures],
         cuts[..., channels + structures :],
-        np.full(len(cuts), z, np.int32),
-        *(corner[:, 0], corner[:, 1], *inside, stands_for.astype(np.float32)),
+        z=np.full(len(cuts), z, np.int32),
+        y=corner[:, 0],
+        x=corner[:, 1],
+        height=inside[0],
+        width=inside[1],
+        stands_for=stands_for.astype(np.float32),
+        ids=np.zeros((0, 0, 0), np.uint16) if ids is None else _id_tiles(ids, corners, tile),
     )
+
+
+def _id_tiles(
+    ids: NDArray[np.integer[Any]], corners: Sequence[tuple[int, int]], tile: int
+) -> NDArray[np.uint16]:
+    """The ids of each tile, numbered anew from 1; 0 beyond the slice."""
+    padded = np.pad(ids, [(0, max(0, tile - size)) for size in ids.shape])
+    found = np.zeros((len(corners), tile, tile), np.uint16)
+    for i, (y, x) in enumerate(corners):
+        found[i], _ = fastremap.renumber(np.ascontiguousarray(padded[y : y + tile, x : x + tile]))
+    return found
 
 
 def _starts(size: int, tile: int) -> list[int]:
@@ -204,15 +228,17 @@ def _append_tiles(file: h5py.File, split: str, volume: str, tiles: Tiles) -> Non
     columns = {f.name: getattr(tiles, f.name) for f in fields(Tiles)}
     columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
     for name, values in columns.items():
+        if values.ndim == 3 and not values.shape[1]:
+            continue  # no ids: nothing learns cuts
         _append(file, name, values, text if values.dtype == object else values.dtype)
 
 
 def _append(file: h5py.File, name: str, values: NDArray[Any], dtype: Any) -> None:
     if name not in file:
         kind: dict[str, Any] = (
-            {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim == 4 else {}
+            {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim >= 3 else {}
         )
-        chunks = (1, *values.shape[1:]) if values.ndim == 4 else (256,)
+        chunks = (1, *values.shape[1:]) if values.ndim >= 3 else (256,)
         file.create_dataset(
             name, (0, *values.shape[1:]), dtype, maxshape=(None, *values.shape[1:]), chunks=chunks, **kind
         )
@@ -227,7 +253,8 @@ def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
         rows = np.flatnonzero(file["split"].asstr()[:] == split)
         channels = [str(c) for c in file.attrs["channels"]]
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
-        return Tiles(**{f.name: file[f.name][:][rows] for f in fields(Tiles)}), channels
+        found = {f.name: file[f.name][:][rows] for f in fields(Tiles) if f.name in file}
+        return Tiles(**found), channels
 
 
 def read_downsample(path: str | Path) -> int:

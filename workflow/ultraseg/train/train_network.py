@@ -103,7 +103,7 @@ def train_network(
 def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
     tiles, channels = read_tiles(tiles_file, "train")
     held, _ = read_tiles(tiles_file, "validation")
-    draw = CropDraw(tiles, settings.crop, settings.augmentation)
+    draw = CropDraw(tiles, settings.crop, settings.augmentation, channels)
     return _Data(tiles, held, draw, channels, read_downsample(tiles_file))
 
 

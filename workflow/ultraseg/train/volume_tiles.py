@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ultraseg.arrays.cuts import cut_targets
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_known, downsample_mask
 from ultraseg.networks.channels import CELLS, channels_of
 from ultraseg.networks.sizes import STRIDE
@@ -33,13 +34,14 @@ def volume_tiles(
     tiles_per_slice: int,
     seed: int,
     stride: int = STRIDE,
+    cuts: Sequence[int] = (),
 ) -> Iterator[tuple[str, str, Tiles]]:
     """Yield (split, volume, tiles) of every labelled slice but the test slices, one slice in memory at a time.
 
     ``folder`` is the folder of the volume's results. ``split``: the split of every labelled slice. ``labelled``: the
     labelled slices of every structure. ``kinds``: the kind of every structure. ``contexts``: for each labelled slice
     the slices that the network sees, the labelled slice in the middle. A structure that is not labelled on a slice, or
-    on a part of the slice, has weight 0 there.
+    on a part of the slice, has weight 0 there. ``cuts``: offsets of the cuts between cells that are learned besides.
     """
     for z, use in split.items():
         if use == "test":
@@ -50,14 +52,20 @@ def volume_tiles(
                 for i in contexts[z]
             ]
         )
+        ids: NDArray[np.integer[Any]] | None = np.zeros(image.shape[1:], np.int64) if cuts else None
         targets: list[NDArray[np.uint8]] = []
         weights: list[NDArray[np.bool]] = []
         for structure, kind in kinds.items():
             if z in labelled[structure]:
                 with LabelSlices(f"{folder}/work/labels/{structure}.h5") as given:
-                    target, weight = _targets(given.read(z), given.known(z), kind, downsample, boundary_width)
+                    labels, known = given.read(z), given.known(z)
+                target, weight = _targets(labels, known, kind, downsample, boundary_width)
+                if kind == CELLS and cuts:
+                    ids = _numbers(labels, known, downsample)
+                    more, hold = _cuts(ids, cuts)
+                    target, weight = target + more, weight + hold
             else:
-                target = [np.zeros(image.shape[1:], np.uint8)] * len(channels_of(structure, kind))
+                target = [np.zeros(image.shape[1:], np.uint8)] * len(channels_of(structure, kind, cuts))
                 weight = [np.zeros(image.shape[1:], bool)] * len(target)
             targets += target
             weights += weight
@@ -76,8 +84,25 @@ def volume_tiles(
                 tiles_per_slice=tiles_per_slice,
                 seed=seed,
                 rich=use == "train",  # thresholds are chosen at the shares that structures have
+                ids=ids,
             ),
         )
+
+
+def _numbers(
+    labels: NDArray[np.integer[Any]], known: NDArray[np.bool] | None, downsample: int
+) -> NDArray[np.integer[Any]]:
+    """Ids at the network's scale, numbered from 1, which may be what is no cell; 0 where nothing is known."""
+    _, numbers = np.unique(downsample_ids(labels, downsample), return_inverse=True)
+    return numbers + 1 if known is None else np.where(downsample_known(known, downsample), numbers + 1, 0)
+
+
+def _cuts(
+    ids: NDArray[np.integer[Any]], offsets: Sequence[int]
+) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.bool]]]:
+    """Targets and weights of the channels of cuts, from what `_numbers` returns."""
+    target, holds = cut_targets(ids, ids > 0, offsets)
+    return list(target * np.uint8(255)), list(holds)
 
 
 def _targets(

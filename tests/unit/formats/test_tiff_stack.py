@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.tiff_read import read_slice
 from ultraseg.ingest.find_slices import resolve_slices
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.tiff_read import read_slice
 from ultraseg.labels.pixels import read_pixels
 
 STACK = np.zeros((4, 6, 7), np.uint8)
@@ -86,6 +86,18 @@ def test_hyperstacks_are_refused_for_labels_as_for_images(tmp_path, kind, axes, 
             resolve_slices(file, kind="labels", slices=list(range(20)))
         else:
             told(file)
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome", "json"])
+def test_single_files_of_two_channels_say_so(tmp_path, kind):
+    options = {"metadata": {"axes": "CYX"}} | ({kind: True} if kind != "json" else {})
+    tifffile.imwrite(tmp_path / "z3.tif", HYPER[:, 0], photometric="minisblack", **options)
+    for read in (lambda file: read_slice(file), lambda file: read_pixels(file, None, (6, 7))):
+        with pytest.raises(UserError, match="z3.tif: is a hyperstack of 2 channels"):
+            read(str(tmp_path / "z3.tif"))
+    tifffile.imwrite(tmp_path / "z3.tif", HYPER[:, 0], photometric="minisblack")
+    with pytest.raises(UserError, match="z3.tif: holds 2 slices where one is expected"):
+        read_slice(str(tmp_path / "z3.tif"))
 
 
 def test_arrays_of_stacks_without_names_are_refused_too(tmp_path):

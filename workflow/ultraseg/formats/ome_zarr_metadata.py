@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.pixel_size import PixelSize, in_nm
+from ultraseg.formats.pixel_size import PixelSize, in_nm
 
 READ = "0.4, 0.5 and 0.6"
 Json = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """The slices of a stack: what is missing, which files hold them, and which lie in a range."""
 
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 
 GAP = SliceSource(tuple(SliceRef(z, f"s{z // 2}.tif", z % 2) for z in (0, 1, 4, 5, 8)), 10)
 

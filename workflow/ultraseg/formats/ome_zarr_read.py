@@ -11,9 +11,9 @@ import zarr
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.ome_zarr_layout import missing_chunks, zarr_array
-from ultraseg.ingest.slice_checks import check_size, check_type
-from ultraseg.ingest.slice_source import SliceRef
+from ultraseg.formats.ome_zarr_layout import missing_chunks, zarr_array
+from ultraseg.formats.slice_checks import check_size, check_type
+from ultraseg.formats.slice_source import SliceRef
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from itertools import product
 from typing import Any
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.ome_zarr_metadata import READ, axes_of, check_axes, choose, levels_of, pixel_size
-from ultraseg.ingest.pixel_size import PixelSize
-from ultraseg.ingest.slice_checks import check_count
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.formats.ome_zarr_metadata import READ, axes_of, check_axes, choose, levels_of, pixel_size
+from ultraseg.formats.pixel_size import PixelSize
+from ultraseg.formats.slice_checks import check_count
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 
 FILES_AT_MOST = 200  # of a job; where there are more, their folders stand for them
 SUFFIX = ".zarr"

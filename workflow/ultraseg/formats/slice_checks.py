@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_source import PLANE
+from ultraseg.formats.slice_source import PLANE
 
 MOST_SLICES = 1_000_000
 IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")

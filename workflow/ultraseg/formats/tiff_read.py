@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ultraseg.ingest.pixel_size import PixelSize, of_tiff
-from ultraseg.ingest.slice_checks import check_count, check_image_type, check_size, check_type, page_index
-from ultraseg.ingest.slice_source import SliceRef
-from ultraseg.ingest.tiff_stack import plane_count, refuse_hyperstack, refuse_part_of_image
+from ultraseg.formats.pixel_size import PixelSize, of_tiff
+from ultraseg.formats.slice_checks import check_count, check_image_type, check_size, check_type, page_index
+from ultraseg.formats.slice_source import SliceRef
+from ultraseg.formats.tiff_stack import plane_count, refuse_hyperstack, refuse_part_of_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ class Header(NamedTuple):
 
 def read_header(file: str) -> Header:
     """Number of slices, shape (Y, X) and type of a TIFF, from its header alone."""
-    from ultraseg.ingest.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
+    from ultraseg.formats.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
 
     with open_tiff(file) as tif:
         page = first_slice(tif)
@@ -43,7 +43,7 @@ def count_slices(file: str, kind: str) -> int:
 
     Raises UserError where its pages are not simply the slices of one stack.
     """
-    from ultraseg.ingest.tiff_decode import number_of_slices, open_tiff
+    from ultraseg.formats.tiff_decode import number_of_slices, open_tiff
 
     with open_tiff(file) as tif:
         count = number_of_slices(tif)
@@ -57,7 +57,7 @@ def count_slices(file: str, kind: str) -> int:
 
 def count_planes(file: str) -> int:
     """Planes of the only page of a file, see ``PLANE``; 1 for pages of one plane."""
-    from ultraseg.ingest.tiff_decode import open_tiff
+    from ultraseg.formats.tiff_decode import open_tiff
 
     with open_tiff(file) as tif:
         return plane_count(tif)
@@ -65,7 +65,7 @@ def count_planes(file: str) -> int:
 
 def read_image_header(file: str) -> tuple[tuple[int, int], str, PixelSize]:
     """Shape (Y, X), type and voxel size of an image's slices. Raises UserError for a hyperstack of several channels."""
-    from ultraseg.ingest.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
+    from ultraseg.formats.tiff_decode import first_slice, number_of_slices, open_tiff, stored_type
 
     with open_tiff(file) as tif:
         page = first_slice(tif)
@@ -88,7 +88,7 @@ def read_slice(
     """
     import numpy as np
 
-    from ultraseg.ingest.tiff_decode import open_tiff
+    from ultraseg.formats.tiff_decode import open_tiff
 
     with open_tiff(file) as tif:
         values = _page(tif, file, page, kind)
@@ -103,7 +103,7 @@ def read_pages(
     refs: Sequence[SliceRef], plane: tuple[int, int], dtype: str, crop: Crop
 ) -> Iterator[NDArray[Any]]:
     """Image slices of one file, each page decoded once and cut to ``crop``; the file is opened once."""
-    from ultraseg.ingest.tiff_decode import open_tiff
+    from ultraseg.formats.tiff_decode import open_tiff
 
     file = refs[0].file
     with open_tiff(file) as tif:
@@ -118,9 +118,12 @@ def _page(tif: tifffile.TiffFile, file: str, page: int | None, kind: str) -> NDA
     """One page of an open TIFF as ``read_slice`` gives it."""
     import numpy as np
 
-    from ultraseg.ingest.tiff_decode import decode, number_of_slices, single_channel
+    from ultraseg.formats.tiff_decode import decode, number_of_slices, single_channel
 
-    index = page_index(page, number_of_slices(tif), file)
+    count = number_of_slices(tif)
+    if page is None and count > 1:
+        refuse_hyperstack(tif, file, count, kind)  # says more than that there are too many pages
+    index = page_index(page, count, file)
     values, tags = decode(tif, file, index)
     values = single_channel(values, tags, file, kind)
     if values.dtype == bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.tiff_stack import ome_pixels
+from ultraseg.formats.tiff_stack import ome_pixels
 
 if TYPE_CHECKING:
     import tifffile

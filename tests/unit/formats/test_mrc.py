@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from ultraseg.arrays.grey_values import stored_as
 from ultraseg.base.errors import UserError
-from ultraseg.ingest import mrc
+from ultraseg.formats import mrc
 from ultraseg.ingest.image_source import image_header, resolve_image
 from ultraseg.ingest.read_slices import read_source_slices, read_stored
 

@@ -13,10 +13,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.lossy import is_lossy
-from ultraseg.ingest.other_formats import what_it_is
-from ultraseg.ingest.slice_source import PLANE
-from ultraseg.ingest.tiff_stack import described_slices, slice_pages
+from ultraseg.formats.lossy import is_lossy
+from ultraseg.formats.other_formats import what_it_is
+from ultraseg.formats.slice_source import PLANE
+from ultraseg.formats.tiff_stack import described_slices, slice_pages
 
 GREY, RGB = 1, 2  # photometric interpretations
 PLANAR = (

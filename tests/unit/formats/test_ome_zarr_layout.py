@@ -1,6 +1,6 @@
 """Names of chunk files, from the metadata alone."""
 
-from ultraseg.ingest.ome_zarr_layout import ZarrArray, is_zarr
+from ultraseg.formats.ome_zarr_layout import ZarrArray, is_zarr
 
 
 def array(**changes):

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.other_formats import what_it_is
-from ultraseg.ingest.pixel_size import PixelSize, in_nm
-from ultraseg.ingest.slice_checks import check_count, check_size, check_type
-from ultraseg.ingest.slice_source import SliceRef, SliceSource
+from ultraseg.formats.other_formats import what_it_is
+from ultraseg.formats.pixel_size import PixelSize, in_nm
+from ultraseg.formats.slice_checks import check_count, check_size, check_type
+from ultraseg.formats.slice_source import SliceRef, SliceSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ def resolve_sections(file: str) -> SliceSource:
 
 def read_mrc_header(file: str) -> MrcHeader:
     """What the header of an MRC file says. Raises UserError for a damaged, foreign or truncated file."""
-    from ultraseg.ingest.tiff_decode import check_readable
+    from ultraseg.formats.tiff_decode import check_readable
 
     check_readable(file)
     other = what_it_is(file)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.tiff_decode import check_page, open_tiff
+from ultraseg.formats.tiff_read import read_header, read_slice
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.tiff_decode import check_page, open_tiff
-from ultraseg.ingest.tiff_read import read_header, read_slice
 
 STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
 

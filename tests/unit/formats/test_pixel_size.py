@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
+from ultraseg.formats.pixel_size import PixelSize, check_pixel_size, doubtful_size, in_nm
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.pixel_size import PixelSize, check_pixel_size, doubtful_size, in_nm
 
 STACK = np.zeros((4, 6, 7), np.uint8)
 

@@ -9,7 +9,7 @@ import pytest
 import zarr
 from ultraseg.arrays.grey_values import stored_as
 from ultraseg.base.errors import UserError
-from ultraseg.ingest import ome_zarr_layout
+from ultraseg.formats import ome_zarr_layout
 from ultraseg.ingest.image_source import image_files, image_header, resolve_image
 from ultraseg.ingest.read_slices import read_source_slices, read_stored
 

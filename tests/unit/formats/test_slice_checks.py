@@ -2,7 +2,7 @@
 
 import pytest
 from ultraseg.base.errors import UserError
-from ultraseg.ingest.slice_checks import check_image_type, check_size, check_type, page_index
+from ultraseg.formats.slice_checks import check_image_type, check_size, check_type, page_index
 
 
 def test_one_slice_or_a_page_that_is_there():

@@ -13,8 +13,8 @@ import mrcfile
 import numpy as np
 import pytest
 from ultraseg.base.errors import UserError
+from ultraseg.formats.other_formats import what_it_is
 from ultraseg.ingest.image_source import image_header, resolve_image
-from ultraseg.ingest.other_formats import what_it_is
 from ultraseg.labels.source import resolve_labels
 
 

@@ -1,0 +1,72 @@
+"""Fragments grow from ids and minima."""
+
+import numpy as np
+from ultraseg.cells.fragments import Given, blocks, grow_fragments, minima_seeds  # noqa: E402
+
+
+def walls(shape, *columns):
+    """Cut maps with a wall at the given columns and noise elsewhere; the third axis is cut behind each column."""
+    cuts = np.random.default_rng(0).integers(0, 20, (3, 2, *shape)).astype(np.uint8)
+    for column in columns:
+        cuts[2, 0, :, :, column] = 250
+    return cuts
+
+
+def test_ids_grow_up_to_the_walls_and_keep_their_numbers():
+    ids = np.full((10, 30), 4, np.uint32)
+    ids[:, 15:] = 900
+    cuts = walls((6, 10, 30), 14)
+    found = grow_fragments(cuts, [Given(0, ids)], clearance=6)
+    assert found.ids.tolist() == [4, 900] and found.count == 2
+    assert (found.labels[:, :, :15] == 0).all() and (found.labels[:, :, 15:] == 1).all()
+
+
+def test_what_no_id_reaches_has_fragments_of_its_own():
+    ids = np.full((10, 30), 7, np.uint32)
+    cuts = walls((9, 10, 30), 14)
+    cuts[0, 0, 2, :, :15] = 250  # a wall between the slices 2 and 3, left of the other wall
+    found = grow_fragments(cuts, [Given(0, ids)])
+    assert (found.labels[:3, :, :15] == 0).all()
+    assert found.count > 1 and (found.labels[5:, :, :15] > 0).all()
+    assert sorted(np.unique(found.labels)) == list(range(found.count))
+
+
+def test_no_seed_lies_near_a_slice_that_is_labelled_as_a_whole():
+    ids, known = np.full((10, 30), 7, np.uint32), np.zeros((10, 30), bool)
+    cuts = walls((5, 10, 30), 14)
+    assert grow_fragments(cuts, [Given(0, ids)], clearance=5).count == 1
+    known[:, 20:] = True
+    assert grow_fragments(cuts, [Given(0, ids, known)], clearance=5).count > 1
+
+
+def test_only_known_ids_are_terminals():
+    ids = np.full((10, 30), 7, np.uint32)
+    ids[:, :15] = 3
+    known = np.zeros(ids.shape, bool)
+    known[:, 15:] = True
+    found = grow_fragments(walls((5, 10, 30), 14), [Given(4, ids, known)])
+    assert found.ids.tolist() == [7] and (found.labels[4][known] == 0).all()
+    assert (found.labels[:, :, :14] > 0).all()
+
+
+def test_blocks_bound_what_the_watershed_sees_and_keep_the_terminals():
+    assert [b[1:] for b in blocks((3, 5, 4), 4)] == [
+        (slice(0, 4), slice(0, 4)), (slice(4, 5), slice(0, 4)),
+    ]  # fmt: skip
+    ids = np.full((10, 30), 4, np.uint32)
+    ids[:, 15:] = 900
+    found = grow_fragments(walls((6, 10, 30), 14), [Given(0, ids)], clearance=6, side=8)
+    assert found.count == 2 and (found.labels[:, :, 15:] == 1).all()
+
+
+def test_a_plateau_is_one_seed_also_at_the_edge():
+    smooth = np.full((3, 4, 5), 9, np.uint8)
+    smooth[0, :2, :2] = 1
+    smooth[2, 3, 3:] = 2
+    seeds = minima_seeds(smooth)
+    assert seeds.max() == 2 and len(np.unique(seeds[0, :2, :2])) == 1 and seeds[2, 3, 4] > 0
+
+
+def test_maps_without_labels_and_minima_are_one_fragment():
+    found = grow_fragments(np.zeros((3, 2, 4, 5, 6), np.uint8), [])
+    assert found.count == 1 and not found.labels.any()

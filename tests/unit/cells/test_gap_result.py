@@ -1,0 +1,61 @@
+"""What the job of a gap writes, slice by slice."""
+
+import numpy as np
+import pytest
+from moving_cells import SHAPE, ellipse, maps
+from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.gap_ends import GapEnd
+from ultraseg.cells.gap_result import carried_slices
+from ultraseg.cells.propagate import propagate_gap
+
+TRUTH = np.stack([7 * ellipse(40 + 2 * z, 50, 20, 14) for z in range(5)]).astype(np.uint32)
+BOTH = (GapEnd(TRUTH[0]), GapEnd(TRUTH[4]))
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    image, interior, boundary = maps(TRUTH)
+    return image, stack_flow(image), interior, boundary
+
+
+def carried(evidence, ends=BOTH, walk=range(10, 15), stand_ins=None, **how):
+    walk = list(walk)
+    return dict(carried_slices(evidence, ends, walk, stand_ins or walk, first=10, **how))
+
+
+def test_every_slice_of_a_gap_is_that_of_its_propagation(evidence):
+    found = carried(evidence)
+    labels, confidence = propagate_gap(*evidence, TRUTH[0], TRUTH[4])
+    assert list(found) == [10, 11, 12, 13, 14]
+    for i, arrays in enumerate(found.values()):
+        assert set(arrays) == {"labels", "confidence", "differ"}
+        np.testing.assert_array_equal(arrays["labels"], labels[i])
+        np.testing.assert_array_equal(arrays["confidence"], confidence[i])
+    assert found[12]["labels"].shape == SHAPE
+
+
+def test_a_bad_slice_shows_its_stand_in_without_confidence(evidence):
+    image, flow, interior, boundary = evidence
+    good = [0, 1, 3, 4]
+    some = (image[good], stack_flow(image[good]), interior[good], boundary[good])
+    found = carried(some, walk=[10, 11, 13, 14], stand_ins=[10, 11, 11, 13, 14])
+    np.testing.assert_array_equal(found[12]["labels"], found[11]["labels"])
+    assert not found[12]["confidence"].any() and found[12]["differ"] == 0
+    assert found[11]["confidence"].any()
+
+
+@pytest.mark.parametrize("direction, ends, arrives", [("up", (0, None), 14), ("down", (None, 4), 10)])
+def test_one_direction_gives_what_arrives_at_the_far_end(evidence, direction, ends, arrives):
+    given = tuple(None if z is None else GapEnd(TRUTH[z]) for z in ends)
+    found = carried(evidence, given, direction=direction)
+    assert list(found) == [arrives]
+    assert (found[arrives]["labels"] == 7).sum() > 500
+
+
+def test_partial_labels_say_where_the_user_labelled(evidence):
+    half = np.zeros(SHAPE, bool)
+    half[:, :56] = True
+    ends = (GapEnd(TRUTH[0], half), GapEnd(TRUTH[4]))
+    found = carried(evidence, ends, partial=True)
+    np.testing.assert_array_equal(found[10]["known"] > 0, half)
+    assert found[14]["known"].all() and not found[12]["known"].any()

@@ -1,0 +1,43 @@
+"""Cut maps of a gap: what the labelled slices say about them, and the height that fragments grow over.
+
+Cut maps are uint8 (3, offsets, Z, Y, X), 255 = the two voxels lie in different cells, along z, y and x for each of
+`ultraseg.arrays.cuts.USED_OFFSETS`; see there where a cut lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair, cut_targets
+from ultraseg.storage.arrays import read_listed
+
+
+def set_labelled_slice(
+    cuts: NDArray[np.uint8], z: int, ids: NDArray[np.integer[Any]], known: NDArray[np.bool_] | None
+) -> None:
+    """Set the cuts within a labelled slice, in place, to what its ids (Y, X) say, where these are ``known``."""
+    target, holds = cut_targets(ids, known, USED_OFFSETS)
+    shape = (2, len(USED_OFFSETS), *ids.shape)
+    within = cuts[1:, :, z]
+    within[...] = np.where(holds.reshape(shape), target.reshape(shape) * np.uint8(255), within)
+
+
+def height(cuts: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Mean of the six shortest cuts around each voxel; uint8 (Z, Y, X). There is no cut beyond the edge of the maps."""
+    total = np.zeros(cuts.shape[2:], np.uint16)
+    for axis in range(3):
+        first, second = cut_pair(3, axis, 1)
+        total[first] += cuts[axis, 0][first]
+        total[second] += cuts[axis, 0][first]
+    return (total // 6).astype(np.uint8)
+
+
+def read_cuts(path: str, zs: Sequence[int]) -> NDArray[np.uint8]:
+    """Cut maps of the slices ``zs`` of the array at ``path`` (Z, 3 * offsets, Y, X), as this package takes them."""
+    maps = read_listed(path, zs)
+    by_axis = maps.reshape(len(maps), 3, len(USED_OFFSETS), *maps.shape[2:])
+    return np.ascontiguousarray(np.moveaxis(by_axis, 0, 2))

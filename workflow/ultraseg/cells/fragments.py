@@ -1,0 +1,120 @@
+"""Fragments of a gap: small pieces of cells in three dimensions, which no strong cut crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bioimage_cpp.segmentation
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import local_minima
+
+from ultraseg.cells.cuts import height
+
+NEAREST = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+AFFINITY = (1 - np.arange(256) / 255).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """Fragments int32 (Z, Y, X), numbered from 0. The first ``len(ids)`` ones are terminals: those of the given ids."""
+
+    labels: NDArray[np.int32]
+    ids: NDArray[Any]
+    count: int
+
+
+@dataclass(frozen=True)
+class Given:
+    """Ids of one slice of the gap (Y, X), and where they are known (bool (Y, X)); None: everywhere."""
+
+    z: int
+    ids: NDArray[Any]
+    known: NDArray[np.bool_] | None = None
+
+
+def minima_seeds(smooth: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Plateaus (6 neighbours) of a height (Z, Y, X) from which every way leads up; uint32, numbered from 1."""
+    # Without a rim a plateau at the edge would be no minimum.
+    minima = local_minima(smooth, connectivity=1, allow_borders=True)
+    return cc3d.connected_components(minima.astype(np.uint8), connectivity=6).astype(np.uint32)
+
+
+def blocks(shape: Sequence[int], side: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Blocks of ``side`` x ``side`` columns that cover a volume (Z, Y, X) without overlap."""
+    for y in range(0, shape[1], side):
+        for x in range(0, shape[2], side):
+            yield slice(None), slice(y, min(y + side, shape[1])), slice(x, min(x + side, shape[2]))
+
+
+def _unseeded(n: int, given: Sequence[Given], clearance: int) -> NDArray[np.bool_]:
+    """Slices without seeds of their own: those near a slice that is labelled as a whole; bool (n,)."""
+    near = np.zeros(n, bool)
+    for end in given:
+        if end.known is None:
+            near[max(0, end.z - clearance) : end.z + clearance + 1] = True
+    return near
+
+
+def grow_fragments(
+    cuts: NDArray[np.uint8],
+    given: Sequence[Given],
+    *,
+    blur: float = 1.2,
+    clearance: int = 0,
+    side: int = 512,
+) -> Fragments:
+    """Fragments by a watershed over cuts, seeded by every given id and by the minima of the blurred height.
+
+    cuts: uint8 (3, offsets, Z, Y, X), in which the labelled slices are set (`cuts.set_labelled_slice`). The edges
+    between neighbouring voxels are taken in order of their cut; an edge unites two parts unless both hold a seed. One
+    seed per id, on whatever slices: what grows from it is a terminal. No other seed lies within `clearance` slices of
+    a slice that is labelled as a whole. blur: standard deviation in voxels. side: the watershed sees blocks of so many
+    columns at a time, which bounds its memory to about 40 bytes per voxel of a block; agglomeration joins what a
+    block's edge parts.
+    """
+    shape = cuts.shape[2:]
+    ids = np.unique(np.concatenate([_known_ids(end) for end in given])) if given else np.zeros(0, np.uint32)
+    markers = np.zeros(shape, np.uint32)
+    bare = _unseeded(shape[0], given, clearance)
+    smooth = ndimage.gaussian_filter(height(cuts).astype(np.float32), blur).astype(np.uint8)
+    labels, count = np.zeros(shape, np.int32), len(ids)
+    for block in blocks(shape, side):
+        seeds = minima_seeds(smooth[block])
+        seeds[bare] = 0
+        seeds, found = _renumber(seeds)
+        markers = np.where(seeds > 0, seeds + np.uint32(count), 0).astype(np.uint32)
+        for end in given:
+            _mark(markers[end.z], end, ids, block[1:])
+        if not markers.any():  # nothing to grow from: the block is one fragment
+            markers[0, 0, 0], found = count + 1, 1
+        affinity = AFFINITY[cuts[(slice(None), 0, *block)]]
+        grown = bioimage_cpp.segmentation.watershed_from_affinities(affinity, NEAREST, markers)
+        labels[block] = grown.astype(np.int32) - 1
+        count += found
+    return Fragments(labels, ids, count)
+
+
+def _known_ids(end: Given) -> NDArray[Any]:
+    return np.unique(end.ids if end.known is None else end.ids[end.known])
+
+
+def _mark(markers: NDArray[np.uint32], end: Given, ids: NDArray[Any], place: tuple[slice, ...]) -> None:
+    """Write the numbers of a slice's ids, from 1, over the seeds of that slice."""
+    numbers = (np.searchsorted(ids, end.ids[place]) + 1).astype(np.uint32)
+    if end.known is None:
+        markers[...] = numbers
+    else:
+        here = end.known[place]
+        markers[here] = numbers[here]
+
+
+def _renumber(seeds: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], int]:
+    """Seeds numbered from 1 without gaps, and how many there are."""
+    present = np.bincount(seeds.ravel()) > 0
+    present[0] = False
+    return (np.cumsum(present) * present).astype(np.uint32)[seeds], int(present.sum())
