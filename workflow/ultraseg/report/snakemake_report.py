@@ -15,7 +15,8 @@ from typing import Any
 from ultraseg.base.files import whole_file
 
 TARGET = "report_figures"
-DATA = re.compile(rb"^ *var \w+ = (.*);\r?$", re.M)  # a line of JSON in the page of the report, or of its code
+# A line of JSON in the page of the report, or of the page's code.
+DATA = re.compile(rb"^ *var \w+ = (.*);\r?$", re.M)
 LARGEST = 20_000_000  # bytes of a report that is easily sent around
 
 
