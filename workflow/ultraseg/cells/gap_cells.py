@@ -18,7 +18,7 @@ from ultraseg.cells.region_graph import region_graph
 
 log = logging.getLogger(__name__)
 
-# Near a labelled slice its ids tell more than a minimum of the maps. Chosen on held-out labelled slices.
+# Near a labelled slice its ids tell more than a minimum of the maps. As in trials on fib25; not chosen on held-out slices.
 SHORT_GAP, CLEARANCE = 20, 3
 CERTAIN = 0.97  # the highest chance of being right off the labelled slices
 DOUBTFUL = 0.2  # margins below are counted as differences
@@ -110,7 +110,7 @@ def _result(
 
 
 def chance_of_right(margin: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The chance that a fragment got the right cell, 0..1, from its margin; measured on held-out labelled slices."""
+    """The chance that a fragment got the right cell, 0..1, from its margin: a guess, not measured yet."""
     return np.clip(0.55 + 0.45 * np.nan_to_num(margin), 0.1, CERTAIN)
 
 
