@@ -18,7 +18,7 @@ from ultraseg.cells.region_graph import region_graph
 
 log = logging.getLogger(__name__)
 
-# Near a labelled slice its ids tell more than a minimum of the maps. As in trials on fib25; not chosen on held-out slices.
+# Near a labelled slice its ids tell more than a minimum of the maps. From trials on fib25, not from held-out slices.
 SHORT_GAP, CLEARANCE = 20, 3
 CERTAIN = 0.97  # the highest chance of being right off the labelled slices
 DOUBTFUL = 0.2  # margins below are counted as differences
