@@ -28,6 +28,7 @@ from ultraseg.arrays.scale import downsample_ids
 from ultraseg.cells.flow import slice_flow, stack_flow, warp_labels
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.evaluate.scores import CellScore, accuracy_by_distance
+from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import read_slices, shape_of
 from ultraseg.storage.slice_stacks import image_stack
 
@@ -40,7 +41,7 @@ def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.nd
     path = f"{folder}/results/{name}/image.zarr/0"
     depth = shape_of(path)[0]
     downsample = yaml.safe_load((folder / "config.yaml").read_text())["networks"]["all"]["downsample"]
-    maps = read_slices(f"{folder}/results/{name}/work/probability/all", 0, depth)[:, :2]
+    maps = read_slices(str(folder / VolumeFiles.of(name).probability("all")), 0, depth)[:, :2]
     made = folder / f"data/phantom/{name}/truth/cells.tif"
     file = made if name == "demo" else Path(data_root, name, "truth/cells.tif")
     truth = np.stack([downsample_ids(ids, downsample) for ids in tifffile.imread(file)]).astype(np.uint32)

@@ -1,9 +1,12 @@
 """A plan of one or two volumes over tiny TIFF stacks."""
 
+import os
+
 import numpy as np
 import tifffile
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
+from ultraseg.plan.volume import Volume
 
 LABELLED = (0, 5, 10, 15, 20)
 
@@ -48,6 +51,15 @@ def make_config(folder, n_slices=21, labelled=LABELLED, **changes) -> dict:
 
 def make_plan(folder, **changes) -> Plan:
     return Plan(load_config(make_config(folder, **changes)))
+
+
+def open_with(folder, lost=(), **settings) -> Volume:
+    """Volume 'a' of 21 slices, labelled on every 5th, after the files ``lost`` were removed."""
+    config = make_config(folder)
+    for z in lost:
+        os.remove(folder / f"image/z{z:04d}.tif")
+    config["volumes"]["a"] |= settings
+    return Plan(load_config(config)).volumes["a"]
 
 
 def plan_holding_out(folder, *zs, **changes) -> Plan:

@@ -3,25 +3,10 @@
 import numpy as np
 import pytest
 import tifffile
+from label_slices import SHAPE, cells, write
 from ultraseg.base.errors import UserError
 from ultraseg.labels.coverage import COVERAGE_COLUMNS, coverage_table, iterate_labels, stored
 from ultraseg.labels.source import resolve_labels
-
-SHAPE = (20, 30)
-
-
-def cells(*ids):
-    labels = np.zeros(SHAPE, np.uint16)
-    for index, cell in enumerate(ids):
-        labels[2:8, 5 * index : 5 * index + 4] = cell
-    return labels
-
-
-def write(folder, settings=None, **slices):
-    folder.mkdir(exist_ok=True)
-    for name, labels in slices.items():
-        tifffile.imwrite(folder / f"{name}.tif", labels)
-    return resolve_labels({"path": str(folder), **(settings or {})}, str)
 
 
 def test_coverage_counts(tmp_path):

@@ -3,25 +3,10 @@
 import numpy as np
 import pytest
 import tifffile
+from label_slices import SHAPE, cells, write
 from ultraseg.base.errors import UserError
 from ultraseg.labels.empty_pages import constant_pages
 from ultraseg.labels.source import LabelSource, resolve_labels
-
-SHAPE = (20, 30)
-
-
-def cells(*ids):
-    labels = np.zeros(SHAPE, np.uint16)
-    for index, cell in enumerate(ids):
-        labels[2:8, 5 * index : 5 * index + 4] = cell
-    return labels
-
-
-def write(folder, settings=None, **slices) -> LabelSource:
-    folder.mkdir(exist_ok=True)
-    for name, labels in slices.items():
-        tifffile.imwrite(folder / f"{name}.tif", labels)
-    return resolve_labels({"path": str(folder), **(settings or {})}, str)
 
 
 def export(folder, settings) -> LabelSource:

@@ -1,11 +1,9 @@
 """From an entry of the configuration to a volume: windows, phantoms, planned volumes, names."""
 
-import os
-
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import LABELLED, make_config, two_volumes, write_stack
+from tiny_plan import LABELLED, make_config, open_with, two_volumes, write_stack
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config import load_config
 from ultraseg.plan.open_volume import open_volume
@@ -206,15 +204,6 @@ def test_a_voxel_size_that_the_file_contradicts_is_an_error_with_both(tmp_path):
 
 
 # ---- missing and bad slices
-def open_with(folder, lost=(), **settings):
-    """Volume 'a' of 21 slices, labelled on every 5th, after the files ``lost`` were removed."""
-    config = make_config(folder)
-    for z in lost:
-        os.remove(folder / f"image/z{z:04d}.tif")
-    config["volumes"]["a"] |= settings
-    return Plan(load_config(config)).volumes["a"]
-
-
 def test_a_gap_is_an_error_unless_it_is_bridged(tmp_path):
     with pytest.raises(UserError, match=r"volumes.a.image: .* 2 slice\(s\) missing between 0 and 20: 7-8"):
         open_with(tmp_path, [7, 8])

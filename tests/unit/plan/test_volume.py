@@ -1,22 +1,9 @@
 """A volume: its slabs and levels, its labels, and which of its slices count."""
 
-import os
-
 import pytest
-from tiny_plan import make_config, make_plan
+from tiny_plan import make_plan, open_with
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource
-from ultraseg.plan.config import load_config
-from ultraseg.plan.plan import Plan
-
-
-def open_with(folder, lost=(), **settings):
-    """Volume 'a' of 21 slices, labelled on every 5th, after the files ``lost`` were removed."""
-    config = make_config(folder)
-    for z in lost:
-        os.remove(folder / f"image/z{z:04d}.tif")
-    config["volumes"]["a"] |= settings
-    return Plan(load_config(config)).volumes["a"]
 
 
 @pytest.fixture

@@ -1,39 +1,19 @@
 """napari: what it is told to show, and how it is started."""
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from napari_volume import write_napari_volume
 from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.base.errors import UserError
 from ultraseg.viewer import napari
-from written_volume import write_volume
-
-SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (8, 40, 48), (20, 10, 5), (40, 0, 100), 4
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A volume with cells 5 and 70001 and one mitochondrion."""
-    volume = tmp_path / "results/v"
-    image = volume / "image.zarr"
-    cells = np.zeros(SHAPE, np.uint32)
-    cells[:, :20], cells[:, 20:] = 5, 70001
-    stacks = {
-        "image": np.full(SHAPE, 90, np.uint8),
-        "cells": cells,
-        "mitochondria": (cells == 5).astype(np.uint32),
-    }
-    write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH, origin_nm=ORIGIN_NM)
-    (tmp_path / "results/models").mkdir()
-    card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
-    (tmp_path / "results/models/net.json").write_text(json.dumps(card))
-    (volume / "tables").mkdir()
-    pd.DataFrame({"cell": [5, 70001]}).to_parquet(volume / "tables/cells.parquet")
-    return volume
+    return write_napari_volume(tmp_path)
 
 
 def test_layers_are_described_with_their_place_and_colours(folder):

@@ -1,39 +1,18 @@
 """napari's layers: what is described can be opened, has the right place, scale and colours."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
+from napari_volume import write_napari_volume
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.viewer import napari
 from ultraseg.viewer.napari_layers import add_layers
-from written_volume import write_volume
-
-SHAPE, VOXEL_NM, ORIGIN_NM, DEPTH = (8, 40, 48), (20, 10, 5), (40, 0, 100), 4
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A volume with cells 5 and 70001 and one mitochondrion."""
-    volume = tmp_path / "results/v"
-    image = volume / "image.zarr"
-    cells = np.zeros(SHAPE, np.uint32)
-    cells[:, :20], cells[:, 20:] = 5, 70001
-    stacks = {
-        "image": np.full(SHAPE, 90, np.uint8),
-        "cells": cells,
-        "mitochondria": (cells == 5).astype(np.uint32),
-    }
-    write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH, origin_nm=ORIGIN_NM)
-    (tmp_path / "results/models").mkdir()
-    card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
-    (tmp_path / "results/models/net.json").write_text(json.dumps(card))
-    (volume / "tables").mkdir()
-    pd.DataFrame({"cell": [5, 70001]}).to_parquet(volume / "tables/cells.parquet")
-    return volume
+    return write_napari_volume(tmp_path)
 
 
 class Viewer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.grid.gaps import Gap
 from ultraseg.jobs.link import Link
-from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
+from ultraseg.jobs.spec import Cost, Files, OfShownVolumes, Rate, VolumeJob, Wildcards, every_slab
 from ultraseg.labels.source import LabelSource
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class LabelNext(VolumeJob):
 
 
 @dataclass(frozen=True)
-class Evaluate(VolumeJob):
+class Evaluate(OfShownVolumes, VolumeJob):
     """Scores the final labels of a volume slice by slice.
 
     kinds, labelled, uses, label_files: per structure its kind, its labelled slices, what each labelled slice serves
@@ -90,10 +90,6 @@ class Evaluate(VolumeJob):
             first=v.roi[0][0],
             settings=plan.config["evaluate"],
         )
-
-    @classmethod
-    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return super().each(plan, name) if plan.structures_in(name) else []
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ultraseg.grid.paths import NetworkFiles
-from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, every_slab
+from ultraseg.jobs.spec import Cost, Files, OfShownVolumes, Rate, VolumeJob, Wildcards, every_slab
 from ultraseg.jobs.train import NetworkJob
 from ultraseg.jobs.whole_run import whole_image
 
@@ -20,7 +20,7 @@ SURFACE_BYTES = 43  # per voxel of the largest object
 
 
 @dataclass(frozen=True)
-class Figures(VolumeJob):
+class Figures(OfShownVolumes, VolumeJob):
     """Draws the figures of one volume.
 
     montage_slices: how many slices are shown; kinds: of the structures; level, factor: pyramid level of the 3D view.
@@ -47,10 +47,6 @@ class Figures(VolumeJob):
             shape=v.shape,
             voxel_size_nm=v.voxel_size_nm,
         )
-
-    @classmethod
-    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return super().each(plan, name) if plan.structures_in(name) else []
 
     @property
     def shown_in_3d(self) -> str | None:

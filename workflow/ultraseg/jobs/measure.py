@@ -6,7 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, every_slab, slabs_with
+from ultraseg.jobs.spec import (
+    Files,
+    OfShownVolumes,
+    Rate,
+    SlabJob,
+    VolumeJob,
+    Wildcards,
+    every_slab,
+    slabs_with,
+)
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
@@ -16,7 +25,7 @@ TABLES = ("cells", "contacts", "organelles", "protrusions")
 
 
 @dataclass(frozen=True)
-class MeasureSlab(SlabJob):
+class MeasureSlab(OfShownVolumes, SlabJob):
     """Measures the final labels of one slab.
 
     containers: structures whose overlap with all other structures is counted; touching: structures whose contacts are
@@ -42,10 +51,6 @@ class MeasureSlab(SlabJob):
             n_slices=v.n_slices,
         )
 
-    @classmethod
-    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return super().each(plan, name) if plan.structures_in(name) else []
-
     def inputs(self, plan: Plan) -> Files:
         v, (start, stop) = plan.volumes[self.volume], self.slab
         zs = range(start, min(stop + 1, v.n_slices))
@@ -58,7 +63,7 @@ class MeasureSlab(SlabJob):
 
 
 @dataclass(frozen=True)
-class Measure(VolumeJob):
+class Measure(OfShownVolumes, VolumeJob):
     """Adds the measures of all slabs up to tables.
 
     cells, nuclei: the structures that contain others, None where the volume lacks them; replaced: bad slice -> the
@@ -94,10 +99,6 @@ class Measure(VolumeJob):
             level=v.measure_level,
             factor=v.levels[v.measure_level].factor,
         )
-
-    @classmethod
-    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return super().each(plan, name) if plan.structures_in(name) else []
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files

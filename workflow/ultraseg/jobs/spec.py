@@ -122,6 +122,14 @@ class SlabJob(VolumeJob):
         return self.slab[1] - self.slab[0]
 
 
+class OfShownVolumes(JobSpec):
+    """A job that only volumes with structures have: a volume that no network is applied to has none."""
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.structures_in(name) else []
+
+
 def slabs_with(v: Volume, array: str, zs: Iterable[int], channels: bool = False) -> list[str]:
     """The slab files of an array of a volume that hold the slices ``zs``.
 
