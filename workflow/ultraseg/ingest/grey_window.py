@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FEW_VALUES = 30  # percent of the values; an information bar is smaller
-GREYS_OF_MOST = (
-    0.2  # of the window that the others have at least; 0.58 where values spread as in a bell curve
-)
+# Of the window that the others have at least; 0.58 where values spread as in a bell curve.
+GREYS_OF_MOST = 0.2
 
 BAR = 12  # percent of the values at either end, where a bar has black and white
-GREYS_BETWEEN = (
-    0.1  # of the window that the others have at least; 0.38 where values spread as in a bell curve
-)
+# Of the window that the others have at least; 0.38 where values spread as in a bell curve.
+GREYS_BETWEEN = 0.1
 
 
 def evenly_spaced(n_slices: int) -> list[int]:

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 REACH = 6  # pixels from a label's edge that are looked at
 WINDOW = 2048  # side of the part of a slice that is looked at, around its middle
-# Measured on FIB-SEM, serial sections and the phantom (docs/results/cells.md): labels on their own slice never lose to a
-# neighbour by these limits; those off by one lose by 7 % of the score or more, and by 3.7 standard errors or more,
+# Measured on FIB-SEM, serial sections and the phantom (docs/results/cells.md): labels on their own slice never lose to
+# a neighbour by these limits; those off by one lose by 7 % of the score or more, and by 3.7 standard errors or more,
 # unless structures are few or blurred.
 SHARE, GAIN, T = 0.8, 0.05, 3.0
 

@@ -25,15 +25,10 @@ JOIN = np.array([2.09, -1.52, 0.2, -0.55, -0.49, -0.12, 0.59, 0.6, -0.12])
 AMONG_RIVALS = np.array([1.09, 1.05])
 
 EQUAL = 4.0  # pieces whose areas differ by less than this factor are of about one size
-NO_SPEED, SPEED = (
-    1.0,
-    0.35,
-)  # pixels per slice by which a place is uncertain, without and with a known heading
-ROOM = (
-    6.0,
-    2.2,
-    1.5,
-)  # pixels, spreads of a piece and pixels per slice within which its next piece is looked for
+# Pixels per slice by which a place is uncertain, without and with a known heading.
+NO_SPEED, SPEED = 1.0, 0.35
+# Pixels, spreads of a piece and pixels per slice within which its next piece is looked for.
+ROOM = (6.0, 2.2, 1.5)
 FAR = 1e5  # between slices, in pixels: larger than any slice is wide
 ROUNDS = 20
 
@@ -151,13 +146,13 @@ def possible_joins(
     end = np.flatnonzero((chains.after < 0) & open_pieces)
     start = np.flatnonzero((chains.before < 0) & open_pieces)
     reach = ROOM[0] + ROOM[1] * np.sqrt(pieces.spread[:, 0] + pieces.spread[:, 2])
-    found = [np.stack([e for e in extra], axis=1)] if len(extra.end) else []
+    found = [np.stack(extra, axis=1)] if len(extra.end) else []
     if len(end) and len(start):
         tree_start, tree_end = (_tree(pieces, chains.place, rows) for rows in (start, end))
         for slices in range(1, most + 2):
             ahead = chains.place[end] + slices * chains.arriving.speed[end]
-            found.append(_near(tree_start, pieces.order[end] + slices, ahead, reach[end] + ROOM[2] * slices))
-            found[-1] = np.stack([end[found[-1][:, 0]], start[found[-1][:, 1]]], axis=1)
+            near = _near(tree_start, pieces.order[end] + slices, ahead, reach[end] + ROOM[2] * slices)
+            found.append(np.stack([end[near[:, 0]], start[near[:, 1]]], axis=1))
             behind = chains.place[start] - slices * chains.leaving.speed[start]
             near = _near(tree_end, pieces.order[start] - slices, behind, reach[start] + ROOM[2] * slices)
             found.append(np.stack([end[near[:, 1]], start[near[:, 0]]], axis=1))

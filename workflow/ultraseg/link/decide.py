@@ -28,9 +28,8 @@ OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies,
 # Evidence of an id, per confidence, on a piece too large for a fragment and too small for the body of that id.
 CARRIED_BODY = 0.3
 STRONG = 0.5  # links that join pieces of one fragment or protrusion
-STEP_OF_BODY = (
-    0.998  # below 1, so that of two cells along one chain of bodies the nearer one has the likelier path
-)
+# Below 1, so that of two cells along one chain of bodies the nearer one has the likelier path.
+STEP_OF_BODY = 0.998
 LEAST_LINK = 0.003
 
 
@@ -244,7 +243,6 @@ def _new_cells(
 
 def with_tables(decided: Decided, min_protrusion_slices: int = 3) -> LinkResult:
     """The decisions of `decide_pieces` with the tables of fragments, protrusions and meetings."""
-    check_new_ids(int(decided.nodes["final"].max()) if len(decided.nodes) else 0)
     nodes, ends = decided.nodes, (decided.strong.a, decided.strong.b)
     check_new_ids(int(nodes["final"].max()) if len(nodes) else 0)
     nodes["fragment"], links = fragment_table(nodes, *ends)

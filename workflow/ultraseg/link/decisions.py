@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ultraseg.link.calibrate import strength_of
+from ultraseg.link.logistic import CERTAIN
 from ultraseg.link.nodes import NOBODY
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ultraseg.link.paths import Posterior
 
 TOLERANCE = 1e-9
-CERTAIN = 1e-6
 UNBROKEN = 0.75  # probability of two cells together from which a body is surely of one of them
 COLUMNS = ("final", "outcome", "best_cell", "strength", "runner_up_cell", "runner_up", "nobody", "path")
 

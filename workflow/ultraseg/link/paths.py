@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ultraseg.link.logistic import CERTAIN
 from ultraseg.link.nodes import NOBODY
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 LEAST = 1e-4  # less likely paths are not followed
 MOST = 4  # paths to a piece that count
-CERTAIN = 1e-6
 
 
 class Links(NamedTuple):

@@ -14,9 +14,8 @@ from ultraseg.grid.slabs import ceil_div
 
 Image = NDArray[np.uint8]
 
-OVERVIEW = (
-    768  # pixels a side: for all statistics but sharpness, larger slices are averaged down to this size
-)
+# Pixels a side: for all statistics but sharpness, larger slices are averaged down to this size.
+OVERVIEW = 768
 TILE, TILES = 512, 3  # pixels a side: the sharpness of a large slice is measured in TILES x TILES such places
 COLUMNS = ["z", "contrast", "sharpness", "reference", "change", "shift_y", "shift_x", "match"]
 
