@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from ultraseg.arrays.cuts import OFFSETS
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.cells.agglomerate import AgglomerationSettings
 from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.evaluate.scores import CellScore
+from ultraseg.grid.cut_maps import OFFSETS, brick_window, bricks
 from ultraseg.networks.channels import cut_channels
-from ultraseg.predict.across import brick_cuts, brick_window, bricks, predict_across
+from ultraseg.predict.across import brick_cuts, predict_across
 from ultraseg.train.augment import Augmentation
 from ultraseg.train.cut_crops import crossing_planes, cut_crop, labelled_planes
 

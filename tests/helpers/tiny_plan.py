@@ -69,6 +69,13 @@ def plan_holding_out(folder, *zs, **changes) -> Plan:
     return Plan(load_config(config))
 
 
+def plan_in_volume(folder, method="auto", **settings) -> Plan:
+    """A plan whose voxels are near-isotropic at the scale of the cells; ``settings``: of the volume."""
+    config = make_config(folder, propagate={"method": method})
+    config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4]} | settings
+    return Plan(load_config(config))
+
+
 def plan_with_bad_slices(folder) -> Plan:
     """Slices 3, 4 and 7 to 12 are bad: of the slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20 slab 2 has no good slice."""
     config = make_config(folder)

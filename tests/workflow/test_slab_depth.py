@@ -1,5 +1,7 @@
 """The slab depth is a matter of jobs and files: results do not depend on it."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +22,8 @@ def runs(tmp_path_factory):
         config = tiny_config(
             folder / "data", slab_depth=depth, pyramid_levels=1, networks={"both": network | {"epochs": 4}}
         )
+        # Near-isotropic at the scale of the cells: both methods are tried, and one is chosen.
+        config["volumes"]["tiny"]["voxel_size_nm"] = [32, 16, 16]
         found[depth] = Run(folder / str(depth), config)
         found[depth].snakemake("results/tiny/metrics.csv", "results/tiny/tables/cells.csv")
     return found
@@ -42,6 +46,15 @@ def test_tables_and_metrics_are_the_same(runs, depth):
     for name in ("tables/cells.csv", "tables/organelles.csv", "tables/links.csv", "metrics.csv"):
         a, b = (pd.read_csv(runs[d].results / "tiny" / name) for d in (4, depth))
         pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 16])
+def test_cuts_and_the_choice_of_the_method_are_the_same(runs, depth):
+    a, b = (zarr.open_array(runs[d].results / "tiny/work/cuts", mode="r")[:] for d in (4, depth))
+    assert a.any() and np.array_equal(a, b)
+    a, b = (json.loads((runs[d].results / "tiny/work/method.json").read_text()) for d in (4, depth))
+    assert a == b and set(a["scores"]) == {"flow", "volume"}
+    assert len({a["method"], *("flow", "volume")}) == 2
 
 
 def test_one_slice_is_one_file_is_one_job(runs):

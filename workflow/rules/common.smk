@@ -89,3 +89,4 @@ wildcard_constraints:
     structure="|".join(PLAN.structures),
     slab=r"\d+",
     gap=r"\d+x?-\d+x?",
+    brick=r"\d+",

@@ -102,3 +102,15 @@ use rule structure_layout as cell_layout with:
     params:
         job=RULES.told("cell_layout"),
         code=script_version("layout/array_layout"),
+
+
+use rule structure_layout as cut_layout with:
+    output:
+        metadata(V.cuts),
+    log:
+        log_file("cut_layout", "{volume}"),
+    benchmark:
+        benchmark_file("cut_layout", "{volume}")
+    params:
+        job=RULES.told("cut_layout"),
+        code=script_version("layout/array_layout"),

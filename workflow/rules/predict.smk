@@ -22,3 +22,28 @@ rule predict:
         code=script_version("predict/predict"),
     script:
         "../scripts/predict/predict.py"
+
+
+# cuts: image and maps of one brick of slices -> the cuts between cells along z, y and x. Volumes whose cells are made in
+# three dimensions have these jobs.
+rule cuts:
+    input:
+        unpack(RULES.inputs("cuts")),
+    output:
+        shard_file(V.cuts, "{brick}", 4),
+    log:
+        log_file("cuts", "{volume}", "{brick}"),
+    benchmark:
+        benchmark_file("cuts", "{volume}", "{brick}")
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        gpu=min(PLAN.gpus, 1),
+        mem_mb=RULES.mem_mb("cuts"),
+        runtime=RULES.minutes("cuts"),
+    params:
+        job=RULES.told("cuts"),
+        code=script_version("predict/cuts"),
+    script:
+        "../scripts/predict/cuts.py"

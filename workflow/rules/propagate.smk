@@ -1,4 +1,5 @@
-# propagate: cell ids carried through one gap between two labelled slices, from both sides.
+# propagate: cell ids carried through one gap between two labelled slices, by optical flow from both sides or in three
+# dimensions at once.
 # The rule also carries ids past a held-out slice, as if the slice were not labelled; evaluate scores these ids.
 rule propagate:
     input:
@@ -37,3 +38,45 @@ use rule propagate as propagate_ends with:
     params:
         job=RULES.told("propagate_ends"),
         code=script_version("cells/propagate"),
+
+
+use rule propagate as try_method with:
+    # For volumes that choose between the methods: what each of them makes of a labelled slice that is left out.
+    input:
+        unpack(RULES.inputs("try_method")),
+    output:
+        V.tried("{method}", "{gap}"),
+    log:
+        log_file("try_method", "{volume}", "{gap}", "{method}"),
+    benchmark:
+        benchmark_file("try_method", "{volume}", "{gap}", "{method}")
+    wildcard_constraints:
+        method="flow|volume",
+    resources:
+        mem_mb=RULES.mem_mb("try_method"),
+        runtime=RULES.minutes("try_method"),
+    params:
+        job=RULES.told("try_method"),
+        code=script_version("cells/propagate"),
+
+
+# choose_method: the results of both methods -> the better one.
+rule choose_method:
+    input:
+        unpack(RULES.inputs("choose_method")),
+    output:
+        V.method,
+    log:
+        log_file("choose_method", "{volume}"),
+    benchmark:
+        benchmark_file("choose_method", "{volume}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=RULES.mem_mb("choose_method"),
+        runtime=RULES.minutes("choose_method"),
+    params:
+        job=RULES.told("choose_method"),
+        code=script_version("evaluate/choose_method"),
+    script:
+        "../scripts/evaluate/choose_method.py"

@@ -2,21 +2,10 @@
 
 import numpy as np
 import pytest
+from exact_cuts import cuts_of
 from moving_cells import SHAPE, dice, ellipse
-from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair
-from ultraseg.cells.gap_cells import cells_of_gap  # noqa: E402
-from ultraseg.cells.gap_ends import GapEnd  # noqa: E402
-
-
-def cut_maps(truth, *, noise=40, seed=0):
-    """Cut maps as a good network would predict them: the true cuts with noise."""
-    random = np.random.default_rng(seed)
-    cuts = np.zeros((3, len(USED_OFFSETS), *truth.shape), np.float32)
-    for axis in range(3):
-        for k, offset in enumerate(USED_OFFSETS):
-            first, second = cut_pair(3, axis, offset)
-            cuts[axis, k][first] = 200 * (truth[first] != truth[second])
-    return np.clip(cuts + random.normal(0, noise, cuts.shape), 0, 255).astype(np.uint8)
+from ultraseg.cells.gap_cells import cells_of_gap
+from ultraseg.cells.gap_ends import GapEnd
 
 
 def volume(n=15):
@@ -38,7 +27,7 @@ def truth():
 
 
 def test_ids_fill_their_cells_from_both_ends(truth):
-    found = cells_of_gap(cut_maps(truth), truth[0], truth[-1])
+    found = cells_of_gap(cuts_of(truth, noise=40), truth[0], truth[-1])
     assert found.labels.dtype == np.uint32 and found.confidence.dtype == np.uint8
     assert dice(found.labels, truth, [7, 14, 4_000_000_000]) > 0.95
     assert np.array_equal(found.labels[0], truth[0]) and np.array_equal(found.labels[-1], truth[-1])
@@ -46,7 +35,7 @@ def test_ids_fill_their_cells_from_both_ends(truth):
 
 
 def test_a_cell_that_no_label_shows_is_new(truth):
-    found = cells_of_gap(cut_maps(truth), truth[0], truth[-1])
+    found = cells_of_gap(cuts_of(truth, noise=40), truth[0], truth[-1])
     new = found.new > 0
     true = truth == 28
     assert 2 * (new & true).sum() / (new.sum() + true.sum()) > 0.9
@@ -56,17 +45,17 @@ def test_a_cell_that_no_label_shows_is_new(truth):
 @pytest.mark.parametrize("side", [0, 1])
 def test_one_end_is_enough(truth, side):
     ends = (truth[0], None) if side == 0 else (None, truth[-1])
-    found = cells_of_gap(cut_maps(truth), *ends)
+    found = cells_of_gap(cuts_of(truth, noise=40), *ends)
     assert dice(found.labels, truth, [7, 14]) > 0.95
     with pytest.raises(ValueError, match="first or its last"):
-        cells_of_gap(cut_maps(truth), None, None)
+        cells_of_gap(cuts_of(truth, noise=40), None, None)
 
 
 def test_what_the_user_left_unlabelled_takes_its_ids_from_elsewhere(truth):
     known = np.ones(SHAPE, bool)
     known[:, 60:] = False
     wrong = np.where(known, truth[0], 5)
-    found = cells_of_gap(cut_maps(truth), GapEnd(wrong, known), truth[-1])
+    found = cells_of_gap(cuts_of(truth, noise=40), GapEnd(wrong, known), truth[-1])
     assert not (found.labels == 5).any()
     assert dice(found.labels, truth, [7, 14, 4_000_000_000]) > 0.95
     assert (found.confidence[0][known] == 255).all() and (found.confidence[0][~known] < 255).all()
@@ -77,16 +66,16 @@ def test_ids_from_beyond_the_gap_count_where_nothing_was_drawn(truth):
     known[:, :60] = True
     beyond = np.full(SHAPE, 90, np.uint8)
     end = GapEnd(np.where(known, truth[0], 0), known, truth[0], beyond)
-    found = cells_of_gap(cut_maps(truth), end, None)
+    found = cells_of_gap(cuts_of(truth, noise=40), end, None)
     assert dice(found.labels, truth, [14, 4_000_000_000]) > 0.95
     assert (found.confidence[0][~known] <= 90).all()
 
 
 def test_pixels_that_another_id_claims_are_counted(truth):
-    sure = cells_of_gap(cut_maps(truth), truth[0], truth[-1])
+    sure = cells_of_gap(cuts_of(truth, noise=40), truth[0], truth[-1])
     assert not sure.differ[[0, -1]].any()
     first = np.where(truth[0] == 7, 50, truth[0])  # the labels of both ends contradict each other
-    vague = cells_of_gap(cut_maps(truth), first, truth[-1])
+    vague = cells_of_gap(cuts_of(truth, noise=40), first, truth[-1])
     area = np.count_nonzero(truth[7] == 7)
     assert sure.differ[7] < 0.1 * area < 0.5 * area < vague.differ[7] < 1.2 * area
     there = truth[7] == 7
@@ -94,11 +83,11 @@ def test_pixels_that_another_id_claims_are_counted(truth):
 
 
 def test_blocks_change_little(truth):
-    cuts = cut_maps(truth)
+    cuts = cuts_of(truth, noise=40)
     whole, parts = (cells_of_gap(cuts.copy(), truth[0], truth[-1], side=side).labels for side in (512, 40))
     assert (whole != parts).mean() < 0.01
 
 
 def test_shapes_must_fit(truth):
     with pytest.raises(ValueError, match="do not match"):
-        cells_of_gap(cut_maps(truth), truth[0][:5], None)
+        cells_of_gap(cuts_of(truth, noise=40), truth[0][:5], None)

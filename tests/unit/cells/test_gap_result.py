@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from exact_cuts import cuts_of
 from moving_cells import SHAPE, ellipse, maps
 from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd
-from ultraseg.cells.gap_result import carried_slices
+from ultraseg.cells.gap_result import carried_slices, volume_slices
 from ultraseg.cells.propagate import propagate_gap
 
 TRUTH = np.stack([7 * ellipse(40 + 2 * z, 50, 20, 14) for z in range(5)]).astype(np.uint32)
@@ -59,3 +61,34 @@ def test_partial_labels_say_where_the_user_labelled(evidence):
     found = carried(evidence, ends, partial=True)
     np.testing.assert_array_equal(found[10]["known"] > 0, half)
     assert found[14]["known"].all() and not found[12]["known"].any()
+
+
+# ---- in three dimensions
+def in_volume(ends=BOTH, stand_ins=range(10, 15), **how):
+    return dict(volume_slices(cuts_of(TRUTH), ends, list(stand_ins), first=10, **how))
+
+
+def test_every_slice_is_that_of_the_cells_of_the_gap():
+    found, cells = in_volume(min_new=50), cells_of_gap(cuts_of(TRUTH), TRUTH[0], TRUTH[4])
+    assert list(found) == [10, 11, 12, 13, 14]
+    for i, arrays in enumerate(found.values()):
+        assert set(arrays) == {"labels", "confidence", "differ", "new"}
+        np.testing.assert_array_equal(arrays["labels"], cells.labels[i])
+        np.testing.assert_array_equal(arrays["labels"], TRUTH[i])
+
+
+def test_in_a_volume_a_bad_slice_shows_its_stand_in_without_confidence():
+    found = in_volume(stand_ins=[10, 11, 11, 13, 14])
+    np.testing.assert_array_equal(found[12]["labels"], found[11]["labels"])
+    assert not found[12]["confidence"].any() and found[12]["differ"] == 0
+    assert found[11]["confidence"].any()
+
+
+def test_in_a_volume_one_direction_gives_what_arrives_and_partial_labels_say_where_they_are():
+    upwards = in_volume((GapEnd(TRUTH[0]), None), direction="up")
+    assert list(upwards) == [14] and (upwards[14]["labels"] == 7).sum() > 500
+    half = np.zeros(SHAPE, bool)
+    half[:, :56] = True
+    found = in_volume((GapEnd(TRUTH[0], half), GapEnd(TRUTH[4])), partial=True)
+    np.testing.assert_array_equal(found[10]["known"] > 0, half)
+    assert not found[12]["known"].any()

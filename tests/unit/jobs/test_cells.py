@@ -6,12 +6,13 @@ from tiny_plan import (
     make_config,
     make_plan,
     plan_holding_out,
+    plan_in_volume,
     plan_with_bad_slices,
     plan_without_cells,
     two_volumes,
 )
 from ultraseg.grid.gaps import Gap
-from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, cell_plane
+from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TryMethod, cell_plane
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -90,7 +91,7 @@ def test_a_gap_is_told_its_ends_and_the_channels_of_the_cells(tmp_path):
     told = spec(plan, "propagate", gap="00005-00010")
     assert (told.gap, told.direction, told.partial) == (Gap(5, 10, True, True), "", False)
     assert (told.network, told.channels, told.downsample) == ("context", [1, 2], 4)
-    assert told.settings == plan.config["propagate"]
+    assert told.settings | {"method": "auto"} == plan.config["propagate"]
 
 
 def partly_labelled(folder):
@@ -134,6 +135,57 @@ def test_the_cost_of_a_gap_is_that_of_its_slices_and_of_the_fusion(tmp_path):
     plan = make_plan(tmp_path)
     worked = 6 * 6 * 10
     assert spec(plan, "propagate", gap="00005-00010").pixels(plan) == (worked, worked + FUSION_SLICES * 60)
+
+
+# ---- in three dimensions
+CUTS = "results/a/work/cuts/c/0/0/0/0"
+
+
+@pytest.mark.parametrize(
+    "method, flows, cuts, chosen",
+    [
+        ("flow", True, [], []),
+        ("volume", False, [CUTS], []),
+        ("auto", True, [CUTS], ["results/a/work/method.json"]),
+    ],
+)
+def test_a_gap_reads_what_its_method_needs(tmp_path, method, flows, cuts, chosen):
+    plan = plan_in_volume(tmp_path, method)
+    assert spec(plan, "propagate", gap="00005-00010").method == method
+    found = files(plan, "propagate", gap="00005-00010")
+    assert ("flow" in found, "images" in found, "maps" in found) == (flows,) * 3
+    assert found.get("cuts", []) == cuts and found["chosen"] == chosen
+
+
+def test_each_method_is_tried_on_the_gaps_around_labelled_slices_and_waits_for_no_choice(tmp_path):
+    plan = plan_in_volume(
+        tmp_path,
+        labels={
+            "cells": {"path": "cells", "region": {"y": [0, 8]}},
+            "nuclei": "nuclei",
+            "membrane": "membrane",
+        },
+    )
+    tried = TryMethod.each(plan, "a")
+    assert {(one.method, one.gap) for one in tried} == {
+        (method, gap.name) for method in ("flow", "volume") for gap in plan.tries("a").values()
+    }
+    for one in tried:
+        found = files(plan, "try_method", gap=one.gap, method=one.method)
+        # What neighbouring gaps carry waits for the choice.
+        assert (found["chosen"], found["up"], found["down"]) == ([], [], [])
+        assert ("cuts" in found, "flow" in found) == (one.method == "volume", one.method == "flow")
+    assert TryMethod.each(plan_in_volume(tmp_path, "volume"), "a") == []
+
+
+def test_a_choice_that_nobody_knows_costs_as_much_as_the_dearer_method(tmp_path):
+    costs = {}
+    for method in ("flow", "volume", "auto"):
+        plan = plan_in_volume(tmp_path, method)
+        costs[method] = spec(plan, "propagate", gap="00005-00010").cost(plan)
+    assert costs["auto"].seconds == max(costs["flow"].seconds, costs["volume"].seconds)
+    assert costs["auto"].mem_mb == max(costs["flow"].mem_mb, costs["volume"].mem_mb)
+    assert costs["flow"] != costs["volume"]
 
 
 # ---- pieces

@@ -1,9 +1,16 @@
 """What scores are made from, and the advice which slices to label next."""
 
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_holding_out, plan_without_cells, two_volumes
+from tiny_plan import (
+    make_config,
+    make_plan,
+    plan_holding_out,
+    plan_in_volume,
+    plan_without_cells,
+    two_volumes,
+)
 from ultraseg.grid.gaps import Gap
-from ultraseg.jobs.evaluate import Evaluate
+from ultraseg.jobs.evaluate import ChooseMethod, Evaluate
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -82,3 +89,14 @@ def test_advice_is_taken_from_linking_and_all_gaps(tmp_path):
     told = spec(plan, "label_next")
     assert (told.labelled, told.downsample) == ([0, 5, 10, 15, 20], 4)
     assert told.cost(plan) == spec(plan, "link").cost(plan)
+
+
+def test_both_methods_are_compared_on_the_same_slices(tmp_path):
+    plan = plan_in_volume(tmp_path)
+    told = spec(plan, "choose_method")
+    assert [*told.tried] == ["flow", "volume"]
+    assert [*told.tried["flow"]] == [*told.tried["volume"]] == [*plan.tries("a")] != []
+    assert len(set(files(plan, "choose_method")["tried"])) == 2 * len(plan.tries("a"))
+    assert len(ChooseMethod.each(plan, "a")) == 1
+    for settled in (make_plan(tmp_path), plan_in_volume(tmp_path, "volume"), plan_without_cells(tmp_path)):
+        assert ChooseMethod.each(settled, "a") == []

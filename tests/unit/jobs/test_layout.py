@@ -2,7 +2,8 @@
 
 import pytest
 from asked import files, spec
-from tiny_plan import make_config, make_plan, plan_without_cells, two_volumes
+from tiny_plan import make_config, make_plan, plan_in_volume, plan_without_cells, two_volumes
+from ultraseg.grid.cut_maps import BRICK
 from ultraseg.jobs.layout import arrays_of
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -98,3 +99,9 @@ def test_the_image_has_the_bits_that_are_asked_for_and_waits_for_a_window_that_i
     for rule in ("image_layout", "image_group"):
         assert files(plan, rule, volume="b") == {"window": ["results/b/work/window.json"]}
         assert files(plan, rule, volume="a") == {"window": []}
+
+
+def test_cuts_lie_in_bricks_of_their_own_depth_where_there_are_any(tmp_path):
+    cuts = arrays_of(plan_in_volume(tmp_path), "a")[f"{WORK}/cuts"]
+    assert cuts["shape"] == [21, 6, 6, 10] and cuts["shard"] == [BRICK, 6, 6, 10]
+    assert f"{WORK}/cuts" not in arrays_of(make_plan(tmp_path), "a")

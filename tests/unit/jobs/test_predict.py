@@ -2,8 +2,8 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_with_bad_slices, two_volumes
-from ultraseg.jobs.predict import Predict
+from tiny_plan import make_config, make_plan, plan_in_volume, plan_with_bad_slices, two_volumes
+from ultraseg.jobs.predict import Cuts, Predict
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -97,3 +97,29 @@ def test_views_multiply_the_time_and_a_gpu_divides_it(tmp_path):
     assert eight > one
     plan.config["device"] = "gpu"
     assert one > 0.5 and seconds() < eight
+
+
+# ---- cuts
+def test_a_brick_reads_the_planes_across_and_the_maps_of_its_own_slices(tmp_path, monkeypatch):
+    monkeypatch.setattr("ultraseg.grid.cut_maps.BRICK", 8)
+    monkeypatch.setattr("ultraseg.grid.cut_maps.HALO", 2)
+    plan = plan_in_volume(tmp_path)
+    assert [wc.brick for wc in Cuts.each(plan, "a")] == [0, 1, 2]
+    told = spec(plan, "cuts", brick=1)
+    assert (told.brick, told.read, told.rows) == ((8, 16), [*range(6, 18)], (2, 10))
+    found = files(plan, "cuts", brick=1)
+    assert slabs(found["images"], "image.zarr/0") == [1, 2, 3, 4]
+    assert slabs(found["maps"], "work/probability/context") == [2, 3]
+    assert found["model"] == "results/models/context.keras"  # its planes have a size of their own
+
+
+def test_bad_slices_show_their_stand_ins_in_the_planes_across(tmp_path):
+    plan = plan_in_volume(tmp_path, bad_slices=[6, 7])
+    assert spec(plan, "cuts", brick=0).read[4:10] == [4, 5, 5, 8, 8, 9]
+
+
+def test_thick_slices_have_no_cuts_across(tmp_path):
+    assert Cuts.each(make_plan(tmp_path), "a") == []
+    assert spec(make_plan(tmp_path), "predict", slab=0, network="context").channels == ()
+    channels = spec(plan_in_volume(tmp_path), "predict", slab=0, network="context").channels
+    assert channels == plan_in_volume(tmp_path).networks["context"].channels

@@ -19,7 +19,8 @@ PLAIN = (str, int, float, bool, type(None))
 def test_wildcards_of_snakemake_are_text():
     found = Wildcards.of({"volume": "a", "slab": "12", "network": "n"})
     assert found == Wildcards(volume="a", network="n", slab=12) and found.structure == found.gap == ""
-    assert Wildcards.of({}) == Wildcards() and Wildcards().slab == -1
+    assert Wildcards.of({"brick": "3"}) == Wildcards(brick=3)
+    assert Wildcards.of({}) == Wildcards() and Wildcards().slab == Wildcards().brick == -1
     with pytest.raises(TypeError):
         Wildcards.of({"volume": "a", "no_such_part": "x"})
 
@@ -90,9 +91,15 @@ def plans(tmp_path_factory):
 def wildcards(rule, volume):
     """Of one job of the rule; parts that the rule has not do no harm."""
     structure = "nuclei" if rule.startswith("objects") else "cells"
-    direction = {"direction": "up"} if rule == "propagate_ends" else {}
+    more = {"propagate_ends": {"direction": "up"}, "try_method": {"method": "volume"}}.get(rule, {})
     network = "detail" if rule == "adopt" else "context"
-    return {"volume": volume, "slab": 1, "structure": structure, "network": network} | direction
+    return {
+        "volume": volume,
+        "slab": 1,
+        "brick": 0,
+        "structure": structure,
+        "network": network,
+    } | more
 
 
 JOBS = [
@@ -104,7 +111,7 @@ JOBS = [
 
 
 def job(plan: Plan, rule: str, volume: str) -> JobSpec:
-    gap = {"gap": plan.gaps("a")[0].name} if rule.startswith("propagate") else {}
+    gap = {"gap": plan.gaps("a")[0].name} if rule.startswith(("propagate", "try_method")) else {}
     return spec(plan, rule, **wildcards(rule, volume), **gap)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tiny_plan import make_config, make_plan, two_volumes
+from tiny_plan import make_config, make_plan, plan_in_volume, two_volumes
 from ultraseg.base.errors import UserError
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
@@ -96,6 +96,38 @@ def test_grey_values_are_shown_as_the_volume_says(tmp_path):
     v = Plan(load_config(two_volumes(tmp_path))).volumes
     assert window_rule_of(v["a"])["kind"] == "whole"
     assert window_rule_of(v["b"]) == {"kind": "given", "values": [10, 4000], "dtype": "uint16"}
+
+
+# ---- cuts
+CELLS = ("nuclei", "cells/interior", "cells/boundary")
+CUTS = tuple(f"cells/cut_{axis}{offset}" for axis in "yx" for offset in (1, 3, 8))
+
+
+def test_networks_of_cells_learn_cuts_where_a_volume_needs_them(tmp_path):
+    plan = plan_in_volume(tmp_path)
+    net, detail = plan.networks["context"], plan.networks["detail"]
+    assert net.channels == CELLS + CUTS and net.cuts == (1, 3, 8)
+    assert net.channels_of("cells") == [1, 2]  # interior and boundary alone
+    assert detail.channels == ("membrane",) and detail.cuts == ()
+    thick = make_plan(tmp_path)
+    assert thick.networks["context"].cuts == () and thick.networks["context"].channels == CELLS
+
+
+def test_a_ready_network_may_predict_cuts_or_not_but_must_where_the_key_asks_for_them(tmp_path, monkeypatch):
+    plan, fits = plan_in_volume(tmp_path), {"downsample": 4, "voxel_size_nm": {"old": [16, 4, 4]}}
+
+    def ready(channels, method):
+        ready_card(monkeypatch, channels=list(channels), **fits)
+        settings = plan.networks["context"].settings | {"model": "old.keras"}
+        return make_network("context", settings, plan.structures, plan.volumes, method)
+
+    for method in ("auto", "flow"):
+        assert ready(CELLS, method).cuts == () and ready(CELLS + CUTS, method).cuts == (1, 3, 8)
+    assert ready(CELLS + CUTS, "volume").channels == CELLS + CUTS
+    with pytest.raises(
+        UserError, match="old.keras predicts no cuts between cells, which propagate.method: volume"
+    ):
+        ready(CELLS, "volume")
 
 
 # ---- labelled slices

@@ -6,6 +6,7 @@ from tiny_plan import (
     make_config,
     make_plan,
     plan_holding_out,
+    plan_in_volume,
     plan_with_bad_slices,
     plan_without_cells,
     two_volumes,
@@ -214,3 +215,28 @@ def test_the_problems_of_all_volumes_are_told_at_once(tmp_path):
         config["volumes"][name]["image"] = f"no_{name}"
     with pytest.raises(UserError, match="(?s)no_a.*no_b"):
         Plan(load_config(config))
+
+
+@pytest.mark.parametrize("method", ["flow", "volume", "auto"])
+def test_ids_are_carried_as_the_key_says_where_voxels_are_near_isotropic(tmp_path, method):
+    plan = plan_in_volume(tmp_path, method)
+    assert plan.method("a") == method and plan.has_cuts("a") == (method != "flow")
+
+
+def test_thick_slices_are_walked_through_unless_the_key_says_otherwise(tmp_path):
+    assert make_plan(tmp_path).method("a") == "flow"
+    assert make_plan(tmp_path, propagate={"method": "volume"}).method("a") == "volume"
+
+
+def test_without_a_slice_to_compare_on_near_isotropic_volumes_are_taken_as_such(tmp_path):
+    config = make_config(tmp_path, labelled=(0, 20), evaluate={"leave_one_out": 0})
+    config["volumes"]["a"]["voxel_size_nm"] = [16, 4, 4]
+    plan = Plan(load_config(config))
+    assert plan.tries("a") == {} and plan.method("a") == "volume"
+
+
+def test_methods_are_compared_on_slices_that_no_network_saw_where_there_are_any(tmp_path):
+    plan = plan_in_volume(tmp_path)
+    assert {*plan.tries("a")} <= {*plan.left_out("a")} and plan.tries("a")
+    held = plan_holding_out(tmp_path, 10)
+    assert held.tries("a") == held.holdouts("a") and [*held.tries("a")] == [10]

@@ -1,9 +1,9 @@
 """Cuts of bricks from the planes across the slices."""
 
 import numpy as np
-from ultraseg.arrays.cuts import OFFSETS, USED_OFFSETS
+from ultraseg.grid.cut_maps import OFFSETS, USED_OFFSETS
 from ultraseg.networks.channels import cut_channels, cut_of
-from ultraseg.predict.across import BRICK, HALO, brick_cuts, brick_window, bricks, predict_across
+from ultraseg.predict.across import brick_cuts, predict_across
 
 CHANNELS = cut_channels("cells", OFFSETS)
 
@@ -25,12 +25,6 @@ def cells(depth=20):
 def slices_of(volume):
     """What the network predicts of the slices themselves, uint8 (n, K, Y, X)."""
     return np.rint(255 * exact(volume[..., None].astype(np.float32)).transpose(0, 3, 1, 2)).astype(np.uint8)
-
-
-def test_bricks_cover_the_stack_and_windows_end_with_it():
-    assert bricks(BRICK + 3) == [(0, BRICK), (BRICK, BRICK + 3)]
-    assert brick_window(0, BRICK, BRICK + 3) == (0, BRICK + 3)
-    assert brick_window(BRICK, 2 * BRICK, 4 * BRICK) == (BRICK - HALO, 2 * BRICK + HALO)
 
 
 def test_an_exact_network_gives_exact_cuts_along_all_axes():

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from ultraseg.arrays.cuts import OFFSETS
 from ultraseg.cells.cuts import read_cuts
+from ultraseg.grid.cut_maps import OFFSETS, brick_window, bricks
 from ultraseg.networks.channels import cut_channels, cut_of
-from ultraseg.predict.across import brick_window, bricks
 from ultraseg.predict.brick import predict_brick
 from ultraseg.predict.predictor import Predictor
 from ultraseg.storage.arrays import write_slab
@@ -17,8 +16,8 @@ N, Y, X = 24, 32, 48
 
 @pytest.fixture(autouse=True)
 def small_bricks(monkeypatch):
-    monkeypatch.setattr("ultraseg.predict.across.BRICK", 8)
-    monkeypatch.setattr("ultraseg.predict.across.HALO", 4)
+    monkeypatch.setattr("ultraseg.grid.cut_maps.BRICK", 8)
+    monkeypatch.setattr("ultraseg.grid.cut_maps.HALO", 4)
 
 
 def smooth_network(planes):

@@ -103,17 +103,24 @@ def test_propagated_slices_come_from_their_gap_whatever_the_slab(propagated, dep
     found = []
     for start in range(0, N, depth):
         found += propagated_slices(folder, gaps, range(start, min(start + depth, N)), PLANE)
-    numbers = [np.unique(labels).tolist() for labels, _, _ in found]
+    numbers = [np.unique(slice_.labels).tolist() for slice_ in found]
     # A labelled slice ends one gap and begins the next; both hold the user's labels.
     assert numbers == [[100 * (1 + (z > 3) + (z > 8)) + z] for z in range(N)]
-    assert [np.unique(confidence).tolist() for _, confidence, _ in found] == [[z] for z in range(N)]
-    assert [z for z, (_, _, given) in enumerate(found) if given] == [3, 8]
+    assert [np.unique(slice_.confidence).tolist() for slice_ in found] == [[z] for z in range(N)]
+    assert [z for z, slice_ in enumerate(found) if slice_.given] == [3, 8]
+    assert all(slice_.new is None for slice_ in found)
 
 
 def test_without_labels_nothing_is_carried(tmp_path):
-    for labels, confidence, given in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
+    for labels, confidence, given, new in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
         assert labels.shape == confidence.shape == PLANE
-        assert labels.dtype == np.uint32 and not labels.any() and not confidence.any() and not given
+        assert (
+            labels.dtype == np.uint32
+            and not labels.any()
+            and not confidence.any()
+            and not given
+            and new is None
+        )
 
 
 def test_a_slice_that_is_labelled_in_part_says_where(propagated, tmp_path):
@@ -122,8 +129,17 @@ def test_a_slice_that_is_labelled_in_part_says_where(propagated, tmp_path):
     known[:3] = 1
     arrays = {"labels": np.ones(PLANE, np.uint32), "confidence": np.zeros(PLANE, np.uint8), "known": known}
     write_slices(str(tmp_path / "00003-00008.h5"), PLANE, [(8, arrays), (5, arrays)])
-    (*_, where), (*_, between) = propagated_slices(folder, gaps[1:2], [8, 5], PLANE)
-    assert np.array_equal(where, known > 0) and between is False
+    labelled, between = propagated_slices(folder, gaps[1:2], [8, 5], PLANE)
+    assert np.array_equal(labelled.given, known > 0) and between.given is False
+
+
+def test_cells_without_an_id_come_with_their_numbers(propagated, tmp_path):
+    folder, gaps = propagated
+    arrays = {name: np.ones(PLANE, np.uint32) for name in ("labels", "confidence")}
+    new = np.arange(np.prod(PLANE), dtype=np.uint32).reshape(PLANE)
+    write_slices(str(tmp_path / "00003-00008.h5"), PLANE, [(5, arrays | {"new": new})])
+    (found,) = propagated_slices(folder, gaps[1:2], [5], PLANE)
+    np.testing.assert_array_equal(found.new, new)
 
 
 def test_a_missing_gap_is_an_error_and_not_zeros(propagated, tmp_path):

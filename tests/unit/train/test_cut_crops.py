@@ -1,7 +1,8 @@
 """Crops whose ids move with the image before their cuts are computed."""
 
 import numpy as np
-from ultraseg.arrays.cuts import OFFSETS, cut_targets
+from ultraseg.arrays.cuts import cut_targets
+from ultraseg.grid.cut_maps import OFFSETS
 from ultraseg.networks.channels import channels_of
 from ultraseg.train.augment import NONE, Augmentation
 from ultraseg.train.crops import CropDraw

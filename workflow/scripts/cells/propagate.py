@@ -1,7 +1,9 @@
 """Carry cell ids through one gap between labelled slices."""
 
+from ultraseg.cells.cuts import read_cuts
 from ultraseg.cells.gap_ends import read_ends
-from ultraseg.cells.gap_result import carried_slices
+from ultraseg.cells.gap_result import carried_slices, volume_slices
+from ultraseg.evaluate.choose_method import method_of
 from ultraseg.jobs.cells import Propagate
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_listed
@@ -9,20 +11,19 @@ from ultraseg.storage.label_slices import write_slices
 from ultraseg.storage.slice_stacks import image_stack
 
 with job(snakemake, Propagate) as (spec, log):
-    given, walk = snakemake.input, spec.walk
-    ends = read_ends(given.labels, spec.gap, spec.downsample, spec.direction, given.up, given.down)
-    maps = read_listed(spec.files.probability(spec.network), walk)
-    interior, boundary = (maps[:, channel] for channel in spec.channels)
-    image = image_stack(spec.files.image_level(), walk, spec.downsample)
-    flow = read_listed(spec.files.flow, walk[:-1] or walk)
-    slices = carried_slices(
-        (image, flow, interior, boundary),
-        ends,
-        walk,
-        spec.stand_ins,
-        first=spec.gap.first,
-        direction=spec.direction,
-        partial=spec.partial,
-        **spec.settings,
-    )
-    write_slices(snakemake.output[0], image.shape[1:], slices)
+    given, files, walk, gap = snakemake.input, spec.files, spec.walk, spec.gap
+    ends = read_ends(given.labels, gap, spec.downsample, spec.direction, given.up, given.down)
+    how = {"first": gap.first, "direction": spec.direction, "partial": spec.partial}
+    method = method_of(spec.method, given.chosen)
+    log.info("method: %s", method)
+    if method == "volume":
+        cuts = read_cuts(files.cuts, range(gap.first, gap.last + 1))
+        slices = volume_slices(cuts, ends, spec.stand_ins, **how, **spec.volume_settings)
+    else:
+        maps = read_listed(files.probability(spec.network), walk)
+        interior, boundary = (maps[:, channel] for channel in spec.channels)
+        image = image_stack(files.image_level(), walk, spec.downsample)
+        flow = read_listed(files.flow, walk[:-1] or walk)
+        evidence = (image, flow, interior, boundary)
+        slices = carried_slices(evidence, ends, walk, spec.stand_ins, **how, **spec.settings)
+    write_slices(snakemake.output[0], spec.plane, slices)

@@ -14,7 +14,9 @@ with job(snakemake, Predict) as (spec, log):
     framework = "litert" if spec.device == "cpu" else None
     device = open_device(spec.device, snakemake.threads, framework=framework)
     precision = policy(spec.mixed_precision, device.compute, training=False)
-    predictor = load_predictor(snakemake.input.model, snakemake.threads, spec.device, precision=precision)
+    predictor = load_predictor(
+        snakemake.input.model, snakemake.threads, spec.device, precision=precision, channels=spec.channels
+    )
     mean = predict_slab(
         predictor,
         spec.files.image_level(),

@@ -18,6 +18,7 @@ with job(snakemake, Tiles) as (spec, log):
             labelled=spec.labelled[volume],
             kinds=spec.kinds,
             contexts=spec.contexts[volume],
+            cuts=spec.cuts,
             **settings,
         )
     )

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-USED_OFFSETS = (1, 3)  # that maps hold and cells are made from
-OFFSETS = (*USED_OFFSETS, 8)  # that networks learn; the longest one only helps them to learn
+from ultraseg.grid.cut_maps import OFFSETS
 
 
 def cut_pair(ndim: int, axis: int, offset: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

@@ -1,7 +1,7 @@
 """Cut maps of a gap: what the labelled slices say about them, and the height that fragments grow over.
 
 Cut maps are uint8 (3, offsets, Z, Y, X), 255 = the two voxels lie in different cells, along z, y and x for each of
-`ultraseg.arrays.cuts.USED_OFFSETS`; see there where a cut lies.
+`ultraseg.grid.cut_maps.USED_OFFSETS`; `ultraseg.arrays.cuts` tells where a cut lies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair, cut_targets
+from ultraseg.arrays.cuts import cut_pair, cut_targets
+from ultraseg.grid.cut_maps import USED_OFFSETS
 from ultraseg.storage.arrays import read_listed
 
 

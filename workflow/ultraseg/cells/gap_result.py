@@ -1,16 +1,21 @@
-"""What a gap's job writes: carried ids on every slice of the gap, bad slices included."""
+"""What a gap's job writes: ids on every slice of the gap, bad slices included, by either method."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ultraseg.cells.agglomerate import AgglomerationSettings
+from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd, known_slices
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.cells.trust import fill_bad
+
+Slices = Iterator[tuple[int, dict[str, Any]]]
 
 
 def carried_slices(
@@ -23,7 +28,7 @@ def carried_slices(
     direction: str = "",
     partial: bool = False,
     **settings: Any,
-) -> Iterator[tuple[int, dict[str, Any]]]:
+) -> Slices:
     """Slice number and arrays of each slice of a gap: labels, confidence, differ, and known where labels are partial.
 
     evidence: image, flow, interior and boundary of the good slices ``walk``, as `propagate_gap` takes them; ends: the
@@ -37,8 +42,44 @@ def carried_slices(
     differ = np.zeros(len(labels), np.int64)
     differ[np.array(walk) - first] = count
     arrays: dict[str, NDArray[Any]] = {"labels": labels, "confidence": confidence, "differ": differ}
+    return _each(arrays, ends, first, direction, partial)
+
+
+def volume_slices(
+    cuts: NDArray[np.uint8],
+    ends: Sequence[GapEnd | None],
+    stand_ins: Sequence[int],
+    *,
+    first: int,
+    direction: str = "",
+    partial: bool = False,
+    blur: float = 1.2,
+    **settings: Any,
+) -> Slices:
+    """As `carried_slices`, in three dimensions at once (`cells_of_gap`), with the array new of cells without an id.
+
+    cuts: uint8 (3, offsets, n, Y, X), in which the stand-ins of bad slices were seen; blur: of `cells_of_gap`;
+    settings: of `AgglomerationSettings`.
+    """
+    found = cells_of_gap(cuts, *ends, blur=blur, settings=AgglomerationSettings(**settings))
+    shown = np.array(stand_ins) - first
+    arrays = {field.name: getattr(found, field.name)[shown] for field in fields(found)}
+    bad = shown != np.arange(len(shown))
+    arrays["confidence"][bad], arrays["differ"][bad] = 0, 0
+    return _each(arrays, ends, first, direction, partial)
+
+
+def _each(
+    arrays: dict[str, NDArray[Any]],
+    ends: Sequence[GapEnd | None],
+    first: int,
+    direction: str,
+    partial: bool,
+) -> Slices:
+    """The arrays of a gap slice by slice."""
+    labels = arrays["labels"]
     if partial:
-        arrays["known"] = known_slices(ends, labels.shape)
+        arrays = arrays | {"known": known_slices(ends, labels.shape)}
     # Of ids for the next gap only what arrives at the far end is asked for.
     wanted = {"": range(len(labels)), "up": [len(labels) - 1], "down": [0]}[direction]
     for i in wanted:

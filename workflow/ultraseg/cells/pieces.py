@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
 from ultraseg.cells.reconcile import foreground
+from ultraseg.storage.slice_stacks import Propagated
 
 COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body", "yy", "yx", "xx"]
 
@@ -177,7 +178,7 @@ def given_pieces(pieces: NDArray[np.int32], given: bool | NDArray[np.bool_]) -> 
 
 
 def slab_pieces(
-    carried: Iterable[tuple[int, tuple[NDArray[Any], NDArray[np.uint8], bool | NDArray[np.bool_]]]],
+    carried: Iterable[tuple[int, Propagated]],
     interior: NDArray[np.uint8],
     boundary: NDArray[np.uint8],
     *,
@@ -186,14 +187,15 @@ def slab_pieces(
 ) -> tuple[NDArray[np.uint32], pd.DataFrame]:
     """The pieces of the good slices of one slab, and one table of them with the columns z and given.
 
-    carried: for each good slice its number z, labels, confidence and what the user labelled, as `slice_cells` takes
-    them; interior, boundary: uint8 (n, Y, X) from slice ``start`` on; settings: of `slice_cells`. Bad slices have no
-    pieces. Returns pieces uint32 (n, Y, X).
+    carried: each good slice's number z and what was carried there; interior, boundary: uint8 (n, Y, X) from slice
+    ``start`` on; settings: of `slice_cells`. Bad slices have no pieces. Returns pieces uint32 (n, Y, X).
     """
     pieces, tables = np.zeros(interior.shape, np.uint32), []
-    for z, (labels, confidence, given) in carried:
+    for z, (labels, confidence, given, new) in carried:
         i = z - start
-        pieces[i], table = slice_cells(labels, confidence, interior[i], boundary[i], given=given, **settings)
+        pieces[i], table = slice_cells(
+            labels, confidence, interior[i], boundary[i], given=given, new=new, **settings
+        )
         tables.append(table.assign(z=z, given=given_pieces(pieces[i].astype(np.int32), given)))
     # A slab of bad slices alone has no pieces, but a table all the same.
     return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()

@@ -9,7 +9,8 @@ import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import USED_OFFSETS, cut_pair
+from ultraseg.arrays.cuts import cut_pair
+from ultraseg.grid.cut_maps import USED_OFFSETS
 
 WEIGHTS = (1.0, 0.5)  # of a pair of voxels, by offset
 

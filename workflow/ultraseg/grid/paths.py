@@ -153,6 +153,20 @@ class VolumeFiles:
         return f"{self.work}/flow"
 
     @property
+    def cuts(self) -> str:
+        """The array of the cuts between cells along all three axes, in bricks of slices."""
+        return f"{self.work}/cuts"
+
+    @property
+    def method(self) -> str:
+        """Which method carries ids through this volume, and how well each did where both were tried."""
+        return f"{self.work}/method.json"
+
+    def tried(self, method: str, gap: str) -> str:
+        """The ids that one method carried through a gap, to compare it with the other method."""
+        return f"{self.work}/tried/{method}/{gap}.h5"
+
+    @property
     def propagated_folder(self) -> str:
         """The folder of the ids that were carried through gaps."""
         return f"{self.work}/propagated"

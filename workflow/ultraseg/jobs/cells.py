@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ultraseg.grid.cut_maps import bricks_with
 from ultraseg.grid.gaps import Gap, gaps_of
-from ultraseg.grid.paths import metadata
-from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+from ultraseg.grid.paths import metadata, shard_file
+from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+from ultraseg.plan.networks import AUTO, FLOW, VOLUME
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
@@ -73,7 +75,8 @@ class Propagate(VolumeJob):
 
     A gap may lie around a labelled slice that is left out, as if the slice were not labelled. walk: the good slices of
     the gap; stand_ins: for each slice of the gap the good slice whose ids it shows; direction: empty, or the only
-    direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part.
+    direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part; method: as
+    `Plan.method` tells it. settings, volume_settings: of the method "flow" and of the method "volume".
     """
 
     gap: Gap
@@ -84,9 +87,13 @@ class Propagate(VolumeJob):
     network: str
     channels: list[int]
     downsample: int
+    plane: tuple[int, int]
+    method: str
     settings: dict[str, Any]
+    volume_settings: dict[str, Any]
 
     rate: ClassVar[Rate] = Rate(0.8, 3.7, 150, 25)
+    volume_rate: ClassVar[Rate] = Rate(1.0, 1.2, 200, 60)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
@@ -101,7 +108,10 @@ class Propagate(VolumeJob):
             network=net.name,
             channels=net.channels_of(plan.cells_name),
             downsample=net.downsample,
-            settings=plan.config["propagate"],
+            plane=v.plane(net.downsample),
+            method=wc.method or plan.method(v.name),
+            settings={key: value for key, value in plan.config["propagate"].items() if key != "method"},
+            volume_settings=plan.config["agglomerate"],
         )
 
     @classmethod
@@ -113,13 +123,16 @@ class Propagate(VolumeJob):
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
-        return {
-            "images": slabs_with(v, files.image_level(), self.walk),
-            "flow": slabs_with(v, files.flow, self.walk[:-1] or self.walk, channels=True),
-            "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
-            "labels": v.label_file(plan.cells_name),
-            **self._carried_ends(plan),
-        }
+        found: Files = {"labels": v.label_file(plan.cells_name), **self._carried_ends(plan)}
+        if self.method != VOLUME:
+            found |= {
+                "images": slabs_with(v, files.image_level(), self.walk),
+                "flow": slabs_with(v, files.flow, self.walk[:-1] or self.walk, channels=True),
+                "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
+            }
+        if self.method != FLOW:
+            found["cuts"] = [shard_file(files.cuts, b, 4) for b in bricks_with(self.gap.first, self.gap.last)]
+        return found | {"chosen": [files.method] if self.method == AUTO else []}
 
     def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
         """What neighbouring gaps carried to the ends of this gap, where slices are labelled in part: up and down."""
@@ -138,6 +151,31 @@ class Propagate(VolumeJob):
         plane = math.prod(cell_plane(plan, self.volume))
         worked = (self.gap.last - self.gap.first + 1) * plane
         return worked, worked + FUSION_SLICES * plane
+
+    def cost(self, plan: Plan) -> Cost:
+        worked, held = self.pixels(plan)
+        of_methods = {FLOW: self.rate.cost(worked, held), VOLUME: self.volume_rate.cost(worked, worked)}
+        # Nobody knows beforehand which one ``auto`` chooses.
+        costs = [cost for method, cost in of_methods.items() if self.method in (method, AUTO)]
+        return Cost(max(cost.seconds for cost in costs), max(cost.mem_mb for cost in costs))
+
+
+@dataclass(frozen=True)
+class TryMethod(Propagate):
+    """Carries ids through a gap around a labelled slice by one method, to compare it with the other."""
+
+    rate: ClassVar[Rate] = Propagate.rate
+
+    def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
+        # What neighbouring gaps carry waits for the choice, which waits for this job.
+        return {"up": [], "down": []}
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        if not plan.has_cells(name) or plan.method(name) != AUTO:
+            return []
+        gaps = plan.tries(name).values()
+        return [Wildcards(volume=name, gap=gap.name, method=m) for m in (FLOW, VOLUME) for gap in gaps]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ultraseg.grid.cut_maps import BRICK, USED_OFFSETS
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.grid.pyramid_levels import Level, chunk_and_shard
 from ultraseg.jobs.ingest import window_files
@@ -118,6 +119,17 @@ class CellLayout(ArrayLayout):
         return cls(v.name, layout)
 
 
+@dataclass(frozen=True)
+class CutLayout(ArrayLayout):
+    """The array of the cuts between cells, at the scale of the network of the cells; its shards are bricks."""
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> CutLayout:
+        v, plane = plan.volumes[wc.volume], plan.volumes[wc.volume].plane(plan.cells_network.downsample)
+        array = _slabs(v, (3 * len(USED_OFFSETS), *plane), "uint8", BRICK)
+        return cls(v.name, {VolumeFiles.of(v.name).cuts: array})
+
+
 def arrays_of(plan: Plan, volume: str) -> Layout:
     """All arrays and groups of a volume's results."""
     specs: list[ImageLayout | ArrayLayout] = [
@@ -129,11 +141,13 @@ def arrays_of(plan: Plan, volume: str) -> Layout:
         specs.append(NetworkLayout.of(plan, Wildcards(volume=volume, network=name)))
     if plan.has_cells(volume):
         specs.append(CellLayout.of(plan, Wildcards(volume=volume)))
+        if plan.has_cuts(volume):
+            specs.append(CutLayout.of(plan, Wildcards(volume=volume)))
     return {path: what for spec in specs for path, what in spec.layout.items()}
 
 
-def _slabs(v: Volume, plane: Sequence[int], dtype: str) -> dict[str, Any]:
-    chunk, shard = chunk_and_shard(plane, v.slab_depth)
+def _slabs(v: Volume, plane: Sequence[int], dtype: str, depth: int | None = None) -> dict[str, Any]:
+    chunk, shard = chunk_and_shard(plane, depth or v.slab_depth)
     return {
         "shape": [v.n_slices, *plane],
         "chunk": list(chunk),

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ultraseg.grid.cut_maps import PIXELS, USED_OFFSETS, brick_window, bricks
 from ultraseg.grid.paths import NetworkFiles, metadata
-from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, Wildcards, slabs_with
+from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
 from ultraseg.jobs.train import GPU_SPEEDUP, macs_of, tile_count, width_of
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ PREDICT_TENSORS = 6  # of float32 and a network's width that are held at a time
 class Predict(SlabJob):
     """Predicts the maps of one slab with one network.
 
-    window: the slices that the prediction reads, and which prediction each slice of the slab shows.
+    window: the slices that the prediction reads, and which prediction each slice of the slab shows; channels: of a
+    network that predicts cuts.
     """
 
     network: str
     settings: dict[str, Any]
     window: tuple[list[int], list[int]]
+    channels: tuple[str, ...]
     device: str
     mixed_precision: str | bool
 
@@ -45,6 +48,7 @@ class Predict(SlabJob):
             net.name,
             settings=chosen,
             window=v.good_slices.window(*slab, net.z_context),
+            channels=net.channels if net.cuts else (),
             device=device,
             mixed_precision=plan.config["mixed_precision"] if device == "gpu" else False,
         )
@@ -75,3 +79,66 @@ class Predict(SlabJob):
         held += 4 * PREDICT_TENSORS * width_of(net) * tile**2
         own = NETWORK_PIXELS * self.depth * plane / 1e6
         return Cost(base.seconds + own + macs / rate, base.mem_mb + held / 1e6)
+
+
+@dataclass(frozen=True)
+class Cuts(VolumeJob):
+    """Predicts the cuts between the cells of one brick along all three axes.
+
+    brick: its first slice and the one after its last; read: the slices that the planes across show, each bad one
+    replaced by its stand-in; rows: first and last + 1 of the places in ``read`` that are the brick's own slices.
+    """
+
+    network: str
+    brick: tuple[int, int]
+    read: list[int]
+    rows: tuple[int, int]
+    channels: tuple[str, ...]
+    settings: dict[str, Any]
+    device: str
+    mixed_precision: str | bool
+
+    rate: ClassVar[Rate] = Rate(6.0, 0.01, 700, 0)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> Cuts:
+        v, net, device = plan.volumes[wc.volume], plan.cells_network, plan.config["device"]
+        start, stop = bricks(v.n_slices)[wc.brick]
+        low, high = brick_window(start, stop, v.n_slices)
+        return cls(
+            v.name,
+            net.name,
+            (start, stop),
+            read=v.good_slices.stand_ins(low, high),
+            rows=(start - low, stop - low),
+            channels=net.channels,
+            settings={key: net.settings[key] for key in ("downsample", "z_context", "views")},
+            device=device,
+            mixed_precision=plan.config["mixed_precision"] if device == "gpu" else False,
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        count = len(bricks(plan.volumes[name].n_slices)) if plan.has_cuts(name) else 0
+        return [Wildcards(volume=name, brick=brick) for brick in range(count)]
+
+    def inputs(self, plan: Plan) -> Files:
+        v, shown = plan.volumes[self.volume], self.read[slice(*self.rows)]
+        return {
+            "model": NetworkFiles(self.network).model(),
+            "images": slabs_with(v, self.files.image_level(), self.read),
+            "maps": slabs_with(v, self.files.probability(self.network), shown, channels=True),
+            "array": metadata(self.files.cuts),
+        }
+
+    def cost(self, plan: Plan) -> Cost:
+        net, v = plan.networks[self.network], plan.volumes[self.volume]
+        plane, depth = math.prod(v.plane(net.downsample)), self.brick[1] - self.brick[0]
+        pixels = 2 * len(self.read) * plane * net.settings["views"]
+        rate = PREDICT_MACS * (GPU_SPEEDUP if self.device == "gpu" else 1)
+        base = self.rate.cost(len(self.read) * math.prod(v.plane(1)), 0)
+        held: float = plane * (len(self.read) + depth * (len(self.channels) + 7 * len(USED_OFFSETS)))
+        held += (
+            4 * PREDICT_TENSORS * width_of(net) * max(PIXELS, max(v.plane(net.downsample)) * len(self.read))
+        )
+        return Cost(base.seconds + pixels * macs_of(net) / rate, base.mem_mb + held / 1e6)

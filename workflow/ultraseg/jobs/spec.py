@@ -27,14 +27,16 @@ class Wildcards(NamedTuple):
     network: str = ""
     gap: str = ""
     direction: str = ""
+    method: str = ""
     slab: int = -1
+    brick: int = -1
 
     @classmethod
     def of(cls, found: Mapping[str, str]) -> Wildcards:
         """From the wildcards of Snakemake, which are all text."""
         parts: dict[str, Any] = dict(found.items())
-        if "slab" in parts:
-            parts["slab"] = int(parts["slab"])
+        for number in {"slab", "brick"} & {*parts}:
+            parts[number] = int(parts[number])
         return cls(**parts)
 
 

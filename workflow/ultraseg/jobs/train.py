@@ -48,7 +48,7 @@ class Tiles(NetworkJob):
     """Cuts image and labels of the training and validation slices, together.
 
     Per volume: split: what each labelled slice serves for; labelled: the slices of each structure that the network
-    may learn from; contexts: what the network sees for each slice.
+    may learn from; contexts: what the network sees for each slice. cuts: offsets of the cuts that it learns.
     """
 
     settings: dict[str, Any]
@@ -57,6 +57,7 @@ class Tiles(NetworkJob):
     split: dict[str, dict[int, str]]
     labelled: dict[str, dict[str, list[int]]]
     contexts: dict[str, dict[int, list[int]]]
+    cuts: tuple[int, ...]
 
     rate: ClassVar[Rate] = Rate(0.5, 0.012, 110, 13)
 
@@ -72,6 +73,7 @@ class Tiles(NetworkJob):
             split={v: plan.split(net.name, v) for v in net.train_on},
             labelled={v: {s: plan.volumes[v].taught(s) for s in net.structures} for v in net.train_on},
             contexts={v: plan.contexts(net.name, v) for v in net.train_on},
+            cuts=net.cuts,
         )
 
     def inputs(self, plan: Plan) -> Files:

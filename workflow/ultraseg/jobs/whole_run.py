@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ultraseg.grid.paths import VolumeFiles, metadata
+from ultraseg.grid.cut_maps import bricks
+from ultraseg.grid.paths import VolumeFiles, metadata, shard_file
 from ultraseg.jobs.spec import JobSpec, Rate, Wildcards, every_slab
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def whole_work(plan: Plan, volume: str) -> list[str]:
     if plan.has_cells(volume):
         arrays += [(files.flow, True), (files.pieces, False)]
         found += [files.propagated(gap.name) for gap in plan.gaps(volume)]
+        if plan.has_cuts(volume):
+            count = len(bricks(v.n_slices))
+            found += [metadata(files.cuts), *(shard_file(files.cuts, brick, 4) for brick in range(count))]
     for array, channels in arrays:
         found += [metadata(array), *every_slab(v, array, channels)]
     return found

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
-from ultraseg.networks.channels import channels_of, structure_of
+from ultraseg.grid.cut_maps import OFFSETS, looks_alike
+from ultraseg.networks.channels import CELLS, channels_of, cut_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
 from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
 
+AUTO, FLOW, VOLUME = "auto", "flow", "volume"  # how ids of cells get from slice to slice
 Settings = Mapping[str, Any]
 Volumes = Mapping[str, Volume]
 
@@ -41,19 +43,36 @@ class Network:
         """Tiles are multiples of it."""
         return tile_stride(self.settings["architecture"], self.settings.get("filters"))
 
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Offsets of the cuts between cells that the network predicts; empty where it predicts none."""
+        found = (cut_of(channel) for channel in self.channels)
+        return tuple(sorted({cut[1] for cut in found if cut}))
+
     def channels_of(self, structure: str) -> list[int]:
-        """Positions of a structure's channels."""
-        return [i for i, name in enumerate(self.channels) if structure_of(name) == structure]
+        """Positions of a structure's channels, without those of cuts."""
+        return [
+            i for i, name in enumerate(self.channels) if structure_of(name) == structure and not cut_of(name)
+        ]
 
 
 def make_network(
-    name: str, settings: dict[str, Any], structures: Mapping[str, Settings], volumes: Volumes
+    name: str,
+    settings: dict[str, Any],
+    structures: Mapping[str, Settings],
+    volumes: Volumes,
+    method: str = FLOW,
 ) -> Network:
-    """One network of the configuration. Raises UserError where labels are missing or a ready network does not fit."""
+    """One network of the configuration; method: how ids of cells get from slice to slice (``propagate.method``).
+
+    A network of cells learns their cuts where a volume that it is applied to may need them. Raises UserError where
+    labels are missing or a ready network does not fit.
+    """
     predicted = tuple(settings["structures"])
-    channels = _channels(predicted, structures)
     if "model" in settings:
-        return _ready_network(name, settings, predicted, channels, volumes)
+        return _ready_network(name, settings, predicted, structures, volumes, method)
+    wants = [wants_cuts(volumes[v], settings, method) for v in settings.get("apply_to", volumes)]
+    channels = _channels(predicted, structures, OFFSETS if any(wants) else ())
     if "init_from" in settings:
         read_card(settings["init_from"])  # refuses what is no network of ours
     labelled = [v for v, volume in volumes.items() if any(s in volume.labels for s in predicted)]
@@ -94,25 +113,43 @@ def split_at_first(net: Network, volume: Volume) -> dict[int, str]:
     return split_slices(labelled, **shares, first_slice=volume.roi[0][0])
 
 
-def _channels(predicted: Sequence[str], structures: Mapping[str, Settings]) -> tuple[str, ...]:
-    return tuple(channel for s in predicted for channel in channels_of(s, structures[s]["kind"]))
+def wants_cuts(volume: Volume, settings: Settings, method: str) -> bool:
+    """Whether the cells of a volume may be made in three dimensions, from the cuts of a network of these settings."""
+    alike = looks_alike(volume.voxel_size_nm, int(settings["downsample"]))
+    return method == VOLUME or (method == AUTO and alike)
+
+
+def _channels(
+    predicted: Sequence[str], structures: Mapping[str, Settings], cuts: Sequence[int]
+) -> tuple[str, ...]:
+    return tuple(channel for s in predicted for channel in channels_of(s, structures[s]["kind"], cuts))
 
 
 def _ready_network(
     name: str,
     settings: dict[str, Any],
     predicted: tuple[str, ...],
-    channels: tuple[str, ...],
+    structures: Mapping[str, Settings],
     volumes: Volumes,
+    method: str,
 ) -> Network:
     """A network that was trained before: its architecture is the file's, and it must fit the volumes."""
     card, problems = read_card(settings["model"]), Problems()
+    plain, with_cuts = (_channels(predicted, structures, cuts) for cuts in ((), OFFSETS))
+    channels = with_cuts if tuple(card["channels"]) == with_cuts else plain
     if tuple(card["channels"]) != channels:
         wanted = dict.fromkeys(structure_of(channel) for channel in card["channels"])
         raise UserError(
             f"networks.{name}.model: {settings['model']} predicts {', '.join(card['channels'])}, "
             f"not {', '.join(channels)}",
             f"Set networks.{name}.structures to [{', '.join(wanted)}], of the kinds that they had in training.",
+        )
+    cells = any(structures[s]["kind"] == CELLS for s in predicted)
+    if cells and method == VOLUME and channels == plain:
+        raise UserError(
+            f"networks.{name}.model: {settings['model']} predicts no cuts between cells, which propagate.method: "
+            f"{VOLUME} needs",
+            f"Set propagate.method to {FLOW}, or train a network with propagate.method: {VOLUME}.",
         )
     own = {key: card["settings"][key] for key in ("architecture", "filters")}
     settings = settings | own | {"z_context": card["z_context"]}

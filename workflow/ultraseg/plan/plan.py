@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ultraseg.base.errors import Problems
 from ultraseg.grid.gaps import Gap, gap_without, gaps_between
 from ultraseg.networks.sizes import fitting_tile
-from ultraseg.plan.networks import Network, make_network, split_at_first, window_rule_of
+from ultraseg.plan.networks import (
+    AUTO,
+    FLOW,
+    VOLUME,
+    Network,
+    make_network,
+    split_at_first,
+    wants_cuts,
+    window_rule_of,
+)
 from ultraseg.plan.open_volume import open_volume
 from ultraseg.plan.volume import Volume
+
+TRIES = 4  # labelled slices at most on which methods are compared
+
+
+def _spread(zs: Sequence[int], most: int) -> list[int]:
+    """At most so many of some slices, spread evenly."""
+    count = min(most, len(zs))
+    return [zs[(2 * i + 1) * len(zs) // (2 * count)] for i in range(count)]
 
 
 def open_volumes(config: dict[str, Any], problems: Problems) -> dict[str, Volume]:
@@ -38,7 +56,8 @@ class Plan:
         self.networks: dict[str, Network] = {}
         for name, network in config["networks"].items():
             with problems.caught():
-                self.networks[name] = make_network(name, network, self.structures, self.volumes)
+                method = config["propagate"]["method"]
+                self.networks[name] = make_network(name, network, self.structures, self.volumes, method)
         problems.raise_all()
         self._owner = {s: net for net in reversed(self.networks.values()) for s in net.structures}
 
@@ -156,6 +175,29 @@ class Plan:
             return "keras"
         return "int8.tflite" if self.networks[network].settings["int8"] else "tflite"
 
+    # ---- cells
+    def method(self, volume: str) -> str:
+        """How ids of cells get from slice to slice in a volume: by "flow", in the "volume", or "auto".
+
+        Auto: the better one on labelled slices that are left out in turn (`tries`).
+        """
+        net, wanted = self.cells_network, self.config["propagate"]["method"]
+        if not net.cuts or not wants_cuts(self.volumes[volume], net.settings, wanted):
+            return FLOW
+        return AUTO if wanted == AUTO and self.tries(volume) else VOLUME
+
+    def has_cuts(self, volume: str) -> bool:
+        """Whether the cuts between the cells of a volume are predicted along all three axes."""
+        return self.has_cells(volume) and self.method(volume) != FLOW
+
+    def tries(self, volume: str) -> dict[int, Gap]:
+        """Labelled slices on which the methods are compared -> the gap around each, as if it were not labelled.
+
+        Slices that no network saw, where there are any.
+        """
+        found = self.holdouts(volume) or self.left_out(volume)
+        return {z: found[z] for z in _spread([*found], TRIES)}
+
     # ---- gaps
     def gaps(self, volume: str) -> list[Gap]:
         """Gaps between the labelled slices of the cells."""
@@ -186,8 +228,7 @@ class Plan:
             return {}
         uses = self.uses(self.cells_name, volume)
         inner = [z for z in labelled[1:-1] if uses[z] != "corrected"]  # corrected slices began as predictions
-        count = min(self.config["evaluate"]["leave_one_out"], len(inner))
-        chosen = {inner[(2 * i + 1) * len(inner) // (2 * count)] for i in range(count)}
+        chosen = _spread(inner, self.config["evaluate"]["leave_one_out"])
         found = {z: gap_without(labelled, z, n_slices) for z in chosen} | self.holdouts(volume)
         return dict(sorted(found.items()))
 

@@ -1,7 +1,6 @@
-"""Cuts of a brick: the planes across the slices, seen by the network that learned on slices.
+"""Cuts of a brick (`ultraseg.grid.cut_maps`): planes across the slices, seen by the network that learned on slices.
 
-A brick is BRICK slices, whatever the depth of slabs, so that no map depends on it. Its planes across reach HALO slices
-further on both sides. A volume at the network's scale that is near-isotropic looks alike from all three sides.
+A volume at the network's scale that is near-isotropic looks alike from all three sides.
 """
 
 from __future__ import annotations
@@ -11,23 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import USED_OFFSETS
+from ultraseg.grid.cut_maps import PIXELS, USED_OFFSETS
 from ultraseg.networks.channels import cut_of
 from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.cut_views import Run, mean_of_cut_views
-
-BRICK, HALO = 64, 16
-PIXELS = 1 << 18  # of planes that go through the network together
-
-
-def bricks(n_slices: int) -> list[tuple[int, int]]:
-    """Start and stop of the bricks of a stack."""
-    return [(start, min(start + BRICK, n_slices)) for start in range(0, n_slices, BRICK)]
-
-
-def brick_window(start: int, stop: int, n_slices: int) -> tuple[int, int]:
-    """The slices that the planes across a brick show."""
-    return max(0, start - HALO), min(n_slices, stop + HALO)
 
 
 def predict_across(

@@ -16,12 +16,40 @@ SNAKEMAKE_S = 5  # of Snakemake itself around every job
 # Counted by ``check``, in the order of execution; all other rules take seconds.
 OF_NETWORKS = ("tiles", "train")
 OF_VOLUMES = (
-    *("window", "ingest", "quality_slab", "quality", "labels", "labels_fit", "predict", "objects_label"),
-    *("objects_merge", "objects", "flow", "propagate", "cells", "link_edges", "link", "link_relabel"),
+    *(
+        "window",
+        "ingest",
+        "quality_slab",
+        "quality",
+        "labels",
+        "labels_fit",
+        "predict",
+        "cuts",
+        "objects_label",
+    ),
+    *(
+        "objects_merge",
+        "objects",
+        "flow",
+        "try_method",
+        "propagate",
+        "cells",
+        "link_edges",
+        "link",
+        "link_relabel",
+    ),
     *("measure_slab", "measure", "evaluate", "figures"),
 )
 # Bytes on disk per voxel: image and labels over all levels, the others per voxel and channel at their scale.
-DISK = {"image": 0.97, "labels": 0.05, "probability": 0.3, "flow": 5.9, "pieces": 0.09, "propagated": 0.6}
+DISK = {
+    "image": 0.97,
+    "labels": 0.05,
+    "probability": 0.3,
+    "flow": 5.9,
+    "pieces": 0.09,
+    "propagated": 0.6,
+    "cuts": 2.0,
+}
 
 
 class Step(NamedTuple):
@@ -79,7 +107,8 @@ def disk_bytes(plan: Plan, volume: str) -> dict[str, float]:
         found["probability"] += DISK["probability"] * pixels * len(net.channels)
     if plan.has_cells(volume):
         pixels = v.n_slices * math.prod(cell_plane(plan, volume))
-        found |= {key: DISK[key] * pixels for key in ("flow", "pieces", "propagated")}
+        kinds = ("flow", "pieces", "propagated", *(["cuts"] if plan.has_cuts(volume) else []))
+        found |= {key: DISK[key] * pixels for key in kinds}
     return found
 
 

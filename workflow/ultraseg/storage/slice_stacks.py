@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,18 @@ from ultraseg.arrays.scale import downsample_image
 from ultraseg.grid.gaps import Gap
 from ultraseg.storage.arrays import read_image_slice
 from ultraseg.storage.label_slices import LabelSlices
+
+
+class Propagated(NamedTuple):
+    """Labels and confidence (Y, X) of a slice, and whether or where (bool (Y, X)) the user labelled it.
+
+    new: cells without an id, numbers (Y, X), 0 elsewhere; None where the method finds none.
+    """
+
+    labels: NDArray[np.uint32]
+    confidence: NDArray[np.uint8]
+    given: bool | NDArray[np.bool_]
+    new: NDArray[np.uint32] | None = None
 
 
 def image_stack(path: str, zs: Sequence[int], downsample: int) -> NDArray[np.uint8]:
@@ -33,21 +46,21 @@ def image_slices(path: str, zs: Sequence[int], downsample: int) -> Iterator[NDAr
 
 def propagated_slices(
     folder: str, gaps: Sequence[Gap], zs: Iterable[int], shape: tuple[int, int]
-) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint8], bool | NDArray[np.bool_]]]:
-    """For each slice of ``zs``: labels (Y, X), confidence (Y, X), and whether or where the user labelled the slice.
+) -> Iterator[Propagated]:
+    """What was carried to each slice of ``zs``.
 
-    folder: holds the files of the gaps; gaps: all that hold any of the slices; shape: (Y, X). The third value is an
-    array (Y, X) where the user labelled a part of the slice.
+    folder: holds the files of the gaps; gaps: all that hold any of the slices; shape: (Y, X).
     A volume without labelled cells has no gaps: its labels are zero everywhere.
     """
     given = {gap.first for gap in gaps if gap.first_given} | {gap.last for gap in gaps if gap.last_given}
     for z in zs:
         holding = next((gap for gap in gaps if gap.first <= z <= gap.last), None)
         if holding is None:
-            yield np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), False
+            yield Propagated(np.zeros(shape, np.uint32), np.zeros(shape, np.uint8), False)
             continue
         with LabelSlices(f"{folder}/{holding.name}.h5") as slices:
             labelled: bool | NDArray[np.bool_] = z in given
             if labelled and slices.has("known"):
                 labelled = slices.read(z, "known") > 0
-            yield slices.read(z, "labels"), slices.read(z, "confidence"), labelled
+            new = slices.read(z, "new") if slices.has("new") else None
+            yield Propagated(slices.read(z, "labels"), slices.read(z, "confidence"), labelled, new)

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.cuts import OFFSETS, cut_targets
+from ultraseg.arrays.cuts import cut_targets
+from ultraseg.grid.cut_maps import OFFSETS
 from ultraseg.networks.channels import cut_of
 from ultraseg.train.augment import Augmentation, Maps, augment_parts
 
