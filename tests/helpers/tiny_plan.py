@@ -28,6 +28,7 @@ def make_config(folder, n_slices=21, labelled=LABELLED, **changes) -> dict:
         "data_root": str(folder),
         "slab_depth": 4,
         "pyramid_levels": 3,
+        "propagate": {"method": "flow"},
         "volumes": {
             "a": {
                 "image": "image",
@@ -72,7 +73,7 @@ def plan_holding_out(folder, *zs, **changes) -> Plan:
 def plan_in_volume(folder, method="auto", **settings) -> Plan:
     """A plan whose voxels are near-isotropic at the scale of the cells; ``settings``: of the volume."""
     config = make_config(folder, propagate={"method": method})
-    config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4]} | settings
+    config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4]} | settings  # a step along z is a slice
     return Plan(load_config(config))
 
 

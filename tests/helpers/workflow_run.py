@@ -34,6 +34,8 @@ def tiny_config(data: Path, **changes) -> dict:
     config = {
         "slab_depth": 7,
         "pyramid_levels": 2,
+        # Both methods in every run would take too long; test_slab_depth.py lets a run choose.
+        "propagate": {"method": "flow"},
         "volumes": {
             "tiny": {
                 "image": str(data / "image"),

@@ -22,8 +22,7 @@ def runs(tmp_path_factory):
         config = tiny_config(
             folder / "data", slab_depth=depth, pyramid_levels=1, networks={"both": network | {"epochs": 4}}
         )
-        # Near-isotropic at the scale of the cells: both methods are tried, and one is chosen.
-        config["volumes"]["tiny"]["voxel_size_nm"] = [32, 16, 16]
+        config["propagate"] = {"method": "auto"}  # both methods are tried, and one is chosen
         found[depth] = Run(folder / str(depth), config)
         found[depth].snakemake("results/tiny/metrics.csv", "results/tiny/tables/cells.csv")
     return found

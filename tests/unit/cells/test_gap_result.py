@@ -65,7 +65,7 @@ def test_partial_labels_say_where_the_user_labelled(evidence):
 
 # ---- in three dimensions
 def in_volume(ends=BOTH, stand_ins=range(10, 15), **how):
-    return dict(volume_slices(cuts_of(TRUTH), ends, list(stand_ins), first=10, **how))
+    return dict(volume_slices(cuts_of(TRUTH), ends, range(10, 15), list(stand_ins), first=10, **how))
 
 
 def test_every_slice_is_that_of_the_cells_of_the_gap():
@@ -75,6 +75,13 @@ def test_every_slice_is_that_of_the_cells_of_the_gap():
         assert set(arrays) == {"labels", "confidence", "differ", "new"}
         np.testing.assert_array_equal(arrays["labels"], cells.labels[i])
         np.testing.assert_array_equal(arrays["labels"], TRUTH[i])
+
+
+def test_slices_between_the_steps_show_the_nearest_one():
+    found = dict(volume_slices(cuts_of(TRUTH), BOTH, range(10, 19, 2), range(10, 19), first=10))
+    assert list(found) == [*range(10, 19)]
+    for z, i in zip(range(10, 19), (0, 0, 1, 1, 2, 2, 3, 3, 4), strict=True):
+        np.testing.assert_array_equal(found[z]["labels"], TRUTH[i])
 
 
 def test_in_a_volume_a_bad_slice_shows_its_stand_in_without_confidence():

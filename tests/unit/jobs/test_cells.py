@@ -91,7 +91,7 @@ def test_a_gap_is_told_its_ends_and_the_channels_of_the_cells(tmp_path):
     told = spec(plan, "propagate", gap="00005-00010")
     assert (told.gap, told.direction, told.partial) == (Gap(5, 10, True, True), "", False)
     assert (told.network, told.channels, told.downsample) == ("context", [1, 2], 4)
-    assert told.settings | {"method": "auto"} == plan.config["propagate"]
+    assert told.settings | {"method": "flow"} == plan.config["propagate"]
 
 
 def partly_labelled(folder):
@@ -157,15 +157,17 @@ def test_a_gap_reads_what_its_method_needs(tmp_path, method, flows, cuts, chosen
     assert found.get("cuts", []) == cuts and found["chosen"] == chosen
 
 
+def test_thin_slices_get_cells_at_steps_as_long_as_a_pixel(tmp_path):
+    told = spec(plan_in_volume(tmp_path, voxel_size_nm=[4, 4, 4]), "propagate", gap="00005-00015")
+    assert (told.steps, told.cuts) == ([5, 8, 12, 15], [1, 2, 3, 4])
+    told = spec(plan_in_volume(tmp_path), "propagate", gap="00005-00010")
+    assert told.steps == told.cuts == [*range(5, 11)]
+
+
 def test_each_method_is_tried_on_the_gaps_around_labelled_slices_and_waits_for_no_choice(tmp_path):
-    plan = plan_in_volume(
-        tmp_path,
-        labels={
-            "cells": {"path": "cells", "region": {"y": [0, 8]}},
-            "nuclei": "nuclei",
-            "membrane": "membrane",
-        },
-    )
+    cells = {"path": "cells", "region": {"y": [0, 8]}}
+    labels = {"cells": cells, "nuclei": "nuclei", "membrane": "membrane"}
+    plan = plan_in_volume(tmp_path, labels=labels)
     tried = TryMethod.each(plan, "a")
     assert {(one.method, one.gap) for one in tried} == {
         (method, gap.name) for method in ("flow", "volume") for gap in plan.tries("a").values()

@@ -224,12 +224,19 @@ def test_ids_are_carried_as_the_key_says_where_voxels_are_near_isotropic(tmp_pat
 
 
 def test_thick_slices_are_walked_through_unless_the_key_says_otherwise(tmp_path):
-    assert make_plan(tmp_path).method("a") == "flow"
-    assert make_plan(tmp_path, propagate={"method": "volume"}).method("a") == "volume"
+    thick = {"voxel_size_nm": [40, 4, 4]}
+    assert plan_in_volume(tmp_path, "auto", **thick).method("a") == "flow"
+    assert plan_in_volume(tmp_path, "volume", **thick).method("a") == "volume"
+
+
+def test_cuts_are_predicted_where_a_step_along_z_is_as_long_as_a_pixel(tmp_path):
+    assert (plan_in_volume(tmp_path).depth_step("a"), plan_in_volume(tmp_path).cut_count("a")) == (1, 21)
+    fine = plan_in_volume(tmp_path, voxel_size_nm=[4, 4, 4])
+    assert (fine.depth_step("a"), fine.cut_count("a"), fine.method("a")) == (4, 6, "auto")
 
 
 def test_without_a_slice_to_compare_on_near_isotropic_volumes_are_taken_as_such(tmp_path):
-    config = make_config(tmp_path, labelled=(0, 20), evaluate={"leave_one_out": 0})
+    config = make_config(tmp_path, labelled=(0, 20), propagate={"method": "auto"})
     config["volumes"]["a"]["voxel_size_nm"] = [16, 4, 4]
     plan = Plan(load_config(config))
     assert plan.tries("a") == {} and plan.method("a") == "volume"

@@ -17,8 +17,8 @@ with job(snakemake, Propagate) as (spec, log):
     method = method_of(spec.method, given.chosen)
     log.info("method: %s", method)
     if method == "volume":
-        cuts = read_cuts(files.cuts, range(gap.first, gap.last + 1))
-        slices = volume_slices(cuts, ends, spec.stand_ins, **how, **spec.volume_settings)
+        cuts = read_cuts(files.cuts, spec.cuts)
+        slices = volume_slices(cuts, ends, spec.steps, spec.stand_ins, **how, **spec.volume_settings)
     else:
         maps = read_listed(files.probability(spec.network), walk)
         interior, boundary = (maps[:, channel] for channel in spec.channels)

@@ -14,6 +14,7 @@ from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd, known_slices
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.cells.trust import fill_bad
+from ultraseg.grid.cut_maps import nearest
 
 Slices = Iterator[tuple[int, dict[str, Any]]]
 
@@ -48,6 +49,7 @@ def carried_slices(
 def volume_slices(
     cuts: NDArray[np.uint8],
     ends: Sequence[GapEnd | None],
+    steps: Sequence[int],
     stand_ins: Sequence[int],
     *,
     first: int,
@@ -58,13 +60,14 @@ def volume_slices(
 ) -> Slices:
     """As `carried_slices`, in three dimensions at once (`cells_of_gap`), with the array new of cells without an id.
 
-    cuts: uint8 (3, offsets, n, Y, X), in which the stand-ins of bad slices were seen; blur: of `cells_of_gap`;
-    settings: of `AgglomerationSettings`.
+    cuts: uint8 (3, offsets, n, Y, X) of the n slices ``steps``, in which the stand-ins of bad slices were seen; every
+    slice shows the nearest of the steps, less than a pixel's length away. blur: of `cells_of_gap`; settings: of
+    `AgglomerationSettings`.
     """
     found = cells_of_gap(cuts, *ends, blur=blur, settings=AgglomerationSettings(**settings))
-    shown = np.array(stand_ins) - first
+    shown = nearest(steps, stand_ins)
     arrays = {field.name: getattr(found, field.name)[shown] for field in fields(found)}
-    bad = shown != np.arange(len(shown))
+    bad = np.array(stand_ins) != first + np.arange(len(stand_ins))
     arrays["confidence"][bad], arrays["differ"][bad] = 0, 0
     return _each(arrays, ends, first, direction, partial)
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ultraseg.grid.cut_maps import bricks_with
+from ultraseg.grid.cut_maps import bricks_with, gap_steps
 from ultraseg.grid.gaps import Gap, gaps_of
 from ultraseg.grid.paths import metadata, shard_file
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
@@ -76,7 +76,8 @@ class Propagate(VolumeJob):
     A gap may lie around a labelled slice that is left out, as if the slice were not labelled. walk: the good slices of
     the gap; stand_ins: for each slice of the gap the good slice whose ids it shows; direction: empty, or the only
     direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part; method: as
-    `Plan.method` tells it. settings, volume_settings: of the method "flow" and of the method "volume".
+    `Plan.method` tells it; steps: the slices that get cells from cuts; cuts: for each of them its place in the array of
+    cuts. settings, volume_settings: of the method "flow" and of the method "volume".
     """
 
     gap: Gap
@@ -89,6 +90,8 @@ class Propagate(VolumeJob):
     downsample: int
     plane: tuple[int, int]
     method: str
+    steps: list[int]
+    cuts: list[int]
     settings: dict[str, Any]
     volume_settings: dict[str, Any]
 
@@ -98,6 +101,8 @@ class Propagate(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
         v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
+        method, step = wc.method or plan.method(v.name), plan.depth_step(v.name)
+        steps = [] if method == FLOW else gap_steps(gap.first, gap.last, step)
         return cls(
             v.name,
             gap,
@@ -109,7 +114,9 @@ class Propagate(VolumeJob):
             channels=net.channels_of(plan.cells_name),
             downsample=net.downsample,
             plane=v.plane(net.downsample),
-            method=wc.method or plan.method(v.name),
+            method=method,
+            steps=steps,
+            cuts=[min((z + step // 2) // step, plan.cut_count(v.name) - 1) for z in steps],
             settings={key: value for key, value in plan.config["propagate"].items() if key != "method"},
             volume_settings=plan.config["agglomerate"],
         )
@@ -131,7 +138,7 @@ class Propagate(VolumeJob):
                 "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
             }
         if self.method != FLOW:
-            found["cuts"] = [shard_file(files.cuts, b, 4) for b in bricks_with(self.gap.first, self.gap.last)]
+            found["cuts"] = [shard_file(files.cuts, b, 4) for b in bricks_with(self.cuts[0], self.cuts[-1])]
         return found | {"chosen": [files.method] if self.method == AUTO else []}
 
     def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
@@ -154,7 +161,8 @@ class Propagate(VolumeJob):
 
     def cost(self, plan: Plan) -> Cost:
         worked, held = self.pixels(plan)
-        of_methods = {FLOW: self.rate.cost(worked, held), VOLUME: self.volume_rate.cost(worked, worked)}
+        solid = len(self.steps) * math.prod(cell_plane(plan, self.volume))
+        of_methods = {FLOW: self.rate.cost(worked, held), VOLUME: self.volume_rate.cost(solid, solid)}
         # Nobody knows beforehand which one ``auto`` chooses.
         costs = [cost for method, cost in of_methods.items() if self.method in (method, AUTO)]
         return Cost(max(cost.seconds for cost in costs), max(cost.mem_mb for cost in costs))

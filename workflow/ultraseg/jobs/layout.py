@@ -127,6 +127,7 @@ class CutLayout(ArrayLayout):
     def of(cls, plan: Plan, wc: Wildcards) -> CutLayout:
         v, plane = plan.volumes[wc.volume], plan.volumes[wc.volume].plane(plan.cells_network.downsample)
         array = _slabs(v, (3 * len(USED_OFFSETS), *plane), "uint8", BRICK)
+        array["shape"][0] = plan.cut_count(v.name)
         return cls(v.name, {VolumeFiles.of(v.name).cuts: array})
 
 

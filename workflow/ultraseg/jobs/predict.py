@@ -85,8 +85,9 @@ class Predict(SlabJob):
 class Cuts(VolumeJob):
     """Predicts the cuts between the cells of one brick along all three axes.
 
-    brick: its first slice and the one after its last; read: the slices that the planes across show, each bad one
-    replaced by its stand-in; rows: first and last + 1 of the places in ``read`` that are the brick's own slices.
+    brick: number of its first slice among the slices with cuts, and of the one after its last; read: the slices of the
+    volume that the planes across show, each bad one replaced by its stand-in; rows: first and last + 1 of the places in
+    ``read`` that are the brick's own.
     """
 
     network: str
@@ -103,13 +104,14 @@ class Cuts(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Cuts:
         v, net, device = plan.volumes[wc.volume], plan.cells_network, plan.config["device"]
-        start, stop = bricks(v.n_slices)[wc.brick]
-        low, high = brick_window(start, stop, v.n_slices)
+        count, step = plan.cut_count(v.name), plan.depth_step(v.name)
+        start, stop = bricks(count)[wc.brick]
+        low, high = brick_window(start, stop, count)
         return cls(
             v.name,
             net.name,
             (start, stop),
-            read=v.good_slices.stand_ins(low, high),
+            read=[v.good_slices.stand_in(i * step) for i in range(low, high)],
             rows=(start - low, stop - low),
             channels=net.channels,
             settings={key: net.settings[key] for key in ("downsample", "z_context", "views")},
@@ -119,7 +121,7 @@ class Cuts(VolumeJob):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        count = len(bricks(plan.volumes[name].n_slices)) if plan.has_cuts(name) else 0
+        count = len(bricks(plan.cut_count(name))) if plan.has_cuts(name) else 0
         return [Wildcards(volume=name, brick=brick) for brick in range(count)]
 
     def inputs(self, plan: Plan) -> Files:

@@ -35,7 +35,7 @@ def whole_work(plan: Plan, volume: str) -> list[str]:
         arrays += [(files.flow, True), (files.pieces, False)]
         found += [files.propagated(gap.name) for gap in plan.gaps(volume)]
         if plan.has_cuts(volume):
-            count = len(bricks(v.n_slices))
+            count = len(bricks(plan.cut_count(volume)))
             found += [metadata(files.cuts), *(shard_file(files.cuts, brick, 4) for brick in range(count))]
     for array, channels in arrays:
         found += [metadata(array), *every_slab(v, array, channels)]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultraseg.base.errors import Problems
+from ultraseg.grid.cut_maps import depth_step
 from ultraseg.grid.gaps import Gap, gap_without, gaps_between
+from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
 from ultraseg.plan.networks import (
     AUTO,
@@ -189,6 +191,14 @@ class Plan:
     def has_cuts(self, volume: str) -> bool:
         """Whether the cuts between the cells of a volume are predicted along all three axes."""
         return self.has_cells(volume) and self.method(volume) != FLOW
+
+    def depth_step(self, volume: str) -> int:
+        """Slices from one slice with cuts to the next."""
+        return depth_step(self.volumes[volume].voxel_size_nm, self.cells_network.downsample)
+
+    def cut_count(self, volume: str) -> int:
+        """Number of slices with cuts: slice i of them is slice i * ``depth_step`` of the volume."""
+        return ceil_div(self.volumes[volume].n_slices, self.depth_step(volume))
 
     def tries(self, volume: str) -> dict[int, Gap]:
         """Labelled slices on which the methods are compared -> the gap around each, as if it were not labelled.
