@@ -2,6 +2,7 @@
 
 import pandas as pd
 from ultraseg.base.files import write_table, write_text
+from ultraseg.evaluate.choose_method import method_note
 from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.evaluate.summary import volume_summary
@@ -29,6 +30,7 @@ with job(snakemake, Evaluate) as (spec, log):
     write_table(out.metrics, metrics)
     notes = [quality_note(pd.read_parquet(given.slices), spec.first)]
     notes += [advice_note(pd.read_parquet(file)) for file in given.advice]
+    notes.append(method_note(given.chosen))
     summary = volume_summary(spec.volume, metrics, notes)
     write_text(out.summary, summary)
     log.info("%s", summary)

@@ -13,7 +13,7 @@ from ultraseg.arrays.scale import downsample_ids, downsample_known
 from ultraseg.evaluate.scores import CellScore
 from ultraseg.storage.label_slices import LabelSlices
 
-Scores = dict[str, dict[str, float]]
+WORDS = {"flow": "slice by slice along the optical flow", "volume": "in three dimensions at once"}
 
 
 def compare_methods(labels: str, tried: Mapping[str, Mapping[int, str]], downsample: int) -> dict[str, Any]:
@@ -33,6 +33,21 @@ def compare_methods(labels: str, tried: Mapping[str, Mapping[int, str]], downsam
 def method_of(wanted: str, chosen: Sequence[str]) -> str:
     """The method of a job: the one that it is told, or the one that the file ``chosen`` (at most one) names."""
     return str(json.loads(Path(chosen[0]).read_text())["method"]) if chosen else wanted
+
+
+def method_note(chosen: Sequence[str]) -> str:
+    """What the summary says of the choice; empty where there was none. chosen: at most one file of a choice."""
+    if not chosen:
+        return ""
+    found = json.loads(Path(chosen[0]).read_text())
+    told = [
+        f"{WORDS[method]}: Dice {scores['dice']:.3f} and adapted Rand error {scores['adapted_rand_error']:.3f}"
+        for method, scores in found["scores"].items()
+    ]
+    return (
+        f"Ids of cells were carried {WORDS[found['method']]}. On {len(found['slices'])} labelled slices that were left "
+        f"out, before linking: {'; '.join(told)} (propagate.method)."
+    )
 
 
 def _scores(labels: str, files: Mapping[int, str], downsample: int) -> dict[str, float]:

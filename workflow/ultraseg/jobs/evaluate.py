@@ -134,6 +134,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
             "left_out": [files.propagated(gap.name) for gap in self.left_out.values()],
             "slices": files.table("slices"),
             "advice": [files.table("label_next")] if plan.has_cells(self.volume) else [],
+            "chosen": [files.method] if ChooseMethod.each(plan, self.volume) else [],
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
