@@ -47,7 +47,7 @@ def empty_table() -> pd.DataFrame:
     """The table of a slab without a good slice: no rows, with the columns and types of `piece_table`."""
     zero = np.zeros((1, 1), np.int32)
     return piece_table(zero, zero.astype(np.uint32), zero.astype(np.uint8), min_body_area=1).assign(
-        z=np.zeros(0, np.int64), given=np.zeros(0, bool)
+        z=np.zeros(0, np.int64), given=np.zeros(0, bool), traced=np.zeros(0, bool)
     )
 
 
@@ -185,10 +185,11 @@ def slab_pieces(
     start: int,
     **settings: Any,
 ) -> tuple[NDArray[np.uint32], pd.DataFrame]:
-    """The pieces of the good slices of one slab, and one table of them with the columns z and given.
+    """The pieces of the good slices of one slab, and one table of them with the columns z, given and traced.
 
     carried: each good slice's number z and what was carried there; interior, boundary: uint8 (n, Y, X) from slice
-    ``start`` on; settings: of `slice_cells`. Bad slices have no pieces. Returns pieces uint32 (n, Y, X).
+    ``start`` on; settings: of `slice_cells`. Bad slices have no pieces. traced:
+    whether the ids of the slice were found in three dimensions. Returns pieces uint32 (n, Y, X).
     """
     pieces, tables = np.zeros(interior.shape, np.uint32), []
     for z, (labels, confidence, given, new) in carried:
@@ -196,6 +197,7 @@ def slab_pieces(
         pieces[i], table = slice_cells(
             labels, confidence, interior[i], boundary[i], given=given, new=new, **settings
         )
-        tables.append(table.assign(z=z, given=given_pieces(pieces[i].astype(np.int32), given)))
+        seen = given_pieces(pieces[i].astype(np.int32), given)
+        tables.append(table.assign(z=z, given=seen, traced=new is not None))
     # A slab of bad slices alone has no pieces, but a table all the same.
     return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies, whatever id they carry
 # Evidence of an id, per confidence, on a piece too large for a fragment and too small for the body of that id.
 CARRIED_BODY = 0.3
+TRACED = 0.6  # paths from slice to slice know less than the volume does from this confidence on (fib25, every 40th slice)
 STRONG = 0.5  # links that join pieces of one fragment or protrusion
 # Below 1, so that of two cells along one chain of bodies the nearer one has the likelier path.
 STEP_OF_BODY = 0.998
@@ -107,7 +108,8 @@ def decide_pieces(
     cell but persist as above become a new cell as well. learn: whether probabilities follow the user's own labels, by
     foretelling each labelled slice from the others.
 
-    Pieces of an optional column ``fixed`` are terminals of their cell too: the user said so. Pieces with different
+    Pieces of an optional column ``traced`` got their ids in three dimensions, in competition with all cells around: such an
+    id of a confidence of at least `TRACED` stands. Pieces of an optional column ``fixed`` are terminals of their cell too: the user said so. Pieces with different
     numbers in an optional column ``apart`` are never linked. banned: rows and a cell that they may not have. Raises
     ValueError when an edge names an unknown piece or columns are missing.
     """
@@ -117,6 +119,7 @@ def decide_pieces(
     body, size = nodes["body"].to_numpy(), own_size(nodes)
     # An id that a small piece carries from a slice far away need not be its own.
     decisions.reopen((decisions.outcome == "body") & (size < OWN))
+    decisions.settle(_surely_traced(nodes, decisions), nodes)
     evidence = carried_weight * nodes["confidence"].to_numpy() * np.where(body, CARRIED_BODY, 1.0)
     persistence = Persistence(min_cell_slices, min_cell_voxels)
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
@@ -134,6 +137,16 @@ def decide_pieces(
     weak = rest[decisions.outcome[rest] == "unassigned_weak"]
     _new_cells(nodes, decisions, weak, strong, persistence, next_id)
     return Decided(decisions.added_to(nodes), strong, bodies.only(direct & body[bodies.a] & body[bodies.b]))
+
+
+def _surely_traced(nodes: pd.DataFrame, decisions: Decisions) -> NDArray[np.intp]:
+    """Open pieces whose ids were found in three dimensions and are sure enough to stand."""
+    if "traced" not in nodes:
+        return np.zeros(0, np.intp)
+    sure = nodes["traced"].to_numpy() & (nodes["confidence"].to_numpy() >= TRACED)
+    return np.flatnonzero(
+        sure & (nodes["cell"].to_numpy() > 0) & (decisions.outcome == "") & ~decisions.blocked
+    )
 
 
 def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:

@@ -72,6 +72,12 @@ class Decisions:
         for values in (self.final, self.best_cell, self.strength, self.path):
             values[rows] = 0
 
+    def settle(self, rows: NDArray[np.intp], nodes: pd.DataFrame) -> None:
+        """Leave the pieces ``rows`` with the cells whose ids they carry."""
+        self.outcome[rows] = "assigned"
+        self.final[rows] = self.best_cell[rows] = nodes["cell"].to_numpy()[rows]
+        self.path[rows] = self.strength[rows] = nodes["confidence"].to_numpy()[rows]
+
     def give(self, rows: NDArray[np.intp], found: Posterior) -> None:
         """Assign bodies to the cells that reach them; found: of the pieces `rows`."""
         self.outcome[rows] = "assigned"
