@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from exact_cuts import cuts_of
 from moving_cells import SHAPE, dice, ellipse
-from ultraseg.cells.gap_cells import cells_of_gap
+from ultraseg.cells.gap_cells import cells_of_gap, chance_of_right
 from ultraseg.cells.gap_ends import GapEnd
 
 
@@ -91,3 +91,8 @@ def test_blocks_change_little(truth):
 def test_shapes_must_fit(truth):
     with pytest.raises(ValueError, match="do not match"):
         cells_of_gap(cuts_of(truth, noise=40), truth[0][:5], None)
+
+
+def test_the_chance_of_being_right_rises_with_the_margin():
+    chance = chance_of_right(np.array([np.nan, 0, 0.1, 0.2, 0.3, 0.4, 0.6, np.inf]))
+    assert (np.diff(chance) >= 0).all() and chance[0] == chance[1] < 0.5 and 0.95 < chance[-1] < 1

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 from ultraseg.arrays.edges import label_edges
-from ultraseg.cells.pieces import COLUMNS, empty_table, given_pieces, newcomers, piece_table, slice_cells
+from ultraseg.cells.pieces import (
+    COLUMNS,
+    empty_table,
+    given_pieces,
+    newcomers,
+    piece_table,
+    slab_pieces,
+    slice_cells,
+)
+from ultraseg.storage.slice_stacks import Propagated
 
 SHAPE = (60, 80)
 
@@ -174,7 +183,7 @@ def test_a_slab_of_bad_slices_has_an_empty_table_of_the_same_types():
     zeros = np.zeros((4, 4), np.uint8)
     labels = np.ones((4, 4), np.uint32)
     _, table = slice_cells(labels, zeros, zeros, zeros, given=True)
-    table = table.assign(z=3, given=True)
+    table = table.assign(z=3, given=True, traced=False)
     empty = empty_table()
     assert len(empty) == 0 and empty.dtypes.to_dict() == table.dtypes.to_dict()
 
@@ -189,3 +198,11 @@ def test_new_cells_keep_their_place_and_have_no_id():
     pieces, table = slice_cells(labels, empty, empty, empty, given=given, new=new)
     assert table["cell"].tolist() == [5, 0, 0] and table["area"].tolist() == [160, 90, 120]
     assert not pieces[15:, 8:].any() and len(np.unique(pieces[:15])) == 4
+
+
+@pytest.mark.parametrize("new", [None, np.zeros((4, 4), np.uint32)])
+def test_the_table_says_whether_ids_were_found_in_three_dimensions(new):
+    zeros = np.zeros((1, 4, 4), np.uint8)
+    carried = Propagated(np.ones((4, 4), np.uint32), zeros[0], False, new)
+    _, table = slab_pieces([(5, carried)], zeros, zeros, start=5)
+    assert table["traced"].tolist() == [new is not None] and table["z"].tolist() == [5]

@@ -223,3 +223,26 @@ def test_a_fragment_is_taken_up_again_where_its_course_leads():
     late = scene.result.nodes.query("name == 3 and z > 10")
     assert set(late["best_cell"]) == {11} and late["strength"].min() > 0.3
     assert scene.cells(4) != [11]
+
+
+def traced_tube(confidence, traced=True):
+    """A tube on the body of cell 11 that carries the id of a far cell, found in three dimensions or not."""
+    scene = two_cells(left=(0, 4), right=(0, 4))
+    scene.add(3, lambda z: disc(20, 12, 4), range(4, 12), cell=22, confidence=confidence)
+    _, nodes, edges = scene.tables()
+    result = link_pieces(nodes.assign(traced=traced), edges)
+    return result.nodes[result.nodes["name"] == 3], result
+
+
+def test_an_id_that_was_found_in_three_dimensions_stands_where_it_is_sure():
+    sure, result = traced_tube(0.7)
+    assert set(sure["final"]) == {22} and set(sure["outcome"]) == {"assigned"}
+    assert set(sure["strength"]) == {0.7} and set(result.links["cell"]) == {22}
+    assert not result.nodes.loc[result.nodes["name"] != 3, "final"].eq(0).any()
+
+
+@pytest.mark.parametrize("confidence, traced", [(0.3, True), (0.3, False)])
+def test_an_unsure_id_is_evidence_for_paths_whatever_it_was_found_by(confidence, traced):
+    found, _ = traced_tube(confidence, traced)
+    plain, _ = traced_tube(0.3, False)
+    assert found["final"].tolist() == plain["final"].tolist() != [22] * len(found)

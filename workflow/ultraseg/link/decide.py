@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies, whatever id they carry
 # Evidence of an id, per confidence, on a piece too large for a fragment and too small for the body of that id.
 CARRIED_BODY = 0.3
-TRACED = 0.6  # paths from slice to slice know less than the volume does from this confidence on (fib25, every 40th slice)
+# From this confidence on the volume knows more than paths from slice to slice do (fib25, labels on every 40th slice).
+TRACED = 0.6
 STRONG = 0.5  # links that join pieces of one fragment or protrusion
 # Below 1, so that of two cells along one chain of bodies the nearer one has the likelier path.
 STEP_OF_BODY = 0.998
@@ -108,10 +109,10 @@ def decide_pieces(
     cell but persist as above become a new cell as well. learn: whether probabilities follow the user's own labels, by
     foretelling each labelled slice from the others.
 
-    Pieces of an optional column ``traced`` got their ids in three dimensions, in competition with all cells around: such an
-    id of a confidence of at least `TRACED` stands. Pieces of an optional column ``fixed`` are terminals of their cell too: the user said so. Pieces with different
-    numbers in an optional column ``apart`` are never linked. banned: rows and a cell that they may not have. Raises
-    ValueError when an edge names an unknown piece or columns are missing.
+    Pieces of an optional column ``traced`` got their ids in three dimensions, in competition with all cells around:
+    such an id stands from a confidence of `TRACED` on. Pieces of an optional column ``fixed`` are terminals of their
+    cell too: the user said so. Pieces with different numbers in an optional column ``apart`` are never linked. banned:
+    rows and a cell that they may not have. Raises ValueError when an edge names an unknown piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
     overlaps, direct = _overlaps(nodes, edges)
