@@ -46,8 +46,8 @@ SNAKEMAKE = {
 
 SECTIONS = {
     "Configuration": (
-        "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
-        "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
+        "base.yaml_file plan.config_file plan.config_text plan.config plan.config_sections plan.roles plan.plan "
+        "plan.splits plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
@@ -75,6 +75,7 @@ PAIRS = (
 LISTED = (
     "plan.config",
     "plan.config_sections",
+    "plan.roles",
     "plan.config_text",
 )  # every text that these yield or return is a problem
 GENERAL = ("base.errors",)  # joins the messages of others

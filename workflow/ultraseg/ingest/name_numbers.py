@@ -33,7 +33,7 @@ def fault_of_pattern(pattern: str) -> str | None:
     """What is wrong with a pattern; None where nothing is."""
     try:
         groups = re.compile(pattern).groups
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         return f"is no regular expression ({error})"
     return None if groups == 1 else f"has {groups} groups in parentheses, not one"
 

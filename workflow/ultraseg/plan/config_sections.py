@@ -148,6 +148,15 @@ def _volumes(config: Section) -> Iterator[str]:
                 yield from _source(f"{where}.{key}.{structure}", source)
 
 
+def patterns(name: str, volume: Section) -> Iterator[str]:
+    """Faults of the patterns of a volume: the texts that ``cross_checks`` gives for them."""
+    yield from _pattern(f"volumes.{name}", volume)
+    for key in ("labels", "truth"):
+        for structure, source in volume[key].items():
+            if not isinstance(source, str):
+                yield from _pattern(f"volumes.{name}.{key}.{structure}", source)
+
+
 def _volume_image(where: str, volume: Section) -> Iterator[str]:
     if "phantom" in volume and math.prod(volume["phantom"]["shape"]) > MAX_PHANTOM:
         shape = " x ".join(map(str, volume["phantom"]["shape"]))
