@@ -56,7 +56,7 @@ SECTIONS = {
     ),
     "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
-        "train.tiles train.train_network train.checkpoints networks.card networks.model_file "
+        "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
         "networks.architecture predict.quantise predict.predictor"
     ),
     "GPU": "networks.gpu networks.devices",
