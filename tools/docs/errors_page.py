@@ -64,7 +64,7 @@ SECTIONS = {
     "Edits of cells": "link.edit_file link.apply_edits",
     "Viewer, proofreading, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
-        "viewer.napari run.status exchange.proofread exchange.export exchange.cut_public"
+        "viewer.napari run.status exchange.proofread exchange.export exchange.cut_public exchange.public_arrays"
     ),
 }
 PAIRS = (
