@@ -51,7 +51,8 @@ def test_figures_have_six_digits_that_count(value, text):
 def test_ids_counts_words_and_the_given_table_stay_as_they_are():
     table = pd.DataFrame({
         "id": np.array([2**62 + 1, 7], np.int64), "big": np.array([2**64 - 1, 1], np.uint64),
-        "name": ["0.26986086400000003", "b"], "cut": [True, False], "share": np.array([0.1, 2 / 3], np.float32), "gap": [1.0, None],
+        "name": ["0.26986086400000003", "b"], "cut": [True, False],
+        "share": np.array([0.1, 2 / 3], np.float32), "gap": [1.0, None],
     }, index=[5, 9])  # fmt: skip
     before = table.copy(deep=True)
     found = rounded(table)
