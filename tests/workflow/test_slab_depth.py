@@ -42,9 +42,11 @@ def test_labels_are_the_same(runs, structure, depth):
 
 @pytest.mark.parametrize("depth", [1, 16])
 def test_tables_and_metrics_are_the_same(runs, depth):
-    for name in ("tables/cells.csv", "tables/organelles.csv", "tables/links.csv", "metrics.csv"):
-        a, b = (pd.read_csv(runs[d].results / "tiny" / name) for d in (4, depth))
+    for name in ("cells", "organelles", "links"):
+        a, b = (pd.read_parquet(runs[d].results / f"tiny/tables/{name}.parquet") for d in (4, depth))
         pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
+    a, b = (pd.read_csv(runs[d].results / "tiny/metrics.csv") for d in (4, depth))
+    pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=2e-6)  # rounded to six digits
 
 
 @pytest.mark.parametrize("depth", [1, 16])

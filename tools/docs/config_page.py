@@ -32,6 +32,9 @@ found) and `networks` (which network predicts which structures). Every other key
 - Orders are always z, y, x. Slices are counted from 0. Sizes are in voxels or pixels unless the key ends in
   `_nm`.
 - Every structure is predicted by exactly one network. At most one structure is of kind `cells`.
+- **A configuration from somebody else is a program.** Snakemake runs the Python code in a file that says
+  `__use_yte__: true`, before ultraseg reads anything, and also for `snakemake check` and `snakemake -n`.
+  `ultraseg check --configfile FILE` reads the file as data, and refuses such a file. Call it first.
 - Memory, time, cores and partitions are not set here but in a profile, see `profiles/slurm/config.yaml`.
 
 In the tables `<name>` and `<structure>` stand for names that you choose. A key with default `required` must

@@ -46,8 +46,8 @@ SNAKEMAKE = {
 
 SECTIONS = {
     "Configuration": (
-        "plan.config_file plan.config_text plan.config plan.config_sections plan.plan plan.splits plan.open_volume "
-        "plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
+        "base.yaml_file plan.config_file plan.config_text plan.config plan.config_sections plan.roles plan.plan "
+        "plan.splits plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
@@ -56,15 +56,15 @@ SECTIONS = {
     ),
     "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
-        "train.tiles train.train_network train.checkpoints networks.card networks.model_file "
+        "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
         "networks.architecture predict.quantise predict.predictor"
     ),
     "GPU": "networks.gpu networks.devices",
-    "Results, disk and memory": "storage.arrays run.verify scripts.verify base.system_errors",
+    "Results, disk and memory": "storage.arrays run.verify scripts.verify run.limits base.system_errors",
     "Edits of cells": "link.edit_file link.apply_edits",
     "Viewer, proofreading, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
-        "viewer.napari run.status exchange.proofread exchange.export exchange.cut_public"
+        "viewer.napari run.status exchange.proofread exchange.export exchange.cut_public exchange.public_arrays"
     ),
 }
 PAIRS = (
@@ -75,6 +75,7 @@ PAIRS = (
 LISTED = (
     "plan.config",
     "plan.config_sections",
+    "plan.roles",
     "plan.config_text",
 )  # every text that these yield or return is a problem
 GENERAL = ("base.errors",)  # joins the messages of others

@@ -63,6 +63,12 @@ def test_tables_texts_and_arrays_read_back(tmp_path):
     write_table(tmp_path / "t.parquet", table)
     assert pd.read_csv(tmp_path / "t.csv").equals(table)
     assert pd.read_parquet(tmp_path / "t.parquet").equals(table)
+    figures = pd.DataFrame({"share": [0.26986086400000003], "id": [2**40 + 1]})
+    write_table(tmp_path / "t.csv", figures)
+    assert (tmp_path / "t.csv").read_text() == "share,id\n0.269861,1099511627777\n"
+    write_table(tmp_path / "t.parquet", figures)  # what later steps compute with
+    assert pd.read_parquet(tmp_path / "t.parquet").equals(figures)
+    write_table(tmp_path / "t.csv", table)
     with pytest.raises(ValueError, match="t.txt"):
         write_table(tmp_path / "t.txt", table)
     write_text(tmp_path / "t.txt", "µm")

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 
+import cv2
 import pytest
 from ultraseg.base.system_errors import explain_system_error
 
@@ -85,6 +86,32 @@ def test_the_error_behind_another_one_counts():
 
 def test_too_little_memory_is_explained():
     assert "slab_depth" in explain_system_error(MemoryError("Unable to allocate 9 GiB"), []).cure
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        OSError("Unable to create dataset (memory allocation failed: unable to allocate)"),
+        cv2.error("OpenCV: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+        type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"),
+    ],
+)
+def test_libraries_say_in_many_words_that_memory_is_lacking(error):
+    assert "out of memory" in explain_system_error(error, ["out.bin"]).problem
+    try:
+        raise KeyError("x") from error
+    except KeyError as outer:
+        assert "out of memory" in explain_system_error(outer, ["out.bin"]).problem
+
+
+def test_too_many_open_files_are_explained():
+    assert (
+        "ulimit -n"
+        in explain_system_error(OSError(errno.EMFILE, "Too many open files", "x"), ["out.bin"]).cure
+    )
 
 
 @pytest.mark.parametrize("error", [ValueError("shape"), FileNotFoundError(errno.ENOENT, "no such file", "x")])

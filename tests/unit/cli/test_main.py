@@ -123,3 +123,13 @@ def test_check_prints_problems_and_ends_with_status_1(tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit) as end:
         main(["check", "--configfile", "my.yaml", "--directory", "elsewhere", "--data-root", "."])
     assert end.value.code == 1 and "missing" in capsys.readouterr().out
+
+
+def test_check_reads_the_text_of_the_configuration_too(tmp_path, capsys):
+    (tmp_path / "my.yaml").write_text(
+        "volumes:\n  a:\n    image: raw\n    voxel_size_nm: [4, 4, 4]\n    bad_slices: [0010]\n"
+        "structures: {cells: {kind: cells}}\nnetworks: {n: {structures: [cells]}}\n"
+    )
+    with pytest.raises(SystemExit):
+        main(["check", "--configfile", str(tmp_path / "my.yaml"), "--directory", str(tmp_path)])
+    assert "my.yaml, line 5: volumes.a.bad_slices.0: 0010 is read as 8" in capsys.readouterr().out

@@ -94,3 +94,60 @@ def test_what_cannot_be_cut_is_named(tmp_path, files):
     ):
         with pytest.raises(UserError, match=words):
             main([source, "--to", str(tmp_path), *box])
+
+
+@pytest.mark.parametrize(
+    "word", ["../../x={}", "/tmp/x={}", "image={}", "truth={}", "a b={}", "cells", "={}", "cells="]
+)
+def test_labels_are_named_as_structures_are(tmp_path, files, word):
+    with pytest.raises(UserError, match="--labels .* is not NAME=SOURCE"):
+        main(
+            [
+                f"{files}/raw.h5:raw",
+                "--to",
+                str(tmp_path / "to"),
+                "--labels",
+                word.format(f"{files}/ids.h5:stack"),
+            ]
+        )
+    assert not (tmp_path / "to").exists()
+
+
+def test_chunks_that_are_missing_are_told(tmp_path, caplog):
+    array = zarr.create_array(tmp_path / "em", shape=(8, 16, 16), chunks=(4, 8, 8), dtype="u1", zarr_format=2)
+    array[:] = 1
+    main([str(tmp_path / "em"), "--to", str(tmp_path / "to")])
+    assert not caplog.records
+    (tmp_path / "em/0.0.1").unlink()
+    main([str(tmp_path / "em"), "--to", str(tmp_path / "to"), "--labels", f"cells={tmp_path}/em"])
+    assert [r.getMessage().partition(": ")[2][:37] for r in caplog.records] == [
+        "1 of 8 chunk files do not exist, and "
+    ] * 2
+
+
+def test_an_array_without_one_chunk_is_refused(tmp_path, caplog):
+    zarr.create_array(tmp_path / "em", shape=(8, 16, 16), chunks=(4, 8, 8), dtype="u1")
+    zarr.create_array(tmp_path / "deep", shape=(10**9, 16, 16), chunks=(4, 8, 8), dtype="u1")
+    (tmp_path / "to/image").mkdir(parents=True)
+    (tmp_path / "to/image/z0009.tif").write_bytes(b"of an earlier cut")
+    with pytest.raises(UserError, match="em: not one of its 4 chunk files in this part exists"):
+        main([str(tmp_path / "em"), "--to", str(tmp_path / "to"), "--z", "4", "8"])
+    assert [file.name for file in (tmp_path / "to/image").iterdir()] == ["z0009.tif"]
+    with pytest.raises(UserError, match="its header tells of 1000000000 slices"):
+        main([str(tmp_path / "deep"), "--to", str(tmp_path / "to")])
+
+
+def test_truth_of_an_array_without_one_chunk_is_not_written(tmp_path, files):
+    zarr.create_array(tmp_path / "em", shape=(8, 16, 16), chunks=(4, 8, 8), dtype="u1")
+    words = [
+        f"{files}/raw.h5:raw",
+        "--to",
+        str(tmp_path / "to"),
+        "--labels",
+        f"cells={tmp_path}/em",
+        "--truth",
+    ]
+    with pytest.raises(UserError, match="not one of its 8 chunk files"):
+        main([*words, "--z", "0", "8", "--y", "0", "16", "--x", "0", "16"])
+    assert not list((tmp_path / "to").rglob("cells*")) or not list((tmp_path / "to/cells").iterdir())
+    assert not (tmp_path / "to/truth/cells.tif").exists()

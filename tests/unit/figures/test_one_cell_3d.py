@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ultraseg.base.colours import id_colours
+from ultraseg.base.colours import id_colours, structure_colours
 from ultraseg.figures.one_cell_3d import PROTRUSION, cell_figure, choose_cell, describe_cell
 from ultraseg.figures.volume_arrays import cut_out
 from ultraseg.grid.pyramid_levels import pyramid_levels
@@ -105,13 +105,16 @@ def test_cell_protrusions_and_organelles_are_drawn(tmp_path):
 
 
 def test_nucleoli_are_seen_through_the_nucleus(tmp_path):
-    parts = {name: np.zeros((20, 20, 20), bool) for name in ("cell", "protrusions", "nuclei", "nucleoli")}
+    """Whatever their names are: what a structure is, the key ``role`` says."""
+    parts = {name: np.zeros((20, 20, 20), bool) for name in ("cell", "protrusions", "karyon", "spots")}
     parts["cell"][:] = True
-    parts["nuclei"][3:17, 3:17, 3:17] = True
-    parts["nucleoli"][7:13, 7:13, 7:13] = True
-    cell_figure(9, parts, 10.0, "", str(tmp_path / "cell.png"))
-    picture = np.asarray(Image.open(tmp_path / "cell.png").convert("RGB"))[:-34]
-    assert alike(picture, (0xCC, 0x79, 0xA7)) > 5_000
+    parts["karyon"][3:17, 3:17, 3:17] = True
+    parts["spots"][7:13, 7:13, 7:13] = True
+    spots = tuple(bytes.fromhex(structure_colours(["karyon", "spots"])["spots"][1:]))
+    for roles, seen in (({}, False), ({"nuclei": "karyon", "nucleoli": "spots"}, True)):
+        cell_figure(9, parts, 10.0, "", str(tmp_path / "cell.png"), **roles)
+        picture = np.asarray(Image.open(tmp_path / "cell.png").convert("RGB"))[:-34]
+        assert (alike(picture, spots) > 5_000) is seen
 
 
 def test_a_cell_that_is_not_seen_says_so(tmp_path):

@@ -206,3 +206,70 @@ def test_broken_metadata_are_named(tmp_path):
 def test_a_unit_that_is_not_given_is_not_guessed(tmp_path):
     source = resolve_image(write_image(tmp_path / "a.zarr", unit="pixel"))
     assert image_header(source).pixel_size.nm == (None, None, None)
+
+
+# ---- damaged in every place
+BAD = (None, True, -1, 10**9, 1.5, "x", "../..", [], {}, [[]])
+
+
+def places(value, path=()):
+    """The paths to all parts of a JSON value."""
+    yield path
+    for key, item in (
+        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    ):
+        yield from places(item, (*path, key))
+
+
+def damaged(value, path, new):
+    """The value with another part at one place; without the part where ``new`` is the word 'drop'."""
+    whole = [json.loads(json.dumps(value))]
+    inside = whole
+    for key in (steps := (0, *path))[:-1]:
+        inside = inside[key]
+    if new == "drop":
+        del inside[steps[-1]]
+    else:
+        inside[steps[-1]] = new
+    return whole[0] if whole else None
+
+
+@pytest.mark.parametrize("options", [{}, {"shards": (8, 32, 32)}, V2], ids=["0.5", "sharded", "0.4"])
+def test_metadata_that_are_damaged_anywhere_are_a_message_or_the_same_image(tmp_path, options):
+    path = write_image(tmp_path / "a.zarr", **options)
+    files = [tmp_path / f"a.zarr/{name}" for name in ("zarr.json", "0/zarr.json", ".zattrs", "0/.zarray")]
+    told = 0
+    for file in filter(os.path.exists, files):
+        content = json.loads(file.read_text())
+        for number, place in enumerate(places(content)):
+            if "index_codecs" in place:  # sizes of the index are not known before it is read
+                continue
+            for new in {repr(bad): bad for bad in (*BAD[number % 3 :: 3], "drop")}.values():
+                file.write_text(json.dumps(damaged(content, place, new)))
+                ome_zarr_layout._arrays.clear()
+                try:
+                    source = resolve_image(path)
+                    header = image_header(source)
+                    found = np.stack(list(read_source_slices(source.slices, header.shape, header.dtype)))
+                except UserError:
+                    told += 1
+                    continue
+                finest = found.shape == SHAPE
+                assert np.array_equal(found, STACK if finest else STACK[:, ::2, ::2]), (file.name, place, new)
+                assert finest or place[-2:] == ("datasets", 0) or place[-2:] == ("datasets", 1)
+        file.write_text(json.dumps(content))
+    assert told > 100
+
+
+def test_metadata_that_tell_of_absurd_sizes_are_messages(tmp_path):
+    path = write_image(tmp_path / "a.zarr", **V2)
+    about = json.loads((tmp_path / "a.zarr/0/.zarray").read_text())
+    for change, words in (
+        ({"shape": [10**9, 20, 30]}, "1000000000 slices"),
+        ({"shape": [10, 10**9, 3000]}, "slices of 1000000000 x 3000 pixels"),
+        ({"shape": [10, 10**5, 10**5], "chunks": [4, 1, 1]}, "10000000000 chunk files per slice"),
+    ):
+        (tmp_path / "a.zarr/0/.zarray").write_text(json.dumps(about | change))
+        ome_zarr_layout._arrays.clear()
+        with pytest.raises(UserError, match=words):
+            resolve_image(path)

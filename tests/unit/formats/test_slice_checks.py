@@ -2,7 +2,7 @@
 
 import pytest
 from ultraseg.base.errors import UserError
-from ultraseg.formats.slice_checks import check_image_type, check_size, check_type, page_index
+from ultraseg.formats.slice_checks import check_image_type, check_plane, check_size, check_type, page_index
 
 
 def test_one_slice_or_a_page_that_is_there():
@@ -27,3 +27,9 @@ def test_types_without_grey_values_are_refused():
     check_image_type("float32", "a.tif")
     with pytest.raises(UserError, match="complex64, not one of uint8"):
         check_image_type("complex64", "a.tif")
+
+
+def test_slices_that_no_microscope_makes_are_refused():
+    check_plane((300_000, 300_000), "a.tif")
+    with pytest.raises(UserError, match="a.tif: its header tells of slices of 1000000000 x 30000 pixels"):
+        check_plane((10**9, 30_000), "a.tif")

@@ -210,3 +210,16 @@ def test_a_pattern_that_does_not_fit_is_named(tmp_path):
         UserError, match=r"in 1 file name.*slice_number_pattern 'z\(.d\+\)' finds no number: overview"
     ):
         resolve_slices(folder, pattern=r"z(\d+)")
+
+
+def test_a_file_that_is_no_slice_is_pointed_out_among_slices(tmp_path, caplog):
+    folder = named(tmp_path, *(f"z{z:04d}.tif" for z in range(20)))
+    assert resolve_slices(folder).n_slices == 20 and not caplog.records
+    named(tmp_path, "overview_20.tif")
+    assert resolve_slices(folder).n_slices == 21
+    assert "1 of 21 file names" in caplog.text and "overview_20.tif (slice number 20)" in caplog.text
+    caplog.clear()
+    assert len(resolve_slices(folder, kind="labels")) == 21
+    assert "overview_20.tif (slice number 20)" in caplog.text
+    caplog.clear()
+    assert resolve_slices(str(tmp_path / "z*.tif")).n_slices == 20 and not caplog.records

@@ -1,7 +1,13 @@
 """Which number in a file's name is that of the slice."""
 
 import pytest
-from ultraseg.ingest.name_numbers import better_pattern, changing_numbers, fault_of_pattern, slice_number
+from ultraseg.ingest.name_numbers import (
+    better_pattern,
+    changing_numbers,
+    fault_of_pattern,
+    odd_names,
+    slice_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +50,34 @@ def test_numbers_that_change_are_counted():
     assert changing_numbers(["r2_z1.tif", "r2_z5.tif"]) == 1
     assert changing_numbers(["r2_z1.tif", "r3_z5.tif"]) == 2
     assert changing_numbers(["r2_z1.tif", "q3_z5.tif"]) == 0
+
+
+STACK = [f"z{z:04d}.tif" for z in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("names", "odd"),
+    [
+        ([*STACK, "overview_20.tif"], ["overview_20.tif"]),
+        ([*STACK, "z0020_mask.tif"], ["z0020_mask.tif"]),
+        ([*STACK, "z0020 (copy).tif"], ["z0020 (copy).tif"]),
+        ([*STACK, "Z0020.TIF", "z0021.tiff"], []),  # case and suffix do not count
+        ([*STACK, "scan2_z20.tif"], ["scan2_z20.tif"]),
+        ([f"scan1_z{z}.tif" for z in range(20)] + ["scan2_z20.tif"], ["scan2_z20.tif"]),
+        ([f"scan{1 + z // 10}_z{z}.tif" for z in range(20)], []),  # a stack of two runs
+        ([f"{202401051200 + 7 * z}_z{z}.tif" for z in range(20)], []),  # each with its time
+        ([f"a_{z}.tif" for z in range(12)] + [f"b_{z}.tif" for z in range(12, 20)],
+         [f"b_{z}.tif" for z in range(12, 20)]),
+        (["z1.tif"], []),
+    ],
+)  # fmt: skip
+def test_names_that_are_built_in_another_way_are_odd(names, odd):
+    found = odd_names([f"some_run7/{name}" for name in names])
+    assert ([] if found is None else found[1]) == sorted(odd)
+    assert found is None or found[0] == min({*names} - {*odd})
+
+
+def test_a_pattern_says_which_number_may_differ():
+    names = [f"z{z:04d}_um{40 * z}.tif" for z in range(20)]
+    assert odd_names(names, r"^z(\d+)") is None
+    assert odd_names([*names, "w_z20_um800.tif"], r"z(\d+)") == ("z0000_um0.tif", ["w_z20_um800.tif"])

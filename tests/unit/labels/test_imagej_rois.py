@@ -158,6 +158,15 @@ def test_slices_come_from_file_names_where_rois_have_no_position(tmp_path):
     assert LabelReader(source, SHAPE, "cells").read(source.slices[0])[0].max() == 2
 
 
+def test_a_roi_file_whose_name_is_odd_is_pointed_out(tmp_path, caplog):
+    for z in (4, 9, 14):
+        write(tmp_path / f"slice_{z:03d}.zip", a=box(1, 1, 5, 5))
+    assert resolve_labels(str(tmp_path), str).zs == [4, 9, 14] and not caplog.records
+    write(tmp_path / "old_3.zip", a=box(1, 1, 5, 5))
+    assert resolve_labels(str(tmp_path), str).zs == [3, 4, 9, 14]
+    assert "old_3.zip (slice number 3)" in caplog.text
+
+
 def test_single_roi_files(tmp_path):
     (tmp_path / "z0007.roi").write_bytes(box(1, 1, 5, 5).tobytes())
     source = resolve_labels(str(tmp_path / "z0007.roi"), str)

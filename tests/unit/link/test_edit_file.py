@@ -49,12 +49,25 @@ def test_places_count_in_the_whole_stack(tmp_path):
         ("- merge: [5, 7]\n- merge: [9, 7]", "cell 7 is merged into 5 and into 9"),
         ("- merge: [5, 7]\n- merge: [7, 5]", "back to itself"),
         ("- [", "cannot be read"),
+        ("- merge: [0012, 5]", "0012 is read as 10"),
+        ("- merge: [5.5, 7]", "5.5 is not of type 'integer'"),
+        ("- assign: {fragment: [3, 1.0e+300, 1], cell: 5}", "the voxel lies outside the volume"),
+        ("- merge: [2024-13-45, 5]", "holds a value that cannot be read"),
+        ("- merge: [\x07]", "cannot be read"),
     ],
 )
 def test_what_is_no_edit_is_named(tmp_path, text, said):
     with pytest.raises(UserError) as error:
         edits(tmp_path, text)
     assert said in str(error.value) and "edits.yaml" in str(error.value) and "Cure" in str(error.value)
+
+
+def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path):
+    merge, split, assign = edits(
+        tmp_path,
+        "- merge: [5.0, 7]\n- split: {cell: 7.0, slice: 4.0}\n- assign: {fragment: [3.0, 5, 6], cell: 5.0}\n",
+    )
+    assert repr((merge.cells, split.cells, split.z, assign.voxel)) == "((5, 7), (7,), 4, (3, 5, 6))"
 
 
 def test_all_problems_are_said_at_once_and_a_missing_file_too(tmp_path):

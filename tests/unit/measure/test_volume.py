@@ -60,3 +60,9 @@ def test_protrusions_are_measured_along_the_pieces_of_linking(labels):
     found = tables(labels, Linked(nodes, protrusions, lambda z: pieces[z], 2))["protrusions"].iloc[0]
     assert found["length_um"] == pytest.approx(6 * 0.04)  # from the first face to the last
     assert found["volume_um3"] == pytest.approx(6 * 0.04 * 0.02 * 0.02)
+
+
+def test_without_cells_an_organelle_of_that_name_is_no_cell(labels):
+    """The kind of a structure makes it the cells, not its name."""
+    found = tables(labels, containers={"cell": None, "nucleus": None}, coarse={"other": labels["cells"]})
+    assert found["cells"].empty

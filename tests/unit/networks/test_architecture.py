@@ -1,7 +1,8 @@
 import keras
 import numpy as np
 import pytest
-from ultraseg.networks.architecture import build_network, in_precision, start_at_shares
+from ultraseg.base.errors import UserError
+from ultraseg.networks.architecture import build_network, check_card, in_precision, start_at_shares
 from ultraseg.networks.sizes import network_stride
 
 
@@ -68,3 +69,26 @@ def test_an_untrained_network_predicts_the_usual_shares():
     model.layers[-1].set_weights([kernel * 0, model.layers[-1].get_weights()[1]])
     p = np.asarray(model.predict_on_batch(np.full((1, 16, 16, 1), 128, np.float32)))
     assert np.allclose(p[0, 3, 3], [0.02, 0.4, 0.001], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        ({}, True),
+        ({"z_context": 0}, False),
+        ({"channels": ["a"]}, False),
+        ({"settings": {"architecture": "resunet", "filters": [4, 6]}}, False),
+        ({"settings": {"architecture": "resunet_paper", "filters": [4, 8]}}, False),
+        ({"settings": {"architecture": "resunet", "filters": [4096] * 8}}, False),  # is not built
+        ({"settings": {"architecture": "resunet", "filters": None}}, False),
+    ],
+)
+def test_a_network_must_be_what_its_card_tells(change, fits):
+    model = build_network("resunet", 3, 2, filters=(4, 8))
+    settings = {"architecture": "resunet", "filters": [4, 8]}
+    card = {"z_context": 1, "channels": ["a", "b"], "settings": settings} | change
+    if fits:
+        check_card("m.keras", model, card)
+    else:
+        with pytest.raises(UserError, match="m.keras: its layers are not those that its card tells"):
+            check_card("m.keras", model, card)

@@ -1,10 +1,12 @@
 """Checks across sections, on a configuration that has all defaults."""
 
 import copy
+import re
 
 import pytest
+from ultraseg.measure.tables import cell_columns
 from ultraseg.plan.config import load_config
-from ultraseg.plan.config_sections import cross_checks
+from ultraseg.plan.config_sections import COLUMNS, cross_checks
 
 WHOLE = load_config(
     {
@@ -30,6 +32,7 @@ WHOLE = load_config(
             "networks.n.int8: only for networks that this run trains",
         ),
         ("networks.n", {"overlap": 500}, "networks.n.overlap: 500 is too much for predict_tile, at most 496"),
+        ("structures.cells", {"role": "nuclei"}, "structures.cells.role: only organelles have one"),
         ("volumes.a", {"window_percentiles": [5, 1]}, "volumes.a.window_percentiles: [5, 1] does not rise"),
         (
             "volumes.a",
@@ -81,3 +84,15 @@ def test_training_on_pixels_of_several_sizes_is_pointed_out(caplog):
 
 def test_a_sound_configuration_has_none():
     assert list(cross_checks(WHOLE)) == []
+
+
+def test_names_that_columns_of_the_cells_have_are_refused():
+    patterns = (r"n_(\w+)", r"(\w+)_volume_um3", r"(\w+)_volume_fraction")
+    taken = {
+        found[1] for c in cell_columns([]) for pattern in patterns if (found := re.fullmatch(pattern, c))
+    }
+    assert taken - {"protrusions"} == COLUMNS  # protrusions have a message of their own
+    for name in COLUMNS:
+        config = copy.deepcopy(WHOLE)
+        config["structures"][name] = dict(config["structures"]["mito"])
+        assert any(f"structures.{name}: the table of cells" in text for text in cross_checks(config))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config import load_config
+from ultraseg.plan.config import load_config, valid_parts
 from ultraseg.plan.config_text import check_text
 
 CONFIGS = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
@@ -160,6 +160,26 @@ def test_endless_repetition_ends(tmp_path):
     assert "repeated without end" in problem(tmp_path, "\n".join(lines))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\0\n", "not valid YAML"),
+        ("a: \x07\n", "not valid YAML"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("slab_depth: " + "9" * 5000, "5000 characters is too long"),
+        ("slab_depth: 0" + "7" * 5000, "5001 characters is too long"),
+        ("volumes:\n  a: {image: 2024-13-45}", "put it in quotes: '2024-13-45'"),
+    ],
+)
+def test_texts_that_no_reader_takes_are_messages(tmp_path, text, words):
+    assert words in problem(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["? [1, 2]\n: 3\n", "{a: 1}: 2\n", "a:\n  <<: {? [1]: 2}\n  b: 1\n"])
+def test_keys_that_are_no_words_do_not_stop_the_check(tmp_path, text):
+    check(tmp_path, text)  # Snakemake refuses them itself
+
+
 # ---- numbers that are whole, and numbers that are none
 @pytest.mark.parametrize(
     "change",
@@ -199,3 +219,39 @@ def test_what_is_no_number_is_refused(value, place):
     given["volumes"]["biopsy1"][place] = [1, 2, value][-3 if place == "voxel_size_nm" else -2 :]
     with pytest.raises(UserError, match=f"volumes.biopsy1.{place}"):
         load_config(given)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("voxel_size_nm", [10**400, 4, 4], "voxel_size_nm.0: a number of 1329 bits is too large"),
+        ("intensity_window", [0, 10**400], "intensity_window.1: a number of 1329 bits"),
+        ("bad_slices", [1e300], "bad_slices.0: a number of 997 bits"),
+        ("bad_slices", [2**63], "bad_slices.0: a number of 64 bits"),
+        ("voxel_size_nm", [1e-320, 4, 4], "voxel_size_nm.0"),
+        ("image", "a\0b", "image: 'a\\x00b' holds a character"),
+        ("cell_edits", "a\0b", "cell_edits: 'a\\x00b' holds a character"),
+        ("image", "a\ud800", "image: 'a\\ud800' holds a character"),
+        ("slice_number_pattern", "(?P<a>", "slice_number_pattern: '(?P<a>' is no regular expression"),
+        ("slice_number_pattern", "(z{99999999999})", "is no regular expression"),
+    ],
+)
+def test_values_that_nothing_can_use_are_messages(place, value, words):
+    given = yaml.safe_load(EXAMPLE)
+    given["volumes"]["biopsy1"][place] = value
+    with pytest.raises(UserError) as caught:
+        load_config(given)
+    assert words in caught.value.problem
+    assert "biopsy1" not in valid_parts(given)["volumes"]  # what cannot be opened is not opened
+
+
+def test_a_configuration_without_end_is_a_message():
+    given = yaml.safe_load(EXAMPLE)
+    given["volumes"]["biopsy1"]["roi"] = given
+    wide = [1, 2]
+    for _ in range(30):
+        wide = [wide] * 10
+    for endless in (given, yaml.safe_load(EXAMPLE) | {"slab_depth": wide}):
+        with pytest.raises(UserError, match="refers to itself, repeats itself"):
+            load_config(endless)
+        assert valid_parts(endless)["volumes"] == {}

@@ -178,7 +178,22 @@ def test_structures_that_contain_others(tmp_path):
     plan = make_plan(tmp_path)
     assert plan.containers_in("a") == {"cell": "cells", "nucleus": "nuclei"}
     assert plan.kinds_in("a") == {"cells": "cells", "nuclei": "organelle", "membrane": "mask"}
+    assert plan.roles_in("a") == {"nuclei": "nuclei"}
     assert plan.cells_name == "cells" and plan.cells_network.name == "context" and plan.cell_downsample == 4
+
+
+def test_nuclei_of_another_name_have_a_role(tmp_path):
+    def renamed(**settings):
+        config = make_config(tmp_path)
+        volume = config["volumes"]["a"]
+        volume["labels"] = {"karyon" if s == "nuclei" else s: path for s, path in volume["labels"].items()}
+        config["structures"]["karyon"] = config["structures"].pop("nuclei") | settings
+        config["networks"]["context"]["structures"] = ["karyon", "cells"]
+        return Plan(load_config(config))
+
+    assert renamed().containers_in("a")["nucleus"] is None
+    assert renamed(role="nuclei").containers_in("a") == {"cell": "cells", "nucleus": "karyon"}
+    assert renamed(role="none").roles_in("a") == {}
 
 
 @pytest.mark.parametrize("device, gpus, asked", [("cpu", 1, 0), ("gpu", 1, 1), ("gpu", 4, 4)])

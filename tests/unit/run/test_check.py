@@ -117,6 +117,20 @@ def test_the_start_of_a_run_stops_at_a_problem_and_is_silent_when_no_file_of_the
     assert "Volume a" in capsys.readouterr().out
 
 
+def test_a_run_that_cannot_write_its_logs_stops_before_the_first_job(config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("ULTRASEG_CHECKED", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(SystemExit) as caught:
+        start_check(config, {"link"}, set())
+    shown = capsys.readouterr().out
+    assert (
+        caught.value.code == 1
+        and f"{tmp_path}/logs: is no folder" in shown
+        and "Cure: Move or rename it" in shown
+    )
+
+
 def test_a_phantom_is_planned_and_not_read():
     config = {
         "volumes": {"demo": {"voxel_size_nm": [16, 16, 16], "phantom": {"shape": [16, 64, 64]}}},

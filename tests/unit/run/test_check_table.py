@@ -46,6 +46,14 @@ def test_bad_slices_splits_and_steps_are_in_the_table(tmp_path):
     assert {"ingest", "predict", "propagate", "link_relabel", "figures"} <= set(rows)
 
 
+def test_cells_without_nuclei_are_pointed_out(tmp_path):
+    config = load_config(make_config(tmp_path))
+    assert "concern nuclei" not in format_tables(Checked(config, (p := Plan(config)).volumes, plan=p))
+    config["structures"]["nuclei"]["role"] = "none"
+    text = format_tables(Checked(config, (p := Plan(config)).volumes, plan=p))
+    assert "concern nuclei stay empty; if one of nuclei is the nuclei, give it role: nuclei" in text
+
+
 def test_a_problem_without_a_file_stands_alone():
     text = format_problems([UserError("volumes.a.image: nothing", "Name a folder.")])
     assert (

@@ -118,3 +118,14 @@ def test_single_jobs_are_not_recorded_and_runs_are(monkeypatch):
     record_progress(workflow, {"net": 3})
     (handler,) = added
     assert handler._stages() == {"ingest": "ingest"} and handler._alone and handler._epochs == {"net": 3}
+
+
+def test_without_a_folder_for_the_record_the_run_goes_on_and_says_so_once(handler, tmp_path, capsys):
+    (tmp_path / "logs").write_text("a file")
+    start(handler, 1, 2)
+    handler.emit(job_info(1))
+    handler.emit(record("job_error", jobid=1, rule_name="ingest", log=["logs/x.log"]))
+    handler.close()
+    shown = capsys.readouterr().err
+    assert shown.count("no record of this run is kept") == 1 and "Traceback" not in shown
+    assert "failed: ingest" in shown

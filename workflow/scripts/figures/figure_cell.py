@@ -27,5 +27,5 @@ with job(snakemake, FigureCell) as (spec, log):
             spec.replaced,
         )
         title = describe_cell(row, [name for name, kind in spec.kinds.items() if kind == "organelle"])
-        cell_figure(cell, parts, step_nm, title, snakemake.output[0])
+        cell_figure(cell, parts, step_nm, title, snakemake.output[0], **spec.roles)
         log.info("%s", title)

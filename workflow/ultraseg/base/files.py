@@ -69,12 +69,20 @@ def write_text(path: AnyPath, text: str) -> None:
 
 
 def write_table(path: AnyPath, table: pd.DataFrame) -> None:
-    """Write a table without its index as .csv or .parquet, as the suffix says. Raises ValueError for other suffixes."""
+    """Write a table without its index as .csv or .parquet, as the suffix says. Raises ValueError for other suffixes.
+
+    CSV is for people: its figures are rounded (``tables.rounded``). Parquet keeps them as they are.
+    """
     suffix = Path(path).suffix
     if suffix not in (".csv", ".parquet"):
         raise ValueError(f"{path}: a table is a .csv or a .parquet file")
     with whole_file(path) as part:
-        table.to_csv(part, index=False) if suffix == ".csv" else table.to_parquet(part, row_group_size=ROWS)
+        if suffix == ".csv":
+            from ultraseg.base.tables import rounded  # pandas
+
+            rounded(table).to_csv(part, index=False)
+        else:
+            table.to_parquet(part, row_group_size=ROWS)
 
 
 def write_arrays(path: AnyPath, **arrays: NDArray[np.generic]) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import shutil
 from collections.abc import Iterable
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.text import amount
 
+# How libraries say it; a thread that cannot start lacks memory for its stack, or may not be one more.
+NO_MEMORY = re.compile(
+    r"bad_alloc|[Ii]nsufficient memory|can't start new thread|[Uu]nable to allocate|[Oo]ut of memory|annot allocate"
+)
 AGAIN = "then run snakemake again: what is finished stays."
 FULL = {
     errno.ENOSPC: ("the disk is full", f"Free space on this disk, {AGAIN}"),
@@ -37,12 +43,17 @@ def explain_system_error(error: BaseException, outputs: Iterable[str]) -> UserEr
 
     outputs: the files that the job writes, as the system does not say which file a full disk cut off.
     """
-    if isinstance(error, MemoryError):
-        return UserError(
-            f"out of memory ({error})",
-            f"Give the job more memory (fewer --cores, or mem_mb in the profile), or set a smaller slab_depth, {AGAIN}",
-        )
     number = _error_number(error)
+    if _is_lack_of_memory(error, number):
+        limit = _memory_limit()
+        told = f"; a process may have {amount(limit)}" if limit else ""
+        cure = "Raise the limit on memory (ulimit -v unlimited)" if limit else "Give the job more memory"
+        return UserError(
+            f"out of memory ({error or type(error).__name__}{told})",
+            f"{cure} (fewer --cores, or mem_mb in the profile), or set a smaller slab_depth, {AGAIN}",
+        )
+    if number in (errno.EMFILE, errno.ENFILE):
+        return UserError("too many files are open", f"Raise the limit (ulimit -n 4096), {AGAIN}")
     if number in FULL:
         what, cure = FULL[number]
         file, free = _fullest(outputs)
@@ -52,6 +63,27 @@ def explain_system_error(error: BaseException, outputs: Iterable[str]) -> UserEr
         what, cure = OTHER[number]
         return UserError(f"{named}: {what}", cure)
     return None
+
+
+def _is_lack_of_memory(error: BaseException | None, number: int | None) -> bool:
+    """Whether an error, or one behind it, says that there is no memory, in the words of any library."""
+    if number == errno.ENOMEM:
+        return True
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            return True
+        if isinstance(error, RuntimeError | OSError) and NO_MEMORY.search(str(error)):
+            return True
+        if type(error).__module__.startswith("cv2") and NO_MEMORY.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _memory_limit() -> int | None:
+    """Bytes of memory that the shell or the queue allows a process; None without a limit."""
+    limits = [resource.getrlimit(which)[0] for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
 
 
 def _error_number(error: BaseException | None) -> int | None:

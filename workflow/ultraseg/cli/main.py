@@ -53,11 +53,12 @@ def _check(given: Namespace) -> None:
     from ultraseg.run.check import check_config
     from ultraseg.run.check_table import print_findings
 
+    file = os.path.abspath(given.configfile)
     config = read_config_file(given.configfile)
     if given.data_root:
         config["data_root"] = os.path.abspath(given.data_root)
     os.chdir(given.directory)  # where relative paths of data start
-    checked = check_config(config)
+    checked = check_config(config, files=[file])
     print_findings(checked)
     if checked.problems:
         sys.exit(1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +15,14 @@ from tifffile import TiffWriter, imwrite
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
+from ultraseg.exchange.public_arrays import PublicArray
+from ultraseg.formats.slice_checks import check_count, check_plane
 
+log = logging.getLogger(__name__)
+
+STRUCTURE, TAKEN = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}"), ("image", "truth")
 DEFLATE = "deflate"
 DEPTH = 16  # slices read at a time where an array has no chunks
-
-
-def open_source(source: str) -> Any:
-    """The array (z, y, x) that a name stands for: FILE.h5:DATASET, the folder of a Zarr array, or its address.
-
-    Raises UserError when it cannot be opened, or has not three axes.
-    """
-    file, _, dataset = source.rpartition(":")
-    hdf5 = file.endswith((".h5", ".hdf5", ".hdf"))
-    try:
-        array = _open_hdf5(file, dataset) if hdf5 else _open_zarr(source)
-    except (OSError, KeyError, ValueError, ImportError) as error:
-        raise UserError(
-            f"{source}: cannot be opened as an array ({type(error).__name__}: {error})",
-            "Name an array: FILE.h5:DATASET, or the folder or address of one level of a Zarr, such as .../s2.",
-        ) from error
-    if len(array.shape) != 3:
-        raise UserError(
-            f"{source}: has {len(array.shape)} axes, not z, y, x", "Choose an array with three axes."
-        )
-    return array
-
-
-def _open_hdf5(file: str, dataset: str) -> Any:
-    from ultraseg.storage.hdf5 import open_hdf5
-
-    return open_hdf5(file)[dataset]
-
-
-def _open_zarr(source: str) -> Any:
-    import zarr
-    from zarr.storage import FsspecStore, LocalStore
-
-    if "://" not in source:
-        return zarr.open_array(LocalStore(source, read_only=True), mode="r")
-    options = {"anon": True} if source.startswith("s3://") else None
-    return zarr.open_array(FsspecStore.from_url(source, options, read_only=True), mode="r")
 
 
 def slices_of_box(array: Any, box: Sequence[tuple[int, int]]) -> Iterator[NDArray[Any]]:
@@ -66,7 +36,7 @@ def slices_of_box(array: Any, box: Sequence[tuple[int, int]]) -> Iterator[NDArra
 def whole_box(array: Any, source: str, ranges: dict[str, Sequence[int] | None]) -> list[tuple[int, int]]:
     """First voxel and the one after the last along each axis, of the whole array where no range is given.
 
-    Raises UserError when a range is no part of the array.
+    Raises UserError when a range is no part of the array, and for more slices than any stack has.
     """
     box = []
     for (axis, given), size in zip(ranges.items(), array.shape, strict=True):
@@ -77,16 +47,46 @@ def whole_box(array: Any, source: str, ranges: dict[str, Sequence[int] | None]) 
                 f"Choose --{axis} START STOP within it; STOP is not included.",
             )
         box.append((start, stop))
+    check_count(box[0][1] - box[0][0], source)
+    check_plane([stop - start for start, stop in box[1:]], source)
     return box
+
+
+@contextmanager
+def _told_of_gaps(array: PublicArray) -> Iterator[list[Path]]:
+    """Say after the block how many chunks were missing.
+
+    Raises UserError where all were: then the files are removed that the block has added to the list.
+
+    A chunk that does not exist holds the fill value, but a wrong address, or a copy that broke off, looks the same.
+    """
+    written: list[Path] = []
+    yield written
+    lost, asked = array.missing
+    if asked and lost == asked:
+        for file in written:
+            file.unlink()
+        raise UserError(
+            f"{array.source}: not one of its {asked} chunk files in this part exists",
+            "Check the address or the copy, or choose a part that has data. What was written of it is removed.",
+        )
+    if lost:
+        log.warning(
+            "%s: %d of %d chunk files do not exist, and voxels there have the fill value. Programs leave out chunks of "
+            "one value; look at the slices, as a copy that broke off looks the same",
+            array.source, lost, asked,
+        )  # fmt: skip
 
 
 def cut_image(source: str, ranges: dict[str, Sequence[int] | None], folder: Path) -> tuple[int, ...]:
     """Write the image of a box as one TIFF per slice; returns its shape."""
-    array = open_source(source)
+    array = PublicArray(source)
     box = whole_box(array, source, ranges)
-    for z, values in enumerate(slices_of_box(array, box)):
-        with whole_file(folder / f"image/z{z:04d}.tif") as part:
-            imwrite(part, values, compression=DEFLATE, metadata=None)
+    with _told_of_gaps(array) as written:
+        for z, values in enumerate(slices_of_box(array, box)):
+            with whole_file(folder / f"image/z{z:04d}.tif") as part:
+                imwrite(part, values, compression=DEFLATE, metadata=None)
+            written.append(folder / f"image/z{z:04d}.tif")
     return tuple(stop - start for start, stop in box)
 
 
@@ -97,7 +97,7 @@ def cut_labels(
 
     Returns the labelled slices. Ids of 64 bits are numbered anew.
     """
-    array = open_source(source)
+    array = PublicArray(source)
     box = whole_box(array, source, ranges)
     last = box[0][1] - box[0][0] - 1
     known: dict[int, int] = {0: 0}
@@ -106,11 +106,13 @@ def cut_labels(
         if truth:
             part = stack.enter_context(whole_file(folder / f"truth/{name}.tif"))
             pages = stack.enter_context(TiffWriter(part))
+        written = stack.enter_context(_told_of_gaps(array))
         for z, values in enumerate(slices_of_box(array, box)):
             labels = _small(values, known)
             if z % every == 0 or z == last:
                 with whole_file(folder / name / f"z{z:04d}.tif") as part:
                     imwrite(part, labels, compression=DEFLATE, metadata=None)
+                written.append(folder / name / f"z{z:04d}.tif")
             if pages:
                 pages.write(labels, contiguous=False, compression=DEFLATE, metadata=None)
     return sorted({*range(0, last + 1, every), last})
@@ -135,12 +137,23 @@ def cut(
 ) -> None:
     """Write image and labels of a box as files for a run, and print what was written.
 
-    ``image``: see ``open_source``; ``ranges``: START and STOP for each of z, y, x, or None for all; ``labels``: words
+    ``image``: see ``PublicArray``; ``ranges``: START and STOP for each of z, y, x, or None for all; ``labels``: words
     NAME=SOURCE; ``every`` and ``truth``: see ``cut_labels``. Raises UserError when a source cannot be read.
     """
+    named = [_named(word) for word in labels]
     shape = cut_image(image, ranges, to)
     print(f"{to}/image: {shape[0]} slices of {shape[1]} x {shape[2]} pixels")
-    for word in labels:
-        name, _, source = word.partition("=")
+    for name, source in named:
         slices = cut_labels(name, source, ranges, to, every, truth)
         print(f"{to}/{name}: labels of slices {', '.join(map(str, slices))}")
+
+
+def _named(word: str) -> tuple[str, str]:
+    """Name and source of labels. Raises UserError for a name that no structure can have: it names a folder."""
+    name, _, source = word.partition("=")
+    if not source or not STRUCTURE.fullmatch(name) or name in TAKEN:
+        raise UserError(
+            f"--labels {word}: is not NAME=SOURCE with a name for the structure",
+            f"Name a structure by a letter and letters, digits or _, but not {' or '.join(TAKEN)}: cells=ids.h5:stack.",
+        )
+    return name, source

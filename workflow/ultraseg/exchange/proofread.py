@@ -26,6 +26,7 @@ from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import read_config_file
+from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import Volume
 from ultraseg.storage.arrays import read_image_slice, read_slice
@@ -183,6 +184,7 @@ class Proofreading:
         self.configfile = configfile
         self.typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
         given = read_config_file(configfile)
+        check_text([configfile])
         if data_root:
             given["data_root"] = os.path.abspath(data_root)
             self.typed += f" --config data_root={shlex.quote(given['data_root'])}"

@@ -45,12 +45,19 @@ def describe_cell(row: pd.Series, organelles: Sequence[str]) -> str:
 
 
 def cell_figure(
-    cell: int, parts: Mapping[str, NDArray[np.bool_]], step_nm: float, title: str, path: str
+    cell: int,
+    parts: Mapping[str, NDArray[np.bool_]],
+    step_nm: float,
+    title: str,
+    path: str,
+    *,
+    nuclei: str | None = None,
+    nucleoli: str | None = None,
 ) -> None:
     """Write the views of one cell, whole above and as of glass below.
 
     ``parts``: masks (z, y, x) on one cubic grid of ``step_nm``: ``cell``, ``protrusions`` (part of it), and one for
-    each organelle. ``title`` is written above.
+    each organelle. ``title`` is written above. The organelle ``nucleoli`` is seen through the organelle ``nuclei``.
     """
     inside = parts["cell"]
     if not inside.any():
@@ -63,7 +70,7 @@ def cell_figure(
     outside[1:-1, 1:-1, 1:-1][parts["protrusions"] & inside] = 2
     veiled, filled = np.zeros((2, *outside.shape), np.uint32)
     for number, (name, mask) in enumerate(organelles.items(), start=3):
-        cube = veiled if name == "nuclei" and "nucleoli" in organelles else filled
+        cube = veiled if name == nuclei and nucleoli in organelles else filled
         cube[1:-1, 1:-1, 1:-1][mask] = number
     seen = {name: views_of_a_cube()[name] for name in SHOWN}
     points, ids = surface_points(outside)

@@ -89,10 +89,12 @@ def cut_out(
         start + (np.arange(n) * 2 + 1) * extent // (2 * n)
         for start, extent, n in zip(first, size, steps, strict=True)
     ]
-    names = {kind if kind == "cells" else name: name for name, kind in structures.items()}
     files = VolumeFiles(folder)
-    labels = {name: files.labels_level(names[name], level) for name in names}
-    shape = shape_of(labels["cells"])
+    labels = {
+        "cell" if kind == "cells" else name: files.labels_level(name, level)
+        for name, kind in structures.items()
+    }
+    shape = shape_of(labels["cell"])
     at = [np.minimum(place // f, n - 1) for place, f, n in zip(places, factor, shape, strict=True)]
     small = [places[1] // downsample, places[2] // downsample]
     protruding = nodes[nodes["protrusion"] > 0].groupby("z")["piece"].apply(np.asarray).to_dict()
@@ -106,7 +108,5 @@ def cut_out(
         planes["protrusions"].append(own[np.ix_(*small)])
         for name, path in labels.items():
             found = read_slice(path, coarse)[np.ix_(at[1], at[2])]
-            planes[name].append(found == cell["cell"] if name == "cells" else found != 0)
-    cubes = {name: np.stack(stack) for name, stack in planes.items()}
-    cubes["cell"] = cubes.pop("cells")
-    return cubes, step
+            planes[name].append(found == cell["cell"] if name == "cell" else found != 0)
+    return {name: np.stack(stack) for name, stack in planes.items()}, step

@@ -16,9 +16,10 @@ from typing import Any
 from ultraseg.base.errors import UserError
 from ultraseg.formats.ome_zarr_metadata import READ, axes_of, check_axes, choose, levels_of, pixel_size
 from ultraseg.formats.pixel_size import PixelSize
-from ultraseg.formats.slice_checks import check_count
+from ultraseg.formats.slice_checks import check_count, check_plane
 from ultraseg.formats.slice_source import SliceRef, SliceSource
 
+MOST_CHUNKS = 10**6  # files that hold one slice
 FILES_AT_MOST = 200  # of a job; where there are more, their folders stand for them
 SUFFIX = ".zarr"
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
@@ -63,8 +64,16 @@ def is_zarr(path: str) -> bool:
 def resolve_zarr(path: str) -> SliceSource:
     """The slices of an OME-Zarr image at its finest level. Raises UserError where it is no single z, y, x image."""
     array = finest_level(path)
-    n_slices = zarr_array(array).shape[-3]
+    found = zarr_array(array)
+    n_slices = found.shape[-3]
     check_count(n_slices, array)
+    check_plane(found.shape[-2:], array)
+    chunks = math.prod(-(-n // chunk) for n, chunk in zip(found.shape[-2:], found.chunk[-2:], strict=True))
+    if chunks > MOST_CHUNKS:
+        raise UserError(
+            f"{array}: its metadata tell of {chunks} chunk files per slice, more than {MOST_CHUNKS}",
+            "The metadata are damaged, or the chunks are far too small: write the OME-Zarr again, in larger chunks.",
+        )
     entries = [name for name in os.listdir(array) if name not in METADATA]
     if not entries:
         raise UserError(
@@ -189,7 +198,7 @@ def _axes_of_array(path: str) -> list[str]:
 
 
 def _sizes(numbers: Any, file: str) -> tuple[int, ...]:
-    if not isinstance(numbers, list) or not all(isinstance(n, int) and n > 0 for n in numbers):
+    if not isinstance(numbers, list) or not all(type(n) is int and 0 < n < 2**63 for n in numbers):
         raise UserError(f"{file}: {numbers} are no sizes", "Copy the OME-Zarr again from the source.")
     return tuple(numbers)
 
@@ -218,6 +227,11 @@ def _read_array(path: str) -> ZarrArray:
         given = encoding.get("configuration", {}).get("separator")
         separator = given or ("/" if encoding["name"] == "default" else ".")
         prefix = f"c{separator}" if encoding["name"] == "default" else ""
+    if separator not in (".", "/"):
+        raise UserError(
+            f"{file}: separates the numbers in names of chunks by {separator!r}, not by . or /",
+            "Copy the OME-Zarr again from the source.",
+        )
     if not len(shape) == len(chunk) == len(block) >= 3:
         raise UserError(
             f"{file}: an array of {len(shape)} dimensions in chunks of {len(chunk)}, not a volume",

@@ -31,7 +31,7 @@ def read_blocks(
     check_type(found.dtype, dtype, path)
     pages = [ref.page or 0 for ref in refs]
     missing, total = missing_chunks(path, pages, crop)
-    array = zarr.open_array(zarr.storage.LocalStore(path, read_only=True), mode="r")
+    array = _open(path)
     if missing:
         log.warning(
             "%s: %d of %d chunk files of slices %d to %d do not exist, first %s; voxels there are %s. Programs leave "
@@ -42,12 +42,24 @@ def read_blocks(
     for first, last in _blocks(pages, found.block[-3]):
         try:
             block = np.asarray(array[(*leading, slice(first, last + 1), slice(*crop[0]), slice(*crop[1]))])
-        except (ValueError, RuntimeError, OSError, TypeError) as error:
+        except MemoryError:
+            raise  # is told as such
+        except Exception as error:  # damaged chunks make decoders raise errors of many kinds
             raise UserError(
                 f"{path}: slices {first} to {last} do not decode ({type(error).__name__}: {error})",
                 "A chunk file is damaged: copy the OME-Zarr again from the source.",
             ) from error
         yield from block.astype(block.dtype.newbyteorder("="), copy=False)
+
+
+def _open(path: str) -> Any:
+    try:
+        return zarr.open_array(zarr.storage.LocalStore(path, read_only=True), mode="r")
+    except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
+        raise UserError(
+            f"{path}: its metadata are damaged or not those of a Zarr array ({type(error).__name__}: {error})",
+            "Copy the OME-Zarr again from the source, or write it again with codecs that zarr-python reads.",
+        ) from error
 
 
 def _blocks(pages: Sequence[int], depth: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_source import PLANE
 
 MOST_SLICES = 1_000_000
+MOST_PIXELS = 10**11  # of a slice
 IMAGE_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 
 
@@ -37,6 +38,16 @@ def check_count(n_slices: int, file: str) -> None:
     if n_slices > MOST_SLICES:
         raise UserError(
             f"{file}: its header tells of {n_slices} slices, more than {MOST_SLICES}",
+            "The header is damaged, or the axes are in another order: copy the file again from the source.",
+        )
+
+
+def check_plane(shape: Sequence[int], file: str) -> None:
+    """Raise UserError for a header with larger slices than any microscope makes; shape: height and width."""
+    if shape[0] * shape[1] > MOST_PIXELS:
+        raise UserError(
+            f"{file}: its header tells of slices of {shape[0]} x {shape[1]} pixels (height x width), more than "
+            f"{MOST_PIXELS:.0e} pixels",
             "The header is damaged, or the axes are in another order: copy the file again from the source.",
         )
 

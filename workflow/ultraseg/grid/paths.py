@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 RESULTS = "results"
+LOGS = "logs"
 MODELS = f"{RESULTS}/models"
 CHECKPOINTS = f"{MODELS}/checkpoints"
 CHECKSUMS = f"{RESULTS}/checksums"
@@ -30,12 +31,12 @@ def shard_file(array: str, slab: int | str, ndim: int = 3) -> str:
 
 def log_file(rule: str, *wildcards: str) -> str:
     """The log of a job; wildcards: their values, none for a rule without wildcards."""
-    return "/".join(("logs", rule, *wildcards)) + ".log"
+    return "/".join((LOGS, rule, *wildcards)) + ".log"
 
 
 def benchmark_file(rule: str, *wildcards: str) -> str:
     """The file with time and memory of a job; wildcards: as in ``log_file``."""
-    return "/".join(("logs", rule, *wildcards)) + ".tsv"
+    return "/".join((LOGS, rule, *wildcards)) + ".tsv"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,13 @@ import os
 from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
 from ultraseg.ingest.name_numbers import changing_numbers, slice_number
-from ultraseg.ingest.numbering import check_duplicates, check_gaps, check_label_numbers, pattern_example
+from ultraseg.ingest.numbering import (
+    check_duplicates,
+    check_gaps,
+    check_label_numbers,
+    pattern_example,
+    point_out_odd_names,
+)
 
 log = logging.getLogger(__name__)
 
@@ -190,10 +196,13 @@ def _from_names(
                 "number %d); if another one is that of the slice, set slice_number_pattern%s",
                 path, os.path.basename(numbered[0][1]), numbered[0][0], pattern_example(files, consecutive=False),
             )  # fmt: skip
+        else:
+            point_out_odd_names(path, files, pattern)
         check_label_numbers(path, numbered, first_slice_number)
         refs = tuple(SliceRef(number - first_slice_number, file, None) for number, file in numbered)
         return SliceSource(refs, first_slice_number)
     check_duplicates(path, numbered)
     check_gaps(path, numbered, missing_slices)
+    point_out_odd_names(path, files, pattern)
     first = numbered[0][0]
     return SliceSource(tuple(SliceRef(number - first, file, None) for number, file in numbered), first)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ultraseg.formats import mrc, ome_zarr_layout
 from ultraseg.formats.pixel_size import PixelSize
-from ultraseg.formats.slice_checks import check_image_type
+from ultraseg.formats.slice_checks import check_image_type, check_plane
 from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.formats.tiff_read import read_image_header
 from ultraseg.ingest.find_slices import SUFFIXES, resolve_slices
@@ -54,6 +54,7 @@ def image_header(source: SliceSource) -> ImageHeader:
     else:
         header = ImageHeader(*read_image_header(file))
     check_image_type(header.dtype, file)
+    check_plane(header.shape, file)
     return header
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers, format_ranges
-from ultraseg.ingest.name_numbers import better_pattern
+from ultraseg.ingest.name_numbers import better_pattern, odd_names, slice_number
 
 log = logging.getLogger(__name__)
+
+SHOWN = 5  # names in a warning
 
 
 def pattern_example(files: Sequence[str], consecutive: bool = True) -> str:
@@ -54,6 +56,21 @@ def check_gaps(path: str, numbered: list[tuple[int, str]], missing_slices: str) 
             "%s: %d slice(s) are missing %s; if another number is that of the slice, set slice_number_pattern%s",
             path, count, by_last, other,
         )  # fmt: skip
+
+
+def point_out_odd_names(path: str, files: Sequence[str], pattern: str | None = None) -> None:
+    """Warn of files whose names differ from the others in more than the number: they may be no slices at all."""
+    found = odd_names(files, pattern)
+    if found is None:
+        return
+    usual, odd = found
+    named = [f"{name} (slice number {slice_number(name, pattern)})" for name in odd[:SHOWN]]
+    more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
+    log.warning(
+        "%s: %d of %d file names differ from the others, such as %s, in more than the slice number: %s%s; each of them "
+        "is taken as a slice. Move files away that are none, or use a path with * that leaves them out",
+        path, len(odd), len(files), usual, ", ".join(named), more,
+    )  # fmt: skip
 
 
 def check_duplicates(path: str, numbered: list[tuple[int, str]]) -> None:

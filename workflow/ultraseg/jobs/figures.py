@@ -76,10 +76,12 @@ class Figures(OfShownVolumes, VolumeJob):
 class FigureCell(VolumeJob):
     """Draws one cell in 3D, with its protrusions and organelles.
 
-    level, factor: the pyramid level that is shown; replaced: bad slice -> the good slice that it shows.
+    roles: the structures that are the nuclei and the nucleoli; level, factor: the pyramid level that is shown;
+    replaced: bad slice -> the good slice that it shows.
     """
 
     kinds: dict[str, str]
+    roles: dict[str, str]
     level: int
     factor: tuple[int, int, int]
     voxel_size_nm: tuple[float, float, float]
@@ -94,6 +96,7 @@ class FigureCell(VolumeJob):
         return cls(
             v.name,
             kinds=plan.kinds_in(v.name),
+            roles=plan.roles_in(v.name),
             level=v.measure_level,
             factor=v.levels[v.measure_level].factor,
             voxel_size_nm=v.voxel_size_nm,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from ultraseg.base.ids import check_id
 from ultraseg.base.text import format_numbers
 from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.ingest.name_numbers import slice_number
+from ultraseg.ingest.numbering import point_out_odd_names
 from ultraseg.labels.roi_files import read_rois
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,8 @@ def roi_slices(
         )
     first = first_slice_number if first_slice_number is not None else 0 if numbered else 1
     _check_numbers(files, refs, first)
+    if numbered:
+        point_out_odd_names(os.path.dirname(files[0]) or ".", files, pattern)
     return SliceSource(tuple(sorted(SliceRef(n - first, file, page) for n, file, page in refs)), first)
 
 

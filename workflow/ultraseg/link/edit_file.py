@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.ids import LARGEST_ID
+from ultraseg.base.yaml_file import read_yaml
 
 ID = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 VOXEL = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 3, "maxItems": 3}
@@ -62,12 +62,9 @@ def read_cell_edits(
 
     Raises UserError for a file that cannot be read, for entries that are no edits, and for places outside the volume.
     """
-    try:
-        found = yaml.safe_load(Path(file).read_text())
-    except FileNotFoundError:
-        raise UserError(f"{file}: no such file", "Correct the path, or remove cell_edits.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{file}: cannot be read: {error}", f"Write {EXAMPLES}") from None
+    if not Path(file).exists():
+        raise UserError(f"{file}: no such file", "Correct the path, or remove cell_edits.")
+    found = read_yaml(file, EXAMPLES, as_written=True)
     if not isinstance(found, list | None):
         raise UserError(f"{file}: holds {type(found).__name__}, no list of edits", f"Write {EXAMPLES}")
     problems, edits = Problems(), []
@@ -84,7 +81,7 @@ def _edit(where: str, entry: Any, shape: Sequence[int], origin: Sequence[int]) -
     kind = next(iter(entry)) if isinstance(entry, dict) and len(entry) == 1 else None
     if kind not in KINDS:
         raise UserError(f"{where}: {entry!r} is no edit", f"Write {EXAMPLES}")
-    value, text = entry[kind], f"{where} ({kind}: {entry[kind]})"
+    value, text = _whole(entry[kind]), f"{where} ({kind}: {entry[kind]})"
     problem = next(jsonschema.Draft202012Validator(KINDS[kind]).iter_errors(value), None)
     if problem:
         raise UserError(f"{text}: not understood, {problem.message}", f"Write {EXAMPLES}")
@@ -103,6 +100,15 @@ def _edit(where: str, entry: Any, shape: Sequence[int], origin: Sequence[int]) -
             "Give z, y, x in voxels as the viewer shows them (its own order is x, y, z).",
         )
     return CellEdit(kind, (value["cell"],), voxel=voxel, text=text)
+
+
+def _whole(value: Any) -> Any:
+    """The value with whole numbers that have a point, such as 5.0, as integers."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _check_merges(file: str, edits: Sequence[CellEdit]) -> None:

@@ -53,7 +53,7 @@ def measure_tables(
         shape,
         organelles=organelles,
         masks=masks,
-        cell=containers["cell"] or "cells",
+        cell=containers["cell"] or "",  # no structure has this name
         nucleus=containers["nucleus"],
         protrusions=linked.protrusions if linked else None,
         pieces=linked.nodes if linked else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras import layers
 from ultraseg.arrays.normalise import MEAN, SPREAD
 from ultraseg.base.errors import UserError
 from ultraseg.networks.model_file import read_card
+from ultraseg.networks.model_guard import check_network_file
 from ultraseg.networks.sizes import FILTERS
 
 log = logging.getLogger(__name__)
@@ -57,15 +59,47 @@ def build_network(
 
 
 def load_network(path: str | Path) -> keras.Model:
-    """The network in a ``.keras`` file. Raises UserError for one that is damaged, or brings code of its own."""
+    """The network in a ``.keras`` file.
+
+    Raises UserError for one that is damaged, brings code of its own, is no network of ours, or has weights that are no
+    numbers.
+    """
+    check_network_file(path)
     try:
         # Code within the file, such as a Lambda layer, is never run: it may come from elsewhere.
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError) as error:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # damaged files make Keras raise errors of many kinds
         raise UserError(
-            f"{path}: this network cannot be loaded ({str(error).splitlines()[0]})",
+            f"{path}: this network cannot be loaded ({str(error).partition(chr(10))[0]})",
             "Take a network that this workflow has trained: files with code of their own are refused.",
         ) from error
+    bad = [weight.path for weight in model.weights if not np.isfinite(np.asarray(weight)).all()]
+    if bad:
+        raise UserError(
+            f"{path}: {len(bad)} of its {len(model.weights)} arrays of weights hold values that are no numbers (NaN or "
+            f"infinite), the first of them {bad[0]}",
+            "Such a network predicts nothing: train it again, with a lower learning_rate if it happens again.",
+        )
+    return model
+
+
+def check_card(path: str | Path, model: keras.Model, card: Mapping[str, Any]) -> None:
+    """Raise UserError unless a network has the inputs, the channels and the layers that its card tells."""
+    about, told = card["settings"], (2 * card["z_context"] + 1, len(card["channels"]))
+    found = (model.input_shape[-1], model.output_shape[-1])
+    if found == told:
+        filters = about["filters"] or FILTERS[about["architecture"]]
+        shapes = [tuple(weight.shape) for weight in model.weights]
+        # A card can ask for a network of any size: it is built only where it can be the one in the file.
+        if 9 * sum(a * b for a, b in pairwise(filters)) <= model.count_params():
+            built = build_network(about["architecture"], *told, filters=filters)
+            if [tuple(weight.shape) for weight in built.weights] == shapes:
+                return
+    raise UserError(
+        f"{path}: its layers are not those that its card tells ({about['architecture']}, filters {about['filters']}, "
+        f"{told[0]} slices, {told[1]} channels)",
+        "Take the file as the training wrote it, from results/models of that run.",
+    )
 
 
 def start_at_shares(model: keras.Model, shares: Sequence[float]) -> None:

@@ -16,8 +16,11 @@ from typing import Any
 
 from ultraseg.arrays.grey_values import WHOLE_RANGE
 from ultraseg.base.errors import UserError
+from ultraseg.networks.card_schema import faults_of_card
+from ultraseg.networks.model_guard import read_member
 
 MEMBER = "ultraseg.json"
+MOST_BYTES = 2**24  # of a card; those of trained networks have a few thousand
 Rule = Mapping[str, Any]  # what ``window_rule`` returns
 TOLERANCE = 0.1  # of the size of a pixel that the network sees; augmentation scales by a fifth
 
@@ -32,16 +35,15 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """The card in a model file. Raises UserError for a file that is missing, or that this workflow did not write."""
     try:
         with zipfile.ZipFile(path) as archive:
-            card = json.loads(archive.read(MEMBER))
-        missing = {"channels", "downsample", "z_context", "voxel_size_nm", "thresholds", "windows"} - {*card}
-        if missing:
-            raise KeyError(f"it does not tell {', '.join(sorted(missing))}")
-        return card
+            card = json.loads(read_member(archive, MEMBER, MOST_BYTES))
+        if faults := faults_of_card(card):
+            raise ValueError("; ".join(faults))
+        return dict(card)
     except FileNotFoundError as error:
         raise UserError(
             f"{path}: there is no such network", "Give the .keras file of a network that was trained before."
         ) from error
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except Exception as error:  # damaged archives and JSON raise errors of many kinds
         raise UserError(
             f"{path}: this file does not say what the network was trained on ({str(error).strip(chr(39))})",
             "Take a .keras file from results/models of a run with this version; train older networks again.",

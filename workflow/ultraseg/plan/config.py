@@ -11,10 +11,13 @@ from typing import Any
 import jsonschema
 
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config_sections import cross_checks
+from ultraseg.plan.config_sections import cross_checks, patterns
 from ultraseg.plan.schema import Node, items_of, resolved, schema, value_of
 
 Config = dict[str, Any]
+
+LARGEST = 2**63 - 1  # of whole numbers
+MOST_VALUES, MOST_LEVELS = 1_000_000, 50
 
 
 def load_config(given: Config) -> Config:
@@ -23,9 +26,14 @@ def load_config(given: Config) -> Config:
     Raises one UserError that lists every problem: unknown keys with the nearest known one, values out of bounds,
     names that do not fit together.
     """
+    if not _ends(given):
+        raise UserError(
+            "The configuration refers to itself, repeats itself without end, or is nested too deeply",
+            "Write its sections out; config/README.md describes every key.",
+        )
     config = _whole_numbers(copy.deepcopy(given), [schema()])
     validator = jsonschema.Draft202012Validator(schema())
-    problems = [*_unquoted_names(config), *_no_numbers(config)]
+    problems = [*_unquoted_names(config), *_no_values(config)]
     if not problems:
         errors = sorted(validator.iter_errors(config), key=_where)
         problems = list(dict.fromkeys(_describe(error) for error in errors))
@@ -47,19 +55,39 @@ def valid_parts(given: Config) -> Config:
     With all defaults, without networks and unknown keys.
     """
     config: Config = {"volumes": {}, "structures": {}, "networks": {}}
+    given = _whole_numbers(copy.deepcopy(given), [schema()]) if _ends(given) else {}
     for key, node in schema()["properties"].items():
         value = given.get(key)
         if key in ("volumes", "structures"):
             known = node["additionalProperties"]["properties"]
             for name, entry in value.items() if isinstance(value, dict) else ():
                 entry = {k: v for k, v in entry.items() if k in known} if isinstance(entry, dict) else entry
-                if isinstance(name, str) and _is_valid({name: entry}, node):
+                if isinstance(name, str) and _is_valid({name: entry}, node) and not any(_no_values(entry)):
                     config[key][name] = entry
         elif key in given and key != "networks" and _is_valid(value, node):
             config[key] = value
     config = _fill(copy.deepcopy(config), schema())
-    whole = {name: v for name, v in config["volumes"].items() if ("image" in v) + ("phantom" in v) == 1}
+    whole = {
+        name: volume
+        for name, volume in config["volumes"].items()
+        if ("image" in volume) + ("phantom" in volume) == 1 and not any(patterns(name, volume))
+    }
     return config | {"volumes": whole}
+
+
+def _ends(given: Any) -> bool:
+    """Whether a configuration is a tree of reasonable size: aliases of YAML can name a section inside itself."""
+    left, level = MOST_VALUES, [given]
+    for _ in range(MOST_LEVELS):
+        inner: list[Any] = []
+        for value in level:
+            inner += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            if len(inner) > left:
+                return False
+        if not inner:
+            return True
+        left, level = left - len(inner), inner
+    return False
 
 
 def _is_valid(value: Any, node: Node) -> bool:
@@ -75,14 +103,20 @@ def _unquoted_names(config: Config) -> Iterator[str]:
                 yield f"{section}: the name {name!r} is not text; put it in quotes: '{name}'"
 
 
-def _no_numbers(value: Any, path: str = "") -> Iterator[str]:
-    """Places of NaN, which no bound of the schema refuses, and of infinity, which only a limit of time may be."""
+def _no_values(value: Any, path: str = "") -> Iterator[str]:
+    """Places of values that no bound of the schema refuses: NaN, infinity (but for a limit of time), numbers of 64 bits
+    and more, and texts that can be no name of a file."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _no_numbers(item, f"{path}.{key}".lstrip("."))
+            yield from _no_values(item, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _no_numbers(item, f"{path}.{number}")
+            yield from _no_values(item, f"{path}.{number}")
+    elif isinstance(value, str):
+        if "\0" in value or any("\ud800" <= letter < "\udc80" for letter in value):
+            yield f"{path}: {value!r} holds a character that no text or name of a file may have"
+    elif isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        yield f"{path}: a number of {value.bit_length()} bits is too large"
     elif isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value) or not path.endswith(".max_minutes"):
             yield f"{path}: {value} is no number that can be used here"

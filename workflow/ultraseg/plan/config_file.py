@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ultraseg.base.errors import UserError
+from ultraseg.base.yaml_file import read_yaml
 
 TEMPLATE = "__use_yte__"  # with this key Snakemake runs the Python expressions in a configuration
 
@@ -17,12 +16,7 @@ def read_config_file(file: str | Path) -> dict[str, Any]:
 
     Raises UserError when the file cannot be read, is no table of keys, or is a template that would run code.
     """
-    try:
-        given = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{file}: cannot be read ({error})", "Give the configuration of the run, a YAML file in UTF-8."
-        ) from None
+    given = read_yaml(file, "the configuration of the run.")
     if not isinstance(given, dict):
         raise UserError(
             f"{file}: holds no table of keys and values", "Give the configuration of the run, a YAML file."

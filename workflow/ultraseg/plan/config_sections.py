@@ -11,10 +11,13 @@ from typing import Any
 from ultraseg.ingest.name_numbers import fault_of_pattern
 from ultraseg.networks.model_file import TOLERANCE
 from ultraseg.networks.sizes import tile_stride
+from ultraseg.plan.roles import role_problems
 
 log = logging.getLogger(__name__)
 
 RESERVED = ("models", "checksums")  # folders in results/ beside those of the volumes
+# Structures X whose columns n_X, X_volume_um3 and X_volume_fraction the table of cells has already.
+COLUMNS = {"slices", "neighbours", "protrusion"}
 MAX_PHANTOM = 10**11
 
 Section = Mapping[str, Any]
@@ -36,6 +39,10 @@ def _structures(config: Section) -> Iterator[str]:
     for name, structure in structures.items():
         if structure["kind"] != "cells" and not structure["ids_consistent"]:
             yield f"structures.{name}.ids_consistent: only cells have ids that go through the slices; remove it"
+    yield from role_problems(structures)
+    for name in sorted(COLUMNS & {*structures}):
+        if structures[name]["kind"] != "cells":
+            yield f"structures.{name}: the table of cells has columns of this name; choose another name"
     if "protrusions" in structures:
         yield "structures.protrusions: protrusions are found by linking cells; choose another name"
     predicted = {structure for network in config["networks"].values() for structure in network["structures"]}
@@ -139,6 +146,15 @@ def _volumes(config: Section) -> Iterator[str]:
                 if structure not in known:
                     yield f"{where}.{key}: {_unknown(structure, known)}"
                 yield from _source(f"{where}.{key}.{structure}", source)
+
+
+def patterns(name: str, volume: Section) -> Iterator[str]:
+    """Faults of the patterns of a volume: the texts that ``cross_checks`` gives for them."""
+    yield from _pattern(f"volumes.{name}", volume)
+    for key in ("labels", "truth"):
+        for structure, source in volume[key].items():
+            if not isinstance(source, str):
+                yield from _pattern(f"volumes.{name}.{key}.{structure}", source)
 
 
 def _volume_image(where: str, volume: Section) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.yaml_file import MOST_DIGITS, OCTAL, read_text
 from ultraseg.plan.schema import Node, items_of, schema, value_of
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ MOST_NODES = 1_000_000  # a text of a few lines can name itself so often that re
 LIKE_A_NUMBER = re.compile(
     r"[-+]?(\d[\d_]*\.?\d*[eE][-+]?\d+|\.\d+[eE][-+]?\d+|0\d+|0o[0-7]+|\d+,\d+|\d+(:\d+)+)$"
 )
-OCTAL = re.compile(r"[-+]?0[0-7_]+$")
 COLOUR = re.compile(r"\s*#[0-9a-fA-F]{6}\b")
 
 
@@ -55,12 +55,12 @@ def _problems(file: str) -> list[str]:
     text = read_text(file)
     try:
         json.loads(text)  # Snakemake tries JSON first
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     else:
         return list(dict.fromkeys(_json_problems(file, text)))
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         return list(dict.fromkeys(_Reader(file, text, loader).problems(root))) if root is not None else []
     except yaml.YAMLError as error:
@@ -70,26 +70,8 @@ def _problems(file: str) -> list[str]:
             f"{file}{line}: is not valid YAML ({getattr(error, 'problem', None) or error})",
             "Indent with spaces, not tabs, and put texts with a colon or a special first character in quotes.",
         ) from error
-    finally:
-        loader.dispose()
-
-
-def read_text(file: str) -> str:
-    """The text of a file in UTF-8. Raises UserError with the line that holds other bytes."""
-    with open(file, "rb") as stored:
-        content = stored.read()
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:4]:
-        raise UserError(f"{file}: is saved as UTF-16 or UTF-32", "Save it as UTF-8 (plain text).")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        shown = content[error.start : error.start + 1].decode("cp1252", "replace")
-        raise UserError(
-            f"{file}, line {line}: holds a character that is not UTF-8 (byte 0x{content[error.start]:02x}, "
-            f"'{shown}' in Windows' encoding)",
-            "Save it as UTF-8 (plain text); ANSI, Latin-1 and cp1252 are other encodings.",
-        ) from error
+    except RecursionError:
+        raise UserError(f"{file}: is nested too deeply", "Write what config/README.md describes.") from None
 
 
 def _json_problems(file: str, text: str) -> Iterator[str]:
@@ -164,13 +146,17 @@ class _Reader:
                 )
 
     def _warn_of_merges(self, node: yaml.MappingNode, path: str) -> None:
-        own = {key.value: value for key, value in node.value if key.tag != f"{TAG}merge"}
+        own = {
+            key.value: value
+            for key, value in node.value
+            if isinstance(key, yaml.ScalarNode) and key.tag != f"{TAG}merge"
+        }
         for key, value in node.value:
             if key.tag != f"{TAG}merge":
                 continue
             for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 for name, below in merged.value if isinstance(merged, yaml.MappingNode) else ():
-                    here = own.get(name.value)
+                    here = own.get(name.value) if isinstance(name, yaml.ScalarNode) else None
                     if isinstance(here, yaml.MappingNode) and isinstance(below, yaml.MappingNode):
                         known = {k.value for k, _ in here.value}
                         lost = [str(k.value) for k, _ in below.value if k.value not in known]
@@ -187,7 +173,9 @@ class _Reader:
             return
         text, kinds = node.value, {kind for rule in rules for kind in _types(rule)}
         kind = node.tag.removeprefix(TAG)
-        if kind == "int" and OCTAL.match(text) and int(text.replace("_", "")) != self._value(node):
+        if kind in ("int", "float") and len(text) > MOST_DIGITS:
+            yield f"{self._at(node, path)}: a number of {len(text)} characters is too long"
+        elif kind == "int" and OCTAL.match(text) and int(text.replace("_", "")) != self._value(node):
             yield (
                 f"{self._at(node, path)}: {text} is read as {self._value(node)}, for a 0 in front makes it octal; "
                 f"write {int(text.replace('_', ''))} for the number, '{text}' in quotes for a name"
@@ -212,7 +200,16 @@ class _Reader:
         return self.lines[mark.line][mark.column :] if mark.line < len(self.lines) else ""
 
     def _value(self, node: yaml.Node) -> Any:
-        return self.loader.construct_object(node)
+        try:
+            return self.loader.construct_object(node)
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:  # such as 2024-13-45
+            return f"nothing that can be read ({error})"
 
 
 def _number_of(text: str) -> str:

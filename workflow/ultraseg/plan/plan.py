@@ -21,6 +21,7 @@ from ultraseg.plan.networks import (
     window_rule_of,
 )
 from ultraseg.plan.open_volume import open_volume
+from ultraseg.plan.roles import NUCLEI, ROLES, with_role
 from ultraseg.plan.volume import Volume
 
 TRIES = 4  # labelled slices at most on which methods are compared
@@ -105,8 +106,13 @@ class Plan:
         """The structures of a volume that contain others: its cells and its nuclei."""
         return {
             "cell": self.cells if self.has_cells(volume) else None,
-            "nucleus": "nuclei" if "nuclei" in self.organelles_in(volume) else None,
+            "nucleus": self.roles_in(volume).get(NUCLEI),
         }
+
+    def roles_in(self, volume: str) -> dict[str, str]:
+        """The structure of each role that a structure of a volume has: its nuclei and its nucleoli."""
+        shown = {s: self.structures[s] for s in self.structures_in(volume)}
+        return {role: name for role in ROLES if (name := with_role(shown, role))}
 
     def has_cells(self, volume: str) -> bool:
         return self.cells is not None and self.cells in self.structures_in(volume)

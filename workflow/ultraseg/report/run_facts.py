@@ -83,7 +83,8 @@ def devices_used(cards: Iterable[str], slabs: Iterable[str]) -> pd.DataFrame:
     rows = []
     for file in cards:
         card = json.loads(Path(file).read_text())
-        rows.append({"network": card["network"], "purpose": "training", **_device(card["device"])})
+        if "device" in card:
+            rows.append({"network": card["network"], "purpose": "training", **_device(card["device"])})
     for file in slabs:
         record = json.loads(Path(file).read_text())
         rows.append({"network": Path(file).parent.name, "purpose": "prediction", **_device(record)})

@@ -14,9 +14,10 @@ from ultraseg.plan.config import load_config, valid_parts
 from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan, open_volumes
 from ultraseg.plan.volume import Volume
-from ultraseg.run.check_table import print_findings
+from ultraseg.run.check_table import format_problems, print_findings
 from ultraseg.run.checked import Checked
 from ultraseg.run.costs import check_memory
+from ultraseg.run.limits import unwritable
 
 # The variable of the environment that tells the job of the rule check: the check was made when Snakemake started.
 ALREADY_CHECKED = "ULTRASEG_CHECKED"
@@ -76,6 +77,9 @@ def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collectio
     """
     asked = "check" in rules
     os.environ[ALREADY_CHECKED] = "1"
+    if not asked and (problems := unwritable(rules)):
+        print(f"\n{format_problems(problems)}\n", flush=True)
+        sys.exit(1)
     users = {file for file in inputs if not file.startswith(f"{RESULTS}/")}
     if not asked and not users:
         return

@@ -8,6 +8,7 @@ import os
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import amount, format_numbers, short
 from ultraseg.plan.plan import Plan
+from ultraseg.plan.roles import NUCLEI, with_role
 from ultraseg.plan.volume import Volume
 from ultraseg.run.checked import Checked
 from ultraseg.run.costs import Step, disk_bytes, network_steps, volume_steps, wall_hours
@@ -105,6 +106,8 @@ def _run_table(plan: Plan) -> str:
             )
         )
     training = list(steps)
+    if note := _without_nuclei(plan):
+        rows.append(("nuclei", note))
     lines = [f"{'':16} {'GB':>8} {'jobs':>8} {'GB per job':>11} {'disk':>9} {'hours':>9}"]
     lines[0] += "".join(f"{f'{n} at a time':>14}" for n in AT_ONCE)
     for volume, v in plan.volumes.items():
@@ -117,6 +120,15 @@ def _run_table(plan: Plan) -> str:
     lines.append(_cost_line("all", "", "", steps))
     rows += [("", line) for line in lines]
     return "\n".join(["The whole run", *_aligned(rows)])
+
+
+def _without_nuclei(plan: Plan) -> str | None:
+    """What to know where a run has cells and no nuclei: columns of the tables stay empty."""
+    if plan.cells is None or with_role(plan.structures, NUCLEI):
+        return None
+    organelles = [name for name, settings in plan.structures.items() if settings["kind"] == "organelle"]
+    cure = f"; if one of {', '.join(organelles)} is the nuclei, give it role: nuclei" if organelles else ""
+    return f"none among the structures, so the columns of the tables that concern nuclei stay empty{cure}"
 
 
 def _cost_line(name: str, gigabytes: str, disk: str, steps: list[Step]) -> str:

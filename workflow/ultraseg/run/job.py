@@ -15,6 +15,7 @@ from ultraseg.base.checksums import drop_record, write_record
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import remove_parts
 from ultraseg.base.system_errors import explain_system_error
+from ultraseg.run.limits import processor_time_told
 
 log = logging.getLogger("ultraseg")
 Told = TypeVar("Told")
@@ -42,7 +43,8 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
-        yield kind(**snakemake.params.job), log
+        with processor_time_told():
+            yield kind(**snakemake.params.job), log
         if len(snakemake.output):
             write_record(snakemake.rule, wildcards, snakemake.output)
     except UserError as error:

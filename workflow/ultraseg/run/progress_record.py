@@ -48,6 +48,7 @@ class ProgressHandler(logging.Handler):
         self._file: TextIO | None = None
         self._state = RunState()
         self._over = threading.Event()
+        self._begun = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take an event of Snakemake. Trouble with the record never stops the run."""
@@ -64,10 +65,10 @@ class ProgressHandler(logging.Handler):
         if kind == "run_info":
             self._total = {rule: n for rule, n in about["stats"].items() if rule != "total"}
         elif kind == "job_started":
-            if self._file is None:
+            if not self._begun:
                 yield self._start()
             yield {"event": "started", "jobs": list(about["jobs"])}
-        elif self._file is None:
+        elif not self._begun:
             return
         elif kind == "job_info":
             wildcards = [str(value) for value in dict(about["wildcards"]).values()]
@@ -82,9 +83,15 @@ class ProgressHandler(logging.Handler):
     def _start(self) -> Event:
         """Begin the record of the run, and the lines on the screen."""
         stages = self._stages()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._begun = True
         name = time.strftime("%Y-%m-%dT%H%M%S") + f"-{os.getpid()}.jsonl"
-        self._file = open(self._folder / name, "a", buffering=1)  # a line is on disk once it is written
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._folder / name, "a", buffering=1)  # a line is on disk once it is written
+        except OSError as error:
+            self._say(
+                f"{self._folder}: no record of this run is kept, and status cannot tell of it ({error})"
+            )
         threading.Thread(target=self._tell, daemon=True).start()
         order = [rule for rule in stages if rule in self._total]
         return {
@@ -129,9 +136,11 @@ class ProgressHandler(logging.Handler):
 
     def close(self) -> None:
         """Write that Snakemake ended by itself, with or without failed jobs; a killed Snakemake leaves no such line."""
-        if self._file is not None:
+        if self._begun:
             self._over.set()
             self._say(self._line())
+            self._begun = False
+        if self._file is not None:
             self._file.write(json.dumps({"time": round(time.time(), 2), "event": "end"}) + "\n")
             self._file.close()
             self._file = None
