@@ -1,4 +1,6 @@
-"""What every job does around its work: log what it read, wrote and how long it took, record its files, end plainly."""
+"""What every job does around its work: compare what it reads, log what it read, wrote and how long it took, record its
+files, end plainly.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ from ultraseg.base.checksums import drop_record, write_record
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import remove_parts
 from ultraseg.base.system_errors import explain_system_error
+from ultraseg.grid.paths import CHECKSUMS
+from ultraseg.run.inputs import compare_inputs, drop_other_records
 
 log = logging.getLogger("ultraseg")
 Told = TypeVar("Told")
@@ -34,7 +38,8 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
     wildcards = dict(snakemake.wildcards.items())  # Snakemake's own list of them has no values()
-    drop_record(snakemake.rule, wildcards)
+    drop_record(snakemake.rule, wildcards, CHECKSUMS)
+    drop_other_records(snakemake.output, snakemake.rule)
     for file in snakemake.output:
         for left in remove_parts(file):
             log.info("removed %s, left by a job that was cut off", left)
@@ -42,9 +47,12 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
+        begun = time.monotonic()
+        compared = compare_inputs(snakemake.input)
+        log.info("compared %.2f MB of them in %.2f s", compared / 1e6, time.monotonic() - begun)
         yield kind(**snakemake.params.job), log
         if len(snakemake.output):
-            write_record(snakemake.rule, wildcards, snakemake.output)
+            write_record(snakemake.rule, wildcards, snakemake.output, CHECKSUMS)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)
