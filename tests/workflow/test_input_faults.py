@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -121,6 +122,13 @@ def label_too_far(folder: Path):
     return file.unlink
 
 
+def dated_in_the_future(folder: Path):
+    """By a camera with a wrong clock: Snakemake would delete what a job makes of the file."""
+    file = folder / "data/image/z0004.tif"
+    os.utime(file, (time.time() + 86_400,) * 2)
+    return file.touch
+
+
 def no_permission(folder: Path):
     file = folder / "data/image/z0004.tif"
     file.chmod(0)
@@ -185,6 +193,7 @@ FAULTS = [
         IMAGE_SLAB,
     ),
     Fault("no permission", no_permission, (Z4, "ermission"), IMAGE_SLAB, limit=without_roots_privilege),
+    Fault("dated in the future", dated_in_the_future, (Z4, "dated in the future", "touch -h"), IMAGE_SLAB),
     Fault("missing folder", moved_away, ("data/image", "no such file or folder"), IMAGE_SLAB),
     Fault("empty pattern", matches_nothing, ("data/image/z*.tiff", "no .tif or .tiff file"), IMAGE_SLAB),
     Fault("label outside the stack", label_too_far, ("z0099.tif", "slice 99", "0 to 5"), CELLS),

@@ -1,6 +1,9 @@
 """What a job reads is what another job wrote, or the job stops with a message."""
 
+import os
 import re
+import subprocess
+import time
 
 import numpy as np
 import pandas as pd
@@ -21,7 +24,17 @@ from ultraseg.grid.paths import (
 from ultraseg.jobs.measure import TABLES
 from ultraseg.jobs.report import OF_ALL, OF_CELLS
 from ultraseg.run import inputs
-from ultraseg.run.inputs import MADE, compare_inputs, drop_other_records, is_slab, makers, outputs_of
+from ultraseg.run.inputs import (
+    CLOCKS_DIFFER,
+    MADE,
+    check_dates,
+    compare_inputs,
+    drop_other_records,
+    is_slab,
+    makers,
+    outputs_of,
+    wait_for_dates,
+)
 from ultraseg.storage.label_slices import write_slices
 
 NODES = "results/a/work/link/nodes.parquet"
@@ -163,7 +176,7 @@ def test_no_flipped_bit_of_any_kind_of_file_is_read(tmp_path):
             (tmp_path / file).write_bytes(flipped)
             with pytest.raises(UserError) as caught:
                 compare_inputs(made)
-            assert f"{file}: its content is not what was written" in caught.value.problem
+            assert f"{file}: this file is not what its job wrote (its content is not" in caught.value.problem
             assert f"Delete {file} and run snakemake again" in caught.value.cure
         (tmp_path / file).write_bytes(content)
     assert compare_inputs(made) > 0
@@ -182,9 +195,7 @@ def test_a_damaged_record_leaves_its_files_in_doubt(tmp_path):
     made = make_files()
     file = record_file("link", {"volume": "a"}, CHECKSUMS)
     file.write_text(file.read_text().replace("bytes", "bites"))
-    with pytest.raises(
-        UserError, match="in doubt: the record of its checksum, .*link/a.json, is damaged"
-    ) as caught:
+    with pytest.raises(UserError, match="the record of its checksum, .*link/a.json, is damaged") as caught:
         compare_inputs(made)
     assert f"Delete {NODES}" in caught.value.cure and "link makes it anew" in caught.value.cure
 
@@ -240,3 +251,46 @@ def test_large_files_that_carry_checksums_are_not_read_as_a_whole(tmp_path, monk
     write_text(tiles, "x" * 20)
     record("tiles", {"network": "context"}, tiles)
     assert compare_inputs([tiles]) == 20
+
+
+# ---- dates
+def dated(file, ahead):
+    write_text(file, "x")
+    os.utime(file, (time.time() + ahead,) * 2)
+    return file
+
+
+def test_a_file_of_the_future_is_named_with_the_command_that_cures_it(tmp_path):
+    one = dated("data/slice 1.tif", 86_400)
+    sound = [dated("data/z2.tif", -10), dated("data/z3.tif", CLOCKS_DIFFER - 60), "data/none.tif"]
+    check_dates(sound)
+    with pytest.raises(UserError, match="data/slice 1.tif: dated in the future") as caught:
+        check_dates([one, *sound])
+    command = caught.value.cure.split(": ", 1)[1]
+    assert command == "touch -h 'data/slice 1.tif'"
+    subprocess.run(command, shell=True, check=True)
+    check_dates([one, *sound])
+
+
+@pytest.mark.parametrize("folders", [5, 1])
+def test_many_files_of_the_future_are_cured_by_one_command(tmp_path, monkeypatch, folders):
+    monkeypatch.setattr(inputs, "NAMED_FOLDERS", folders)
+    files = [
+        dated(f"data/a b/{name}", 86_400 * 365) for name in ("cells/z1.tif", "cells/z2.tif", "image/z1.tif")
+    ]
+    os.symlink("z1.tif", "data/a b/image/link.tif")
+    os.utime("data/a b/image/link.tif", (time.time() + 86_400,) * 2, follow_symlinks=False)
+    with pytest.raises(UserError, match="and 3 more files: dated in the future") as caught:
+        check_dates([*files, "data/a b/image/link.tif"])
+    subprocess.run(caught.value.cure.split(": ", 1)[1], shell=True, check=True)
+    check_dates([*files, "data/a b/image/link.tif"])
+
+
+def test_a_job_waits_for_a_clock_that_is_a_little_ahead(monkeypatch):
+    waited = []
+    monkeypatch.setattr(inputs.time, "sleep", waited.append)
+    read, written = dated("in.tif", 30), dated("out.bin", 0)
+    assert 25 < wait_for_dates([read, "none"], [written]) <= 30 and 25 < waited[0] <= 30
+    assert wait_for_dates([dated("old.tif", -30)], [written]) == 0
+    # the disk's clock is ahead as well
+    assert wait_for_dates([read], [dated("out.bin", 40)]) == 0 and len(waited) == 1

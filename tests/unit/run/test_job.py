@@ -2,7 +2,9 @@
 
 import errno
 import logging
+import os
 import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -176,7 +178,9 @@ def test_a_job_does_not_read_what_another_job_did_not_write(snakemake, tmp_path,
     with pytest.raises(SystemExit), job(snakemake, dict):
         pytest.fail("the work began")
     shown = capsys.readouterr().err
-    assert f"{network}: its content is not what was written" in shown and "Traceback" not in shown
+    assert (
+        f"{network}: this file is not what its job wrote (its content" in shown and "Traceback" not in shown
+    )
     assert f"Cure: Delete {network} and run snakemake again: train makes it anew" in shown
 
 
@@ -189,3 +193,16 @@ def test_a_job_removes_the_records_of_another_rule_that_made_its_files_before(sn
     with job(snakemake, dict):
         write_text(network, "others")
     assert [record["rule"] for _, record in read_records(CHECKSUMS)] == ["adopt"]
+
+
+def test_a_job_refuses_to_make_what_snakemake_would_delete(snakemake, tmp_path, capsys):
+    (tmp_path / "in.tif").touch()
+    os.utime(tmp_path / "in.tif", (time.time() + 86_400,) * 2)
+    with pytest.raises(SystemExit), job(snakemake, dict):
+        pytest.fail("the work began")
+    shown = capsys.readouterr().err
+    assert "in.tif: dated in the future" in shown and "touch -h in.tif" in shown and "Traceback" not in shown
+    os.utime(tmp_path / "in.tif", (time.time() + 0.5,) * 2)
+    with job(snakemake, dict):
+        write_text(snakemake.output[0], "x")
+    assert time.time() > os.stat(tmp_path / "in.tif").st_mtime

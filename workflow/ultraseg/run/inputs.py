@@ -1,8 +1,10 @@
-"""What a job compares before it reads: the files that other jobs made, with what these jobs recorded."""
+"""What is looked at before a job reads its files: their dates, and whether they are what other jobs wrote."""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -74,6 +76,8 @@ SLAB = re.compile(r"/c/\d+(/0)+$")
 PARTLY_READ = (".h5", ".parquet")  # chunks and pages of these carry checksums, which every read compares
 LARGE = 100_000_000  # bytes; from there on files that many jobs read in part are not read as a whole
 AGAIN_AFTER = 5  # seconds
+NAMED_FOLDERS = 5
+CLOCKS_DIFFER = 600.0  # seconds at most, between the computers and the disks of one network
 
 
 class Maker(NamedTuple):
@@ -170,7 +174,7 @@ def _compare(file: str, records: _Records) -> bool:
     if found and all(found.values()):
         maker, what = next(iter(found.items()))
         raise UserError(
-            f"{file}: {what}",
+            f"{file}: this file is not what its job wrote ({what})",
             f"Delete {file} and run snakemake again: {maker} makes it anew.",
         )
     return bool(found)
@@ -185,7 +189,7 @@ def _wrong(file: str, records: _Records) -> dict[str, str | None]:
         except FileNotFoundError:
             continue
         if record is None:
-            found[maker.rule] = f"is in doubt: the record of its checksum, {maker.record}, is damaged"
+            found[maker.rule] = f"the record of its checksum, {maker.record}, is damaged"
         elif file in record["files"]:
             found[maker.rule] = difference(file, record["files"][file])
     return found
@@ -197,3 +201,52 @@ def drop_other_records(files: Iterable[str], rule: str) -> None:
         for maker in makers(str(file)):
             if maker.rule != rule:
                 drop_record(maker.rule, maker.wildcards, CHECKSUMS)
+
+
+# ---- dates
+def check_dates(files: Iterable[str], now: float | None = None) -> None:
+    """Raise UserError for files that are dated in the future, by more than clocks of one network differ.
+
+    Snakemake would delete what a job made of such a file: it seems older than the file. now: seconds, by default those
+    of this computer's clock.
+    """
+    now = time.time() if now is None else now
+    late = {file: date for file in sorted(set(files)) if (date := _date(file)) > now + CLOCKS_DIFFER}
+    if not late:
+        return
+    first, *others = late
+    rest = f", and {len(others)} more files" if others else ""
+    folders = sorted({os.path.dirname(file) or "." for file in late})
+    depth = "-maxdepth 1 "
+    if len(folders) > NAMED_FOLDERS:
+        folders, depth = [os.path.commonpath([*late]) or "."], ""
+    many = f"find {shlex.join(folders)} {depth}-newermt now -exec touch -h {{}} +"
+    raise UserError(
+        f"{first}{rest}: dated in the future ({_told(late[first])}, and now it is {_told(now)})",
+        "Snakemake compares the dates of files. Correct the clock of this computer if it is wrong; else give the "
+        f"files the date of now: {many if others else f'touch -h {shlex.quote(first)}'}",
+    )
+
+
+def wait_for_dates(files: Iterable[str], outputs: Iterable[str]) -> float:
+    """Wait until what a job wrote is no older than what it read; returns the seconds.
+
+    They are few: ``check_dates`` refuses files from further in the future.
+    """
+    now = max([time.time(), *(_date(str(file)) for file in outputs)])
+    ahead = min(max([0.0, *(_date(str(file)) - now for file in files)]), CLOCKS_DIFFER)
+    if ahead:
+        time.sleep(ahead)
+    return ahead
+
+
+def _date(file: str) -> float:
+    """When a file was changed last, in seconds, as Snakemake sees it: of a link itself; 0 for no file."""
+    try:
+        return os.lstat(file).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _told(date: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(date))

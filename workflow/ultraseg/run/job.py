@@ -18,7 +18,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.files import remove_parts
 from ultraseg.base.system_errors import explain_system_error
 from ultraseg.grid.paths import CHECKSUMS
-from ultraseg.run.inputs import compare_inputs, drop_other_records
+from ultraseg.run.inputs import check_dates, compare_inputs, drop_other_records, wait_for_dates
 
 log = logging.getLogger("ultraseg")
 Told = TypeVar("Told")
@@ -47,12 +47,15 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
+        check_dates(snakemake.input)
         begun = time.monotonic()
         compared = compare_inputs(snakemake.input)
         log.info("compared %.2f MB of them in %.2f s", compared / 1e6, time.monotonic() - begun)
         yield kind(**snakemake.params.job), log
         if len(snakemake.output):
             write_record(snakemake.rule, wildcards, snakemake.output, CHECKSUMS)
+        if waited := wait_for_dates(snakemake.input, snakemake.output):
+            log.warning("waited %.0f s: what the job read is dated in the future", waited)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)
