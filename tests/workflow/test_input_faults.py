@@ -154,6 +154,15 @@ def full_disk(folder: Path):
     return (place / "filler").unlink
 
 
+def full_disk_of_labels(folder: Path):
+    """HDF5 crashed here, after about 150 tracebacks."""
+    place = folder / "results/v/work/labels"
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], check=True)
+    (place / "filler").write_bytes(bytes(252 * 1024))
+    return (place / "filler").unlink
+
+
 def limited_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
@@ -212,6 +221,13 @@ FAULTS = [
         MITOCHONDRIA,
     ),
     Fault("disk full", full_disk, (IMAGE_SLAB[1], "disk is full", "MB free"), IMAGE_SLAB, needs=no_mount()),
+    Fault(
+        "disk full while HDF5 is written",
+        full_disk_of_labels,
+        (CELLS[0], "disk is full", "MB free"),
+        CELLS,
+        needs=no_mount(),
+    ),
     Fault(
         "limited file size",
         lambda folder: lambda: None,
@@ -283,7 +299,7 @@ def outcomes(request, tmp_path_factory):
                 if not fault.needs
             }
     finally:
-        for place in base.glob("*/results/v/image.zarr/1/c"):
+        for place in (*base.glob("*/results/v/image.zarr/1/c"), *base.glob("*/results/v/work/labels")):
             if place.is_mount():
                 subprocess.run(["umount", place], check=True)
 

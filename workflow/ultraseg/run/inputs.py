@@ -211,20 +211,20 @@ def check_dates(files: Iterable[str], now: float | None = None) -> None:
     of this computer's clock.
     """
     now = time.time() if now is None else now
-    late = {file: date for file in sorted(set(files)) if (date := _date(file)) > now + CLOCKS_DIFFER}
+    late = {one: date for one in sorted(set(files)) if (date := _date(one)) > now + CLOCKS_DIFFER}
     if not late:
         return
-    first, *others = late
+    file, *others = late
     rest = f", and {len(others)} more files" if others else ""
-    folders = sorted({os.path.dirname(file) or "." for file in late})
+    folders = sorted({os.path.dirname(one) or "." for one in late})
     depth = "-maxdepth 1 "
     if len(folders) > NAMED_FOLDERS:
         folders, depth = [os.path.commonpath([*late]) or "."], ""
     many = f"find {shlex.join(folders)} {depth}-newermt now -exec touch -h {{}} +"
     raise UserError(
-        f"{first}{rest}: dated in the future ({_told(late[first])}, and now it is {_told(now)})",
+        f"{file}{rest}: dated in the future ({_told(late[file])}, and now it is {_told(now)})",
         "Snakemake compares the dates of files. Correct the clock of this computer if it is wrong; else give the "
-        f"files the date of now: {many if others else f'touch -h {shlex.quote(first)}'}",
+        f"files the date of now: {many if others else f'touch -h {shlex.quote(file)}'}",
     )
 
 
