@@ -26,6 +26,8 @@ from ome_zarr_models.v05.image_label import ImageLabel
 from report_page import ReportPage
 from ultraseg.base.colours import id_colours
 from ultraseg.evaluate.definitions import DEFINITIONS
+from ultraseg.grid.paths import CHECKSUMS
+from ultraseg.run.inputs import makers
 from ultraseg.run.progress_state import read_run
 from ultraseg.run.status import last_run, summary
 from workflow_run import Run
@@ -535,6 +537,35 @@ def test_verify_finds_damage_and_its_command_repairs_it(finished_run):
     assert files == [str(file.relative_to(run.folder)) for file in sorted((slab, table))]
     run.snakemake("--forcerun", *files)
     assert "every file is as its job wrote it" in run.snakemake("verify")
+
+
+def test_every_file_leads_to_the_record_of_the_job_that_made_it(finished_run):
+    """Names and order of wildcards as Snakemake has them."""
+    run, led = finished_run, set()
+    for file in sorted((run.folder / CHECKSUMS).rglob("*.json")):
+        name = file.relative_to(run.folder)
+        for made in json.loads(file.read_text())["files"]:
+            if not name.parts[2].startswith("phantom_"):
+                assert name in [maker.record for maker in makers(made)], made
+                led.add(name.parts[2])
+    assert len(led) > 25
+
+
+def test_a_flipped_bit_between_stages_is_told_and_cured(finished_run):
+    """It changed cells and tables without a word."""
+    run = finished_run
+    nodes = run.results / "tiny/work/link/nodes.parquet"
+    slab = run.results / "tiny/image.zarr/labels/cells/0/c/1/0/0"
+    wanted, before = slab.read_bytes(), nodes.read_bytes()
+    nodes.write_bytes(before[:-30] + bytes([before[-30] ^ 1]) + before[-29:])
+    slab.unlink()
+    text = run.snakemake(check=False)
+    assert "nodes.parquet: this file is not what its job wrote" in text and "Traceback" not in text
+    assert "Delete results/tiny/work/link/nodes.parquet and run snakemake again: link makes it anew" in text
+    nodes.unlink()
+    run.snakemake()
+    assert slab.read_bytes() == wanted and nodes.read_bytes() == before
+    assert run.planned() == {}
 
 
 def test_integers_instead_of_floating_point_train_nothing_again(finished_run):

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -121,6 +122,13 @@ def label_too_far(folder: Path):
     return file.unlink
 
 
+def dated_in_the_future(folder: Path):
+    """By a camera with a wrong clock: Snakemake would delete what a job makes of the file."""
+    file = folder / "data/image/z0004.tif"
+    os.utime(file, (time.time() + 86_400,) * 2)
+    return file.touch
+
+
 def no_permission(folder: Path):
     file = folder / "data/image/z0004.tif"
     file.chmod(0)
@@ -143,6 +151,15 @@ def full_disk(folder: Path):
     place.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=True)
     (place / "filler").write_bytes(bytes(64 * 1024))
+    return (place / "filler").unlink
+
+
+def full_disk_of_labels(folder: Path):
+    """HDF5 crashed here, after about 150 tracebacks."""
+    place = folder / "results/v/work/labels"
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], check=True)
+    (place / "filler").write_bytes(bytes(252 * 1024))
     return (place / "filler").unlink
 
 
@@ -185,6 +202,7 @@ FAULTS = [
         IMAGE_SLAB,
     ),
     Fault("no permission", no_permission, (Z4, "ermission"), IMAGE_SLAB, limit=without_roots_privilege),
+    Fault("dated in the future", dated_in_the_future, (Z4, "dated in the future", "touch -h"), IMAGE_SLAB),
     Fault("missing folder", moved_away, ("data/image", "no such file or folder"), IMAGE_SLAB),
     Fault("empty pattern", matches_nothing, ("data/image/z*.tiff", "no .tif or .tiff file"), IMAGE_SLAB),
     Fault("label outside the stack", label_too_far, ("z0099.tif", "slice 99", "0 to 5"), CELLS),
@@ -203,6 +221,13 @@ FAULTS = [
         MITOCHONDRIA,
     ),
     Fault("disk full", full_disk, (IMAGE_SLAB[1], "disk is full", "MB free"), IMAGE_SLAB, needs=no_mount()),
+    Fault(
+        "disk full while HDF5 is written",
+        full_disk_of_labels,
+        (CELLS[0], "disk is full", "MB free"),
+        CELLS,
+        needs=no_mount(),
+    ),
     Fault(
         "limited file size",
         lambda folder: lambda: None,
@@ -274,7 +299,7 @@ def outcomes(request, tmp_path_factory):
                 if not fault.needs
             }
     finally:
-        for place in base.glob("*/results/v/image.zarr/1/c"):
+        for place in (*base.glob("*/results/v/image.zarr/1/c"), *base.glob("*/results/v/work/labels")):
             if place.is_mount():
                 subprocess.run(["umount", place], check=True)
 

@@ -60,7 +60,10 @@ SECTIONS = {
         "networks.architecture predict.quantise predict.predictor"
     ),
     "GPU": "networks.gpu networks.devices",
-    "Results, disk and memory": "storage.arrays run.verify scripts.verify run.limits base.system_errors",
+    "Results, disk and memory": (
+        "storage.arrays storage.hdf5 base.files run.inputs run.verify scripts.verify run.limits "
+        "base.system_errors"
+    ),
     "Edits of cells": "link.edit_file link.apply_edits",
     "Viewer, proofreading, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "

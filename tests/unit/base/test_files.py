@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from ultraseg.base import files
+from ultraseg.base.errors import UserError
 from ultraseg.base.files import (
     is_part,
+    read_table,
     remove_parts,
     whole_file,
     whole_folder,
@@ -77,6 +79,45 @@ def test_tables_texts_and_arrays_read_back(tmp_path):
     with np.load(tmp_path / "a.npz") as arrays:
         assert arrays["sizes"].tolist() == [0, 1, 2]
     assert not any(is_part(name) for name in os.listdir(tmp_path))
+
+
+def test_a_flipped_bit_in_a_page_of_a_table_is_told(tmp_path):
+    file, rng = tmp_path / "t.parquet", np.random.default_rng(0)
+    table = pd.DataFrame({"z": range(3000), "cell": rng.integers(0, 99, 3000), "size": rng.random(3000)})
+    write_table(file, table)
+    content, unseen = file.read_bytes(), 0
+    for place in rng.integers(0, len(content), 200):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << rng.integers(8)
+        file.write_bytes(flipped)
+        try:
+            unseen += not read_table(file).equals(table)
+        except UserError as error:
+            assert str(file) in error.problem and f"Delete {file}" in error.cure
+    assert unseen <= 4  # headers of pages and the footer carry no checksum: jobs compare whole files
+
+
+def test_a_table_is_read_in_part_and_a_table_of_others_as_well(tmp_path):
+    file = tmp_path / "t.parquet"
+    table = pd.DataFrame({"z": [1, 2, 3], "name": ["a", "b", "c"]})
+    write_table(file, table)
+    assert read_table(file, columns=["z"]).columns.tolist() == ["z"]
+    assert read_table(file, filters=[("z", ">", 1)])["name"].tolist() == ["b", "c"]
+    with whole_file(file) as part:
+        table.to_parquet(part)  # without checksums, as earlier versions wrote tables
+    assert read_table(file).equals(table)
+    with pytest.raises(FileNotFoundError):
+        read_table(tmp_path / "other.parquet")
+
+
+def test_no_module_or_script_reads_a_table_without_its_checksums():
+    workflow = Path(files.__file__).parents[2]
+    found = [
+        file.name
+        for file in [*workflow.glob("ultraseg/**/*.py"), *workflow.glob("scripts/**/*.py")]
+        if re.search(r"read_parquet\(|parquet\.read_table\(", file.read_text()) and file.name != "files.py"
+    ]
+    assert found == []
 
 
 def test_only_the_unfinished_files_of_one_name_are_removed(tmp_path):

@@ -1,11 +1,14 @@
 """Errors of the system in words: which file, what happened, what to do."""
 
 import errno
+import re
 import subprocess
 import sys
+from itertools import product
 
 import cv2
 import pytest
+from small_disk import no_mount
 from ultraseg.base.system_errors import explain_system_error
 
 WRITERS = {
@@ -18,6 +21,15 @@ WRITERS = {
     "labels.h5": (
         "from ultraseg.storage.label_slices import write_slices\n"
         "write_slices('labels.h5', (300, 400), ((z, {'labels': s}) for z, s in enumerate(noise)))"
+    ),
+    "tiles.h5": (
+        "from ultraseg.train.tiles import cut_tiles, write_tiles\n"
+        "def groups():\n"
+        "    for z in range(8):\n"
+        "        target = noise[z : z + 1, :128, :128]\n"
+        "        cut = cut_tiles(noise[z : z + 1, :128, :128], target, numpy.ones(1), tile=64, z=z)\n"
+        "        yield 'train', 'a', cut\n"
+        "write_tiles('tiles.h5', groups(), channels=['cells'])"
     ),
     "table.parquet": (
         "import pandas\n"
@@ -33,14 +45,17 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_every_kind_of_file_that_finds_no_room_is_explained(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [*((name, 100_000) for name in WRITERS), *product(("labels.h5", "tiles.h5"), (0, 20, 5000))],
+)
+def test_every_kind_of_file_that_finds_no_room_is_explained(tmp_path, name, limit):
     """A limit on the size of files fails in the same calls as a full disk, and needs no disk of its own."""
     code = f"""
 import resource, numpy
 from ultraseg.base.system_errors import explain_system_error
 noise = numpy.random.default_rng(0).integers(0, 256, (8, 300, 400)).astype("uint8")
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     {WRITERS[name].replace(chr(10), chr(10) + "    ")}
 except Exception as error:
@@ -55,7 +70,36 @@ except Exception as error:
     )
     assert f"{name}: the file would pass the limit on the size of files" in done.stdout, done.stderr
     assert "ulimit -f" in done.stdout
+    # HDF5 printed tracebacks and crashed when Python ended.
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert not [file for file in tmp_path.rglob("*part*")]
+
+
+@pytest.mark.parametrize("name", ["labels.h5", "tiles.h5"])
+def test_a_disk_that_is_full_while_hdf5_is_written_is_explained(tmp_path, name):
+    if why := no_mount():
+        pytest.skip(why)
+    code = f"""
+import numpy
+from ultraseg.base.system_errors import explain_system_error
+noise = numpy.random.default_rng(0).integers(0, 256, (8, 300, 400)).astype("uint8")
+try:
+    {WRITERS[name].replace(chr(10), chr(10) + "    ")}
+except Exception as error:
+    print(explain_system_error(error, ["{name}"]))
+"""
+    (tmp_path / "code.py").write_text(code)
+    for size in (8, 40, 100):  # kB
+        mount = f"mount -t tmpfs -o size={size}k tmpfs /mnt && cd /mnt"
+        command = f"{mount} && {sys.executable} {tmp_path}/code.py && ls -A /mnt"
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        assert re.match(rf"{name}: the disk is full .*\n  Cure: Free space .*\n\Z", done.stdout), done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,7 @@
 import inspect
 
 import pytest
-from ultraseg.base import checksums
 from ultraseg.grid.paths import (
-    CHECKSUMS,
     NetworkFiles,
     VolumeFiles,
     benchmark_file,
@@ -53,11 +51,6 @@ def test_no_two_things_share_a_name(files):
         assert all(name.startswith("elsewhere/{volume}/") for name in found.values())
     else:
         assert all(name.startswith("results/models/") and "{network}" in name for name in found.values())
-
-
-def test_records_of_jobs_are_written_where_the_paths_say():
-    assert checksums.FOLDER == CHECKSUMS
-    assert str(checksums.record_file("flow", {"volume": "a"})) == f"{CHECKSUMS}/flow/a.json"
 
 
 def test_volumes_of_this_run_lie_in_results():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -129,6 +130,36 @@ def test_a_run_that_cannot_write_its_logs_stops_before_the_first_job(config, tmp
         and f"{tmp_path}/logs: is no folder" in shown
         and "Cure: Move or rename it" in shown
     )
+
+
+def in_the_future(file):
+    os.utime(file, (time.time() + 86_400,) * 2)
+    return str(file)
+
+
+def test_files_that_are_dated_in_the_future_are_named_with_the_cure(config, tmp_path):
+    image = in_the_future(image_file(tmp_path, 3))
+    (problem,) = check_config(config).problems
+    assert image in problem.problem and "dated in the future" in problem.problem and "touch" in problem.cure
+    in_the_future(sorted((tmp_path / "cells").glob("*.tif"))[0])
+    (problem,) = check_config(config).problems
+    assert "and 1 more files" in problem.problem
+
+
+@pytest.mark.parametrize("of_user", [True, False])
+def test_a_run_does_not_start_on_files_of_the_future(config, tmp_path, capsys, monkeypatch, of_user):
+    monkeypatch.setenv("ULTRASEG_CHECKED", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/a/work/edges").mkdir(parents=True)
+    result = tmp_path / "results/a/work/edges/0.parquet"
+    result.touch()
+    file = image_file(tmp_path, 2) if of_user else result.relative_to(tmp_path)
+    start_check(config, {"link"}, {str(file)})
+    in_the_future(file)
+    with pytest.raises(SystemExit) as caught:
+        start_check(config, {"link"}, {str(file)})
+    shown = capsys.readouterr().out
+    assert caught.value.code == 1 and shown.count("dated in the future") == 1 and str(file) in shown
 
 
 def test_a_phantom_is_planned_and_not_read():

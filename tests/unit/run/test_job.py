@@ -2,14 +2,17 @@
 
 import errno
 import logging
+import os
 import re
+import time
 from types import SimpleNamespace
 
 import pytest
 from snakemake.iocontainers import Params, Wildcards
-from ultraseg.base.checksums import read_records
+from ultraseg.base.checksums import read_records, write_record
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.grid.paths import CHECKSUMS
 from ultraseg.jobs.spec import SlabJob, VolumeJob
 from ultraseg.run.job import job
 
@@ -29,6 +32,7 @@ def logging_as_before():
 def snakemake(tmp_path, monkeypatch):
     """A job as a script sees it, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ultraseg.run.inputs.AGAIN_AFTER", 0)
     return SimpleNamespace(
         rule="predict",
         log=[str(tmp_path / "job.log")],
@@ -85,12 +89,12 @@ def test_any_other_error_is_raised_and_its_traceback_logged(snakemake):
 def test_a_job_records_its_files_and_forgets_them_when_it_starts_again(snakemake):
     with job(snakemake, dict):
         write_text(snakemake.output[0], "whole")
-    (record,) = read_records()
+    ((_, record),) = read_records(CHECKSUMS)
     assert record["rule"] == "predict" and record["wildcards"] == {"volume": "a", "slab": "3"}
     assert record["files"][snakemake.output[0]]["bytes"] == 5
     with pytest.raises(ZeroDivisionError), job(snakemake, dict):
         print(1 / 0)
-    assert list(read_records()) == []
+    assert list(read_records(CHECKSUMS)) == []
 
 
 def test_a_job_removes_what_a_killed_one_left_half_written(snakemake, tmp_path):
@@ -158,3 +162,47 @@ def test_what_the_class_does_not_know_is_an_error(snakemake):
     with pytest.raises(TypeError, match="slab"), job(snakemake, VolumeJob):
         pass
     assert "Traceback" in text(snakemake)
+
+
+def test_a_job_does_not_read_what_another_job_did_not_write(snakemake, tmp_path, capsys):
+    """One flipped bit in a network changed the voxels of cells without a word."""
+    network = "results/models/context.tflite"
+    write_text(network, "weights")
+    write_record("train", {"network": "context"}, [network], CHECKSUMS)
+    snakemake.input = [network, "in.tif"]
+    with job(snakemake, dict):
+        pass
+    assert "compared 0.00 MB of them" in text(snakemake)
+    (tmp_path / network).write_text("weighty")
+    capsys.readouterr()
+    with pytest.raises(SystemExit), job(snakemake, dict):
+        pytest.fail("the work began")
+    shown = capsys.readouterr().err
+    assert (
+        f"{network}: this file is not what its job wrote (its content" in shown and "Traceback" not in shown
+    )
+    assert f"Cure: Delete {network} and run snakemake again: train makes it anew" in shown
+
+
+def test_a_job_removes_the_records_of_another_rule_that_made_its_files_before(snakemake):
+    network = "results/models/context.tflite"
+    write_text(network, "weights")
+    write_record("train", {"network": "context"}, [network], CHECKSUMS)
+    snakemake.rule, snakemake.wildcards = "adopt", Wildcards(fromdict={"network": "context"})
+    snakemake.output = [network]
+    with job(snakemake, dict):
+        write_text(network, "others")
+    assert [record["rule"] for _, record in read_records(CHECKSUMS)] == ["adopt"]
+
+
+def test_a_job_refuses_to_make_what_snakemake_would_delete(snakemake, tmp_path, capsys):
+    (tmp_path / "in.tif").touch()
+    os.utime(tmp_path / "in.tif", (time.time() + 86_400,) * 2)
+    with pytest.raises(SystemExit), job(snakemake, dict):
+        pytest.fail("the work began")
+    shown = capsys.readouterr().err
+    assert "in.tif: dated in the future" in shown and "touch -h in.tif" in shown and "Traceback" not in shown
+    os.utime(tmp_path / "in.tif", (time.time() + 0.5,) * 2)
+    with job(snakemake, dict):
+        write_text(snakemake.output[0], "x")
+    assert time.time() > os.stat(tmp_path / "in.tif").st_mtime

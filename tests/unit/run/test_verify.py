@@ -2,13 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_plan import make_config, write_labels
-from ultraseg.base.checksums import drop_record, record_file, write_record
+from ultraseg.base import checksums
 from ultraseg.base.files import write_table, write_text
+from ultraseg.grid.paths import CHECKSUMS
 from ultraseg.jobs.layout import arrays_of
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -17,6 +19,18 @@ from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
 
 ARRAY = "results/a/work/flow"
+
+
+def write_record(rule, wildcards, files):
+    checksums.write_record(rule, wildcards, files, CHECKSUMS)
+
+
+def drop_record(rule, wildcards):
+    checksums.drop_record(rule, wildcards, CHECKSUMS)
+
+
+def record_file(rule, wildcards):
+    return checksums.record_file(rule, wildcards, CHECKSUMS)
 
 
 @pytest.fixture
@@ -111,6 +125,76 @@ def test_a_damaged_record_is_found(plan):
     assert "damaged record" in wrong[str(file)] and "did not end" in wrong[slab_file(0)]
 
 
+def flips(file):
+    """A file with one flipped bit, in place after place; test_checksums flips every bit of a record."""
+    content = Path(file).read_bytes()
+    for number, place in enumerate(range(0, len(content), 7)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (number % 8)
+        Path(file).write_bytes(flipped)
+        yield place
+    Path(file).write_bytes(content)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_no_flipped_bit_in_the_metadata_of_an_array_is_missed_or_ends_in_a_traceback(plan, recorded):
+    file = f"{ARRAY}/zarr.json"
+    if not recorded:
+        drop_record("cell_layout", {"volume": "a"})
+    for place in flips(file):
+        wrong = verify_results(plan, threads=2).wrong
+        if recorded:
+            assert wrong == {file: "its content is not what was written (checksum)"}, place
+    assert verify_results(plan).wrong == {}
+
+
+@pytest.mark.parametrize(
+    "job", [("flow", {"volume": "a", "slab": "2"}), ("link_edges", {"volume": "a", "slab": "0"})]
+)
+@pytest.mark.parametrize("old", [False, True])
+def test_no_flipped_bit_in_a_record_is_missed_or_ends_in_a_traceback(plan, job, old):
+    file = record_file(*job)
+    if old:  # as versions before the checksum of itself wrote it
+        whole = json.loads(file.read_text())
+        file.write_text(json.dumps({key: whole[key] for key in ("rule", "wildcards", "files")}, indent=1))
+    assert verify_results(plan).wrong == {}
+    unseen = [place for place in flips(file) if not verify_results(plan).wrong]
+    assert unseen == []
+
+
+def test_an_unreadable_array_is_reported_and_its_slabs_are_compared(plan):
+    Path(f"{ARRAY}/zarr.json").write_text('{"zarr_format": 3, "node_type": "array", "shape": "x"}')
+    write_record("cell_layout", {"volume": "a"}, [f"{ARRAY}/zarr.json"])
+    flip_a_bit(slab_file(1))
+    wrong = verify_results(plan).wrong
+    assert set(wrong) == {f"{ARRAY}/zarr.json", slab_file(1)} and "checksum" in wrong[slab_file(1)]
+
+
+@pytest.mark.parametrize(
+    "wildcards",
+    [
+        {"slab": "1"}, {"gap": "00000-00004"}, {"volume": "a", "slab": "x"}, {"volume": "a", "slabs": "77"},
+        {"volume": "a", "slab": "\u00b2"},
+    ],
+)  # fmt: skip
+def test_a_record_that_belongs_to_nothing_is_damaged(plan, wildcards):
+    write_record("flow", wildcards, [])
+    file = record_file("flow", wildcards)
+    assert verify_results(plan).wrong == {str(file): "damaged record of checksums"}
+
+
+def test_a_record_in_a_place_of_another_job_is_damaged(plan):
+    content = record_file("flow", {"volume": "a", "slab": "2"}).read_text()
+    other = record_file("flow", {"volume": "a", "slab": "77"})
+    other.write_text(content)
+    assert verify_results(plan).wrong == {str(other): "damaged record of checksums"}
+
+
+def test_a_damaged_record_is_cured_by_making_the_files_of_its_job(plan):
+    file = str(record_file("flow", {"volume": "a", "slab": "2"}))
+    assert remake_command("snakemake", {file: "x"}, "") == f"snakemake --forcerun {slab_file(2)}"
+
+
 def test_results_that_the_configuration_no_longer_names_are_left_alone(plan):
     for wildcards in (
         {"volume": "old"}, {"volume": "a", "structure": "old"}, {"network": "old"}, {"volume": "a", "slab": "99"},
@@ -127,6 +211,7 @@ def test_results_that_the_configuration_no_longer_names_are_left_alone(plan):
 
 def test_leftovers_are_named(plan):
     left = ["results/a/work/edges/.part-0123abcd-0.parquet", f"{ARRAY}/c/1/0/0/0.0123.partial"]
+    left += [f"{CHECKSUMS}/flow/a/.part-0123abcd-0.json"]
     for file in left:
         open(file, "w").close()
     found = verify_results(plan)

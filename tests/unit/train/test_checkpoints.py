@@ -1,6 +1,9 @@
 """Checkpoints: found again by the training that wrote them alone, complete at any moment, removed at the end."""
 
 import os
+import re
+import subprocess
+import sys
 import threading
 
 import keras
@@ -11,6 +14,7 @@ from ultraseg.train.checkpoints import (
     drop_finished,
     fingerprint,
     hold,
+    load_best,
     load_state,
     mark_finished,
     save_state,
@@ -45,10 +49,10 @@ def test_the_training_that_wrote_a_checkpoint_finds_it(tmp_path):
 def test_the_files_of_earlier_epochs_go_but_for_the_best_weights(tmp_path):
     state = _saved(tmp_path / "net", 3, best=2)
     assert {file.name for file in (tmp_path / "net").iterdir()} == {
-        "state.json", "epoch_00003.keras", "best_00002.weights.h5",
+        "state.json", "epoch_00003.keras", "best_00002.npz",
     }  # fmt: skip
     model = _model(0)
-    model.load_weights(tmp_path / "net" / state["best_weights"])
+    load_best(tmp_path / "net", state, model)
     assert float(model.layers[-1].get_weights()[0][0, 0]) == 2
 
 
@@ -64,6 +68,77 @@ def test_a_damaged_checkpoint_is_named_with_its_cure(tmp_path):
     with pytest.raises(UserError, match="checkpoint of the training is damaged") as caught:
         load_state(tmp_path / "net", "print")
     assert f"Delete {tmp_path / 'net'}" in caught.value.cure
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: b"", None])
+def test_damaged_weights_of_the_best_epoch_are_named_with_their_cure(tmp_path, damage):
+    state, model = _saved(tmp_path / "net"), _model(0)
+    file = tmp_path / "net" / state["best_weights"]
+    content = file.read_bytes()
+    if damage:
+        file.write_bytes(damage(content))
+        with pytest.raises(UserError, match="checkpoint of the training is damaged"):
+            load_best(tmp_path / "net", state, model)
+        return
+    missed = []
+    for place in range(len(content)):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        try:
+            load_best(tmp_path / "net", state, model)
+        except UserError:
+            continue
+        if float(model.layers[-1].get_weights()[0][0, 0]) != 1:
+            missed.append(place)
+    assert missed == []
+
+
+def test_a_checkpoint_that_finds_no_room_is_an_error_of_the_system_and_no_crash(tmp_path):
+    """A limit on the size of files fails in the same calls as a full disk, and needs no disk of its own."""
+    code = """
+import resource
+import keras
+from pathlib import Path
+from ultraseg.train.checkpoints import save_state
+from ultraseg.base.system_errors import explain_system_error
+image = keras.Input((200,))
+model = keras.Model(image, keras.layers.Dense(2000)(image))
+for limit in (1_000, 100_000, 1_700_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        save_state(Path("net"), {"epoch": 1, "best": {"epoch": 1}}, model)
+        print("saved", flush=True)
+    except Exception as error:
+        print(explain_system_error(error, ["net.keras"]), flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    told = re.findall("^(net.keras: the file would pass|saved)", done.stdout, re.M)
+    assert told == ["net.keras: the file would pass"] * 2 + ["saved"], done.stdout
+    assert "Traceback" not in done.stderr
+    assert sorted(file.name for file in (tmp_path / "net").iterdir()) == [
+        "best_00001.npz", "epoch_00001.keras", "state.json",
+    ]  # fmt: skip
+
+
+def test_weights_are_written_and_read_without_a_lock(tmp_path, monkeypatch):
+    """On file systems without locks HDF5 files of Keras' own cannot be opened."""
+    import h5py
+
+    def opened(path, *_, **__):
+        assert not isinstance(path, str | os.PathLike), path
+        return real(path, *_, **__)
+
+    real = h5py.File
+    monkeypatch.setattr(h5py, "File", opened)
+    state = _saved(tmp_path / "net", 2)
+    load_best(tmp_path / "net", state, _model(0))
+    assert load_state(tmp_path / "net", "print")[1] is not None
 
 
 def test_a_file_that_is_cut_off_leaves_the_last_epoch(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """Score the final labels of a volume slice by slice."""
 
-import pandas as pd
-from ultraseg.base.files import write_table, write_text
+from ultraseg.base.files import read_table, write_table, write_text
 from ultraseg.evaluate.choose_method import method_note
 from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
@@ -28,8 +27,8 @@ with job(snakemake, Evaluate) as (spec, log):
     )
     metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
     write_table(out.metrics, metrics)
-    notes = [quality_note(pd.read_parquet(given.slices), spec.first)]
-    notes += [advice_note(pd.read_parquet(file)) for file in given.advice]
+    notes = [quality_note(read_table(given.slices), spec.first)]
+    notes += [advice_note(read_table(file)) for file in given.advice]
     notes.append(method_note(given.chosen))
     summary = volume_summary(spec.volume, metrics, notes)
     write_text(out.summary, summary)

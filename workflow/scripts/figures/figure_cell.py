@@ -1,6 +1,6 @@
 """Draw one cell in 3D, with its protrusions and organelles."""
 
-import pandas as pd
+from ultraseg.base.files import read_table
 from ultraseg.figures.one_cell_3d import cell_figure, choose_cell, describe_cell
 from ultraseg.figures.style import empty_figure
 from ultraseg.figures.volume_arrays import cut_out
@@ -9,7 +9,7 @@ from ultraseg.run.job import job
 
 with job(snakemake, FigureCell) as (spec, log):
     given = snakemake.input
-    cells = pd.read_parquet(given.cells)
+    cells = read_table(given.cells)
     cell = choose_cell(cells)
     if cell is None or "nodes" not in given.keys():
         empty_figure(snakemake.output[0], "No cells to show.")
@@ -22,7 +22,7 @@ with job(snakemake, FigureCell) as (spec, log):
             spec.level,
             spec.factor,
             spec.voxel_size_nm,
-            pd.read_parquet(given.nodes),
+            read_table(given.nodes),
             spec.downsample,
             spec.replaced,
         )

@@ -1,6 +1,6 @@
 """Draw examples of what linking decided."""
 
-import pandas as pd
+from ultraseg.base.files import read_table
 from ultraseg.figures.link_examples import link_examples_figure
 from ultraseg.grid.good_slices import GoodSlices
 from ultraseg.jobs.figures import FigureLinks
@@ -8,11 +8,11 @@ from ultraseg.link.examples import choose_examples, read_example
 from ultraseg.run.job import job
 
 with job(snakemake, FigureLinks) as (spec, log):
-    chosen, totals = choose_examples(pd.read_parquet(snakemake.input.links), spec.bad)
+    chosen, totals = choose_examples(read_table(snakemake.input.links), spec.bad)
     # Of the pieces of the whole volume only those of these fragments.
     columns = ["z", "piece", "area", "y", "x", "fragment", "strength", "margin"]
     wanted = [("fragment", "in", chosen["fragment"].tolist() or [0])]
-    nodes = pd.read_parquet(snakemake.input.nodes, columns=columns, filters=wanted)
+    nodes = read_table(snakemake.input.nodes, columns=columns, filters=wanted)
     good = GoodSlices(spec.shape[0], tuple(spec.bad))
     where = (spec.shape, spec.downsample, good)
     examples = [

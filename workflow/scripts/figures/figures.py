@@ -1,6 +1,7 @@
 """Draw the figures of one volume."""
 
 import pandas as pd
+from ultraseg.base.files import read_table
 from ultraseg.evaluate.scores import accuracy_by_distance
 from ultraseg.figures import charts
 from ultraseg.figures.cells_3d import cells_3d
@@ -17,10 +18,10 @@ with job(snakemake, Figures) as (spec, log):
     shown = cells_3d(labels, voxel_size_nm, out.rendering)
     metrics = pd.read_csv(given.metrics)
     coverage = pd.concat([pd.DataFrame(), *(pd.read_csv(file) for file in given.coverage)])
-    links = pd.concat([pd.DataFrame(), *(pd.read_parquet(file) for file in given.links)])
+    links = pd.concat([pd.DataFrame(), *(read_table(file) for file in given.links)])
     charts.coverage_figure(coverage, spec.shape[0], out.coverage)
     charts.metrics_figure(metrics, out.metrics)
     charts.accuracy_distance_figure(accuracy_by_distance(metrics), out.distance)
-    charts.volumes_histogram(pd.read_parquet(given.cells), out.volumes)
+    charts.volumes_histogram(read_table(given.cells), out.volumes)
     charts.link_outcomes_figure(links, out.links)
     log.info("3D view of %d objects", len(shown))

@@ -1,7 +1,7 @@
 """Write the final cells of one slab at all pyramid levels."""
 
-import pandas as pd
 from ultraseg.arrays.labels import count_ids
+from ultraseg.base.files import read_table
 from ultraseg.jobs.link import LinkRelabel
 from ultraseg.link.final_cells import final_cells
 from ultraseg.run.job import job
@@ -12,7 +12,7 @@ with job(snakemake, LinkRelabel) as (spec, log):
     zs = sorted(set(spec.stand_ins))  # the good slices of the slab, and those that bad ones show
     # Of the table of the whole volume only the rows of these slices.
     columns, here = ["z", "piece", "final"], [("z", "in", zs)]
-    nodes = pd.read_parquet(snakemake.input.nodes, columns=columns, filters=here)
+    nodes = read_table(snakemake.input.nodes, columns=columns, filters=here)
     cells = final_cells(
         read_listed(spec.files.pieces, zs),
         nodes,
@@ -21,7 +21,7 @@ with job(snakemake, LinkRelabel) as (spec, log):
         plane=spec.plane,
         downsample=spec.downsample,
         drawn=snakemake.input.labels,
-        ids=pd.read_parquet(snakemake.input.ids),
+        ids=read_table(snakemake.input.ids),
     )
     log.info("%d cells in slices %d to %d", count_ids(cells), spec.slab[0], spec.slab[1] - 1)
     group = spec.files.labels(spec.structure)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import pandas as pd
-from ultraseg.base.files import write_table
+from ultraseg.base.files import read_table, write_table
 from ultraseg.jobs.measure import MEASURES, Measure
 from ultraseg.measure.volume import Linked, measure_tables
 from ultraseg.run.job import job
@@ -12,11 +11,11 @@ from ultraseg.storage.arrays import read_slice, read_whole
 with job(snakemake, Measure) as (spec, log):
     given, files, linked = snakemake.input, spec.files, None
     if spec.cells:
-        nodes, protrusions = (pd.read_parquet(given[name]) for name in ("nodes", "protrusions"))
+        nodes, protrusions = (read_table(given[name]) for name in ("nodes", "protrusions"))
         linked = Linked(nodes, protrusions, lambda z: read_slice(files.pieces, z), spec.cell_downsample)
     roles = {"cell": spec.cells, "nucleus": spec.nuclei}
     tables = measure_tables(
-        {kind: [pd.read_parquet(file) for file in given[kind]] for kind in MEASURES},
+        {kind: [read_table(file) for file in given[kind]] for kind in MEASURES},
         linked,
         spec.voxel_size_nm,
         spec.shape,

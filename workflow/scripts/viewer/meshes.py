@@ -1,12 +1,12 @@
 """Write the surfaces of the objects of one structure."""
 
-import pandas as pd
+from ultraseg.base.files import read_table
 from ultraseg.jobs.figures import Meshes
 from ultraseg.run.job import job
 from ultraseg.viewer.mesh_files import write_meshes
 
 with job(snakemake, Meshes) as (spec, log):
-    cells, organelles = (pd.read_parquet(file) for file in snakemake.input.tables)
+    cells, organelles = (read_table(file) for file in snakemake.input.tables)
     objects = organelles[organelles["structure"] == spec.structure]
     table = cells.rename(columns={"cell": "id"}) if spec.is_cells else objects
     out = snakemake.output[0]

@@ -11,7 +11,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ultraseg.base.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +84,24 @@ def write_table(path: AnyPath, table: pd.DataFrame) -> None:
 
             rounded(table).to_csv(part, index=False)
         else:
-            table.to_parquet(part, row_group_size=ROWS)
+            table.to_parquet(part, row_group_size=ROWS, write_page_checksum=True)
+
+
+def read_table(path: AnyPath, **which: Any) -> pd.DataFrame:
+    """Read a table of a .parquet file and compare the checksums of all pages that are read.
+
+    which: ``columns`` and ``filters``, as pandas takes them. Raises UserError for a damaged file.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path, **which, page_checksum_verification=True)
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:  # pyarrow raises errors of many kinds on damaged files
+        raise UserError(
+            f"{path}: the table is damaged ({error})", f"Delete {path} and run snakemake again."
+        ) from error
 
 
 def write_arrays(path: AnyPath, **arrays: NDArray[np.generic]) -> None:

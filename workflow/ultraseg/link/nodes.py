@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ultraseg.arrays.labels import relabel
+from ultraseg.base.files import read_table
 
 # A volume has several edges per piece, so the columns of edges take the smallest types.
 READ = {
@@ -61,10 +62,8 @@ def indexed_edges(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[np.ndarray,
 def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One table of the pieces and one of the edges of all slabs; of edges only the columns that linking reads."""
     return (
-        pd.concat([pd.read_parquet(file) for file in nodes], ignore_index=True),
-        pd.concat(
-            [pd.read_parquet(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True
-        ),
+        pd.concat([read_table(file) for file in nodes], ignore_index=True),
+        pd.concat([read_table(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True),
     )
 
 

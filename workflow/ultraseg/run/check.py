@@ -17,6 +17,7 @@ from ultraseg.plan.volume import Volume
 from ultraseg.run.check_table import format_problems, print_findings
 from ultraseg.run.checked import Checked
 from ultraseg.run.costs import check_memory
+from ultraseg.run.inputs import check_dates
 from ultraseg.run.limits import unwritable
 
 # The variable of the environment that tells the job of the rule check: the check was made when Snakemake started.
@@ -47,6 +48,9 @@ def check_config(
     for volume in checked.volumes.values():
         if volume.phantom is None and not volume.planned:  # the workflow makes a phantom's files itself
             _check_volume(checked, volume, problems, only)
+    if only is None:
+        with problems.caught():
+            check_dates(_all_files(checked))
     checked.problems = problems.errors
     checked.seconds = time.monotonic() - start
     return checked
@@ -69,6 +73,14 @@ def files_of(volume: Volume) -> set[str]:
     return {*volume.image.files, *(file for source in labels for file in source.files)}
 
 
+def _all_files(checked: Checked) -> set[str]:
+    """The user's files of all volumes, and networks from elsewhere."""
+    found = {file for v in checked.volumes.values() if v.phantom is None for file in files_of(v)}
+    networks = checked.plan.networks.values() if checked.plan else ()
+    given = (net.settings.get(key) for net in networks for key in ("model", "init_from"))
+    return found | {str(file) for file in given if file}
+
+
 def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:
     """The check at the start of a run; ends the program with status 1 where there is a problem.
 
@@ -81,9 +93,13 @@ def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collectio
         print(f"\n{format_problems(problems)}\n", flush=True)
         sys.exit(1)
     users = {file for file in inputs if not file.startswith(f"{RESULTS}/")}
-    if not asked and not users:
+    dates = Problems()
+    with dates.caught():
+        check_dates(inputs)  # those of results as well: a clock may have been wrong
+    if not asked and not users and not dates.errors:
         return
     checked = check_config(given, None if asked else users)
+    checked.problems += dates.errors
     whole = asked or all(files_of(volume) <= users for volume in checked.volumes.values())
     print_findings(checked, tables=whole)
     if checked.problems:

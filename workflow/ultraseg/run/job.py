@@ -1,4 +1,6 @@
-"""What every job does around its work: log what it read, wrote and how long it took, record its files, end plainly."""
+"""What every job does around its work: compare what it reads, log what it read, wrote and how long it took, record its
+files, end plainly.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ from ultraseg.base.checksums import drop_record, write_record
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import remove_parts
 from ultraseg.base.system_errors import explain_system_error
+from ultraseg.grid.paths import CHECKSUMS
+from ultraseg.run.inputs import check_dates, compare_inputs, drop_other_records, wait_for_dates
 from ultraseg.run.limits import processor_time_told
 
 log = logging.getLogger("ultraseg")
@@ -35,7 +39,8 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
         logging.getLogger(noisy).setLevel(logging.WARNING)
     start = time.monotonic()
     wildcards = dict(snakemake.wildcards.items())  # Snakemake's own list of them has no values()
-    drop_record(snakemake.rule, wildcards)
+    drop_record(snakemake.rule, wildcards, CHECKSUMS)
+    drop_other_records(snakemake.output, snakemake.rule)
     for file in snakemake.output:
         for left in remove_parts(file):
             log.info("removed %s, left by a job that was cut off", left)
@@ -43,10 +48,16 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     log.info("%s: %s, %d thread(s)", snakemake.rule, named or "one job", snakemake.threads)
     log.info("reads %s", _names(snakemake.input))
     try:
+        check_dates(snakemake.input)
+        begun = time.monotonic()
+        compared = compare_inputs(snakemake.input)
+        log.info("compared %.2f MB of them in %.2f s", compared / 1e6, time.monotonic() - begun)
         with processor_time_told():
             yield kind(**snakemake.params.job), log
         if len(snakemake.output):
-            write_record(snakemake.rule, wildcards, snakemake.output)
+            write_record(snakemake.rule, wildcards, snakemake.output, CHECKSUMS)
+        if waited := wait_for_dates(snakemake.input, snakemake.output):
+            log.warning("waited %.0f s: what the job read is dated in the future", waited)
     except UserError as error:
         log.error("%s: %s", snakemake.rule, error)
         sys.exit(1)

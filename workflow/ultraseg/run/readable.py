@@ -29,7 +29,7 @@ def _hdf5(path: Path) -> None:
 def _parquet(path: Path) -> None:
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
         for _ in file.iter_batches():
             pass
 

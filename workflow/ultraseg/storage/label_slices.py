@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.base.files import whole_file
-from ultraseg.storage.hdf5 import open_hdf5
+from ultraseg.storage.hdf5 import damage_told, new_hdf5, open_hdf5
 
 NUMBERS = 1024  # of a chunk, where there is one number for each slice
 
@@ -27,34 +25,28 @@ def write_slices(
     names. One slice is in memory at a time.
     """
     zs: list[int] = []
-    with whole_file(path) as part, open_hdf5(part, "w") as file:
+    with new_hdf5(path) as file:
         for z, arrays in slices:
             for name, values in arrays.items():
-                _append(file, name, shape, len(zs), values)
+                # An array is one chunk.
+                file.append(
+                    name, np.asarray(values)[None], 1 if np.ndim(values) else NUMBERS,
+                    compression="gzip", compression_opts=1,
+                )  # fmt: skip
+                if np.ndim(values) and np.shape(values) != tuple(shape):
+                    raise ValueError(f"slice {z} has {np.shape(values)} pixels, not {tuple(shape)}")
             zs.append(int(z))
         file.attrs["z"] = np.array(zs, np.int64)
-
-
-def _append(
-    file: h5py.File, name: str, shape: tuple[int, int], place: int, values: NDArray[np.generic] | np.generic
-) -> None:
-    """Write the array or number of one slice at the end of the data set ``name``. An array is one chunk."""
-    if name not in file:
-        plane, chunk = (shape, (1, *shape)) if np.ndim(values) else ((), (NUMBERS,))
-        file.create_dataset(
-            name, (0, *plane), values.dtype, maxshape=(None, *plane), chunks=chunk,
-            compression="gzip", compression_opts=1,
-        )  # fmt: skip
-    file[name].resize(place + 1, axis=0)
-    file[name][place] = values
 
 
 class LabelSlices:
     """The slices of a file that ``write_slices`` wrote; a context manager."""
 
     def __init__(self, path: str):
-        self._file = open_hdf5(path)
-        self._places = {int(z): i for i, z in enumerate(self._file.attrs["z"])}
+        self._path = path
+        with damage_told(path):
+            self._file = open_hdf5(path)
+            self._places = {int(z): i for i, z in enumerate(self._file.attrs["z"])}
 
     def __enter__(self) -> LabelSlices:
         return self
@@ -75,11 +67,19 @@ class LabelSlices:
 
     def has(self, name: str) -> bool:
         """Whether slices have an array or a number of this name."""
-        return name in self._file
+        with damage_told(self._path):
+            return name in self._file
 
     def read(self, z: int, name: str = "labels") -> NDArray[Any]:
-        """The array ``name`` (Y, X), or the number, of slice z. Raises KeyError for a slice that is not there."""
-        return self._file[name][self._places[z]]
+        """The array ``name`` (Y, X), or the number, of slice z.
+
+        Raises KeyError for a slice or a name that is not there, and UserError for a damaged file.
+        """
+        place = self._places[z]
+        if not self.has(name):
+            raise KeyError(f"{self._path} has no {name}")
+        with damage_told(self._path):
+            return self._file[name][place]
 
     def known(self, z: int) -> NDArray[np.bool_] | None:
         """Where slice z is labelled, bool (Y, X); None where all of the slice is labelled."""

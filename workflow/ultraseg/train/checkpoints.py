@@ -13,12 +13,14 @@ import os
 import shutil
 import socket
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ultraseg.base.errors import UserError
-from ultraseg.base.files import whole_file, write_text
+from ultraseg.base.files import whole_file, write_arrays, write_text
 
 if TYPE_CHECKING:
     import keras
@@ -57,16 +59,20 @@ def load_state(folder: Path, wanted: str) -> tuple[State, keras.Model | None]:
                 model = _load_model(folder / state["model"])
                 log.info("resuming after epoch %d", state["epoch"])
                 return state, model
-        except (ValueError, KeyError, OSError) as error:
-            raise UserError(
-                f"{folder}: the checkpoint of the training is damaged ({error})",
-                f"Delete {folder} and run snakemake again: this training starts anew.",
-            ) from error
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise _damaged(folder, error) from error
         log.info("settings or tiles changed: training starts anew")
         file.unlink()  # first: without it the rest is no checkpoint
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return {"fingerprint": wanted, "epoch": 0, "seconds": 0.0, "history": [], "best": None}, None
+
+
+def _damaged(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{folder}: the checkpoint of the training is damaged ({error})",
+        f"Delete {folder} and run snakemake again: this training starts anew.",
+    )
 
 
 def _load_model(file: Path) -> keras.Model:
@@ -86,13 +92,29 @@ def save_state(folder: Path, state: State, model: keras.Model) -> None:
     with whole_file(folder / state["model"]) as part:
         model.save(part)
     if state["best"]["epoch"] == epoch:
-        state["best_weights"] = f"best_{epoch:05d}.weights.h5"
-        with whole_file(folder / state["best_weights"]) as part:
-            model.save_weights(part)
+        # Not Keras' own file of weights: HDF5 crashes on a full disk, and asks for locks that some disks do not have.
+        state["best_weights"] = f"best_{epoch:05d}.npz"
+        values = {str(i): value for i, value in enumerate(model.get_weights())}
+        write_arrays(folder / state["best_weights"], **values)
     write_text(folder / STATE, json.dumps(state, indent=1))
     for file in folder.iterdir():
         if file.name not in (state["model"], state["best_weights"], STATE):
             file.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, state: State, model: keras.Model) -> None:
+    """Give a model the weights of the best epoch. Raises UserError for a damaged file."""
+    import numpy as np
+
+    file = folder / state["best_weights"]
+    try:
+        with np.load(file) as arrays:
+            values = [arrays[str(i)] for i in range(len(model.get_weights()))]
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise errors of many kinds on damaged files
+        raise _damaged(folder, error) from error
+    model.set_weights(values)
 
 
 def mark_finished(folder: Path, state: State) -> None:

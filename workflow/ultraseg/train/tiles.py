@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
-from ultraseg.base.files import whole_file
 from ultraseg.networks.sizes import STRIDE, tile_overlap
-from ultraseg.storage.hdf5 import open_hdf5
+from ultraseg.storage.hdf5 import Hdf5Writer, damage_told, new_hdf5, open_hdf5
 
 log = logging.getLogger(__name__)
 
@@ -207,14 +206,13 @@ def write_tiles(
     Tiles of test slices are refused: they have no place in what a network is trained on.
     """
     counts = {"train": 0, "validation": 0}
-    with whole_file(path) as part:
-        with open_hdf5(part, "w") as file:
-            file.attrs.update(channels=list(channels), **attributes)
-            for split, volume, tiles in groups:
-                if split not in counts:
-                    raise ValueError(f"tiles of the split {split!r} must not be written for training")
-                counts[split] += len(tiles)
-                _append_tiles(file, split, volume, tiles)
+    with new_hdf5(path) as file:
+        file.attrs.update(channels=list(channels), **attributes)
+        for split, volume, tiles in groups:
+            if split not in counts:
+                raise ValueError(f"tiles of the split {split!r} must not be written for training")
+            counts[split] += len(tiles)
+            _append_tiles(file, split, volume, tiles)
         if not counts["train"]:
             raise UserError(
                 "there is no tile to train on", cure="check the labels and the split of the slices"
@@ -223,33 +221,22 @@ def write_tiles(
     return counts
 
 
-def _append_tiles(file: h5py.File, split: str, volume: str, tiles: Tiles) -> None:
+def _append_tiles(file: Hdf5Writer, split: str, volume: str, tiles: Tiles) -> None:
     text = h5py.string_dtype()
     columns = {f.name: getattr(tiles, f.name) for f in fields(Tiles)}
     columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
     for name, values in columns.items():
         if values.ndim == 3 and not values.shape[1]:
             continue  # no ids: nothing learns cuts
-        _append(file, name, values, text if values.dtype == object else values.dtype)
-
-
-def _append(file: h5py.File, name: str, values: NDArray[Any], dtype: Any) -> None:
-    if name not in file:
-        kind: dict[str, Any] = (
-            {"compression": "gzip", "compression_opts": 1, "shuffle": False} if values.ndim >= 3 else {}
-        )
-        chunks = (1, *values.shape[1:]) if values.ndim >= 3 else (256,)
-        file.create_dataset(
-            name, (0, *values.shape[1:]), dtype, maxshape=(None, *values.shape[1:]), chunks=chunks, **kind
-        )
-    data = file[name]
-    data.resize(len(data) + len(values), axis=0)
-    data[len(data) - len(values) :] = values
+        if values.ndim >= 3:
+            file.append(name, values, 1, compression="gzip", compression_opts=1, shuffle=False)
+        else:
+            file.append(name, values, 256, text if values.dtype == object else values.dtype)
 
 
 def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
     """Tiles of one split, in memory, and the names of their channels."""
-    with open_hdf5(path) as file:
+    with damage_told(path), open_hdf5(path) as file:
         rows = np.flatnonzero(file["split"].asstr()[:] == split)
         channels = [str(c) for c in file.attrs["channels"]]
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
@@ -259,5 +246,5 @@ def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
 
 def read_downsample(path: str | Path) -> int:
     """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
-    with open_hdf5(path) as file:
+    with damage_told(path), open_hdf5(path) as file:
         return int(file.attrs.get("downsample", 1))

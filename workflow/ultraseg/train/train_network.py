@@ -19,6 +19,7 @@ from ultraseg.train.checkpoints import (
     State,
     file_hash,
     fingerprint,
+    load_best,
     load_state,
     mark_finished,
     save_state,
@@ -85,7 +86,7 @@ def train_network(
         _run_epoch(model, data, settings, compute.devices, state, clock)
         save_state(folder, state, model)
     mark_finished(folder, state)
-    model.load_weights(folder / state["best_weights"])
+    load_best(folder, state, model)
     best = state["best"]
     return TrainResult(
         model=model,

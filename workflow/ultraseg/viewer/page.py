@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import neuroglancer.static
-import pandas as pd
 
 from ultraseg.base.errors import UserError
-from ultraseg.base.files import write_text
+from ultraseg.base.files import read_table, write_text
 from ultraseg.grid.paths import METADATA, MODELS, VolumeFiles, metadata, shard_file
 from ultraseg.networks.channels import cell_structures
 from ultraseg.storage.arrays import shape_of
@@ -67,7 +66,7 @@ class View:
     def _cells_in_table(self) -> list[int]:
         """All cells: the smallest ones may be lost at the level that surfaces are found at."""
         file = Path(self._files.table("cells"))
-        return pd.read_parquet(file, columns=["cell"])["cell"].tolist() if file.exists() else []
+        return read_table(file, columns=["cell"])["cell"].tolist() if file.exists() else []
 
     def mesh(self, structure: str, name: str) -> bytes | None:
         """A file of the surfaces of a structure: info, manifest (12:0) or triangles (12.mesh); None: no such file."""
