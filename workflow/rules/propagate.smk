@@ -47,9 +47,9 @@ use rule propagate as try_method with:
     output:
         V.tried("{method}", "{gap}"),
     log:
-        log_file("try_method", "{volume}", "{gap}", "{method}"),
+        log_file("try_method", "{volume}", "{method}", "{gap}"),
     benchmark:
-        benchmark_file("try_method", "{volume}", "{gap}", "{method}")
+        benchmark_file("try_method", "{volume}", "{method}", "{gap}")
     wildcard_constraints:
         method="flow|volume",
     resources:
