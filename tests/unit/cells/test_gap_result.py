@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from exact_cuts import cuts_of
 from moving_cells import SHAPE, ellipse, maps
+from ultraseg.cells.evidence import Evidence
 from ultraseg.cells.flow import stack_flow
 from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd
-from ultraseg.cells.gap_result import carried_slices, volume_slices
+from ultraseg.cells.gap_result import carried_slices, seeds_near, volume_slices
 from ultraseg.cells.propagate import propagate_gap
 
 TRUTH = np.stack([7 * ellipse(40 + 2 * z, 50, 20, 14) for z in range(5)]).astype(np.uint32)
@@ -22,7 +23,7 @@ def evidence():
 
 def carried(evidence, ends=BOTH, walk=range(10, 15), stand_ins=None, **how):
     walk = list(walk)
-    return dict(carried_slices(evidence, ends, walk, stand_ins or walk, first=10, **how))
+    return dict(carried_slices(Evidence(walk, *evidence), ends, stand_ins or walk, first=10, **how))
 
 
 def test_every_slice_of_a_gap_is_that_of_its_propagation(evidence):
@@ -99,3 +100,12 @@ def test_in_a_volume_one_direction_gives_what_arrives_and_partial_labels_say_whe
     found = in_volume((GapEnd(TRUTH[0], half), GapEnd(TRUTH[4])), partial=True)
     np.testing.assert_array_equal(found[10]["known"] > 0, half)
     assert not found[12]["known"].any()
+
+
+def test_seeds_come_from_both_ends_and_from_none_where_nothing_is_to_be_carried(evidence):
+    image, flow, interior, boundary = evidence
+    low = Evidence([10, 11], image[:2], flow[:1], interior[:2], boundary[:2])
+    high = Evidence([14], image[4:], flow[4:], interior[4:], boundary[4:])
+    seeds = seeds_near([low, high], BOTH, range(10, 15), 0.6)
+    assert [seed.z for seed in seeds] == [1]
+    assert seeds_near([low, high], (None, BOTH[1]), range(10, 15), 0.6) == []

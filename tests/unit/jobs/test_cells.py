@@ -10,6 +10,7 @@ from tiny_plan import (
     plan_with_bad_slices,
     plan_without_cells,
     two_volumes,
+    write_stack,
 )
 from ultraseg.grid.gaps import Gap
 from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TryMethod, cell_plane
@@ -142,26 +143,29 @@ CUTS = "results/a/work/cuts/c/0/0/0/0"
 
 
 @pytest.mark.parametrize(
-    "method, flows, cuts, chosen",
+    "method, flow, cuts, chosen",
     [
-        ("flow", True, [], []),
-        ("volume", False, [CUTS], []),
-        ("auto", True, [CUTS], ["results/a/work/method.json"]),
+        ("flow", [0, 1, 2, 3], [], []),
+        ("volume", [0, 3], [CUTS], []),  # near the labelled slices alone
+        ("auto", [0, 1, 2, 3], [CUTS], ["results/a/work/method.json"]),
     ],
 )
-def test_a_gap_reads_what_its_method_needs(tmp_path, method, flows, cuts, chosen):
-    plan = plan_in_volume(tmp_path, method)
-    assert spec(plan, "propagate", gap="00005-00010").method == method
-    found = files(plan, "propagate", gap="00005-00010")
-    assert ("flow" in found, "images" in found, "maps" in found) == (flows,) * 3
+def test_a_gap_reads_what_its_method_needs(tmp_path, method, flow, cuts, chosen):
+    write_stack(tmp_path / "ends", (0, 16, 20), dtype="uint16")
+    labels = {"cells": "ends", "nuclei": "nuclei", "membrane": "membrane"}
+    plan = plan_in_volume(tmp_path, method, labels=labels)
+    assert spec(plan, "propagate", gap="00000-00016").method == method
+    found = files(plan, "propagate", gap="00000-00016")
+    assert slabs(found["flow"], "work/flow") == flow
     assert found.get("cuts", []) == cuts and found["chosen"] == chosen
 
 
 def test_thin_slices_get_cells_at_steps_as_long_as_a_pixel(tmp_path):
     told = spec(plan_in_volume(tmp_path, voxel_size_nm=[4, 4, 4]), "propagate", gap="00005-00015")
     assert (told.steps, told.cuts) == ([5, 8, 12, 15], [1, 2, 3, 4])
+    assert told.near == ([5, 6, 7, 8, 9], [11, 12, 13, 14, 15])  # at most half of the gap
     told = spec(plan_in_volume(tmp_path), "propagate", gap="00005-00010")
-    assert told.steps == told.cuts == [*range(5, 11)]
+    assert told.steps == told.cuts == [*range(5, 11)] and told.near == ([5, 6, 7], [8, 9, 10])
 
 
 def test_each_method_is_tried_on_the_gaps_around_labelled_slices_and_waits_for_no_choice(tmp_path):
@@ -176,7 +180,7 @@ def test_each_method_is_tried_on_the_gaps_around_labelled_slices_and_waits_for_n
         found = files(plan, "try_method", gap=one.gap, method=one.method)
         # What neighbouring gaps carry waits for the choice.
         assert (found["chosen"], found["up"], found["down"]) == ([], [], [])
-        assert ("cuts" in found, "flow" in found) == (one.method == "volume", one.method == "flow")
+        assert ("cuts" in found) == (one.method == "volume")
     assert TryMethod.each(plan_in_volume(tmp_path, "volume"), "a") == []
 
 

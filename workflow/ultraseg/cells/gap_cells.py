@@ -47,6 +47,7 @@ def cells_of_gap(
     *,
     blur: float = 1.2,
     side: int = 512,
+    seeds: Sequence[Given] = (),
     settings: AgglomerationSettings = AgglomerationSettings(),  # noqa: B008 - frozen
 ) -> GapCells:
     """Cells of a gap from its cut maps uint8 (3, offsets, n, Y, X) and the ids on its first slice, its last, or both.
@@ -54,14 +55,15 @@ def cells_of_gap(
     Fragments grow from every given id and from what no cut crosses (`grow_fragments`); average linkage unites them, and
     two ids never meet (`agglomerate`). first, last: ids (Y, X), a `GapEnd`, or None at an open end of the stack; id 0
     is what the user left out and grows like a cell. Where a labelled slice is labelled in part, the ids of its other
-    part come from the maps. Raises ValueError for shapes that do not fit. ``cuts`` is overwritten on labelled slices.
+    part come from the maps. seeds: what is known of slices between. Raises ValueError for shapes that do not fit.
+    ``cuts`` is overwritten on labelled slices.
     """
     n, ends = cuts.shape[2], (as_end(first), as_end(last))
     given = _given(ends, cuts.shape[2:])
     for end in given:
         set_labelled_slice(cuts, end.z, end.ids, end.known)
     clearance = CLEARANCE if n - 1 <= SHORT_GAP else 0
-    fragments = grow_fragments(cuts, given, blur=blur, clearance=clearance, side=side)
+    fragments = grow_fragments(cuts, [*given, *seeds], blur=blur, clearance=clearance, side=side)
     graph = region_graph(fragments.labels, fragments.count, cuts)
     size = np.bincount(fragments.labels.ravel(), minlength=fragments.count)
     cell, margin = agglomerate(graph, len(fragments.ids), size, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.cells.agglomerate import AgglomerationSettings
+from ultraseg.cells.evidence import Evidence, carried_seeds
+from ultraseg.cells.fragments import Given
 from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd, known_slices
 from ultraseg.cells.propagate import propagate_gap
@@ -20,9 +22,8 @@ Slices = Iterator[tuple[int, dict[str, Any]]]
 
 
 def carried_slices(
-    evidence: tuple[NDArray[np.uint8], NDArray[np.floating[Any]], NDArray[np.uint8], NDArray[np.uint8]],
+    evidence: Evidence,
     ends: Sequence[GapEnd | None],
-    walk: Sequence[int],
     stand_ins: Sequence[int],
     *,
     first: int,
@@ -32,18 +33,41 @@ def carried_slices(
 ) -> Slices:
     """Slice number and arrays of each slice of a gap: labels, confidence, differ, and known where labels are partial.
 
-    evidence: image, flow, interior and boundary of the good slices ``walk``, as `propagate_gap` takes them; ends: the
-    labelled slices of the gap; stand_ins: for each slice from ``first`` on the good slice whose ids it shows;
-    direction: "up" or "down" for the one slice that the ids arrive at; settings: of `propagate_gap`.
+    evidence: of the good slices of the gap; ends: the labelled slices of the gap; stand_ins: for each slice from
+    ``first`` on the good slice whose ids it shows; direction: "up" or "down" for the one slice that the ids arrive at;
+    settings: of `propagate_gap`.
     """
     # Only good slices are walked over; the others show the labels of the nearest one.
+    walk, image, flow, interior, boundary = evidence
     count = np.zeros(len(walk), np.int64)
-    labels, confidence = propagate_gap(*evidence, *ends, zs=walk, differ=count, **settings)
+    labels, confidence = propagate_gap(
+        image, flow, interior, boundary, *ends, zs=walk, differ=count, **settings
+    )
     labels, confidence = fill_bad(labels, confidence, walk, first, stand_ins)
     differ = np.zeros(len(labels), np.int64)
     differ[np.array(walk) - first] = count
     arrays: dict[str, NDArray[Any]] = {"labels": labels, "confidence": confidence, "differ": differ}
     return _each(arrays, ends, first, direction, partial)
+
+
+def seeds_near(
+    evidence: Iterable[Evidence],
+    ends: Sequence[GapEnd | None],
+    steps: Sequence[int],
+    min_confidence: float,
+    **settings: Any,
+) -> list[Given]:
+    """Seeds that optical flow brings from both ends of a gap to the steps near them (`carried_seeds`).
+
+    evidence: of the slices near the first end and of those near the last one; the end alone where nothing is carried.
+    """
+    found: list[Given] = []
+    for near, end, upwards in zip(evidence, ends, (True, False), strict=True):
+        if end is not None and len(near.zs) > 1:
+            found += carried_seeds(
+                near, end, steps, upwards=upwards, min_confidence=min_confidence, **settings
+            )
+    return found
 
 
 def volume_slices(
@@ -56,15 +80,16 @@ def volume_slices(
     direction: str = "",
     partial: bool = False,
     blur: float = 1.2,
+    seeds: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
     """As `carried_slices`, in three dimensions at once (`cells_of_gap`), with the array new of cells without an id.
 
     cuts: uint8 (3, offsets, n, Y, X) of the n slices ``steps``, in which the stand-ins of bad slices were seen; every
-    slice shows the nearest of the steps, less than a pixel's length away. blur: of `cells_of_gap`; settings: of
-    `AgglomerationSettings`.
+    slice shows the nearest of the steps, less than a pixel's length away. blur, seeds: of `cells_of_gap`; settings:
+    of `AgglomerationSettings`.
     """
-    found = cells_of_gap(cuts, *ends, blur=blur, settings=AgglomerationSettings(**settings))
+    found = cells_of_gap(cuts, *ends, blur=blur, seeds=seeds, settings=AgglomerationSettings(**settings))
     shown = nearest(steps, stand_ins)
     arrays = {field.name: getattr(found, field.name)[shown] for field in fields(found)}
     bad = np.array(stand_ins) != first + np.arange(len(stand_ins))

@@ -77,7 +77,8 @@ class Propagate(VolumeJob):
     the gap; stand_ins: for each slice of the gap the good slice whose ids it shows; direction: empty, or the only
     direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part; method: as
     `Plan.method` tells it; steps: the slices that get cells from cuts; cuts: for each of them its place in the array of
-    cuts. settings, volume_settings: of the method "flow" and of the method "volume".
+    cuts; near: the good slices near the first and the last slice to which ids are carried beforehand, from
+    ``seed_confidence`` on. settings, volume_settings: of the method "flow" and of the method "volume".
     """
 
     gap: Gap
@@ -92,6 +93,8 @@ class Propagate(VolumeJob):
     method: str
     steps: list[int]
     cuts: list[int]
+    near: tuple[list[int], list[int]]
+    seed_confidence: float
     settings: dict[str, Any]
     volume_settings: dict[str, Any]
 
@@ -103,6 +106,10 @@ class Propagate(VolumeJob):
         v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
         method, step = wc.method or plan.method(v.name), plan.depth_step(v.name)
         steps = [] if method == FLOW else gap_steps(gap.first, gap.last, step)
+        solid = dict(plan.config["agglomerate"])
+        reach = max(0, min(solid.pop("seed_steps") * step, (gap.last - gap.first - 1) // 2))
+        good = v.good_slices.good_in
+        near = good(gap.first, gap.first + reach + 1), good(gap.last - reach, gap.last + 1)
         return cls(
             v.name,
             gap,
@@ -118,7 +125,9 @@ class Propagate(VolumeJob):
             steps=steps,
             cuts=[min((z + step // 2) // step, plan.cut_count(v.name) - 1) for z in steps],
             settings={key: value for key, value in plan.config["propagate"].items() if key != "method"},
-            volume_settings=plan.config["agglomerate"],
+            near=near if steps else ([], []),
+            seed_confidence=solid.pop("seed_confidence"),
+            volume_settings=solid,
         )
 
     @classmethod
@@ -131,12 +140,14 @@ class Propagate(VolumeJob):
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
         found: Files = {"labels": v.label_file(plan.cells_name), **self._carried_ends(plan)}
-        if self.method != VOLUME:
-            found |= {
-                "images": slabs_with(v, files.image_level(), self.walk),
-                "flow": slabs_with(v, files.flow, self.walk[:-1] or self.walk, channels=True),
-                "maps": slabs_with(v, files.probability(self.network), self.walk, channels=True),
-            }
+        # In a volume, flow carries ids to the slices near the labelled ones alone.
+        walks = self.near if self.method == VOLUME else (self.walk,)
+        zs, flows = [z for walk in walks for z in walk], [z for walk in walks for z in walk[:-1] or walk]
+        found |= {
+            "images": slabs_with(v, files.image_level(), zs),
+            "flow": slabs_with(v, files.flow, flows, channels=True),
+            "maps": slabs_with(v, files.probability(self.network), zs, channels=True),
+        }
         if self.method != FLOW:
             found["cuts"] = [shard_file(files.cuts, b, 4) for b in bricks_with(self.cuts[0], self.cuts[-1])]
         return found | {"chosen": [files.method] if self.method == AUTO else []}
