@@ -5,8 +5,8 @@
 No image is that large here: the slices are hard links to one tiny TIFF, as planning reads one header and many names.
 The structures are those of the example in README.md: cells and two organelles, from two networks.
 
-With ``--against``, dry runs of this code and of another checkout (git worktree add FOLDER COMMIT) take turns on the same
-stack. Then read the seconds of the processor: other programs on the computer disturb these less than the clock.
+With ``--against``, dry runs of this code and of another checkout (git worktree add FOLDER COMMIT) take turns on the
+same stack. Then the seconds are those of the processor, which other programs on the computer disturb less.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ def measured(command: list[str], folder: Path, checkout: Path = ROOT) -> Measure
     return Measured(text, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def snakemake(
-    folder: Path, *arguments: str, cprofile: str | None = None, checkout: Path = ROOT
-) -> list[str]:
+def snakemake(folder: Path, *arguments: str, cprofile: str | None = None, checkout: Path = ROOT) -> list[str]:
     """Command that runs the workflow of a checkout on the stack in ``folder``."""
     profile = ["-m", "cProfile", "-o", cprofile] if cprofile else []
     command = [sys.executable, *profile, "-m", "snakemake", "--snakefile", str(checkout / "Snakefile")]
@@ -152,7 +150,9 @@ def main() -> None:
     parser.add_argument("--scheduler", choices=("greedy", "ilp"), default="greedy", help="of the simulation")
     parser.add_argument("--subsample", type=int, help="ready jobs that the scheduler looks at in a round")
     parser.add_argument("--cprofile", help="write a profile of the last dry run to this file")
-    parser.add_argument("--against", type=Path, help="checkout of another commit, whose dry run is measured too")
+    parser.add_argument(
+        "--against", type=Path, help="checkout of another commit, whose dry run is measured too"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="dry runs of each checkout; default: 3")
     settings = parser.parse_args()
     scheduling = ["--scheduler", settings.scheduler]

@@ -34,7 +34,10 @@ def asked_slabs(plan):
 def test_a_run_asks_for_one_pyramid_level_of_each_slab(tmp_path, monkeypatch):
     plan = make_plan(tmp_path)
     monkeypatch.chdir(tmp_path)
-    whole, groups = whole_image(plan, "a"), ("image.zarr", *(f"image.zarr/labels/{s}" for s in plan.structures))
+    whole, groups = (
+        whole_image(plan, "a"),
+        ("image.zarr", *(f"image.zarr/labels/{s}" for s in plan.structures)),
+    )
     expected = [f"results/a/{group}/0/c/{slab}/0/0" for group in groups for slab in range(6)]
     assert asked_slabs(plan) == expected  # nothing is there
     write(whole)
@@ -53,9 +56,7 @@ def test_a_run_asks_for_the_level_that_is_missing(tmp_path, monkeypatch, group, 
     for level in lost:
         Path(f"results/a/{group}/{level}/c/4/0/0").unlink()
     first = f"results/a/{group}/{lost[0]}/c/4/0/0"
-    assert asked_slabs(plan) == [
-        first if file == f"results/a/{group}/0/c/4/0/0" else file for file in before
-    ]
+    assert asked_slabs(plan) == [first if file == f"results/a/{group}/0/c/4/0/0" else file for file in before]
 
 
 def test_every_intermediate_array_is_asked_for_with_what_describes_it(tmp_path):
