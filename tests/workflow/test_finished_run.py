@@ -450,8 +450,9 @@ def test_deleted_slab_of_maps_remakes_it_and_what_depends_on_it(finished_run):
     assert set(planned) == {"objects_merge", "objects"} | AFTER_CELLS
 
 
-def test_deleted_final_slab_is_made_alone(finished_run):
-    slab = finished_run.results / "tiny/image.zarr/labels/mitochondria/0/c/2/0/0"
+@pytest.mark.parametrize("level", [0, 1])
+def test_deleted_final_slab_is_made_alone(finished_run, level):
+    slab = finished_run.results / f"tiny/image.zarr/labels/mitochondria/{level}/c/2/0/0"
     with restored(slab):
         slab.unlink()
         planned = finished_run.planned()
@@ -505,9 +506,10 @@ def test_comment_in_a_module_reruns_nothing(finished_run):
         assert finished_run.planned() == {}
 
 
-def test_deleted_slab_is_made_again_and_is_the_same(finished_run):
+@pytest.mark.parametrize("level", [0, 1])
+def test_deleted_slab_is_made_again_and_is_the_same(finished_run, level):
     """Really runs: the slab comes back bit for bit, and afterwards nothing is left to do."""
-    slab = finished_run.results / "tiny/image.zarr/labels/cells/0/c/1/0/0"
+    slab = finished_run.results / f"tiny/image.zarr/labels/cells/{level}/c/1/0/0"
     before = slab.read_bytes()
     slab.unlink()
     finished_run.snakemake()

@@ -1,10 +1,12 @@
 """All files of a run, and the job that verifies them."""
 
+from pathlib import Path
+
 import pytest
 from asked import spec
 from tiny_plan import make_config, make_plan, plan_without_cells
 from ultraseg.jobs.layout import arrays_of
-from ultraseg.jobs.whole_run import whole_image, whole_work
+from ultraseg.jobs.whole_run import asked_of_image, whole_image, whole_work
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -17,6 +19,44 @@ def test_the_whole_image_is_every_file_of_its_arrays(tmp_path):
     expected = {f"{path}/zarr.json" for path in arrays}
     expected |= {f"{path}/c/{slab}/0/0" for path in levels for slab in range(6)}
     assert len(found) == len(set(found)) and set(found) == expected
+
+
+def write(files):
+    for file in map(Path, files):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def asked_slabs(plan):
+    return [file for file in asked_of_image(plan, "a") if "/c/" in file]
+
+
+def test_a_run_asks_for_one_pyramid_level_of_each_slab(tmp_path, monkeypatch):
+    plan = make_plan(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    whole, groups = (
+        whole_image(plan, "a"),
+        ("image.zarr", *(f"image.zarr/labels/{s}" for s in plan.structures)),
+    )
+    expected = [f"results/a/{group}/0/c/{slab}/0/0" for group in groups for slab in range(6)]
+    assert asked_slabs(plan) == expected  # nothing is there
+    write(whole)
+    assert asked_slabs(plan) == expected  # everything is there
+    described = [file for file in whole if file.endswith("zarr.json")]
+    assert [file for file in asked_of_image(plan, "a") if "/c/" not in file] == described
+
+
+@pytest.mark.parametrize("group", ["image.zarr", "image.zarr/labels/nuclei"])
+@pytest.mark.parametrize("lost", [[0], [1], [2], [1, 2]])
+def test_a_run_asks_for_the_level_that_is_missing(tmp_path, monkeypatch, group, lost):
+    plan = make_plan(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write(whole_image(plan, "a"))
+    before = asked_slabs(plan)
+    for level in lost:
+        Path(f"results/a/{group}/{level}/c/4/0/0").unlink()
+    first = f"results/a/{group}/{lost[0]}/c/4/0/0"
+    assert asked_slabs(plan) == [first if file == f"results/a/{group}/0/c/4/0/0" else file for file in before]
 
 
 def test_every_intermediate_array_is_asked_for_with_what_describes_it(tmp_path):

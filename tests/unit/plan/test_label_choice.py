@@ -55,3 +55,23 @@ def test_bad_slices_lose_their_labels_and_a_structure_outside_the_roi_goes(caplo
         kept = in_roi("v", ((6, 10), (0, 4), (0, 5)), good | {"b": labels(0)})
     assert {s: source.zs for s, source in kept.items()} == {"a": [2]}
     assert "no labelled slice of b lies in the roi" in caplog.text
+
+
+class Counted(SliceSource):
+    """Counts how often it is asked which slices are missing, for which it looks through all slices."""
+
+    asked = 0
+
+    @property
+    def missing(self):
+        type(self).asked += 1
+        return super().missing
+
+
+def test_all_slices_are_looked_through_a_few_times_however_many_are_labelled(monkeypatch):
+    monkeypatch.setattr(Counted, "asked", 0)
+    image = Counted(IMAGE.slices)
+    on_good_slices("v", [], image, {"a": labels(0)})
+    few = Counted.asked
+    on_good_slices("v", [], image, {"a": labels(*range(9))})
+    assert 0 < few == Counted.asked - few

@@ -70,6 +70,35 @@ def test_imports_within_functions_count(package):
     assert imported_modules(("deep.other",), package) == {"deep.other", "deep.helper"}
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "if x:\n    pass\nelse:\n    {}",
+        "for x in y:\n    pass\nelse:\n    {}",
+        "while x:\n    {}",
+        "with x:\n    {}",
+        "try:\n    {}\nfinally:\n    pass",
+        "try:\n    pass\nexcept OSError:\n    {}",
+        "try:\n    pass\nexcept* OSError:\n    {}",
+        "try:\n    pass\nexcept OSError:\n    pass\nelse:\n    {}",
+        "try:\n    pass\nfinally:\n    {}",
+        "match x:\n    case 1:\n        {}",
+        "class A:\n    async def f(self):\n        {}",
+    ],
+)
+def test_imports_within_every_kind_of_block_count(package, block):
+    module_file("deep.other", package).write_text(block.format("import ultraseg.deep.helper"))
+    hashing._read.cache_clear()
+    assert imported_modules(("deep.other",), package) == {"deep.other", "deep.helper"}
+
+
+def test_every_part_of_a_statement_that_holds_statements_is_looked_into():
+    """By Python's own grammar, in the docstrings of its classes: a later Python may have more of them."""
+    grammar = "\n".join(kind.__doc__ for kind in (ast.mod, ast.stmt, ast.excepthandler, ast.match_case))
+    holds = set(re.findall(r"(?:stmt|excepthandler|match_case)\* (\w+)", grammar))
+    assert holds == {*hashing.BLOCKS}
+
+
 def test_circles_of_imports_end(package):
     module_file("deep.helper", package).write_text("import ultraseg.high.top\n")
     hashing._read.cache_clear()

@@ -10,7 +10,7 @@ from asked import spec
 from rule_texts import rules_with_scripts
 from tiny_plan import make_plan
 from ultraseg.jobs.ingest import Ingest
-from ultraseg.jobs.spec import JobSpec, Wildcards
+from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
 from ultraseg.run.rules import BY_RULE, LEAST_MINUTES, MEMORY_MARGIN, TIME_MARGIN, Rules, environment_file
 
@@ -101,6 +101,22 @@ def test_functions_of_rules_take_the_wildcards_of_snakemake(plan):
     assert rules.inputs("ingest")(wildcards) == job.inputs(plan)
     assert rules.told("ingest")(wildcards) == job.told()
     assert rules.cost("ingest", wildcards) == job.cost(plan)
+
+
+def test_every_job_is_made_once_although_other_jobs_are_asked_in_between(tmp_path):
+    """Snakemake asks all jobs for their files before it asks the first job for its parameters."""
+    plan = make_plan(tmp_path, slab_depth=1)
+    rules = Rules(plan)
+    jobs = [
+        (rule, {key: str(value) for key, value in wildcards._asdict().items() if value not in ("", -1)})
+        for rule, kind in BY_RULE.items()
+        if issubclass(kind, SlabJob)
+        for wildcards in kind.each(plan, "a")
+    ]
+    assert len(jobs) > 200
+    first = [rules.spec(rule, wildcards) for rule, wildcards in jobs]
+    again = [rules.spec(rule, wildcards) for rule, wildcards in jobs]
+    assert all(one is other for one, other in zip(first, again, strict=True))
 
 
 def test_a_job_is_made_once_for_all_directives_of_its_rule(plan):

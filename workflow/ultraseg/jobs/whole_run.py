@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,14 +17,43 @@ if TYPE_CHECKING:
 
 def whole_image(plan: Plan, volume: str) -> list[str]:
     """Everything that makes the image and its labels readable as one OME-Zarr."""
-    v, files = plan.volumes[volume], VolumeFiles.of(volume)
-    groups = [files.image, *(files.labels(s) for s in plan.structures_in(volume))]
-    found = [metadata(group) for group in (*groups, files.label_images)]
-    for group in groups:
-        for level in range(plan.config["pyramid_levels"]):
-            array = f"{group}/{level}"
-            found += [metadata(array), *every_slab(v, array)]
-    return found
+    return _descriptions(plan, volume) + [file for files in _pyramids(plan, volume) for file in files]
+
+
+def asked_of_image(plan: Plan, volume: str) -> list[str]:
+    """What a whole run asks for of the image and its labels: of each slab the file of one pyramid level.
+
+    The job of the slab writes all levels, so one file brings them all, and Snakemake takes its time with each file that
+    is asked for. It notices the loss of those files only. So where a level is missing on disk, its file is asked for.
+    """
+    return _descriptions(plan, volume) + [_missing_first(files) for files in _pyramids(plan, volume)]
+
+
+def _missing_first(files: list[str]) -> str:
+    return next((file for file in files if not os.path.exists(file)), files[0])
+
+
+def _groups(plan: Plan, volume: str) -> list[str]:
+    """The OME-Zarr groups of the image and of each structure's final labels."""
+    files = VolumeFiles.of(volume)
+    return [files.image, *(files.labels(s) for s in plan.structures_in(volume))]
+
+
+def _descriptions(plan: Plan, volume: str) -> list[str]:
+    """The zarr.json of all groups and of all their arrays."""
+    groups, levels = _groups(plan, volume), range(plan.config["pyramid_levels"])
+    arrays = [f"{group}/{level}" for group in groups for level in levels]
+    return [metadata(path) for path in (*groups, VolumeFiles.of(volume).label_images, *arrays)]
+
+
+def _pyramids(plan: Plan, volume: str) -> list[list[str]]:
+    """For every slab of every group the files of all pyramid levels: what one job writes."""
+    slabs, levels = plan.volumes[volume].slabs, range(plan.config["pyramid_levels"])
+    return [
+        [shard_file(f"{group}/{level}", slab) for level in levels]
+        for group in _groups(plan, volume)
+        for slab in slabs
+    ]
 
 
 def whole_work(plan: Plan, volume: str) -> list[str]:

@@ -97,14 +97,15 @@ def _check_bad(where: str, image: SliceSource, declared: list[int]) -> None:
 
 def _without_bad(where: str, image: SliceSource, declared: list[int], source: LabelSource) -> LabelSource:
     """The labels of a structure but for those on slices that are declared bad; UserError for missing slices."""
-    lost = [ref for ref in source.slices if ref.z in image.missing]
+    missing, bad = set(image.missing), set(declared)
+    lost = [ref for ref in source.slices if ref.z in missing]
     if lost:
         raise UserError(
             f"{where}: slice(s) {format_numbers([ref.z for ref in lost])} are labelled but missing from the image "
             f"({lost[0].file})",
             "Check first_slice_number (labels count from the first slice of the stack), or remove these labels.",
         )
-    unused = [ref.z for ref in source.slices if ref.z in declared]
+    unused = [ref.z for ref in source.slices if ref.z in bad]
     if not unused:
         return source
     if len(unused) == len(source):

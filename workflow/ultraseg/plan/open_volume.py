@@ -107,7 +107,8 @@ def _cut(name: str, settings: Settings, config: Settings, found: WholeStack) -> 
     folder = _located(settings["corrections"], config) if "corrections" in settings else None
     choice = with_corrected(where, found.labels, folder, settings, config["structures"], found.image)
     labels = on_good_slices(where, settings["bad_slices"], found.image, choice.labels)
-    good = [z for z in found.image.zs if z not in settings["bad_slices"]]
+    bad = set(settings["bad_slices"])
+    good = [z for z in found.image.zs if z not in bad]
     (start, stop), (top, bottom), (left, right) = roi
     if not any(start <= z < stop for z in good):
         raise UserError(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # parts of a statement that hold statements
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Words for people, how a file gets its name at the end, and the names of files: a rule's outputs say these.
 WITHOUT_NUMBERS = {"base.errors", "base.files", "grid.paths"}
@@ -59,15 +61,25 @@ def module_file(name: str, package: Path = PACKAGE) -> Path:
     return package.joinpath(*name.split(".")).with_suffix(".py")
 
 
-@lru_cache  # each job of a cluster pays for it, so each file is parsed once
+@cache  # each job of a cluster pays for it, so each file is parsed once
 def _read(file: Path, package: Path) -> tuple[list[str], bytes]:
     """The modules of its package that a file imports, and its code without comments, docstrings and layout."""
     tree, imports = ast.parse(file.read_text()), []
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         imports += imports_of(node, package)
         if isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return imports, ast.dump(tree).encode()
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and all its statements, nested ones too; expressions, which are most of a file, are passed over."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for part in BLOCKS:
+            waiting += getattr(node, part, ())
 
 
 def imports_of(node: ast.AST, package: Path = PACKAGE) -> list[str]:

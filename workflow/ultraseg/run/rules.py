@@ -83,8 +83,10 @@ SNAKEMAKE_MB = 300  # the two Snakemakes around a job on a cluster
 MEMORY_MARGIN = 1.4  # of what a job asks for over what is expected; every retry asks for as much again
 TIME_MARGIN = 5  # disks and processors of clusters differ more than memory
 LEAST_MINUTES = 10
-# Snakemake asks for the files, the parameter and the resources of a job soon after one another.
-REMEMBERED = 256
+# Snakemake asks all jobs for their files, then all jobs for their parameters, then all for their resources. To remember
+# a job takes half a kilobyte, a hundredth of what Snakemake holds of it.
+REMEMBERED = 1_000_000
+REMEMBERED_COSTS = 256  # memory and time of a job are asked for soon after one another
 
 
 def environment_file(workflow: Any, file: str) -> str | None:
@@ -104,6 +106,7 @@ class Rules:
     def __init__(self, plan: Plan):
         self.plan = plan
         self._spec = lru_cache(REMEMBERED)(self._make_spec)
+        self._cost = lru_cache(REMEMBERED_COSTS)(self._find_cost)
 
     def _make_spec(self, rule: str, wildcards: Wildcards) -> JobSpec:
         return BY_RULE[rule].of(self.plan, wildcards)
@@ -122,7 +125,10 @@ class Rules:
 
     def cost(self, rule: str, wildcards: Mapping[str, str]) -> Cost:
         """Expected time and memory of one job."""
-        return self.spec(rule, wildcards).cost(self.plan)
+        return self._cost(rule, Wildcards.of(wildcards))
+
+    def _find_cost(self, rule: str, wildcards: Wildcards) -> Cost:
+        return self._spec(rule, wildcards).cost(self.plan)
 
     def mem_mb(self, rule: str) -> ResourceFunction:
         """For ``resources: mem_mb=...``: more on every attempt, up to ``max_memory_gb``."""
