@@ -65,7 +65,7 @@ def grow_fragments(
     cuts: NDArray[np.uint8],
     given: Sequence[Given],
     *,
-    blur: float = 1.2,
+    blur: float = 1.0,
     clearance: int = 0,
     side: int = 512,
 ) -> Fragments:

@@ -45,7 +45,7 @@ def cells_of_gap(
     first: NDArray[Any] | GapEnd | None,
     last: NDArray[Any] | GapEnd | None,
     *,
-    blur: float = 1.2,
+    blur: float = 1.0,
     side: int = 512,
     seeds: Sequence[Given] = (),
     settings: AgglomerationSettings = AgglomerationSettings(),  # noqa: B008 - frozen

@@ -79,7 +79,7 @@ def volume_slices(
     first: int,
     direction: str = "",
     partial: bool = False,
-    blur: float = 1.2,
+    blur: float = 1.0,
     seeds: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
