@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from disc_tiles import SMALL, disc_tiles
+from network_card import card_of
 from ultraseg.base.errors import UserError
 from ultraseg.networks.export import export_network, fixed_size
 from ultraseg.networks.model_file import read_card
@@ -21,10 +22,8 @@ def trained(tmp_path_factory):
     groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
     write_tiles(folder / "tiles.h5", groups, channels=["disc"])
     result = train_network(folder / "tiles.h5", folder / "ck", SMALL)
-    card = {
-        "network": "n", "channels": ["disc"], "thresholds": {"disc": result.thresholds["disc"] / 255}, "downsample": 1,
-        "z_context": 0, "voxel_size_nm": {}, "windows": {}, "settings": {},
-    }  # fmt: skip
+    thresholds = {"disc": result.thresholds["disc"] / 255}
+    card = card_of("disc", filters=SMALL.filters, thresholds=thresholds)
     export_network(
         result.model, folder / "m.keras", folder / "m.tflite", architecture="resunet", filters=SMALL.filters,
         tile=48, card=card,

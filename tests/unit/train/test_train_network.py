@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from disc_tiles import SMALL, disc_tiles
+from network_card import card_of
 from ultraseg.base.errors import UserError
 from ultraseg.networks.export import export_network
 from ultraseg.train import train_network as training
@@ -107,10 +108,7 @@ def test_a_checkpoint_of_other_code_is_not_continued(tiles_file, tmp_path, monke
 
 def test_training_goes_on_from_an_earlier_network(tiles_file, tmp_path):
     first = train_network(tiles_file, tmp_path / "a", SMALL)
-    card = {
-        "channels": ["disc"], "downsample": 1, "z_context": 0, "voxel_size_nm": {}, "windows": {}, "thresholds": {},
-        "settings": {},
-    }  # fmt: skip
+    card = card_of("disc", filters=SMALL.filters)
     export_network(
         first.model, tmp_path / "a.keras", architecture="resunet", filters=SMALL.filters, card=card
     )

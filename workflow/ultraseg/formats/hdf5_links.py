@@ -11,7 +11,7 @@ def stored_bytes(file: str | IO[bytes]) -> int:
     """Bytes that all arrays of an HDF5 file would have in memory. Raises ValueError for links and arrays elsewhere."""
     import h5py
 
-    with h5py.File(file) as opened:
+    with h5py.File(file, "r", locking=False) as opened:
         total, seen, left = 0, set(), [opened["/"]]
         while left:
             group = left.pop()
