@@ -210,6 +210,16 @@ def test_labels_that_were_compressed_with_loss_are_refused(tmp_path, kind, optio
         coverage_table({"a": source}, {"a": kind}, SHAPE, 1)
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+def test_compression_that_may_be_lossy_is_pointed_out_once(tmp_path, caplog, lossless):
+    source = write(
+        tmp_path / "z0.tif", discs(3), compression="jpegxl", compressionargs={"lossless": lossless}
+    )
+    for _ in range(2):
+        coverage_table({"a": source}, {"a": "cells"}, SHAPE, 1)
+    assert caplog.text.count("z0.tif: is compressed with JPEGXL, which may have changed numbers") == 1
+
+
 @pytest.mark.parametrize("options", LOSSLESS)
 def test_labels_that_were_compressed_without_loss_are_read(tmp_path, options):
     source = write(tmp_path / "z0.tif", discs(3), **options)

@@ -96,7 +96,8 @@ def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
         pixels = Pixels(colour[..., 0].copy(), grey_as_colour=samples.shape[-1] >= 3)
     elif colour.dtype.kind != "u" or colour.dtype.itemsize > 2:
         raise UserError(
-            f"{file}: colours of type {colour.dtype.name}", "Save colours with 8 bits per channel."
+            f"{file}: colours of type {colour.dtype.name}",
+            "Save colours with 8 bits per channel." + (f" {PLANES}" if planar else ""),
         )
     else:
         if colour.dtype == np.uint16:  # 8-bit colours that were spread to 16 bit
@@ -108,7 +109,8 @@ def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
         if levels.size > 2 or (levels.size == 2 and levels[0] != 0):
             raise UserError(
                 f"{file}: has half-transparent pixels ({levels.size} levels of transparency)",
-                "Draw labels without smoothed edges (anti-aliasing) and fully opaque.",
+                "Draw labels without smoothed edges (anti-aliasing) and fully opaque."
+                + (f" {PLANES}" if planar else ""),
             )
         if levels.size == 2:  # one level alone only says that all is opaque, or that alpha is unused
             pixels.numbers[alpha == 0] = 0
