@@ -234,3 +234,14 @@ def test_only_what_is_known_is_scored(folder):
     truth = replace(LabelSource.of([SliceRef(z, str(file), z) for z in range(N)]), ignore_value=9)
     dice = score(folder, left_out={}, truth={"mito": truth})["value"]["mito", "dice"]
     assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}
+
+
+def test_truth_whose_background_is_not_0_is_pointed_out(folder, caplog):
+    fill(folder)
+    cells = np.where(TRUE_CELL, TRUE_CELL, 1)
+    score(folder, truth={"cells": write_truth(folder, "cells", [TRUE_CELL] * N)})
+    assert not caplog.records
+    truth = {name: write_truth(folder, name, [cells] * N) for name in ("cells", "mito", "protrusions")}
+    score(folder, truth=truth)
+    for name in truth:
+        assert f"truth of {name}: id 1 covers up to 83 % of every labelled slice" in caplog.text

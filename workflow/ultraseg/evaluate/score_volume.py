@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.label_slices import LabelSlices
+
+log = logging.getLogger(__name__)
 
 PROTRUSIONS = "protrusions"  # truth of this name has the id of a cell at the pixels of its protrusions
 
@@ -104,6 +107,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
             score.add(ref.z, volume.final(structure, ref.z, known), true, int(distance[ref.z]))
         elif isinstance(score, CellScore):
             score.count(reader.read(ref)[0])  # the size of a cell is its size in the whole volume
+    _point_out(reader, structure)
     return score.rows()
 
 
@@ -115,7 +119,14 @@ def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame
         if ref.z not in given_away:
             true, known = reader.read(ref)
             score.add(ref.z, volume.final(cells, ref.z, known), true)
+    _point_out(reader, PROTRUSIONS)
     return score.rows()
+
+
+def _point_out(reader: LabelReader, name: str) -> None:
+    """Warn of truth whose background seems to be another number than 0: it would be scored as a cell."""
+    for text in reader.doubts.warnings(f"truth of {name}"):
+        log.warning(text)
 
 
 def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:

@@ -58,7 +58,7 @@ class LabelReader:
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
-        if self.kind != "truth" and not is_roi(ref.file):
+        if not is_roi(ref.file):
             self.doubts.add(ref.z + self.source.first_number, numbers, present, known)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
@@ -218,7 +218,8 @@ def _check_cells(present: list[int], file: str, whole: bool) -> None:
     if whole and len(present) == 1 and present[0] != 0:
         raise UserError(
             f"{file}: all pixels have cell id {present[0]}",
-            "Check that the file holds cell ids; a slice inside one cell has no boundary to learn from.",
+            f"If {present[0]} is the background, say background: {present[0]} for these labels. Else check that the file "
+            "holds cell ids; a slice inside one cell has no boundary to learn from.",
         )
     if present == [0, 255]:
         raise UserError(
