@@ -162,7 +162,9 @@ def _from_pages(
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first_slice_number)
     planes = _count_planes(file) if pages == 1 < len(slices) else 1
     if len(slices) not in (pages, planes):
-        held = f"{pages} page{'s' * (pages > 1)}" if planes == 1 else f"1 page of {planes} planes (colours)"
+        held = "1 page" if pages == 1 else f"{pages} pages"
+        if planes > 1:
+            held = f"1 page of {planes} planes (colours)"
         raise UserError(
             f"{file}: has {held}, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",

@@ -218,8 +218,8 @@ def _check_cells(present: list[int], file: str, whole: bool) -> None:
     if whole and len(present) == 1 and present[0] != 0:
         raise UserError(
             f"{file}: all pixels have cell id {present[0]}",
-            f"If {present[0]} is the background, say background: {present[0]} for these labels. Else check that the file "
-            "holds cell ids; a slice inside one cell has no boundary to learn from.",
+            f"If {present[0]} is the background, say background: {present[0]} for these labels. Else check that the "
+            "file holds cell ids; a slice inside one cell has no boundary to learn from.",
         )
     if present == [0, 255]:
         raise UserError(
