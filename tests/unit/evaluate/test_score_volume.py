@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+from ultraseg.base.errors import UserError
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.gaps import Gap
@@ -245,3 +246,17 @@ def test_truth_whose_background_is_not_0_is_pointed_out(folder, caplog):
     score(folder, truth=truth)
     for name in truth:
         assert f"truth of {name}: id 1 covers up to 83 % of every labelled slice" in caplog.text
+
+
+def test_truth_of_one_colour_is_a_mask_and_no_cell(folder):
+    fill(folder)
+    for name, refused in (("cells", True), ("protrusions", True), ("mito", False)):
+        file = str(folder / f"{name}.tif")
+        colour = np.array([10, 200, 30], np.uint8) * TRUE_MITO[..., None].astype(np.uint8)
+        tifffile.imwrite(file, np.stack([colour] * N), photometric="rgb")
+        truth = {name: [(z, file, z) for z in range(N)]}
+        if refused:
+            with pytest.raises(UserError, match=f"{name}.tif: holds colours .*#0ac81e.*no cell ids"):
+                score(folder, truth=truth)
+        else:
+            assert score(folder, truth=truth).loc[("mito", "dice", "truth"), "n_slices"] == 3

@@ -72,9 +72,9 @@ class Truth:
     plane: tuple[int, int]
     crop: Sequence[Sequence[int]]
 
-    def reader(self, name: str) -> LabelReader:
-        """The reader of the slices of one source."""
-        return LabelReader(self.sources[name], self.plane, "truth", self.crop)
+    def reader(self, name: str, ids: bool) -> LabelReader:
+        """The reader of the slices of one source; ``ids``: whether its numbers tell cells apart."""
+        return LabelReader(self.sources[name], self.plane, "truth", self.crop, one_colour=not ids)
 
 
 def score_volume(volume: ScoredVolume, truth: Truth) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
     """Scores on every good slice that the user did not label: a labelled slice gave its truth away."""
     distance = distance_to_labelled(volume.shape[0], volume.labelled[structure])
     given_away = {*volume.labelled[structure], *volume.bad}
-    reader = truth.reader(structure)
+    reader = truth.reader(structure, volume.kinds[structure] == "cells")
     score: CellScore | MaskScore = MaskScore(structure)
     if volume.kinds[structure] == "cells":
         score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm)
@@ -114,7 +114,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
 def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame:
     """Scores of the protrusions on every good slice that the user did not label."""
     given_away = {*volume.labelled[cells], *volume.bad}
-    reader, score = truth.reader(PROTRUSIONS), ProtrusionScore(cells)
+    reader, score = truth.reader(PROTRUSIONS, ids=True), ProtrusionScore(cells)
     for ref in truth.sources[PROTRUSIONS].slices:
         if ref.z not in given_away:
             true, known = reader.read(ref)
