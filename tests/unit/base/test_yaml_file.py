@@ -66,6 +66,14 @@ def test_what_yaml_cannot_read_is_told_with_the_file(tmp_path, monkeypatch, cont
     assert raised.value.cure.endswith("a table.") and not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("text", [r'a: "slice_(\d+)"', "a: [#ff0000]", "a: b: c", "\ta: 1"])
+def test_texts_with_special_characters_are_told_to_be_quoted(tmp_path, text):
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"my.yaml: cannot be read[\s\S]*line 1") as raised:
+        read_yaml(tmp_path / "my.yaml", "a table.")
+    assert "a colon, a backslash or a # in single quotes" in raised.value.cure
+
+
 def test_files_that_are_not_there_are_told(tmp_path):
     for file in (tmp_path / "gone.yaml", tmp_path):
         with pytest.raises(UserError, match=f"{file}: cannot be read"):
@@ -76,7 +84,8 @@ def test_files_that_are_not_there_are_told(tmp_path):
 def test_numbers_that_read_otherwise_are_refused_on_request(tmp_path, text, read):
     (tmp_path / "my.yaml").write_text(f"a: 1\nb: {text}\n")
     assert read_yaml(tmp_path / "my.yaml", "")["b"] == int(read)
-    with pytest.raises(UserError, match=rf"{text} is read as {read}[\s\S]*line 2"):
+    with pytest.raises(UserError, match=rf"{text} is read as {read}[\s\S]*line 2") as raised:
         read_yaml(tmp_path / "my.yaml", "a table.", as_written=True)
+    assert "Write the number itself" in raised.value.cure
     (tmp_path / "my.yaml").write_text("b: [0007, 0, 12, 0x1f, '0012']\n")
     assert read_yaml(tmp_path / "my.yaml", "", as_written=True) == {"b": [7, 0, 12, 31, "0012"]}

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+from ultraseg.base.errors import UserError
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.gaps import Gap
@@ -234,3 +235,28 @@ def test_only_what_is_known_is_scored(folder):
     truth = replace(LabelSource.of([SliceRef(z, str(file), z) for z in range(N)]), ignore_value=9)
     dice = score(folder, left_out={}, truth={"mito": truth})["value"]["mito", "dice"]
     assert dice.to_dict() == {"validation": 1, "test": 1, "truth": 1}
+
+
+def test_truth_whose_background_is_not_0_is_pointed_out(folder, caplog):
+    fill(folder)
+    cells = np.where(TRUE_CELL, TRUE_CELL, 1)
+    score(folder, truth={"cells": write_truth(folder, "cells", [TRUE_CELL] * N)})
+    assert not caplog.records
+    truth = {name: write_truth(folder, name, [cells] * N) for name in ("cells", "mito", "protrusions")}
+    score(folder, truth=truth)
+    for name in truth:
+        assert f"truth of {name}: id 1 covers up to 83 % of every labelled slice" in caplog.text
+
+
+def test_truth_of_one_colour_is_a_mask_and_no_cell(folder):
+    fill(folder)
+    for name, refused in (("cells", True), ("protrusions", True), ("mito", False)):
+        file = str(folder / f"{name}.tif")
+        colour = np.array([10, 200, 30], np.uint8) * TRUE_MITO[..., None].astype(np.uint8)
+        tifffile.imwrite(file, np.stack([colour] * N), photometric="rgb")
+        truth = {name: [(z, file, z) for z in range(N)]}
+        if refused:
+            with pytest.raises(UserError, match=f"{name}.tif: holds colours .*#0ac81e.*no cell ids"):
+                score(folder, truth=truth)
+        else:
+            assert score(folder, truth=truth).loc[("mito", "dice", "truth"), "n_slices"] == 3

@@ -168,9 +168,14 @@ def test_axes_that_programs_left_out_are_x_y_z_and_others_are_named(tmp_path):
 @pytest.mark.parametrize("mode", [3, 16, 101])
 def test_types_that_are_not_read_are_told_how_to_be_written(tmp_path, mode):
     file = header_with(write(tmp_path / "a.mrc", np.zeros((3, 6, 7), np.int16)), mode=mode)
-    with pytest.raises(UserError, match="a.mrc: not a valid MRC file") as caught:
+    with pytest.raises(UserError, match="a.mrc: not a valid MRC file .*mode") as caught:
         resolve_image(file)
     assert "newstack" in caught.value.cure
+    with open(file, "r+b") as stored:  # with the stamp that programs write
+        stored.seek(208)
+        stored.write(b"MAP ")
+    with pytest.raises(UserError, match="a.mrc: not a valid MRC file .*mode"):
+        resolve_image(file)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from ultraseg.base.errors import UserError
 from ultraseg.formats.tiff_decode import check_page, open_tiff
-from ultraseg.formats.tiff_read import read_header, read_slice
+from ultraseg.formats.tiff_read import read_header, read_image_header, read_slice
 from ultraseg.ingest.image_source import image_header, resolve_image
 
 STACK = np.random.default_rng(0).integers(0, 256, (6, 40, 50), dtype=np.uint8)
@@ -103,6 +103,17 @@ def test_strips_and_tiles_without_data_are_pointed_out(tmp_path, caplog, layout,
     assert len(caplog.records) == 2, "the check before a run says so as well"
 
 
+@pytest.mark.parametrize("kind", ["image", "labels"])
+def test_a_strip_whose_place_is_0_is_pointed_out_whatever_its_length(tmp_path, caplog, kind):
+    file = str(tmp_path / "s1.tif")
+    tifffile.imwrite(file, STACK[0] | 1, metadata=None, rowsperstrip=8, compression="lzw")
+    with tifffile.TiffFile(file, mode="r+") as tif:
+        offsets = list(tif.pages[0].dataoffsets)
+        tif.pages[0].tags["StripOffsets"].overwrite([*offsets[:-1], 0])
+    assert (read_slice(file, kind=kind)[-4:] == 0).all()
+    assert f"s1.tif: 1 of {len(offsets)} strips or tiles of page 0 hold no data" in caplog.text
+
+
 def bits(file, values, count, photometric=1):
     """A TIFF of 2 or 4 bits per pixel, which tifffile does not write."""
     packed = np.packbits(
@@ -132,7 +143,12 @@ IMAGEJ = "ImageJ=1.53t\nimages=40\nslices=40\nloop=false\n"
 
 
 @pytest.mark.parametrize(
-    "description", [IMAGEJ, '{"shape": [40, 40, 50]}', '{"shape": [40, 40, 50], "axes": "ZYX"}']
+    "description",
+    [
+        IMAGEJ,
+        *('{"shape": [40, 40, 50]}', '{"shape": [40, 40, 50], "axes": "ZYX"}'),
+        *('{"shape": [2, 20, 40, 50], "axes": "CZYX"}', '{"shape": [20, 2, 40, 50]}'),
+    ],
 )
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 7}, {"byteorder": ">"}])
 def test_single_slices_that_kept_the_description_of_their_stack_are_whole(tmp_path, description, options):
@@ -141,6 +157,7 @@ def test_single_slices_that_kept_the_description_of_their_stack_are_whole(tmp_pa
         file, STACK[0], photometric="minisblack", description=description, metadata=None, **options
     )
     assert read_header(file).pages == 1
+    assert read_image_header(file)[0] == STACK[0].shape
     assert np.array_equal(read_slice(file), STACK[0])
 
 

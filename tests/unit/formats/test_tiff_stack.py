@@ -126,6 +126,27 @@ def test_metadata_that_are_left_over_from_another_file_do_not_count_for_labels(t
     assert len(resolve_slices(str(tmp_path / "a.tif"), kind="labels")) == 4
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("kind", ["image", "labels"])
+@pytest.mark.parametrize(
+    "about",
+    [
+        *('{"shape": [40, 6, 7]}', '{"shape": [2, 6, 7]}', '{"shape": [4, 6, 7], "truncated": true}'),
+        *("shape=(40,6,7)", "shape=(4,6,7)", '{"shape": "x"}', '{"shape": [null]}', '{"shape": [4,', "[1]"),
+        *('{"shape": [4, 6, 7], "axes": 5}', '{"shape": [4, 6, 7], "axes": "ZYX"}', '{"shape": 3}', "{}"),
+    ],
+)
+def test_a_description_of_another_file_is_no_damage(tmp_path, caplog, about, kind, compression):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tif:
+        for number, page in enumerate(STACK):
+            text = None if number else about
+            tif.write(page, metadata=None, description=text, compression=compression, contiguous=False)
+    source = resolve_slices(str(tmp_path / "a.tif"), kind=kind)
+    if kind == "image":
+        told(tmp_path / "a.tif")
+    assert len(source) == 4 and not caplog.records
+
+
 # ---------------------------------------------------------------- OME: order and other files
 def ome(file, blocks, pages=5, order="XYZCT", root="urn:uuid:1", sizes=(5, 1, 1)):
     """An OME-TIFF of pages 0 to ``pages`` - 1; ``blocks``: TiffData elements as XML."""
@@ -172,6 +193,48 @@ def test_metadata_that_do_not_fit_the_pages_are_pointed_out(tmp_path, caplog, bl
     with caplog.at_level(logging.WARNING):
         assert values(ome(tmp_path / "a.ome.tif", blocks, sizes=(100, 1, 1))) == [0, 10, 20, 30, 40]
     assert "a.ome.tif: its OME metadata do not fit its 5 pages" in caplog.text
+    assert len(caplog.records) == 1, "not once per page"
+
+
+@pytest.mark.parametrize("size", ["5.0", " 5 "])
+def test_whole_numbers_with_a_point_are_sizes(tmp_path, caplog, size):
+    backwards = "".join(block(ifd, 4 - ifd) for ifd in range(5))
+    assert values(ome(tmp_path / "a.ome.tif", backwards, sizes=(size, 1, 1))) == [40, 30, 20, 10, 0]
+    assert not caplog.records
+
+
+BINARY_ONLY = (
+    '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:1">'
+    '<BinaryOnly MetadataFile="all.companion.ome" UUID="urn:uuid:9"/></OME>'
+)
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_a_file_whose_metadata_are_in_another_file_is_no_whole_image(tmp_path, caplog, pages):
+    for name in ("s_0.ome.tif", "s_1.ome.tif"):
+        tifffile.imwrite(
+            tmp_path / name, STACK[:pages], photometric="minisblack", description=BINARY_ONLY, metadata=None
+        )
+    assert len(resolve_image(str(tmp_path / "s_0.ome.tif"))) == pages
+    assert (
+        "s_0.ome.tif: its OME metadata are in another file, all.companion.ome, and are not read"
+        in caplog.text
+    )
+    ome(tmp_path / "x.tif", block(0, 0, uuid="urn:uuid:1", name="s_0.ome.tif"))
+    with tifffile.TiffFile(tmp_path / "x.tif") as tif:
+        alone = tif.ome_metadata
+    companion = tmp_path / "all.companion.ome"
+    companion.write_text(alone)
+    assert len(resolve_image(str(tmp_path / "s_0.ome.tif"))) == pages
+    both = block(0, 0, uuid="urn:uuid:1", name="s_0.ome.tif") + block(
+        0, 1, uuid="urn:uuid:2", name="s_1.ome.tif"
+    )
+    companion.write_text(alone.replace(block(0, 0, uuid="urn:uuid:1", name="s_0.ome.tif"), both))
+    with pytest.raises(UserError, match=r"goes on in 1 other file.*s_1.ome.tif"):
+        resolve_image(str(tmp_path / "s_0.ome.tif"))
+    (tmp_path / "x.tif").unlink()
+    if pages == 1:
+        assert len(resolve_image(str(tmp_path))) == 2
 
 
 @pytest.mark.parametrize("pages", [1, 2])
@@ -227,6 +290,19 @@ def test_a_short_stack_that_was_saved_as_colours(tmp_path, count, dtype, options
     assert resolve_slices(file, 0, [5], "labels").slices[0].page == 0, (
         "one number is one page, whatever its colours"
     )
+    unnumbered = tmp_path / "stack.tif"
+    unnumbered.write_bytes((tmp_path / "a1.tif").read_bytes())
+    with pytest.raises(UserError, match=f"stack.tif: holds 1 page of {count} planes .colours., and nothing"):
+        resolve_slices(str(unnumbered), 0, None, "labels")
+
+
+@pytest.mark.parametrize(("count", "dtype"), [(4, np.uint8), (3, np.uint32)])
+def test_planes_that_may_be_slices_are_spoken_of_whatever_is_wrong_with_them(tmp_path, count, dtype):
+    planes = np.random.default_rng(0).integers(0, 9, (count, 20, 30)).astype(dtype)
+    tifffile.imwrite(tmp_path / "z1.tif", planes, photometric="rgb")
+    with pytest.raises(UserError, match="half-transparent|colours of type uint32") as caught:
+        read_pixels(str(tmp_path / "z1.tif"), None, (20, 30))
+    assert "name the slice of each plane with 'slices'" in caught.value.cure
 
 
 def test_grey_planes_are_one_grey_slice(tmp_path):

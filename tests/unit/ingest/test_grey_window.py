@@ -98,6 +98,17 @@ def test_a_bar_of_black_and_white_is_warned_of(caplog):
     assert "the lowest and the highest 12 % of the grey values take most" in caplog.text
 
 
+@pytest.mark.parametrize("columns", [40, 60, 100])
+@pytest.mark.parametrize(("dtype", "number"), [("uint16", 65535), ("int16", -32768), ("float32", 1e6)])
+def test_borders_of_any_size_are_warned_of(caplog, columns, dtype, number):
+    values = tissue(dtype)
+    values[:, :, :columns] = number
+    lo, hi = window_of(iter(values))
+    (record,) = caplog.records
+    assert "hardly any grey value lies between" in record.getMessage() and "roi" in record.getMessage()
+    assert number in (lo, hi)
+
+
 @pytest.mark.parametrize(
     "values",
     [

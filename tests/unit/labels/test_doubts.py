@@ -156,6 +156,19 @@ def test_dense_cells_and_slices_with_a_0_are_not_asked_about(tmp_path, caplog):
     assert "background" not in text
 
 
+def test_truth_whose_background_is_not_0_is_asked_about_too():
+    other = discs(6) + 1
+    doubts = Doubts("truth")
+    for z, numbers in enumerate([np.ones_like(other), other, np.ones_like(other)]):  # cells on one slice only
+        doubts.add(z, numbers, np.unique(numbers))
+    (text,) = doubts.warnings("truth of cells")
+    assert "truth of cells: id 1 covers" in text and "background: 1" in text
+    for numbers in (np.ones_like(other), discs(6), resized(discs(8), cv2.INTER_LINEAR), grey_image()):
+        assert "id" not in said(numbers, "truth"), (
+            "inside one cell, with a 0, and what only labels are asked for"
+        )
+
+
 # ---------------------------------------------------------------- ids that ran over
 def grid(count, columns=20, side=14):
     """That many square cells, numbered from 1, with a gap between them."""
@@ -174,7 +187,15 @@ def test_ids_that_ran_over_are_warned_of(count, dtype):
 
 
 @pytest.mark.parametrize(
-    "labels", [grid(255), grid(400), grid(120) % 100, discs(60, (400, 400), radius=8) // 10]
+    "labels",
+    [
+        grid(255),
+        grid(400),
+        grid(120) % 100,
+        discs(60, (400, 400), radius=8) // 10,
+        grey_image(),
+        through_jpeg(discs(20), 90),
+    ],
 )
 def test_other_ids_are_not_said_to_have_run_over(labels):
     assert "8 bits" not in said(labels)
@@ -208,6 +229,16 @@ def test_labels_that_were_compressed_with_loss_are_refused(tmp_path, kind, optio
     source = write(tmp_path / "z0.tif", discs(3), **options)
     with pytest.raises(UserError, match="z0.tif: is compressed with loss"):
         coverage_table({"a": source}, {"a": kind}, SHAPE, 1)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_compression_that_may_be_lossy_is_pointed_out_once(tmp_path, caplog, lossless):
+    source = write(
+        tmp_path / "z0.tif", discs(3), compression="jpegxl", compressionargs={"lossless": lossless}
+    )
+    for _ in range(2):
+        coverage_table({"a": source}, {"a": "cells"}, SHAPE, 1)
+    assert caplog.text.count("z0.tif: is compressed with JPEGXL, which may have changed numbers") == 1
 
 
 @pytest.mark.parametrize("options", LOSSLESS)

@@ -34,3 +34,22 @@ def test_values_of_the_configuration_become_stored_numbers():
 
 def test_colours_are_written_as_the_configuration_writes_them():
     assert colour_name(0x00FF0A) == "#00ff0a"
+
+
+def test_a_fourth_sample_of_unknown_kind_that_erases_labels_is_pointed_out(tmp_path, caplog):
+    ids = np.zeros((20, 30), np.uint8)
+    ids[2:8, 2:8], ids[10:18, 10:20] = 3, 4
+    opaque = np.where(ids == 4, 0, 255).astype(np.uint8)
+
+    def read(fourth, kind):
+        tifffile.imwrite(
+            tmp_path / "z1.tif", np.stack([ids, ids, ids, fourth], -1), photometric="rgb", extrasamples=[kind],
+            planarconfig="contig", metadata=None,
+        )  # fmt: skip
+        return np.unique(read_pixels(str(tmp_path / "z1.tif"), None, ids.shape).numbers).tolist()
+
+    assert read(opaque, "unassalpha") == [0, 3]
+    assert read(np.where(ids, 255, 0).astype(np.uint8), "unspecified") == [0, 3, 4]
+    assert not caplog.records
+    assert read(opaque, "unspecified") == [0, 3]
+    assert "z1.tif: sample 4 of each pixel" in caplog.text and "80 pixels that hold a label" in caplog.text

@@ -84,6 +84,8 @@ def test_what_has_no_clear_meaning_is_refused(tmp_path, values, kind, text):
     with pytest.raises(UserError, match=text) as error:
         read(tmp_path, values, kind)
     assert "z003.tif" in error.value.problem and error.value.cure
+    if text.startswith("all pixels"):
+        assert "If 4 is the background, say background: 4" in error.value.cure
 
 
 def test_empty_slice_and_single_cell_are_allowed(tmp_path):

@@ -1,5 +1,7 @@
 """Model files tell what they were trained on, and are kept from images that they do not fit."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from tiny_plan import make_config, two_volumes
@@ -180,3 +182,14 @@ def test_weights_of_a_network_of_other_layers_are_refused(exported):
         with pytest.raises(UserError, match="has other layers than this network") as caught:
             take_weights(model, exported[0] / "m.keras", ["membrane"])
         assert "z_context: 0" in caught.value.cure and "[4, 8]" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("card", "told"), [("[]", "([] is not of type 'object')"), ('"x"', "('x' is not of type 'object')")]
+)
+def test_a_card_of_another_kind_is_told_in_whole_words(tmp_path, card, told):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("ultraseg.json", card)
+    with pytest.raises(UserError) as raised:
+        read_card(tmp_path / "m.keras")
+    assert told in raised.value.problem

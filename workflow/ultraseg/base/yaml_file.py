@@ -45,7 +45,18 @@ def read_yaml(file: str | os.PathLike[str], what: str, as_written: bool = False)
         return yaml.load(read_text(file), _AsWritten if as_written else yaml.SafeLoader)
     except RecursionError:
         raise UserError(f"{file}: is nested too deeply", f"Give a YAML file in UTF-8: {what}") from None
-    except (OSError, yaml.YAMLError) as error:
+    except _Misread as error:
+        raise UserError(
+            f"{file}: cannot be read ({error})",
+            "Write the number itself, without a 0 in front and without a colon, or put a text in quotes.",
+        ) from None
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"{file}: cannot be read ({error})",
+            "Indent with spaces, not tabs, and put texts with a colon, a backslash or a # in single quotes. Give a "
+            f"YAML file in UTF-8: {what}",
+        ) from None
+    except OSError as error:
         raise UserError(f"{file}: cannot be read ({error})", f"Give a YAML file in UTF-8: {what}") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         # Values that look like numbers, dates and the like, and are none, such as 2024-13-45.
@@ -55,6 +66,10 @@ def read_yaml(file: str | os.PathLike[str], what: str, as_written: bool = False)
         ) from None
 
 
+class _Misread(yaml.MarkedYAMLError):
+    """A number that YAML reads in another way than it is written."""
+
+
 class _AsWritten(yaml.SafeLoader):
     """Refuses whole numbers that YAML reads in another way than they are written."""
 
@@ -62,7 +77,7 @@ class _AsWritten(yaml.SafeLoader):
         text, value = node.value, super().construct_yaml_int(node)
         if ":" in text or (OCTAL.match(text) and int(text.replace("_", "")) != value):
             mark = node.start_mark
-            raise yaml.MarkedYAMLError(problem=f"{text} is read as {value}", problem_mark=mark)
+            raise _Misread(problem=f"{text} is read as {value}", problem_mark=mark)
         return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.label_slices import LabelSlices
+
+log = logging.getLogger(__name__)
 
 PROTRUSIONS = "protrusions"  # truth of this name has the id of a cell at the pixels of its protrusions
 
@@ -69,9 +72,9 @@ class Truth:
     plane: tuple[int, int]
     crop: Sequence[Sequence[int]]
 
-    def reader(self, name: str) -> LabelReader:
-        """The reader of the slices of one source."""
-        return LabelReader(self.sources[name], self.plane, "truth", self.crop)
+    def reader(self, name: str, ids: bool) -> LabelReader:
+        """The reader of the slices of one source; ``ids``: whether its numbers tell cells apart."""
+        return LabelReader(self.sources[name], self.plane, "truth", self.crop, one_colour=not ids)
 
 
 def score_volume(volume: ScoredVolume, truth: Truth) -> pd.DataFrame:
@@ -94,7 +97,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
     """Scores on every good slice that the user did not label: a labelled slice gave its truth away."""
     distance = distance_to_labelled(volume.shape[0], volume.labelled[structure])
     given_away = {*volume.labelled[structure], *volume.bad}
-    reader = truth.reader(structure)
+    reader = truth.reader(structure, volume.kinds[structure] == "cells")
     score: CellScore | MaskScore = MaskScore(structure)
     if volume.kinds[structure] == "cells":
         score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm)
@@ -104,18 +107,26 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
             score.add(ref.z, volume.final(structure, ref.z, known), true, int(distance[ref.z]))
         elif isinstance(score, CellScore):
             score.count(reader.read(ref)[0])  # the size of a cell is its size in the whole volume
+    _point_out(reader, structure)
     return score.rows()
 
 
 def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame:
     """Scores of the protrusions on every good slice that the user did not label."""
     given_away = {*volume.labelled[cells], *volume.bad}
-    reader, score = truth.reader(PROTRUSIONS), ProtrusionScore(cells)
+    reader, score = truth.reader(PROTRUSIONS, ids=True), ProtrusionScore(cells)
     for ref in truth.sources[PROTRUSIONS].slices:
         if ref.z not in given_away:
             true, known = reader.read(ref)
             score.add(ref.z, volume.final(cells, ref.z, known), true)
+    _point_out(reader, PROTRUSIONS)
     return score.rows()
+
+
+def _point_out(reader: LabelReader, name: str) -> None:
+    """Warn of truth whose background seems to be another number than 0: it would be scored as a cell."""
+    for text in reader.doubts.warnings(f"truth of {name}"):
+        log.warning(text)
 
 
 def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:

@@ -11,6 +11,7 @@ ALWAYS = {6, 99, 33007, 34892}  # old and other kinds of JPEG in TIFF
 JPEG = {7}
 JPEG_2000 = {33003, 33004, 33005, 34712}
 WEBP = {34927, 50001}
+UNKNOWN = {22610, 34887, 34934, 50002, 52546}  # JPEG XR, LERC and JPEG XL, whose streams are not looked into
 LOSSLESS_JPEG = {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}  # kinds of frames without loss; the last one is JPEG-LS
 HEAD = 65536  # bytes of a compressed segment that hold its header
 
@@ -29,6 +30,11 @@ def is_lossy(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> bool:
         return b"VP8 " in head[8:64]
     at = head.find(b"\xff\x52")  # JPEG 2000: the wavelet, 0 for the one that rounds
     return at >= 0 and head[at + 13 : at + 14] == b"\0"
+
+
+def may_be_lossy(page: tifffile.TiffPage) -> bool:
+    """True for compression that exists with and without loss, where ``is_lossy`` does not look which it is."""
+    return int(page.compression) in UNKNOWN
 
 
 def _first_bytes(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> bytes:

@@ -73,6 +73,7 @@ def _header(file: str, mtime_ns: int, actual: int) -> MrcHeader:
     except (ValueError, OSError, TypeError, ZeroDivisionError) as error:
         kind, cure = what_it_is(file) or ("", "")
         if "mode" in str(error):
+            kind = ""  # an MRC file, of numbers that are not read
             cure = "Write it with 8 or 16 bit integers or as float (IMOD: newstack -mode 0), or as TIFF (mrc2tif)."
         elif not kind or "MRC" in kind:
             kind, cure = "", "Copy the file again from the source; move files of other kinds away."

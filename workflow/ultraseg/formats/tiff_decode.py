@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.formats.lossy import is_lossy
+from ultraseg.formats.lossy import is_lossy, may_be_lossy
 from ultraseg.formats.other_formats import what_it_is
 from ultraseg.formats.slice_source import PLANE
 from ultraseg.formats.tiff_stack import described_slices, slice_pages
@@ -143,7 +144,9 @@ def check_page(tif: tifffile.TiffFile, file: str, index: int) -> tuple[tuple[int
 def _point_out_holes(page: tifffile.TiffPage, file: str, index: int) -> None:
     """Warn of strips and tiles without any data: their pixels are read as 0, which no decoder says."""
     wanted = max(math.prod(page.chunked), len(page.databytecounts))
-    lacking = wanted - sum(count > 0 for count in page.databytecounts)
+    # GDAL sets the place of an empty tile to 0 as well; a place of 0 alone is a hole too, whatever the length says.
+    stored = zip(page.dataoffsets, page.databytecounts, strict=False)
+    lacking = wanted - sum(offset > 0 and count > 0 for offset, count in stored)
     if lacking:
         log.warning(
             "%s: %d of %d strips or tiles of page %d hold no data, and pixels there are 0. Programs leave out empty "
@@ -182,6 +185,17 @@ def refuse_loss(tif: tifffile.TiffFile, file: str, index: int) -> None:
             "Export the labels again from the program where they were drawn, uncompressed or with LZW, deflate or "
             "zstd compression.",
         )
+    if may_be_lossy(page):
+        _point_out_compression(file, tifffile.COMPRESSION(page.compression).name)
+
+
+@lru_cache(maxsize=1024)  # each file is looked at several times, and told of once
+def _point_out_compression(file: str, name: str) -> None:
+    log.warning(
+        "%s: is compressed with %s, which may have changed numbers along edges; if it was not lossless, export the "
+        "labels again, uncompressed or with LZW, deflate or zstd compression.",
+        file, name,
+    )  # fmt: skip
 
 
 def decode(tif: tifffile.TiffFile, file: str, index: int) -> tuple[NDArray[Any], Tags]:

@@ -5,8 +5,11 @@ Imports neither NumPy nor tifffile: it looks at files that ``tiff_decode`` has o
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import os
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,12 +57,16 @@ def slice_pages(tif: tifffile.TiffFile) -> Sequence[int]:
         pages = [i for i in range(count) if not tif.pages[i].aspage().subfiletype & NO_SLICE] or [0]
     order = _ome_order(tif.ome_metadata or "", tif.filehandle.name) if tif.is_ome else ()
     if order and sorted(order) != list(range(len(pages))):
-        log.warning(
-            "%s: its OME metadata do not fit its %d pages, which are read in the order of the file",
-            tif.filehandle.path, len(pages),
-        )  # fmt: skip
+        _point_out_misfit(tif.filehandle.path, len(pages))
         order = ()
     return [pages[i] for i in order] if order and list(order) != list(range(len(pages))) else pages
+
+
+@lru_cache(maxsize=1024)  # each file is looked at several times, and told of once
+def _point_out_misfit(file: str, pages: int) -> None:
+    log.warning(
+        "%s: its OME metadata do not fit its %d pages, which are read in the order of the file", file, pages
+    )
 
 
 @lru_cache(maxsize=16)
@@ -87,12 +94,38 @@ def other_files(tif: tifffile.TiffFile) -> list[str]:
     if not tif.is_ome:
         return []
     xml = tif.ome_metadata or ""
+    if metadata_file(tif):
+        return [name for name in _named_in_companion(tif) if name != tif.filehandle.name]
     found = []
     for pixels in ome_pixels(xml):
         for block in _children(pixels, "TiffData"):
             if _is_elsewhere(block, xml, tif.filehandle.name):
                 found += [uuid.get("FileName") or "?" for uuid in _children(block, "UUID")]
     return list(dict.fromkeys(found))
+
+
+def metadata_file(tif: tifffile.TiffFile) -> str | None:
+    """The name of the file that holds the metadata of an OME image, where they are not in this file itself."""
+    root = _parsed(tif.ome_metadata or "") if tif.is_ome else None
+    found = [] if root is None else [e.get("MetadataFile") for e in root.iter() if _is(e, "BinaryOnly")]
+    name = os.path.basename(found[0] or "") if found else ""
+    return name if name != tif.filehandle.name else None
+
+
+def _named_in_companion(tif: tifffile.TiffFile) -> list[str]:
+    """Files that the metadata beside this file name; none where they are not there, or are no XML."""
+    try:
+        with open(
+            os.path.join(os.path.dirname(tif.filehandle.path), metadata_file(tif) or ""), "rb"
+        ) as stored:
+            if not stored.read(8).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+                return []  # a TIFF, which may be large
+            stored.seek(0)
+            root = _parsed(stored.read().decode("utf-8", "replace"))
+    except OSError:
+        return []
+    names = [] if root is None else [e.get("FileName") for e in root.iter() if _is(e, "UUID")]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _is_elsewhere(block: ElementTree.Element, xml: str, name: str) -> bool:
@@ -136,7 +169,7 @@ def refuse_hyperstack(tif: tifffile.TiffFile, file: str, count: int, kind: str) 
         # Some programs call slices times, or channels, of which ImageJ knows seven at most.
         called_channels = sizes.channels > CHANNELS_AT_MOST and math.prod(sizes) == sizes.channels
         refused = not called_channels and (sizes.channels > 1 or sum(n > 1 for n in sizes) > 1)
-        refused &= count > 1 or not tif.is_imagej  # one page that kept the description of its stack
+        refused &= count > 1  # one page may have kept the description of its stack
     if refused:
         raise UserError(f"{file}: is a hyperstack of {sizes}, not a stack of slices", CURE)
 
@@ -157,10 +190,8 @@ def stack_sizes(tif: tifffile.TiffFile) -> Sizes:
 
 def _shaped_sizes(tif: tifffile.TiffFile) -> Sizes:
     """What the JSON description by tifffile says of the axes before those of a page."""
-    about = (tif.shaped_metadata or ({},))[0]
     page = tif.pages[0].aspage()
-    shape = tuple(_number(n, 0) for n in about.get("shape", ()))
-    axes = str(about.get("axes") or "").upper()
+    shape, axes = _shape_of_description(page.shaped_description or "")
     leading = shape[: max(0, len(shape) - len(page.shape))]
     if math.prod(leading) != len(tif.pages) and len(tif.pages) > 1:
         return Sizes()  # left over from another file
@@ -178,6 +209,22 @@ def _shaped_sizes(tif: tifffile.TiffFile) -> Sizes:
     return Sizes(sizes["C"], sizes["T"], sizes["Z"], math.prod(others))
 
 
+def _shape_of_description(text: str) -> tuple[tuple[int, ...], str]:
+    """Shape and names of the axes in a description by tifffile; nothing where it is none.
+
+    tifffile itself calls a file damaged whose description is that of another file.
+    """
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):  # old versions wrote shape=(20, 64, 80)
+        about = {"shape": re.findall(r"\d+", text) if text.startswith("shape=") else []}
+    shape = about.get("shape") if isinstance(about, dict) else None
+    axes = about.get("axes") if isinstance(about, dict) else None
+    if not isinstance(shape, list):
+        return (), ""
+    return tuple(_number(n, 0) for n in shape), axes.upper() if isinstance(axes, str) else ""
+
+
 def refuse_part_of_image(tif: tifffile.TiffFile, file: str) -> None:
     """Raise UserError for one file of an OME image that lies in several files."""
     others = other_files(tif)
@@ -188,6 +235,12 @@ def refuse_part_of_image(tif: tifffile.TiffFile, file: str) -> None:
             "Name the folder, a pattern or a list of all its files, with the slice number last in each name, or save "
             "the image as one file.",
         )
+    if companion := metadata_file(tif):
+        log.warning(
+            "%s: its OME metadata are in another file, %s, and are not read: %d page(s) are slices in the order of the "
+            "file. If the image goes on in other files, name their folder.",
+            file, companion, len(slice_pages(tif)),
+        )  # fmt: skip
 
 
 def described_slices(tif: tifffile.TiffFile) -> int:
@@ -195,7 +248,7 @@ def described_slices(tif: tifffile.TiffFile) -> int:
     if tif.is_imagej:
         about = tif.imagej_metadata or {}
         return _number(about.get("images"), math.prod(stack_sizes(tif)))
-    shape = [_number(n) for n in (tif.shaped_metadata or ({},))[0].get("shape", ())]
+    shape, _ = _shape_of_description(tif.pages[0].aspage().shaped_description or "")
     return math.prod(shape) // max(1, tif.pages[0].aspage().size)
 
 
@@ -235,6 +288,7 @@ def _samples(pixels: ElementTree.Element) -> int:
 def _number(text: object, default: int = 1) -> int:
     """A whole number from metadata; the default where there is none, or another text."""
     try:
-        return int(str(text).strip())
-    except ValueError:
+        number = float(str(text).strip())
+        return int(number) if number.is_integer() else default  # 20.0 is 20
+    except (ValueError, OverflowError):
         return default

@@ -49,6 +49,12 @@ def resolve_slices(
         pages = _count_pages(files[0], kind)
         if pages > 1 or slices is not None or (kind == "image"):
             return _from_pages(files[0], pages, first_slice_number, slices, kind, pattern)
+        if slice_number(files[0], pattern) is None and (planes := _count_planes(files[0])) > 1:
+            raise UserError(
+                f"{files[0]}: holds 1 page of {planes} planes (colours), and nothing says which slices they are",
+                "If the planes are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
+                "four, name the slice of each plane with 'slices', such as slices: [0, 50, 100].",
+            )
     if slices is not None:
         raise UserError(
             f"{path}: a list of slices is given, but {len(files)} files were found",
@@ -156,7 +162,9 @@ def _from_pages(
         return SliceSource(tuple(SliceRef(page, file, page) for page in range(pages)), first_slice_number)
     planes = _count_planes(file) if pages == 1 < len(slices) else 1
     if len(slices) not in (pages, planes):
-        held = f"{pages} pages" if planes == 1 else f"1 page of {planes} planes (colours)"
+        held = "1 page" if pages == 1 else f"{pages} pages"
+        if planes > 1:
+            held = f"1 page of {planes} planes (colours)"
         raise UserError(
             f"{file}: has {held}, but 'slices' lists {len(slices)} numbers",
             "Give one slice number for each page, in the order of the pages.",

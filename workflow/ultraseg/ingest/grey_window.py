@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ultraseg.arrays.grey_values import PERCENTILES, SAMPLED_PIXELS, SAMPLED_SLICES
 from ultraseg.base.errors import UserError
@@ -25,6 +26,9 @@ GREYS_OF_MOST = 0.2
 BAR = 12  # percent of the values at either end, where a bar has black and white
 # Of the window that the others have at least; 0.38 where values spread as in a bell curve.
 GREYS_BETWEEN = 0.1
+
+# Of the window that hardly a value may take; 0.54 in tails as long as those of log-normal values.
+EMPTY = 0.6
 
 
 def evenly_spaced(n_slices: int) -> list[int]:
@@ -67,12 +71,16 @@ class GreyValues:
         counts[-lowest] = 0
         self.cumulated, self.lowest = np.cumsum(counts), lowest
 
-    def percentile(self, share: float) -> float:
-        """The grey value below which ``share`` percent of the values lie; 0 where there is no value."""
+    def percentile(self, share: float, occurs: bool = False) -> float:
+        """The grey value below which ``share`` percent of the values lie; 0 where there is no value.
+
+        ``occurs``: one of the values, not a mean of two of them.
+        """
         import numpy as np
 
         if self.samples is not None:
-            return float(np.percentile(self.samples, share)) if self.samples.size else 0.0
+            method: Literal["lower", "linear"] = "lower" if occurs else "linear"
+            return float(np.percentile(self.samples, share, method=method)) if self.samples.size else 0.0
         target = max(share / 100 * self.cumulated[-1], 1)
         return int(np.searchsorted(self.cumulated, target)) + self.lowest if self.cumulated[-1] else 0
 
@@ -110,6 +118,8 @@ def window_doubt(found: GreyValues, lo: float, hi: float) -> str | None:
         (f"lowest and the highest {BAR} %", inner, GREYS_BETWEEN),
     )
     for few, (a, b), least in checks:
+        if b == a:
+            break  # more values than a bar has are at that end
         if b - a < least * (hi - lo):
             return (
                 f"the {few} of the grey values take most of the intensity window [{lo:g}, {hi:g}]: all others lie "
@@ -117,4 +127,18 @@ def window_doubt(found: GreyValues, lo: float, hi: float) -> str | None:
                 "an information bar or a border, leave it out with roi (y and x); else look at the figures, and give "
                 "window_percentiles or intensity_window."
             )
-    return None
+    return _gap_doubt(found, lo, hi)
+
+
+def _gap_doubt(found: GreyValues, lo: float, hi: float) -> str | None:
+    """The same for borders of any size: between them and the tissue lies a wide range without values."""
+    values = [min(max(found.percentile(share, occurs=True), lo), hi) for share in range(101)]
+    gap, a, b = max((high - low, low, high) for low, high in pairwise(values))
+    if gap <= EMPTY * (hi - lo):
+        return None
+    return (
+        f"hardly any grey value lies between {a:g} and {b:g}, which is most of the intensity window [{lo:g}, {hi:g}]: "
+        f"the values up to {a:g} get {round(256 * (a - lo) / (hi - lo))} of 256 greys, those from {b:g} on "
+        f"{round(256 * (hi - b) / (hi - lo))}. If the slices have an information bar or a border, leave it out with "
+        "roi (y and x); else look at the figures, and give window_percentiles or intensity_window."
+    )

@@ -82,6 +82,7 @@ class Doubts:
     def __init__(self, kind: str, strokes: bool = False):
         self.kind, self.strokes = kind, strokes
         self.slices = 0
+        self.several = False  # whether a slice without 0 holds more than one id
         self.thin: list[tuple[int, int, int]] = []  # z, thin ids or parts, all of them
         self.ids: set[int] = set()
         self.far: list[tuple[int, list[int]]] = []  # z, ids with parts far apart
@@ -96,10 +97,11 @@ class Doubts:
         self.slices += 1
         if self.kind == "cells":
             self._look_for_overrun(z, numbers, present)
-        if self.kind == "cells" and len(present) > 1 and not (present == 0).any():
+        if self.kind in ("cells", "truth") and len(present) and not (present == 0).any():
+            self.several |= len(present) > 1
             ids, counts = fastremap.unique(numbers if known is None else numbers[known], return_counts=True)
             self.largest.append((int(ids[counts.argmax()]), float(counts.max() / counts.sum())))
-        if min(numbers.shape) < 3 or self.strokes:
+        if min(numbers.shape) < 3 or self.strokes or self.kind == "truth":
             return
         if len(present) > FEW:
             found = thin_ids(numbers)
@@ -122,7 +124,7 @@ class Doubts:
     def _background(self) -> int | None:
         """The id that seems to be the background: the largest one of every slice, where no slice has a 0."""
         ids = {number for number, _ in self.largest}
-        if len(ids) != 1 or len(self.largest) < self.slices:
+        if len(ids) != 1 or len(self.largest) < self.slices or not self.several:
             return None
         (number,) = ids
         least = min(share for _, share in self.largest)
@@ -137,7 +139,13 @@ class Doubts:
                 f"{structure}: id {background} covers up to {100 * share:.0f} % of every labelled slice, and no slice "
                 f"has a 0: is it the background? If so, say background: {background} for these labels."
             )
-        if self.far and len(self.ids) >= NEARLY_ALL and max(self.ids) <= BYTE:
+        # In a picture nearly every number lies at many places.
+        if (
+            self.far
+            and len(self.thin) < MOST * self.slices
+            and len(self.ids) >= NEARLY_ALL
+            and max(self.ids) <= BYTE
+        ):
             z, far = max(self.far, key=lambda found: len(found[1]))
             yield (
                 f"{structure}: {len(self.ids)} ids of 8 bits (1 to {BYTE}) are in use, and on {len(self.far)} of "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_checks import check_size, page_index
 from ultraseg.formats.tiff_stack import refuse_hyperstack
+
+log = logging.getLogger(__name__)
 
 PLANES = (
     "If the planes of the file are slices that were saved as colours, as tifffile.imwrite does with stacks of three or "
@@ -69,7 +72,7 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     if tags.samples_axis is not None:
         check_samples(np.moveaxis(values, tags.samples_axis, 0), tags, file)
         planar = tags.samples_axis == 0
-        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file, planar)
+        pixels = _from_samples(np.moveaxis(values, tags.samples_axis, -1), file, planar, tags.unspecified)
         pixels = pixels._replace(planar=planar)
     else:
         values = np.squeeze(values) if values.ndim > 2 else values
@@ -88,15 +91,19 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
     return pixels._replace(numbers=np.ascontiguousarray(numbers))
 
 
-def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
-    """Grey or colour from samples (Y, X, S); where an alpha sample says transparent, the number is 0."""
+def _from_samples(samples: NDArray[Any], file: str, planar: bool, unspecified: bool) -> Pixels:
+    """Grey or colour from samples (Y, X, S); where an alpha sample says transparent, the number is 0.
+
+    ``unspecified``: the file does not say that the last sample is transparency.
+    """
     alpha = samples[..., -1] if samples.shape[-1] in (2, 4) else None
     colour = samples[..., : 3 if samples.shape[-1] >= 3 else 1]
     if all(np.array_equal(colour[..., 0], colour[..., i]) for i in range(1, colour.shape[-1])):
         pixels = Pixels(colour[..., 0].copy(), grey_as_colour=samples.shape[-1] >= 3)
     elif colour.dtype.kind != "u" or colour.dtype.itemsize > 2:
         raise UserError(
-            f"{file}: colours of type {colour.dtype.name}", "Save colours with 8 bits per channel."
+            f"{file}: colours of type {colour.dtype.name}",
+            "Save colours with 8 bits per channel." + (f" {PLANES}" if planar else ""),
         )
     else:
         if colour.dtype == np.uint16:  # 8-bit colours that were spread to 16 bit
@@ -108,9 +115,17 @@ def _from_samples(samples: NDArray[Any], file: str, planar: bool) -> Pixels:
         if levels.size > 2 or (levels.size == 2 and levels[0] != 0):
             raise UserError(
                 f"{file}: has half-transparent pixels ({levels.size} levels of transparency)",
-                "Draw labels without smoothed edges (anti-aliasing) and fully opaque.",
+                "Draw labels without smoothed edges (anti-aliasing) and fully opaque."
+                + (f" {PLANES}" if planar else ""),
             )
         if levels.size == 2:  # one level alone only says that all is opaque, or that alpha is unused
+            lost = np.count_nonzero(pixels.numbers[alpha == 0])
+            if lost and unspecified:  # programs that say transparency keep what was erased below it
+                log.warning(
+                    "%s: sample %d of each pixel, of which the file does not say what it is, is taken as transparency, "
+                    "so %d pixels that hold a label become 0. If it is none, save the labels without it.",
+                    file, samples.shape[-1], lost,
+                )  # fmt: skip
             pixels.numbers[alpha == 0] = 0
     if pixels.coloured:
         _check_colours(pixels.numbers, file, planar)

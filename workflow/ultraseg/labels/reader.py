@@ -24,7 +24,8 @@ class LabelReader:
     """Reads the label slices of one source, and remembers which numbers it met.
 
     shape: (Y, X) of a whole slice; kind: 'cells', 'organelle', 'mask', or 'truth', whose ids are taken as they are;
-    crop: ((y0, y1), (x0, x1)) of the slice that is wanted.
+    crop: ((y0, y1), (x0, x1)) of the slice that is wanted; one_colour: whether truth may be the pixels of one colour,
+    as it may where its numbers are no ids.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class LabelReader:
         shape: Sequence[int],
         kind: str,
         crop: Sequence[Sequence[int]] | None = None,
+        one_colour: bool = True,
     ):
         if kind not in (*KINDS, "truth"):
             raise ValueError(f"kind is {kind!r}, not one of {KINDS}")
         height, width = shape
         self.source, self.shape, self.kind = source, (height, width), kind
+        self.one_colour = one_colour and kind != "cells"
         (y0, y1), (x0, x1) = crop or ((0, height), (0, width))
         self.crop = ((y0, y1), (x0, x1))
         self.met: set[int | str] = set()
@@ -58,7 +61,7 @@ class LabelReader:
         numbers = pixels.numbers
         present = fastremap.unique(numbers if known is None else numbers[known])
         self._remember(pixels, present)
-        if self.kind != "truth" and not is_roi(ref.file):
+        if not is_roi(ref.file):
             self.doubts.add(ref.z + self.source.first_number, numbers, present, known)
         labels = self._labels(pixels, present.astype(object).tolist(), ref.file, whole=known is None)
         if known is not None:
@@ -139,7 +142,7 @@ class LabelReader:
         others = [n for n in present if n]
         if self.kind == "truth" and not pixels.coloured:
             return
-        if pixels.coloured and (len(others) > 1 or self.kind == "cells"):
+        if pixels.coloured and (len(others) > 1 or not self.one_colour):
             listed = ", ".join(map(colour_name, present[:12]))
             if self.kind != "mask" and self.kind != "organelle":
                 raise UserError(
@@ -218,7 +221,8 @@ def _check_cells(present: list[int], file: str, whole: bool) -> None:
     if whole and len(present) == 1 and present[0] != 0:
         raise UserError(
             f"{file}: all pixels have cell id {present[0]}",
-            "Check that the file holds cell ids; a slice inside one cell has no boundary to learn from.",
+            f"If {present[0]} is the background, say background: {present[0]} for these labels. Else check that the "
+            "file holds cell ids; a slice inside one cell has no boundary to learn from.",
         )
     if present == [0, 255]:
         raise UserError(

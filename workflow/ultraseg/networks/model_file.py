@@ -44,8 +44,9 @@ def read_card(path: str | Path) -> dict[str, Any]:
             f"{path}: there is no such network", "Give the .keras file of a network that was trained before."
         ) from error
     except Exception as error:  # damaged archives and JSON raise errors of many kinds
+        said = error.args[0] if isinstance(error, KeyError) else error  # a KeyError puts its text in quotes
         raise UserError(
-            f"{path}: this file does not say what the network was trained on ({str(error).strip(chr(39))})",
+            f"{path}: this file does not say what the network was trained on ({said})",
             "Take a .keras file from results/models of a run with this version; train older networks again.",
         ) from error
 
