@@ -83,6 +83,7 @@ DRY = {
 INSTEAD = {
     "make view DIRECTORY=FOLDER VOLUME=NAME": "make -n view DIRECTORY=runs/demo VOLUME=demo",
     "make view VOLUME=hela": "make -n view VOLUME=hela",
+    "ultraseg check --configfile FILE": "ultraseg check --configfile config/demo.yaml",
     "make status DIRECTORY=FOLDER": "make status DIRECTORY=runs/demo",
     "make status": "make status DIRECTORY=runs/demo",
     "KERAS_BACKEND=jax snakemake --configfile my.yaml": "KERAS_BACKEND=jax snakemake --configfile my.yaml -n",

@@ -367,7 +367,7 @@ def test_linking_parameter_reruns_linking_and_what_follows(finished_run):
 
 def test_propagation_parameter_leaves_networks_alone(finished_run):
     with restored(finished_run.folder / "config.yaml"):
-        finished_run.write_config(finished_run.config | {"propagate": {"decay": 0.8}})
+        finished_run.write_config(finished_run.config | {"propagate": {"method": "flow", "decay": 0.8}})
         planned = finished_run.planned()
     assert {"propagate", "cells", "link_edges", "link", "link_relabel"} <= set(planned)
     assert not {"ingest", "labels", "tiles", "train", "predict", "flow", "objects"} & set(planned)
