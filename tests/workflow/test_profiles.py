@@ -43,15 +43,16 @@ def test_the_lines_to_edit_work_when_they_are_edited(tmp_path):
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile/config.yaml").write_text(edited())
     jobs = dry_run(tmp_path / "profile", tmp_path, "device=gpu", "gpus=2")
-    assert {rule: job["gpu"] for rule, job in jobs.items() if "gpu" in job} == {"train": "2", "predict": "1"}
-    assert {rule for rule, job in jobs.items() if "gpu_model" in job} == {"train", "predict"}
+    on_gpus = {"train": "2", "predict": "1", "cuts": "1"}
+    assert {rule: job["gpu"] for rule, job in jobs.items() if "gpu" in job} == on_gpus
+    assert {rule for rule, job in jobs.items() if "gpu_model" in job} == {*on_gpus}
     assert jobs["train"]["nodes"] == "1" and jobs["train"]["runtime"] == "480"
     for rule, job in jobs.items():
-        gpu = rule in ("train", "predict")
+        gpu = rule in on_gpus
         assert job["slurm_partition"] == ("my_gpu_partition" if gpu else "my_cpu_partition")
         assert job["slurm_account"] == "my_account" and job["slurm_extra"] == "--qos=normal"
         assert int(job["mem_mb"]) >= 500
-    assert (jobs["train"]["threads"], jobs["predict"]["threads"]) == ("8", "4")
+    assert [jobs[rule]["threads"] for rule in ("train", "predict", "cuts")] == ["8", "4", "4"]
 
 
 def test_without_a_gpu_in_the_configuration_no_job_asks_for_one(tmp_path):

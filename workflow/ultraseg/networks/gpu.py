@@ -114,7 +114,7 @@ def _elsewhere(sight: Sight) -> str:
     if sight.slurm:
         return (
             "Let SLURM give the job a GPU: in profiles/slurm/config.yaml name a partition with GPUs (slurm_partition) "
-            f"for train and predict, and do not set their resource `gpu`; {OR_CPU}."
+            f"for train, predict and cuts, and do not set their resource `gpu`; {OR_CPU}."
         )
     return f"Run it on a machine with an NVIDIA GPU, {OR_CPU}."
 
