@@ -145,22 +145,22 @@ def without_roots_privilege() -> None:
 
 
 # ---------------------------------------------------------------- faults of the disk
+def filled_up(place: Path, size_kb: int, free_kb: int):
+    """A folder on a disk of its own with so much room; returns what frees it."""
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", place], check=True)
+    (place / "filler").write_bytes(bytes((size_kb - free_kb) * 1024))
+    return (place / "filler").unlink
+
+
 def full_disk(folder: Path):
     """The disk of pyramid level 1 is full, so that level 0 is already written when the job fails."""
-    place = folder / "results/v/image.zarr/1/c"
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place], check=True)
-    (place / "filler").write_bytes(bytes(64 * 1024))
-    return (place / "filler").unlink
+    return filled_up(folder / "results/v/image.zarr/1/c", 64, 0)
 
 
 def full_disk_of_labels(folder: Path):
     """HDF5 crashed here, after about 150 tracebacks."""
-    place = folder / "results/v/work/labels"
-    place.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], check=True)
-    (place / "filler").write_bytes(bytes(252 * 1024))
-    return (place / "filler").unlink
+    return filled_up(folder / "results/v/work/labels", 256, 4)
 
 
 def limited_size() -> None:

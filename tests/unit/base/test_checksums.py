@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from job_records import RecordsIn
 from ultraseg.base import checksums
 from ultraseg.base.checksums import checksum, difference, read_record
 
@@ -10,16 +11,8 @@ FOLDER = "sums"
 WILDCARDS = {"volume": "a", "gap": "00000x-00004"}
 
 
-def write_record(rule, wildcards, files):
-    checksums.write_record(rule, wildcards, files, FOLDER)
-
-
-def drop_record(rule, wildcards):
-    checksums.drop_record(rule, wildcards, FOLDER)
-
-
-def record_file(rule, wildcards):
-    return checksums.record_file(rule, wildcards, FOLDER)
+RECORDS = RecordsIn(FOLDER)
+write_record, drop_record, record_file = RECORDS.write, RECORDS.drop, RECORDS.file
 
 
 def records():

@@ -106,6 +106,13 @@ def test_seeds_come_from_both_ends_and_from_none_where_nothing_is_to_be_carried(
     image, flow, interior, boundary = evidence
     low = Evidence([10, 11], image[:2], flow[:1], interior[:2], boundary[:2])
     high = Evidence([14], image[4:], flow[4:], interior[4:], boundary[4:])
-    seeds = seeds_near([low, high], BOTH, range(10, 15), 0.6)
+    asked = []
+
+    def read(zs):
+        asked.append(zs)
+        return {10: low, 14: high}[zs[0]]
+
+    seeds = seeds_near(read, (low.zs, high.zs), BOTH, range(10, 15), 0.6)
     assert [seed.z for seed in seeds] == [1]
-    assert seeds_near([low, high], (None, BOTH[1]), range(10, 15), 0.6) == []
+    assert seeds_near(read, (low.zs, high.zs), (None, BOTH[1]), range(10, 15), 0.6) == []
+    assert asked == [low.zs]  # where nothing is carried from, nothing is read

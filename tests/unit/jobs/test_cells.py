@@ -227,3 +227,11 @@ def test_without_cells_there_are_no_such_jobs(tmp_path, kind):
     plan = Plan(load_config(two_volumes(tmp_path / "two", apply_to=["b"])))
     assert kind.each(plan, "a") == []
     assert bool(kind.each(plan, "b")) == (kind is not Propagate)  # no slice of b is labelled
+
+
+def test_the_keys_of_the_other_method_do_not_touch_a_job_of_the_flow(tmp_path):
+    def told(**agglomerate):
+        plan = make_plan(tmp_path, agglomerate=agglomerate)
+        return spec(plan, "propagate", gap="00005-00010").told()
+
+    assert told() == told(blur=3.0, seed_steps=9, seed_confidence=0.1)

@@ -262,3 +262,10 @@ def test_methods_are_compared_on_slices_that_no_network_saw_where_there_are_any(
     assert {*plan.tries("a")} <= {*plan.left_out("a")} and plan.tries("a")
     held = plan_holding_out(tmp_path, 10)
     assert held.tries("a") == held.holdouts("a") and [*held.tries("a")] == [10]
+
+
+def test_the_labels_are_looked_through_once_however_many_gaps_ask_for_the_method(tmp_path, monkeypatch):
+    plan, asked = plan_in_volume(tmp_path), []
+    tries = plan.tries
+    monkeypatch.setattr(plan, "tries", lambda volume: asked.append(volume) or tries(volume))
+    assert {plan.method("a") for _ in range(5)} == {"auto"} and asked == ["a"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from job_records import RecordsIn
 from tiny_plan import make_config, write_labels
-from ultraseg.base import checksums
 from ultraseg.base.files import write_table, write_text
 from ultraseg.grid.paths import CHECKSUMS
 from ultraseg.jobs.layout import arrays_of
@@ -21,16 +21,8 @@ from ultraseg.storage.create import create_array
 ARRAY = "results/a/work/flow"
 
 
-def write_record(rule, wildcards, files):
-    checksums.write_record(rule, wildcards, files, CHECKSUMS)
-
-
-def drop_record(rule, wildcards):
-    checksums.drop_record(rule, wildcards, CHECKSUMS)
-
-
-def record_file(rule, wildcards):
-    return checksums.record_file(rule, wildcards, CHECKSUMS)
+RECORDS = RecordsIn(CHECKSUMS)
+write_record, drop_record, record_file = RECORDS.write, RECORDS.drop, RECORDS.file
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ with job(snakemake, Propagate) as (spec, log):
     method = method_of(spec.method, given.chosen)
     log.info("method: %s", method)
     if method == "volume":
-        seeds = seeds_near(map(read, spec.near), ends, spec.steps, spec.seed_confidence, **spec.settings)
+        seeds = seeds_near(read, spec.near, ends, spec.steps, spec.seed_confidence, **spec.settings)
         cuts = read_cuts(files.cuts, spec.cuts)
         slices = volume_slices(
             cuts, ends, spec.steps, spec.stand_ins, seeds=seeds, **how, **spec.volume_settings

@@ -1,17 +1,13 @@
 """Predict the cuts between the cells of one brick along all three axes."""
 
 from ultraseg.jobs.predict import Cuts
-from ultraseg.networks.devices import open_device
-from ultraseg.networks.precision import policy
 from ultraseg.predict.brick import predict_brick
-from ultraseg.predict.predictor import load_predictor
+from ultraseg.predict.predictor import open_predictor
 from ultraseg.run.job import job
 
 with job(snakemake, Cuts) as (spec, log):
-    device = open_device(spec.device, snakemake.threads)
-    precision = policy(spec.mixed_precision, device.compute, training=False)
-    predictor = load_predictor(
-        snakemake.input.model, snakemake.threads, spec.device, precision=precision, channels=spec.channels
+    predictor, _, precision = open_predictor(
+        snakemake.input.model, spec.device, snakemake.threads, spec.mixed_precision, spec.channels
     )
     mean = predict_brick(
         predictor,
@@ -24,4 +20,4 @@ with job(snakemake, Cuts) as (spec, log):
         channels=spec.channels,
         **spec.settings,
     )
-    log.info("slices %d to %d, mean cut %.3f", spec.brick[0], spec.brick[1] - 1, mean)
+    log.info("steps %d to %d in %s, mean cut %.3f", spec.brick[0], spec.brick[1] - 1, precision, mean)

@@ -4,18 +4,13 @@ import json
 
 from ultraseg.base.files import write_text
 from ultraseg.jobs.predict import Predict
-from ultraseg.networks.devices import open_device
-from ultraseg.networks.precision import policy
-from ultraseg.predict.predictor import load_predictor
+from ultraseg.predict.predictor import open_predictor
 from ultraseg.predict.slab import predict_slab
 from ultraseg.run.job import job
 
 with job(snakemake, Predict) as (spec, log):
-    framework = "litert" if spec.device == "cpu" else None
-    device = open_device(spec.device, snakemake.threads, framework=framework)
-    precision = policy(spec.mixed_precision, device.compute, training=False)
-    predictor = load_predictor(
-        snakemake.input.model, snakemake.threads, spec.device, precision=precision, channels=spec.channels
+    predictor, device, precision = open_predictor(
+        snakemake.input.model, spec.device, snakemake.threads, spec.mixed_precision, spec.channels
     )
     mean = predict_slab(
         predictor,

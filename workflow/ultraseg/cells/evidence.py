@@ -57,5 +57,5 @@ def carried_seeds(
     ends = (end, None) if upwards else (None, end)
     labels, confidence = propagate_gap(image, flow, interior, boundary, *ends, zs=zs, **settings)
     known = confidence >= 255 * min_confidence
-    near = zs[1:] if upwards else zs[:-1]
-    return [Given(steps.index(z), labels[zs.index(z)], known[zs.index(z)]) for z in near if z in steps]
+    labelled, place = zs[0] if upwards else zs[-1], {z: i for i, z in enumerate(steps)}
+    return [Given(place[z], labels[i], known[i]) for i, z in enumerate(zs) if z in place and z != labelled]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -51,7 +51,8 @@ def carried_slices(
 
 
 def seeds_near(
-    evidence: Iterable[Evidence],
+    read: Callable[[Sequence[int]], Evidence],
+    near: Sequence[Sequence[int]],
     ends: Sequence[GapEnd | None],
     steps: Sequence[int],
     min_confidence: float,
@@ -59,13 +60,14 @@ def seeds_near(
 ) -> list[Given]:
     """Seeds that optical flow brings from both ends of a gap to the steps near them (`carried_seeds`).
 
-    evidence: of the slices near the first end and of those near the last one; the end alone where nothing is carried.
+    near: the slices near the first end and those near the last one; the end alone where nothing is carried. read: gives
+    the evidence of slices, and is called for an end only that has labels to carry.
     """
     found: list[Given] = []
-    for near, end, upwards in zip(evidence, ends, (True, False), strict=True):
-        if end is not None and len(near.zs) > 1:
+    for zs, end, upwards in zip(near, ends, (True, False), strict=True):
+        if end is not None and len(zs) > 1:
             found += carried_seeds(
-                near, end, steps, upwards=upwards, min_confidence=min_confidence, **settings
+                read(zs), end, steps, upwards=upwards, min_confidence=min_confidence, **settings
             )
     return found
 

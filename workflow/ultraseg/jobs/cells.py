@@ -106,14 +106,15 @@ class Propagate(VolumeJob):
         v, net, gap = plan.volumes[wc.volume], plan.cells_network, plan.gap(wc.volume, wc.gap)
         method, step = wc.method or plan.method(v.name), plan.depth_step(v.name)
         steps = [] if method == FLOW else gap_steps(gap.first, gap.last, step)
-        solid = dict(plan.config["agglomerate"])
-        reach = max(0, min(solid.pop("seed_steps") * step, (gap.last - gap.first - 1) // 2))
+        # A job of the flow is told nothing of the other method, whose keys then make no such job run again.
+        solid = {} if method == FLOW else dict(plan.config["agglomerate"])
+        reach = max(0, min(solid.pop("seed_steps", 0) * step, (gap.last - gap.first - 1) // 2))
         good = v.good_slices.good_in
         near = good(gap.first, gap.first + reach + 1), good(gap.last - reach, gap.last + 1)
         return cls(
             v.name,
             gap,
-            walk=v.good_slices.good_in(gap.first, gap.last + 1),
+            walk=good(gap.first, gap.last + 1),
             stand_ins=v.good_slices.stand_ins(gap.first, gap.last + 1),
             direction=wc.direction,
             partial=v.labels[plan.cells_name].partial and not wc.direction,
@@ -126,7 +127,7 @@ class Propagate(VolumeJob):
             cuts=[min((z + step // 2) // step, plan.cut_count(v.name) - 1) for z in steps],
             settings={key: value for key, value in plan.config["propagate"].items() if key != "method"},
             near=near if steps else ([], []),
-            seed_confidence=solid.pop("seed_confidence"),
+            seed_confidence=solid.pop("seed_confidence", 0.0),
             volume_settings=solid,
         )
 

@@ -56,6 +56,7 @@ class Plan:
         # Every slab asks for gaps: a search for each slab would take a time quadratic in the number of slabs.
         self._gaps: dict[str, list[Gap]] = {}
         self._gaps_by_name: dict[str, dict[str, Gap]] = {}
+        self._methods: dict[str, str] = {}  # every gap asks for it, and the answer looks through all labels
         self.networks: dict[str, Network] = {}
         for name, network in config["networks"].items():
             with problems.caught():
@@ -189,6 +190,11 @@ class Plan:
 
         Auto: the better one on labelled slices that are left out in turn (`tries`).
         """
+        if volume not in self._methods:
+            self._methods[volume] = self._find_method(volume)
+        return self._methods[volume]
+
+    def _find_method(self, volume: str) -> str:
         net, wanted = self.cells_network, self.config["propagate"]["method"]
         if not net.cuts or not wants_cuts(self.volumes[volume], net.settings, wanted):
             return FLOW

@@ -16,6 +16,8 @@ from ultraseg.arrays.normalise import normalise_slice
 from ultraseg.base.errors import UserError
 from ultraseg.base.threads import run_ahead
 from ultraseg.networks.channels import cut_of
+from ultraseg.networks.devices import Device, open_device
+from ultraseg.networks.precision import policy
 from ultraseg.networks.sizes import STRIDE
 from ultraseg.predict.blend import Blend, Grid, tile_grid
 from ultraseg.predict.cut_views import mean_of_cut_views
@@ -39,6 +41,20 @@ class Predictor:
     input_channels: int
     output_channels: int
     channels: tuple[str, ...] = ()
+
+
+def open_predictor(
+    path: str | Path, device: str, threads: int, mixed_precision: str | bool, channels: Sequence[str] = ()
+) -> tuple[Predictor, Device, str]:
+    """The network of a job on its device, ``cpu`` or ``gpu``; with the device, and the precision it computes in.
+
+    mixed_precision: as `networks.precision.policy` takes it; channels: see `Predictor`. To be called before Keras is
+    imported.
+    """
+    framework = "litert" if Path(path).suffix == ".tflite" else None
+    opened = open_device(device, threads, framework=framework)
+    precision = policy(mixed_precision, opened.compute, training=False)
+    return load_predictor(path, threads, device, precision=precision, channels=channels), opened, precision
 
 
 def load_predictor(
