@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ultraseg.arrays.edges import label_edges
+from ultraseg.base.ids import gap_of_number
 from ultraseg.cells.pieces import (
     COLUMNS,
     empty_table,
@@ -36,7 +37,7 @@ def test_pieces_and_table():
     confidence = np.full(SHAPE, 51, np.uint8)
     confidence[truth == 17] = 255
     pieces, table = slice_cells(labels, confidence, interior, boundary, given=False, min_body_area=100)
-    assert list(table.columns) == COLUMNS and pieces.dtype == np.int32
+    assert list(table.columns) == [*COLUMNS, "new"] and pieces.dtype == np.int32
     assert table.piece.tolist() == [1, 2, 3, 4] and np.array_equal(np.unique(pieces), np.arange(5))
     assert sorted(table.cell) == [0, 17, 900, 900]
     rows = {(r.cell, r.area): r for r in table.itertuples()}
@@ -160,7 +161,7 @@ def test_another_cell_in_a_hole_and_what_the_user_left_out_stay():
 def test_empty_slice():
     void = np.zeros(SHAPE, np.uint8)
     pieces, table = slice_cells(void.astype(np.uint32), void, void, void, given=False)
-    assert not pieces.any() and len(table) == 0 and list(table.columns) == COLUMNS
+    assert not pieces.any() and len(table) == 0 and list(table.columns) == [*COLUMNS, "new"]
     full = slice_cells(np.ones((1, 1), np.uint32), void[:1, :1], void[:1, :1], void[:1, :1], given=True)
     assert full[1].area.tolist() == [1]
 
@@ -183,7 +184,9 @@ def test_a_slab_of_bad_slices_has_an_empty_table_of_the_same_types():
     zeros = np.zeros((4, 4), np.uint8)
     labels = np.ones((4, 4), np.uint32)
     _, table = slice_cells(labels, zeros, zeros, zeros, given=True)
-    table = table.assign(z=3, given=True, traced=False)
+    table = table[[name for name in table if name != "new"]].assign(
+        z=3, given=True, traced=False, new=table["new"]
+    )
     empty = empty_table()
     assert len(empty) == 0 and empty.dtypes.to_dict() == table.dtypes.to_dict()
 
@@ -198,6 +201,7 @@ def test_new_cells_keep_their_place_and_have_no_id():
     pieces, table = slice_cells(labels, empty, empty, empty, given=given, new=new)
     assert table["cell"].tolist() == [5, 0, 0] and table["area"].tolist() == [160, 90, 120]
     assert not pieces[15:, 8:].any() and len(np.unique(pieces[:15])) == 4
+    assert table["new"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("new", [None, np.zeros((4, 4), np.uint32)])
@@ -206,3 +210,15 @@ def test_the_table_says_whether_ids_were_found_in_three_dimensions(new):
     carried = Propagated(np.ones((4, 4), np.uint32), zeros[0], False, new)
     _, table = slab_pieces([(5, carried)], zeros, zeros, start=5)
     assert table["traced"].tolist() == [new is not None] and table["z"].tolist() == [5]
+
+
+def test_numbers_of_new_cells_hold_in_the_whole_volume():
+    zeros, drawn = np.zeros((2, 8, 8), np.uint8), np.zeros((8, 8), np.uint32)
+    drawn[2:6, 2:6] = 3
+    slices = [
+        (z, Propagated(np.zeros_like(drawn), zeros[0], False, drawn, gap)) for z, gap in ((5, 0), (6, 6))
+    ]
+    _, table = slab_pieces(slices, zeros, zeros, start=5)
+    assert gap_of_number(table["new"].to_numpy()).tolist() == [0, 6] and table["new"].nunique() == 2
+    _, plain = slab_pieces([(5, Propagated(drawn, zeros[0], False))], zeros[:1], zeros[:1], start=5)
+    assert plain["new"].tolist() == [0]

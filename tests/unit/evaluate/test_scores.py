@@ -195,3 +195,33 @@ def test_every_score_has_a_definition():
     protrusions.add(0, np.array([[1]]), np.array([[1]]))
     rows = combine([cells.rows(), a_mask().rows(), protrusions.rows()])
     assert set(rows["metric"]) == set(DEFINITIONS)
+
+
+def columns(*widths):
+    """A slice of 10 rows with cells side by side: pairs of id and width."""
+    return np.repeat([[cell for cell, width in widths for _ in range(width)]], 10, axis=0)
+
+
+def test_a_cell_that_no_label_shows_is_compared_with_the_new_id_that_covers_it():
+    truth = [columns((1, 10), (2, 10), (3, 10)), columns((1, 10), (2, 15), (3, 5))]
+    # New ids 7 and 8; 8 covers more of cell 3, 7 all of cell 2 on the first slice.
+    found = [columns((1, 10), (7, 10), (8, 10)), columns((1, 10), (7, 10), (8, 10))]
+    values = {}
+    for shown in (None, {1}, {1, 7}):
+        score = CellScore(min_voxels=0, shown=shown)
+        for z, slices in enumerate(zip(found, truth, strict=True)):
+            score.add(z, *slices)
+        values[str(shown)] = score.pairs().set_index(["z", "cell"])["dice"]
+    assert values["None"].tolist() == [1, 0, 0, 1, 0, 0]
+    assert values["{1}"].tolist() == pytest.approx([1, 1, 1, 1, 20 / 25, 10 / 15])
+    # An id that a label shows is no new id.
+    assert values[str({1, 7})].loc[:, 2].tolist() == [0, 0]
+
+
+def test_one_new_id_is_no_match_of_two_cells_and_a_number_alone_is_none():
+    score = CellScore(min_voxels=0, shown={1})
+    score.add(0, columns((1, 10), (7, 20)), columns((1, 10), (2, 12), (3, 8)))
+    assert score.pairs()["dice"].tolist() == pytest.approx([1, 24 / 32, 0])
+    score = CellScore(min_voxels=0, shown={1})
+    score.add(0, columns((2, 10), (1, 20)), columns((1, 10), (2, 10), (1, 10)))
+    assert score.pairs().set_index("cell")["dice"].to_dict() == {1: 20 / 40, 2: 0}

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scene import SHAPE, Scene, disc, random_scene, two_cells
+from ultraseg.base.ids import number_in_volume
 from ultraseg.link.decide import link_pieces
 from ultraseg.link.edges import slab_edges
 
@@ -239,6 +240,38 @@ def test_an_id_that_was_found_in_three_dimensions_stands_where_it_is_sure():
     assert set(sure["final"]) == {22} and set(sure["outcome"]) == {"assigned"}
     assert set(sure["strength"]) == {0.7} and set(result.links["cell"]) == {22}
     assert not result.nodes.loc[result.nodes["name"] != 3, "final"].eq(0).any()
+
+
+def tube_with_numbers(number, steps=range(4, 14), radius=5, **columns):
+    """A tube on the body of cell 11 that three dimensions found to be another cell, numbered slice by slice."""
+    scene = two_cells(left=(0, 4), right=(0, 4))
+    scene.add(3, lambda z: disc(20, 12, radius), steps)
+    _, nodes, edges = scene.tables()
+    new = np.where(nodes["name"] == 3, nodes["z"].map(number), 0)
+    more = {name: nodes["z"].map(values) for name, values in columns.items()}
+    result = link_pieces(nodes.assign(new=new, **more), edges, min_cell_voxels=300)
+    return result.nodes[result.nodes["name"] == 3].sort_values("z")
+
+
+def test_a_cell_that_three_dimensions_found_is_a_new_cell():
+    found = tube_with_numbers(lambda z: number_in_volume(1, 0))
+    assert set(found["outcome"]) == {"new_cell"} and found["final"].nunique() == 1
+    assert found["final"].min() > 22
+    plain = tube_with_numbers(lambda z: 0)
+    assert set(plain["final"]) == {11}
+
+
+def test_two_numbers_within_a_gap_are_two_cells_and_meet_between_gaps():
+    apart = tube_with_numbers(lambda z: number_in_volume(1 + (z > 8), 0))
+    assert apart["final"].nunique() == 2 and set(apart["outcome"]) == {"new_cell"}
+    one = tube_with_numbers(lambda z: number_in_volume(1, 0 if z <= 8 else 9))
+    assert one["final"].nunique() == 1
+    told = tube_with_numbers(lambda z: number_in_volume(1, 0), apart=lambda z: int(z > 8))
+    assert told["final"].nunique() == 2
+
+
+def test_what_is_too_small_for_a_new_cell_is_linked_like_any_piece():
+    assert set(tube_with_numbers(lambda z: number_in_volume(1, 0), range(4, 7))["final"]) == {11}
 
 
 @pytest.mark.parametrize("confidence, traced", [(0.3, True), (0.3, False)])

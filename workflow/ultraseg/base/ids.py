@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ultraseg.base.errors import UserError
 
 LARGEST_ID = 2**31 - 1  # two ids are counted as one number of 62 bits
+
+NUMBER_BITS = 32  # of the number of a cell within a gap
+
+
+def number_in_volume(number: Any, gap: int) -> Any:
+    """One number for a cell that is number 1, 2, .. within the gap that begins at slice ``gap``; 0 stays 0.
+
+    number: an integer or an array of int64.
+    """
+    return number + (number > 0) * ((gap + 1) << NUMBER_BITS)
+
+
+def gap_of_number(number: Any) -> Any:
+    """The first slice of the gap of what `number_in_volume` returns; -1 for 0."""
+    return (number >> NUMBER_BITS) - 1
 
 
 def check_id(number: int, where: str) -> None:

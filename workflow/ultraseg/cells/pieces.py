@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
+from ultraseg.base.ids import number_in_volume
 from ultraseg.cells.reconcile import foreground
 from ultraseg.storage.slice_stacks import Propagated
 
@@ -47,7 +48,7 @@ def empty_table() -> pd.DataFrame:
     """The table of a slab without a good slice: no rows, with the columns and types of `piece_table`."""
     zero = np.zeros((1, 1), np.int32)
     return piece_table(zero, zero.astype(np.uint32), zero.astype(np.uint8), min_body_area=1).assign(
-        z=np.zeros(0, np.int64), given=np.zeros(0, bool), traced=np.zeros(0, bool)
+        z=np.zeros(0, np.int64), given=np.zeros(0, bool), traced=np.zeros(0, bool), new=np.zeros(0, np.int64)
     )
 
 
@@ -139,7 +140,7 @@ def slice_cells(
     (never on a given slice); max_hole_area: holes of up to so many pixels in one piece are filled, but where the user
     labelled any of their pixels. Connectivity is 4, so that cells that touch at a corner stay apart.
     Returns pieces int32 (Y, X), 1..n, 0 = background, and a table: piece, area, y, x (centroid, pixels), cell
-    (carried id or 0), confidence (mean, 0..1), body.
+    (carried id or 0), confidence (mean, 0..1), body, new (the number of a cell without an id, or 0).
     """
     shapes = {a.shape for a in (labels, confidence, interior, boundary)}
     if len(shapes) != 1 or labels.ndim != 2:
@@ -147,6 +148,7 @@ def slice_cells(
     pieces = cc3d.connected_components(labels.astype(np.uint32), connectivity=4).astype(np.int32)
     given = np.broadcast_to(given, labels.shape)
     drawn = np.unique(pieces[given])
+    found: NDArray[Any] = np.zeros(labels.shape, np.int32)
     if new is not None:
         found = cc3d.connected_components(np.where(given | (labels > 0), 0, new), connectivity=4)
         pieces = np.where(found > 0, found.astype(np.int32) + pieces.max(), pieces)
@@ -164,10 +166,15 @@ def slice_cells(
     pieces = np.where(keep, np.cumsum(keep), 0).astype(np.int32)[pieces]
     cell = np.zeros(int(pieces.max(initial=0)) + 1, labels.dtype)
     cell[pieces] = labels
+    number = np.zeros(len(cell), np.int64)
+    if new is not None:
+        number[pieces[found > 0]] = new[found > 0]
+        number[0] = 0
     pieces += holes(pieces, given, max_hole_area)
-    return pieces, piece_table(
+    table = piece_table(
         pieces, np.where(pieces > 0, cell[pieces], 0), confidence, min_body_area=min_body_area
     )
+    return pieces, table.assign(new=number[1:])
 
 
 def given_pieces(pieces: NDArray[np.int32], given: bool | NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -185,19 +192,21 @@ def slab_pieces(
     start: int,
     **settings: Any,
 ) -> tuple[NDArray[np.uint32], pd.DataFrame]:
-    """The pieces of the good slices of one slab, and one table of them with the columns z, given and traced.
+    """The pieces of the good slices of one slab, and one table of them with the columns z, given, traced and new.
 
     carried: each good slice's number z and what was carried there; interior, boundary: uint8 (n, Y, X) from slice
     ``start`` on; settings: of `slice_cells`. Bad slices have no pieces. traced:
-    whether the ids of the slice were found in three dimensions. Returns pieces uint32 (n, Y, X).
+    whether the ids of the slice were found in three dimensions. new: as in `slice_cells`, but one number within
+    the volume (`number_in_volume`), as each gap counts its cells from 1. Returns pieces uint32 (n, Y, X).
     """
     pieces, tables = np.zeros(interior.shape, np.uint32), []
-    for z, (labels, confidence, given, new) in carried:
+    for z, (labels, confidence, given, new, gap) in carried:
         i = z - start
         pieces[i], table = slice_cells(
             labels, confidence, interior[i], boundary[i], given=given, new=new, **settings
         )
         seen = given_pieces(pieces[i].astype(np.int32), given)
-        tables.append(table.assign(z=z, given=seen, traced=new is not None))
+        number = number_in_volume(table["new"], gap)
+        tables.append(table.assign(z=z, given=seen, traced=new is not None, new=number))
     # A slab of bad slices alone has no pieces, but a table all the same.
     return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()

@@ -15,7 +15,7 @@ SPLITS = {
 
 DEFINITIONS = {
     "dice": "overlap of prediction and truth: 1 = same pixels, 0 = none in common; for cells the mean over "
-    "all cells in all slices",
+    "all cells in all slices; a true cell that no label shows is compared with the new id that overlaps it most",
     "dice_low": "lower end of the 95 % interval of the mean Dice, from a thousand draws of cells",
     "dice_high": "upper end of the 95 % interval of the mean Dice",
     "dice_pairs": "number of (cell, slice) pairs in the mean Dice",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import fastremap
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -100,7 +101,8 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
     reader = truth.reader(structure, volume.kinds[structure] == "cells")
     score: CellScore | MaskScore = MaskScore(structure)
     if volume.kinds[structure] == "cells":
-        score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm)
+        shown = _shown_ids(volume.label_files[structure]) if volume.labelled[structure] else set()
+        score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm, shown)
     for ref in truth.sources[structure].slices:
         if ref.z not in given_away:
             true, known = reader.read(ref)
@@ -109,6 +111,12 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.Dat
             score.count(reader.read(ref)[0])  # the size of a cell is its size in the whole volume
     _point_out(reader, structure)
     return score.rows()
+
+
+def _shown_ids(label_file: str) -> set[int]:
+    """All ids on the labelled slices of a file of checked labels."""
+    with LabelSlices(label_file) as given:
+        return {int(cell) for z in given.zs for cell in fastremap.unique(given.read(z))}
 
 
 def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame:

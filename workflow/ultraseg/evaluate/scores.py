@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,8 +36,9 @@ class CellScore:
 
     min_voxels: a true cell with fewer voxels over all slices, added or counted, does not enter the mean Dice; pixel_nm:
     size of a pixel (y, x), without which the distance between outlines is not measured. Dice compares ids as they are:
-    a cell under another id than in the truth is wrong. Adapted Rand error, variation of information and average
-    precision do not depend on the numbers.
+    a cell under another id than in the truth is wrong. shown: the ids that labels show, where they are known; the
+    number of any other cell cannot be known, so its Dice is that of the new id, one for each cell, that overlaps it
+    most. Adapted Rand error, variation of information and average precision do not depend on the numbers.
     """
 
     def __init__(
@@ -46,8 +47,11 @@ class CellScore:
         split: str = "truth",
         min_voxels: int = 2400,
         pixel_nm: tuple[float, float] | None = None,
+        shown: Collection[int] | None = None,
     ):
         self.structure, self.split, self.min_voxels, self.pixel_nm = structure, split, min_voxels, pixel_nm
+        self._shown = None if shown is None else np.array(sorted({*shown, 0}), np.int64)
+        self._unshown: list[pd.DataFrame] = []
         self._overlaps: list[Overlaps] = []
         self._pairs: list[pd.DataFrame] = []
         self._slices: set[int] = set()
@@ -72,6 +76,8 @@ class CellScore:
         pairs = pd.DataFrame({"z": z, "distance": distance, "cell": ids, "voxels": voxels, "dice": dice})
         apart = boundary_distances(truth, prediction, self.pixel_nm) if self.pixel_nm else {}
         self._pairs.append(pairs.assign(boundary_nm=pairs["cell"].map(apart).astype(float)))
+        if self._shown is not None:
+            self._unshown.append(_unshown(overlaps, self._shown).assign(z=z))
         self._overlaps.append(overlaps)
         if sum(part.voxels.size for part in self._overlaps[1:]) > MERGE_AFTER:
             self._overlaps = [merge_overlaps(self._overlaps)]
@@ -84,6 +90,9 @@ class CellScore:
         if not self._pairs:
             return pd.DataFrame(columns=["z", "distance", "cell", "voxels", "dice", "boundary_nm"])
         pairs = pd.concat(self._pairs, ignore_index=True)
+        if self._shown is not None:
+            hidden = ~pairs["cell"].isin(self._shown)
+            pairs.loc[hidden, "dice"] = _dice_of_new_ids(pairs[hidden], self._unshown)
         total = pairs.groupby("cell")["voxels"].transform("sum")
         if self._unscored:
             elsewhere = pd.concat(self._unscored).groupby(level=0).sum()
@@ -197,6 +206,36 @@ class ProtrusionScore:
                 for name, count in zip(names, self._counts.tolist(), strict=True)
             ]
         )
+
+
+def _unshown(overlaps: Overlaps, shown: NDArray[np.int64]) -> pd.DataFrame:
+    """Of one slice: where true cells that no label shows and new ids meet.
+
+    Columns: truth, predicted, common (voxels), dice, of each pair.
+    """
+    table = pd.DataFrame(overlaps._asdict())
+    sizes = {name: table.groupby(name)["voxels"].sum() for name in ("truth", "predicted")}
+    table = table[~table["truth"].isin(shown) & ~table["predicted"].isin(shown)]
+    total = table["truth"].map(sizes["truth"]) + table["predicted"].map(sizes["predicted"])
+    return table.rename(columns={"voxels": "common"}).assign(dice=2 * table["voxels"] / total)
+
+
+def _dice_of_new_ids(pairs: pd.DataFrame, unshown: Sequence[pd.DataFrame]) -> NDArray[np.float64]:
+    """The Dice of pairs of cell and slice, of cells that no label shows, with their new ids; 0 where they have none.
+
+    Of cells and new ids the two with the most common voxels in all slices belong together, then the next two.
+    """
+    table = pd.concat(unshown, ignore_index=True)
+    common = table.groupby(["truth", "predicted"])["common"].sum().sort_values(ascending=False, kind="stable")
+    number: dict[int, int] = {}
+    taken: set[int] = set()
+    for truth, predicted in common.index:
+        if truth not in number and predicted not in taken:
+            number[truth] = predicted
+            taken.add(predicted)
+    table = table[table["truth"].map(number) == table["predicted"]]
+    own = pd.MultiIndex.from_frame(pairs[["z", "cell"]])
+    return table.set_index(["z", "truth"])["dice"].reindex(own).fillna(0.0).to_numpy()
 
 
 def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ultraseg.base.ids import check_new_ids
+from ultraseg.base.ids import check_new_ids, gap_of_number
 from ultraseg.link.calibrate import KNOWN, learned
 from ultraseg.link.chains import Pieces, chains_of
 from ultraseg.link.chances import Joins, Overlaps, join_chances, overlap_chances, possible_joins
@@ -110,10 +110,11 @@ def decide_pieces(
     foretelling each labelled slice from the others.
 
     Pieces of an optional column ``traced`` got their ids in three dimensions, in competition with all cells around:
-    such an id stands from a confidence of `TRACED` on. Pieces of an optional column ``fixed`` are terminals of their
-    cell too: the user said so. Pieces with different numbers in an optional column ``apart`` are never linked. banned:
-    rows and a cell that they may not have. Raises ValueError when an edge names an unknown piece or columns are
-    missing.
+    such an id stands from a confidence of `TRACED` on. There, cells that no label shows have numbers, in an optional
+    column ``new``: those on `min_cell_slices` slices are new cells from the start. Pieces of an optional column ``fixed`` are
+    terminals of their cell too: the user said so. Pieces with different numbers in an optional column ``apart`` are
+    never linked. banned: rows and a cell that they may not have. Raises ValueError when an edge names an unknown piece
+    or columns are missing.
     """
     nodes = sorted_nodes(nodes)
     overlaps, direct = _overlaps(nodes, edges)
@@ -127,6 +128,8 @@ def decide_pieces(
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
     large = body & (size >= OWN)
     bodies = Links(overlaps.a, overlaps.b, overlaps.iou)
+    meeting = bodies.only(overlaps.iou >= min_body_iou)
+    next_id = _numbered_cells(nodes, decisions, meeting, min_cell_slices, next_id)
     joined = bodies.only(large[overlaps.a] & large[overlaps.b] & (overlaps.iou >= min_body_iou))
     next_id = _join_bodies(nodes, decisions, large, joined, persistence, next_id)
 
@@ -149,6 +152,28 @@ def _surely_traced(nodes: pd.DataFrame, decisions: Decisions) -> NDArray[np.intp
     return np.flatnonzero(
         sure & (nodes["cell"].to_numpy() > 0) & (decisions.outcome == "") & ~decisions.blocked
     )
+
+
+def _numbered_cells(
+    nodes: pd.DataFrame, decisions: Decisions, overlapping: Links, min_slices: int, next_id: int
+) -> int:
+    """New cells of the pieces that have one number of a new cell, or whose numbers meet between gaps; next free id.
+
+    They come first: the three dimensions found that they belong to none of the cells around them, and that they have
+    enough voxels.
+    """
+    if "new" not in nodes:
+        return next_id
+    number = nodes["new"].to_numpy()
+    rows = np.flatnonzero((number > 0) & (decisions.outcome == "") & ~decisions.blocked)
+    columns = nodes[["new", "apart"] if "apart" in nodes else ["new"]].iloc[rows]
+    cell = columns.groupby(list(columns), sort=False).ngroup().to_numpy()
+    ordered = rows[np.argsort(cell, kind="stable")]
+    same = np.flatnonzero(np.diff(np.sort(cell)) == 0)
+    beyond = overlapping.only(gap_of_number(number[overlapping.a]) != gap_of_number(number[overlapping.b]))
+    within = Links(ordered[same], ordered[same + 1], np.ones(len(same)))
+    links = Links(*(np.concatenate(ends) for ends in zip(within, beyond, strict=True)))
+    return _new_cells(nodes, decisions, rows, links, Persistence(min_slices, 0), next_id)
 
 
 def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:

@@ -18,13 +18,15 @@ from ultraseg.storage.label_slices import LabelSlices
 class Propagated(NamedTuple):
     """Labels and confidence (Y, X) of a slice, and whether or where (bool (Y, X)) the user labelled it.
 
-    new: cells without an id, numbers (Y, X), 0 elsewhere; None where the method finds none.
+    new: cells without an id, numbers (Y, X), 0 elsewhere; None where the method finds none. gap: the first slice of the
+    gap within which these numbers hold.
     """
 
     labels: NDArray[np.uint32]
     confidence: NDArray[np.uint8]
     given: bool | NDArray[np.bool_]
     new: NDArray[np.uint32] | None = None
+    gap: int = 0
 
 
 def image_stack(path: str, zs: Sequence[int], downsample: int) -> NDArray[np.uint8]:
@@ -63,4 +65,6 @@ def propagated_slices(
             if labelled and slices.has("known"):
                 labelled = slices.read(z, "known") > 0
             new = slices.read(z, "new") if slices.has("new") else None
-            yield Propagated(slices.read(z, "labels"), slices.read(z, "confidence"), labelled, new)
+            yield Propagated(
+                slices.read(z, "labels"), slices.read(z, "confidence"), labelled, new, holding.first
+            )
