@@ -1,7 +1,7 @@
 """Fragments grow from ids and minima."""
 
 import numpy as np
-from ultraseg.cells.fragments import Given, blocks, grow_fragments, minima_seeds  # noqa: E402
+from ultraseg.cells.fragments import Given, blocks, grow_fragments, minima_seeds, regrow_fragments
 
 
 def walls(shape, *columns):
@@ -70,3 +70,54 @@ def test_a_plateau_is_one_seed_also_at_the_edge():
 def test_maps_without_labels_and_minima_are_one_fragment():
     found = grow_fragments(np.zeros((3, 2, 4, 5, 6), np.uint8), [])
     assert found.count == 1 and not found.labels.any()
+
+
+def halves(shape, column):
+    """Two fragments that meet before ``column``."""
+    labels = np.zeros(shape, np.int32)
+    labels[:, :, column:] = 1
+    return labels
+
+
+def test_outlines_move_to_the_wall_within_reach():
+    shape, cell = (9, 20, 40), np.array([0, 1])
+    cuts = walls(shape, 20)
+    for start in (19, 21, 22, 23):
+        found = regrow_fragments(halves(shape, start), cell, cuts, [], reach=2)
+        assert (found == halves(shape, 21)).mean() > 0.99
+    assert np.array_equal(regrow_fragments(halves(shape, 23), cell, cuts, [], reach=0), halves(shape, 23))
+    # Fragments of one cell have no outline between them.
+    assert np.array_equal(regrow_fragments(halves(shape, 23), cell * 0, cuts, [], reach=2), halves(shape, 23))
+
+
+def test_what_is_known_of_a_slice_stays_and_thin_parts_without_it_go():
+    shape, cell = (9, 20, 40), np.arange(3)
+    labels = halves(shape, 21)
+    labels[:, 8:10, 5:8] = 2  # thinner than twice the reach
+    ids = np.where(labels[0] == 2, 12, 10).astype(np.uint32)
+    cuts = walls(shape, 20)
+    assert not (regrow_fragments(labels, cell, cuts, [], reach=2) == 2).any()
+    kept = regrow_fragments(labels, cell, cuts, [Given(0, ids)], reach=2)
+    assert np.array_equal(kept[0], labels[0])
+    known = np.zeros(ids.shape, bool)
+    assert not (regrow_fragments(labels, cell, cuts, [Given(0, ids, known)], reach=2) == 2).any()
+
+
+def test_regrown_outlines_do_not_depend_on_blocks():
+    rng = np.random.default_rng(5)
+    shape = (6, 96, 80)
+    cuts = rng.integers(0, 256, (3, 2, *shape)).astype(np.uint8)
+    labels = (np.arange(96)[:, None] // 12 * 7 + np.arange(80) // 12).astype(np.int32) * np.ones(
+        (6, 1, 1), np.int32
+    )
+    cell = np.arange(labels.max() + 1)
+    whole = regrow_fragments(labels, cell, cuts, [], reach=2)
+    parts = regrow_fragments(labels, cell, cuts, [], reach=2, side=40)
+    assert (whole != labels).mean() > 0.05 and np.array_equal(whole, parts)
+
+
+def test_a_block_without_anything_to_keep_stays_as_it_is():
+    shape = (3, 6, 6)
+    labels = np.arange(108, dtype=np.int32).reshape(shape)
+    found = regrow_fragments(labels, np.arange(108), walls(shape), [], reach=1)
+    assert np.array_equal(found, labels)

@@ -17,6 +17,8 @@ from ultraseg.arrays.cuts import cut_pair
 from ultraseg.cells.cuts import height
 
 NEAREST = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+REGROWN = 8  # times as far as it is given up, a part may grow back from within a block's margin
+TIE = 0.1
 AFFINITY = (1 - np.arange(256) / 255).astype(np.float32)
 
 
@@ -98,6 +100,54 @@ def grow_fragments(
         labels[block] = grown.astype(np.int32) - 1
         count += found
     return Fragments(labels, ids, count)
+
+
+def regrow_fragments(
+    labels: NDArray[np.int32],
+    cell: NDArray[np.integer[Any]],
+    cuts: NDArray[np.uint8],
+    given: Sequence[Given],
+    *,
+    reach: int,
+    side: int = 512,
+) -> NDArray[np.int32]:
+    """Fragments (Z, Y, X) whose outlines between cells are found anew on the sharp maps.
+
+    A seed on the blurred height tells well what belongs together, and badly where it ends. What lies within ``reach``
+    voxels of another cell, along all axes, is given up but for what is known of slices; it grows back by a watershed
+    over the height that is not blurred. Parts of cells that are thinner go to their neighbours. cell: the cell of every
+    fragment. side: as of `grow_fragments`; blocks overlap, so no outline depends on them.
+    """
+    if reach == 0:
+        return labels
+    result = np.empty_like(labels)
+    for block in blocks(labels.shape, side):
+        wide, inner = _with_margin(block, labels.shape, REGROWN * reach)
+        own = labels[wide]
+        owner = cell[own].astype(np.int32)
+        size = 2 * reach + 1
+        kept = ndimage.maximum_filter(owner, size) == ndimage.minimum_filter(owner, size)
+        for end in given:
+            kept[end.z] |= True if end.known is None else end.known[wide[1:]]
+        ground = height(cuts[(slice(None), slice(None), *wide)]).astype(np.float32)
+        # Heights are few whole numbers; the blurred ones bring voxels of one height into an order.
+        ground += np.float32(TIE) * ndimage.gaussian_filter(ground, 1.0)
+        markers = np.where(kept, own + 1, 0).astype(np.uint32)
+        grown = bioimage_cpp.segmentation.watershed(ground, markers) if kept.any() else own + 1
+        result[block] = grown[inner].astype(np.int32) - 1
+    return result
+
+
+def _with_margin(
+    block: tuple[slice, ...], shape: Sequence[int], margin: int
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """A block with ``margin`` more columns on all sides, as far as there are any; and where the block lies in it."""
+    wide = tuple(
+        slice(max(0, s.start - margin), min(n, s.stop + margin))
+        for s, n in zip(block[1:], shape[1:], strict=True)
+    )
+    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(block[1:], wide, strict=True))
+    return (block[0], *wide), (block[0], *inner)
 
 
 def _affinity(cut: NDArray[np.uint8], smooth: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ultraseg.cells.agglomerate import AgglomerationSettings, agglomerate
 from ultraseg.cells.cuts import set_labelled_slice
-from ultraseg.cells.fragments import Given, grow_fragments
+from ultraseg.cells.fragments import Given, grow_fragments, regrow_fragments
 from ultraseg.cells.gap_ends import GapEnd, as_end
 from ultraseg.cells.region_graph import region_graph
 
@@ -46,6 +46,7 @@ def cells_of_gap(
     last: NDArray[Any] | GapEnd | None,
     *,
     blur: float = 1.0,
+    regrow: int = 2,
     side: int = 512,
     seeds: Sequence[Given] = (),
     settings: AgglomerationSettings = AgglomerationSettings(),  # noqa: B008 - frozen
@@ -53,7 +54,8 @@ def cells_of_gap(
     """Cells of a gap from its cut maps uint8 (3, offsets, n, Y, X) and the ids on its first slice, its last, or both.
 
     Fragments grow from every given id and from what no cut crosses (`grow_fragments`); average linkage unites them, and
-    two ids never meet (`agglomerate`). first, last: ids (Y, X), a `GapEnd`, or None at an open end of the stack; id 0
+    two ids never meet (`agglomerate`); the outlines of cells are then found anew (`regrow_fragments`, with the reach
+    ``regrow``). first, last: ids (Y, X), a `GapEnd`, or None at an open end of the stack; id 0
     is what the user left out and grows like a cell. Where a labelled slice is labelled in part, the ids of its other
     part come from the maps. seeds: what is known of slices between. Raises ValueError for shapes that do not fit.
     ``cuts`` is overwritten on labelled slices.
@@ -67,7 +69,8 @@ def cells_of_gap(
     graph = region_graph(fragments.labels, fragments.count, cuts)
     size = np.bincount(fragments.labels.ravel(), minlength=fragments.count)
     cell, margin = agglomerate(graph, len(fragments.ids), size, settings)
-    result = _result(fragments.labels, fragments.ids, cell, margin)
+    labels = regrow_fragments(fragments.labels, cell, cuts, given, reach=regrow, side=side)
+    result = _result(labels, fragments.labels, fragments.ids, cell, margin)
     _restore(result, ends)
     log.info(
         "gap of %d slices: %d ids, %d fragments, %d edges, %d new cells",
@@ -95,11 +98,15 @@ def _given(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> list[Given]
 
 def _result(
     fragments: NDArray[np.int32],
+    before: NDArray[np.int32],
     ids: NDArray[Any],
     cell: NDArray[np.int64],
     margin: NDArray[np.float64],
 ) -> GapCells:
-    """Cells and margins of fragments as arrays of voxels."""
+    """Cells and margins of fragments as arrays of voxels.
+
+    before: the fragments before their outlines moved; a voxel that changed its fragment is as doubtful as either.
+    """
     named = cell < len(ids)
     id_of = np.zeros(len(cell), np.uint32)
     id_of[named] = ids.astype(np.uint32)[cell[named]]
@@ -107,9 +114,10 @@ def _result(
     sure = chance_of_right(margin)
     sure[cell < 0] = 0
     doubtful = named & (margin < DOUBTFUL)
-    differ = np.count_nonzero(doubtful[fragments], axis=(1, 2)).astype(np.int64)
+    differ = np.count_nonzero(doubtful[fragments] | doubtful[before], axis=(1, 2)).astype(np.int64)
     confidence = np.rint(255 * sure).astype(np.uint8)
-    return GapCells(id_of[fragments], confidence[fragments], differ, new_of[fragments])
+    least = np.minimum(confidence[fragments], confidence[before])
+    return GapCells(id_of[fragments], least, differ, new_of[fragments])
 
 
 def chance_of_right(margin: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -82,16 +82,19 @@ def volume_slices(
     direction: str = "",
     partial: bool = False,
     blur: float = 1.0,
+    regrow: int = 2,
     seeds: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
     """As `carried_slices`, in three dimensions at once (`cells_of_gap`), with the array new of cells without an id.
 
     cuts: uint8 (3, offsets, n, Y, X) of the n slices ``steps``, in which the stand-ins of bad slices were seen; every
-    slice shows the nearest of the steps, less than a pixel's length away. blur, seeds: of `cells_of_gap`; settings:
-    of `AgglomerationSettings`.
+    slice shows the nearest of the steps, less than a pixel's length away. blur, regrow, seeds: of `cells_of_gap`;
+    settings: of `AgglomerationSettings`.
     """
-    found = cells_of_gap(cuts, *ends, blur=blur, seeds=seeds, settings=AgglomerationSettings(**settings))
+    found = cells_of_gap(
+        cuts, *ends, blur=blur, regrow=regrow, seeds=seeds, settings=AgglomerationSettings(**settings)
+    )
     shown = nearest(steps, stand_ins)
     arrays = {field.name: getattr(found, field.name)[shown] for field in fields(found)}
     bad = np.array(stand_ins) != first + np.arange(len(stand_ins))

@@ -111,10 +111,10 @@ def decide_pieces(
 
     Pieces of an optional column ``traced`` got their ids in three dimensions, in competition with all cells around:
     such an id stands from a confidence of `TRACED` on. There, cells that no label shows have numbers, in an optional
-    column ``new``: those on `min_cell_slices` slices are new cells from the start. Pieces of an optional column ``fixed`` are
-    terminals of their cell too: the user said so. Pieces with different numbers in an optional column ``apart`` are
-    never linked. banned: rows and a cell that they may not have. Raises ValueError when an edge names an unknown piece
-    or columns are missing.
+    column ``new``: those on `min_cell_slices` slices are new cells from the start. Pieces of an optional column
+    ``fixed`` are terminals of their cell too: the user said so. Pieces with different numbers in an optional column
+    ``apart`` are never linked. banned: rows and a cell that they may not have. Raises ValueError when an edge names an
+    unknown piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
     overlaps, direct = _overlaps(nodes, edges)
