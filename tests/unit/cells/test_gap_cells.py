@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from exact_cuts import cuts_of
 from moving_cells import SHAPE, dice, ellipse
-from ultraseg.cells.gap_cells import cells_of_gap, chance_of_right
+from ultraseg.cells.fragments import Given
+from ultraseg.cells.gap_cells import cells_of_gap, cells_of_tiles, chance_of_right, tiles_of
 from ultraseg.cells.gap_ends import GapEnd
 
 
@@ -96,3 +97,41 @@ def test_shapes_must_fit(truth):
 def test_the_chance_of_being_right_rises_with_the_margin():
     chance = chance_of_right(np.array([np.nan, 0, 0.1, 0.2, 0.3, 0.4, 0.6, np.inf]))
     assert (np.diff(chance) >= 0).all() and chance[0] == chance[1] < 0.5 and 0.95 < chance[-1] < 1
+
+
+def test_tiles_cover_a_slice_once_and_overlap():
+    assert tiles_of(10, (40, 50), 10 * 40 * 50, 8) == [((slice(0, 40), slice(0, 50)),) * 2]
+    tiles = tiles_of(10, (100, 300), 100_000, 16)
+    seen = np.zeros((100, 300), int)
+    for inner, wide in tiles:
+        seen[inner] += 1
+        assert 10 * seen[wide].size <= 100_000
+        assert all(w.start == max(0, i.start - 16) for i, w in zip(inner, wide, strict=True))
+        assert wide[1].stop == min(300, inner[1].stop + 16) and wide[0].stop == min(100, inner[0].stop + 16)
+    assert len(tiles) > 1 and (seen == 1).all()
+    # A tile is no narrower than what it shares with its neighbours, however little memory there is.
+    assert min(inner[1].stop - inner[1].start for inner, _ in tiles_of(10, (100, 320), 1, 16)) >= 16
+
+
+def test_tiles_give_the_cells_of_the_whole_gap(truth):
+    cuts, ends = cuts_of(truth, noise=40), (GapEnd(truth[0]), GapEnd(truth[-1]))
+    seeds = [Given(2, truth[2], truth[2] == 7)]
+    whole = cells_of_gap(cuts.copy(), *ends, seeds=seeds)
+    parts = cells_of_tiles(cuts.copy(), *ends, most_voxels=truth.size // 3, overlap=16, seeds=seeds)
+    assert (whole.labels != parts.labels).mean() < 0.01 and whole.new.max() == 1
+    # The cell that no label shows lies in several tiles and has one number.
+    new, true = parts.new > 0, truth == 28
+    numbers, voxels = np.unique(parts.new[new & true], return_counts=True)
+    assert voxels.max() > 0.95 * voxels.sum() and 2 * (new & true).sum() / (new.sum() + true.sum()) > 0.9
+    assert np.array_equal(parts.labels[[0, -1]], truth[[0, -1]]) and (parts.confidence[[0, -1]] == 255).all()
+    one = cells_of_tiles(cuts.copy(), *ends, most_voxels=truth.size, seeds=seeds)
+    assert np.array_equal(one.labels, whole.labels) and np.array_equal(one.differ, whole.differ)
+
+
+def test_tiles_know_where_the_user_drew(truth):
+    known = np.ones(SHAPE, bool)
+    known[:, 60:] = False
+    end = GapEnd(np.where(known, truth[0], 5), known, truth[0], np.full(SHAPE, 90, np.uint8))
+    found = cells_of_tiles(cuts_of(truth, noise=40), end, None, most_voxels=truth.size // 3, overlap=16)
+    assert (found.confidence[0][known] == 255).all() and (found.confidence[0][~known] <= 90).all()
+    assert dice(found.labels, truth, [14, 4_000_000_000]) > 0.95

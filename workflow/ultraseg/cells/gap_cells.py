@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 SHORT_GAP, CLEARANCE = 20, 3
 # The chance of being right by margin: measured on fib25 with labels on every 40th slice, where truth was looked at.
 MARGINS, CHANCES = (0.0, 0.05, 0.15, 0.25, 0.35, 0.45), (0.33, 0.35, 0.72, 0.88, 0.95, 0.97)
+OVERLAP = 64  # columns that a tile sees around its inner part
 DOUBTFUL = 0.2  # margins below are counted as differences
 
 
@@ -30,14 +32,19 @@ class GapCells:
     """Cells of the slices of a gap.
 
     labels: uint32 (n, Y, X), the user's ids, 0 = background or a cell that no label shows. confidence: uint8, 255 on
-    labelled slices, elsewhere about the chance of being right times 255. differ: int64 (n,), pixels per slice that
-    another id claims nearly as strongly. new: uint32, cells that no label shows, numbered from 1 within the gap.
+    labelled slices, elsewhere about the chance of being right times 255. doubtful: bool, where another id has nearly as
+    strong a claim. new: uint32, cells that no label shows, numbered from 1 within the gap.
     """
 
     labels: NDArray[np.uint32]
     confidence: NDArray[np.uint8]
-    differ: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
     new: NDArray[np.uint32]
+
+    @property
+    def differ(self) -> NDArray[np.int64]:
+        """Doubtful pixels of each slice (n,)."""
+        return np.count_nonzero(self.doubtful, axis=(1, 2)).astype(np.int64)
 
 
 def cells_of_gap(
@@ -79,6 +86,100 @@ def cells_of_gap(
     return result
 
 
+def cells_of_tiles(
+    cuts: NDArray[np.uint8],
+    first: GapEnd | None,
+    last: GapEnd | None,
+    *,
+    most_voxels: int,
+    overlap: int = OVERLAP,
+    seeds: Sequence[Given] = (),
+    **settings: Any,
+) -> GapCells:
+    """`cells_of_gap` in tiles of a slice where the gap has more than ``most_voxels`` voxels, which bounds its memory.
+
+    Each tile sees ``overlap`` more columns on all sides and gives its inner part. The user's ids are the same in all
+    tiles; new cells of two tiles are one where each has most of the other's voxels in what both tiles see. settings:
+    of `cells_of_gap`.
+    """
+    n, *plane = cuts.shape[2:]
+    tiles = tiles_of(n, plane, most_voxels, overlap)
+    if len(tiles) == 1:
+        return cells_of_gap(cuts, first, last, seeds=seeds, **settings)
+    labels, confidence, new = (np.zeros(cuts.shape[2:], kind) for kind in (np.uint32, np.uint8, np.uint32))
+    doubtful = np.zeros(cuts.shape[2:], bool)
+    for inner, wide in tiles:
+        ends = [None if end is None else end.within(wide) for end in (first, last)]
+        near = [Given(s.z, s.ids[wide], None if s.known is None else s.known[wide]) for s in seeds]
+        part = cells_of_gap(cuts[(..., *wide)].copy(), *ends, seeds=near, **settings)
+        numbers = _new_numbers(part.new, new[(slice(None), *wide)], int(new.max(initial=0)))
+        here = (slice(None), *inner)
+        place = (
+            slice(None),
+            *(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, wide, strict=True)),
+        )
+        labels[here], confidence[here] = part.labels[place], part.confidence[place]
+        new[here], doubtful[here] = numbers[part.new[place]], part.doubtful[place]
+    return GapCells(labels, confidence, doubtful, new)
+
+
+def tiles_of(
+    n: int, plane: Sequence[int], most_voxels: int, overlap: int
+) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """The inner and the whole part of each tile (y, x) of n slices; as few tiles as hold ``most_voxels`` voxels each.
+
+    A tile is never narrower than its overlaps.
+    """
+    counts = [1, 1]
+
+    def sides() -> list[int]:
+        return [-(-size // count) for size, count in zip(plane, counts, strict=True)]
+
+    def voxels() -> int:
+        return n * math.prod(
+            min(size, side + 2 * overlap * (count > 1))
+            for size, side, count in zip(plane, sides(), counts, strict=True)
+        )
+
+    while voxels() > most_voxels:
+        longer = int(np.argmax(sides()))
+        if sides()[longer] <= 2 * overlap:
+            break
+        counts[longer] += 1
+    (height, width), (rows, columns) = sides(), plane
+    found = []
+    for y in range(0, rows, height):
+        for x in range(0, columns, width):
+            inner = slice(y, min(y + height, rows)), slice(x, min(x + width, columns))
+            wide = tuple(
+                slice(max(0, s.start - overlap), min(size, s.stop + overlap))
+                for s, size in zip(inner, plane, strict=True)
+            )
+            found.append((inner, (wide[0], wide[1])))
+    return found
+
+
+def _new_numbers(new: NDArray[np.uint32], seen: NDArray[np.uint32], last: int) -> NDArray[np.uint32]:
+    """The number in the gap of each new cell of a tile (entry 0 is 0), from the numbers ``seen`` where tiles overlap.
+
+    Cells that no other tile has seen are numbered above ``last``.
+    """
+    count = int(new.max(initial=0)) + 1
+    numbers = np.zeros(count, np.uint32)
+    both = (new > 0) & (seen > 0)
+    known, place = np.unique(seen[both], return_inverse=True)
+    if len(known):
+        common = np.zeros((count, len(known)), np.int64)
+        np.add.at(common, (new[both], place), 1)
+        best, backwards = common.argmax(1), common.argmax(0)
+        for cell in range(1, count):
+            if common[cell, best[cell]] > 0 and backwards[best[cell]] == cell:
+                numbers[cell] = known[best[cell]]
+    rest = np.flatnonzero(numbers[1:] == 0) + 1
+    numbers[rest] = last + 1 + np.arange(len(rest))
+    return numbers
+
+
 def _given(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> list[Given]:
     """What the ends tell, as seeds: the user's ids, and elsewhere what came from beyond the gap."""
     if all(end is None for end in ends):
@@ -114,10 +215,9 @@ def _result(
     sure = chance_of_right(margin)
     sure[cell < 0] = 0
     doubtful = named & (margin < DOUBTFUL)
-    differ = np.count_nonzero(doubtful[fragments] | doubtful[before], axis=(1, 2)).astype(np.int64)
     confidence = np.rint(255 * sure).astype(np.uint8)
     least = np.minimum(confidence[fragments], confidence[before])
-    return GapCells(id_of[fragments], least, differ, new_of[fragments])
+    return GapCells(id_of[fragments], least, doubtful[fragments] | doubtful[before], new_of[fragments])
 
 
 def chance_of_right(margin: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,7 +234,7 @@ def _restore(result: GapCells, ends: Sequence[GapEnd | None]) -> None:
         result.labels[z][here] = end.ids[here]
         result.confidence[z][here] = 255
         result.new[z][here] = 0
-        result.differ[z] = 0
+        result.doubtful[z] = False
         if end.known is not None:
             _, certain, reached = end.proposal()
             beyond = reached & ~end.known

@@ -24,6 +24,13 @@ class GapEnd(NamedTuple):
     carried: NDArray[Any] | None = None
     confidence: NDArray[np.uint8] | None = None
 
+    def within(self, place: tuple[slice, slice]) -> GapEnd:
+        """A part (y, x) of the slice."""
+        known = None if self.known is None else self.known[place]
+        carried = None if self.carried is None else self.carried[place]
+        confidence = None if self.confidence is None else self.confidence[place]
+        return GapEnd(self.ids[place], known, carried, confidence)
+
     def proposal(self) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]:
         """Ids, confidence (255 where the user labelled) and where anything is known at all; all (Y, X)."""
         if self.known is None:

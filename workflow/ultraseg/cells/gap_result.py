@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from ultraseg.cells.agglomerate import AgglomerationSettings
 from ultraseg.cells.evidence import Evidence, carried_seeds
 from ultraseg.cells.fragments import Given
-from ultraseg.cells.gap_cells import cells_of_gap
+from ultraseg.cells.gap_cells import cells_of_tiles
 from ultraseg.cells.gap_ends import GapEnd, known_slices
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.cells.trust import fill_bad
@@ -83,20 +82,22 @@ def volume_slices(
     partial: bool = False,
     blur: float = 1.0,
     regrow: int = 2,
+    max_voxels: int = 100_000_000,
     seeds: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
-    """As `carried_slices`, in three dimensions at once (`cells_of_gap`), with the array new of cells without an id.
+    """As `carried_slices`, in three dimensions at once (`cells_of_tiles`), with the array new of cells without an id.
 
     cuts: uint8 (3, offsets, n, Y, X) of the n slices ``steps``, in which the stand-ins of bad slices were seen; every
-    slice shows the nearest of the steps, less than a pixel's length away. blur, regrow, seeds: of `cells_of_gap`;
-    settings: of `AgglomerationSettings`.
+    slice shows the nearest of the steps, less than a pixel's length away. max_voxels: of one tile. blur, regrow, seeds:
+    of `cells_of_gap`; settings: of `AgglomerationSettings`.
     """
-    found = cells_of_gap(
-        cuts, *ends, blur=blur, regrow=regrow, seeds=seeds, settings=AgglomerationSettings(**settings)
-    )
+    found = cells_of_tiles(
+        cuts, *ends, most_voxels=max_voxels, blur=blur, regrow=regrow, seeds=seeds,
+        settings=AgglomerationSettings(**settings),
+    )  # fmt: skip
     shown = nearest(steps, stand_ins)
-    arrays = {field.name: getattr(found, field.name)[shown] for field in fields(found)}
+    arrays = {name: getattr(found, name)[shown] for name in ("labels", "confidence", "differ", "new")}
     bad = np.array(stand_ins) != first + np.arange(len(stand_ins))
     arrays["confidence"][bad], arrays["differ"][bad] = 0, 0
     return _each(arrays, ends, first, direction, partial)

@@ -99,7 +99,8 @@ class Propagate(VolumeJob):
     volume_settings: dict[str, Any]
 
     rate: ClassVar[Rate] = Rate(0.8, 3.7, 150, 25)
-    volume_rate: ClassVar[Rate] = Rate(1.0, 1.2, 200, 60)
+    volume_rate: ClassVar[Rate] = Rate(1.0, 1.2, 200, 20)
+    together_rate: ClassVar[float] = 50.0  # bytes of a voxel of what a job looks at together
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
@@ -174,7 +175,11 @@ class Propagate(VolumeJob):
     def cost(self, plan: Plan) -> Cost:
         worked, held = self.pixels(plan)
         solid = len(self.steps) * math.prod(cell_plane(plan, self.volume))
+        together = min(solid, plan.config["agglomerate"]["max_voxels"])
         of_methods = {FLOW: self.rate.cost(worked, held), VOLUME: self.volume_rate.cost(solid, solid)}
+        of_methods[VOLUME] = of_methods[VOLUME]._replace(
+            mem_mb=of_methods[VOLUME].mem_mb + self.together_rate * together / 1e6
+        )
         # Nobody knows beforehand which one ``auto`` chooses.
         costs = [cost for method, cost in of_methods.items() if self.method in (method, AUTO)]
         return Cost(max(cost.seconds for cost in costs), max(cost.mem_mb for cost in costs))
