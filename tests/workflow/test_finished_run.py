@@ -132,7 +132,7 @@ def test_organelles_lie_within_their_cells(volume):
 
 
 def test_csv_and_parquet_hold_the_same_tables(volume):
-    for name in ("cells", "organelles", "protrusions", "links", "label_next"):
+    for name in ("cells", "organelles", "protrusions", "links", "meetings", "label_next"):
         text, binary = (
             pd.read_csv(volume / f"tables/{name}.csv"),
             pd.read_parquet(volume / f"tables/{name}.parquet"),
@@ -229,7 +229,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         f"{n}.{figure}.png" for n in ("context", "detail") for figure in ("augmentation", "learning_curves")
     }
     pages = {"cells", "contacts", "organelles", "protrusions", "slices", "links", "accuracy", "run", "report"}
-    pages |= {"label_next"}
+    pages |= {"meetings", "label_next"}
     assert names == figures | {f"{page}.html" for page in pages}
 
 

@@ -77,7 +77,7 @@ class GoodSlices:
         return first[:z_context] + run + last[z_context + 1 :], [run.index(z) for z in stand_ins]
 
     def around(self, first: int, last: int, beyond: int) -> list[int]:
-        """The good slices from the good slice ``first`` to ``last``, and up to ``beyond`` good slices on either side."""
+        """The good slices from the good slice ``first`` to ``last``, and up to ``beyond`` more on either side."""
         low, high = bisect_left(self.good, first), bisect_left(self.good, last)
         return self.good[max(low - beyond, 0) : high + 1 + beyond]
 

@@ -14,7 +14,9 @@ from ultraseg.link.edit_file import CellEdit, voxels_of
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-MOST_LOST = 4  # slices that may lie between two of a body for the body to be filled in; over more it need not be straight
+MOST_LOST = (
+    4  # slices that are filled in between two slices of a body; over more its course need not be straight
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
 OF_ALL = (*TABLES, "slices")  # tables that every volume has
-OF_CELLS = ("links", "label_next")  # and those that only a volume with cells has
+OF_CELLS = ("links", "meetings", "label_next")  # and those that only a volume with cells has
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,7 @@ MADE: dict[str, list[str]] = {
     "link_edges": [V.edges("{slab}")],
     "link": [
         *(V.link(name) for name in ("nodes", "protrusions", "ids")),
-        V.table("links"),
-        V.table("links", "csv"),
+        *(V.table(name, kind) for name in ("links", "meetings") for kind in ("parquet", "csv")),
     ],
     "link_relabel": [shard_file(V.labels_level("{structure}", "{level}"), "{slab}")],
     "label_next": [V.table("label_next", "csv"), V.table("label_next"), V.figure("label_next.png")],
