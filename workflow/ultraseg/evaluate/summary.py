@@ -103,8 +103,8 @@ def meeting_note(meetings: pd.DataFrame) -> str:
     places = "1 place" if count == 1 else f"{count} places"
     more = [f"  ({count - len(shown)} more in tables/meetings.csv)"] if count > len(shown) else []
     head = (
-        f"Two cells meet within one body at {places} (tables/meetings.csv). Each is one cell with two names, or two cells "
-        "with no membrane in sight. Where it is one cell, write the line into the file of cell_edits:"
+        f"Two cells meet within one body at {places} (tables/meetings.csv). Each is one cell with two names, or two "
+        "cells with no membrane in sight. Where it is one cell, write the line into the file of cell_edits:"
     )
     return "\n".join([head, *lines, *more])
 

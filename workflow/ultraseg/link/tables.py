@@ -178,10 +178,10 @@ def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.nda
     """Places where two cells meet within one body: an id below, another one above.
 
     a, b, iou: rows of pieces that link one body in neighbouring slices, because their outlines are alike (IoU of at
-    least `ONE_BODY`) or because one of them got its id along such links. Such a body is one cell with two names, or two cells
-    without a membrane between them. Columns: cell, other_cell (ids below and above the place), z, y, x, area (of the
-    upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels). One
-    row per pair of cells, where the outlines are most alike.
+    least `ONE_BODY`) or because one of them got its id along such links. Such a body is one cell with two names, or two
+    cells without a membrane between them. Columns: cell, other_cell (ids below and above the place), z, y, x, area (of
+    the upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels).
+    One row per pair of cells, where the outlines are most alike.
     """
     final, area = nodes["final"].to_numpy(), nodes["area"].to_numpy()
     rows = np.flatnonzero((final[a] > 0) & (final[b] > 0) & (final[a] != final[b]))
