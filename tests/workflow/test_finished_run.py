@@ -221,6 +221,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         "volumes.png",
         "links.png",
         "link_examples.jpg",
+        "link_examples_3d.png",
         "label_next.png",
         "slices.png",
     }

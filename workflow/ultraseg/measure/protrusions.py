@@ -68,9 +68,10 @@ def protrusion_tables(
             table[name] = pd.array(column, "Int64")
     cells = dict(zip(table["protrusion"].tolist(), table["cell"].tolist(), strict=True))
     points = [_points(number, cells[number], course, size, scale) for number, course in found.items()]
+    ways = np.concatenate([np.zeros((0, len(COURSE_TYPES))), *points])
     return (
         table[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES),
-        pd.concat([empty_table(COURSE_TYPES), *points], ignore_index=True).astype(COURSE_TYPES),
+        pd.DataFrame(ways, columns=list(COURSE_TYPES)).astype(COURSE_TYPES),
     )
 
 
@@ -86,11 +87,10 @@ def _add_extent(table: pd.DataFrame, pieces: pd.DataFrame, stand_ins: Mapping[in
 
 def _points(
     number: int, cell: int, course: Course, size: NDArray[np.float64], scale: NDArray[np.int_]
-) -> pd.DataFrame:
-    """Every `EVERY`-th point of a course and its last one, in voxels of the image, with the way from the first."""
+) -> NDArray[np.float64]:
+    """Rows of the table of courses (m, columns): every `EVERY`-th point of a course, and its last one."""
     places = (course.path + 0.5) * scale - 0.5
     way = np.cumsum(np.append(0.0, np.linalg.norm(np.diff(places * size, axis=0), axis=1)))
     kept = np.unique(np.append(np.arange(0, len(places), EVERY), len(places) - 1))
-    table = pd.DataFrame(places[kept], columns=["z", "y", "x"])
-    table = table.assign(protrusion=number, cell=cell, point=np.arange(len(kept)), distance_um=way[kept])
-    return table[list(COURSE_TYPES)]
+    same = np.broadcast_to([number, cell], (len(kept), 2))
+    return np.column_stack([same, np.arange(len(kept)), places[kept], way[kept]])

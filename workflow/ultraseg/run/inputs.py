@@ -67,7 +67,7 @@ MADE: dict[str, list[str]] = {
     "evaluate": [V.metrics, V.summary],
     "figures": [V.figure(name) for name in FIGURES],
     "figure_cell": [V.figure("cell.png")],
-    "figure_links": [V.figure("link_examples.jpg")],
+    "figure_links": [V.figure("link_examples.jpg"), V.figure("link_examples_3d.png")],
     "learning_curves": [N.figure("learning_curves")],
     "report_tables": [V.page(table) for table in (*OF_ALL, *OF_CELLS, "accuracy")],
     "report_run": [RUN_PAGE],
