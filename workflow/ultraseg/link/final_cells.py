@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -15,6 +15,7 @@ from ultraseg.arrays.scale import downsample_mask, upsample_labels
 from ultraseg.cells.pieces import holes
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.link.apply_edits import edited_ids
+from ultraseg.link.nodes import piece_luts
 from ultraseg.storage.label_slices import LabelSlices
 
 NODE_COLUMNS = ["z", "piece", "final", "area", "y", "x", "body"]
@@ -109,7 +110,10 @@ class _Stack:
         self._read, self.shape, self._walk, self._span = read, shape, list(walk), span
         nodes = nodes[nodes["z"].isin(self._walk)]
         self._cells = np.unique(nodes.loc[nodes["final"] > 0, "final"].to_numpy())
-        self._tables = _tables(nodes, self._cells, self._walk)
+        final = nodes["final"].to_numpy()
+        code = np.where(final > 0, HELD + 1 + np.searchsorted(self._cells, final), HELD)
+        tables = piece_luts(nodes.assign(code=code), self._walk, "code")
+        self._tables = dict(zip(self._walk, tables, strict=True))
         self._steps = _steps(nodes, self._walk) if span else {}
         self._held: dict[int, NDArray[np.int32]] = {}
 
@@ -156,24 +160,6 @@ class _Stack:
             if self._walk[i] in drawn:
                 break
         return found, away
-
-
-def _tables(
-    nodes: pd.DataFrame, cells: NDArray[np.int64], walk: Sequence[int]
-) -> Mapping[int, NDArray[np.uint32]]:
-    """For each slice the table piece -> code."""
-    by_slice = dict(tuple(nodes.groupby("z")))
-    tables = {}
-    for z in walk:
-        here = by_slice.get(z)
-        table = np.full(int(here["piece"].max()) + 1 if here is not None else 1, HELD, np.uint32)
-        if here is not None:
-            final = here["final"].to_numpy()
-            code = HELD + 1 + np.searchsorted(cells, final)
-            table[here["piece"].to_numpy()] = np.where(final > 0, code, HELD)
-        table[0] = FREE
-        tables[z] = table
-    return tables
 
 
 def _steps(nodes: pd.DataFrame, walk: Sequence[int]) -> dict[int, NDArray[np.float64]]:
