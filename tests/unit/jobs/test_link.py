@@ -109,6 +109,14 @@ def test_final_cells_read_as_far_as_holes_are_filled(tmp_path, depth, link, span
         assert slabs(found, "work/pieces") == sorted({z // depth for z in told.walk})
 
 
+@pytest.mark.parametrize("z_nm, span", [(4, 4), (16, 4), (20, 3), (33, 1), (500, 1)])
+def test_holes_of_thick_slices_are_filled_over_few_slices(tmp_path, z_nm, span):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["voxel_size_nm"] = [z_nm, 4, 4]  # 16 nm at the scale of the cells
+    told = spec(Plan(load_config(config)), "link_relabel", slab=2, structure="cells")
+    assert told.span == span
+
+
 @pytest.mark.parametrize("kind, jobs", [(LinkEdges, 6), (Link, 1), (LinkRelabel, 6)])
 def test_without_cells_nothing_is_linked(tmp_path, kind, jobs):
     assert kind.each(plan_without_cells(tmp_path), "a") == []

@@ -144,8 +144,13 @@ def test_a_piece_without_a_cell_stays_without():
 
 def test_the_space_beside_a_cell_is_none_of_it():
     tissue = body()
-    tissue.pieces[3, 5:25, 28:30] = 0  # two pixels: the outline of one slice
-    assert not tissue.filled()[3, 5:25, 28:30].any()
+    tissue.pieces[3, 5:25, 26:30] = 0  # four pixels: the outline of one slice
+    assert not tissue.filled()[3, 5:25, 26:30].any()
+    tissue.pieces[3, 10:15, 25] = 0  # with a dent that is as wide as a hole
+    assert (tissue.filled()[3, 5:25, 5:30] == 7).all()
+    tissue.pieces[3, 5:9, 10:22] = 0  # another narrow part does not hang together with it
+    cells = tissue.filled()
+    assert not cells[3, 5:9, 10:22].any() and (cells[3, 5:25, 26:30] == 7).all()
 
 
 def test_a_slice_that_lies_askew_gets_no_strips():
@@ -170,9 +175,9 @@ def test_what_the_user_left_out_is_not_filled(tmp_path):
     assert not cells[3, 10:20, 10:20].any()
     known[:, 20:] = 0
     write_slices(file, (30, 40), [(3, {"labels": labels, "known": known})])
-    tissue.pieces[3, 12:18, 24:28] = 0
+    tissue.pieces[3, 12:18, 23:28] = 0
     cells = tissue.filled(drawn=[file])
-    assert not cells[3, 10:20, 10:20].any() and (cells[3, 12:18, 24:28] == 7).all()
+    assert not cells[3, 10:20, 10:20].any() and (cells[3, 12:18, 23:28] == 7).all()
 
 
 def test_a_hole_between_two_pieces_of_one_cell_is_filled():

@@ -14,9 +14,9 @@ from ultraseg.link.edit_file import CellEdit, voxels_of
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-MOST_LOST = (
-    4  # slices that are filled in between two slices of a body; over more its course need not be straight
-)
+# Slices that are filled in between two slices of a body, and pixels at the scale of the cells that they are thick: over
+# more the body need not be straight, and the space beside it may be as thick. One slice is filled in any case.
+MOST_LOST, MOST_THICK = 4, 4
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ class LinkRelabel(CellSlabJob):
         v, net = plan.volumes[wc.volume], plan.cells_network
         slab, settings = v.slab(wc.slab), plan.config["link"]
         shown = v.good_slices.stand_ins(*slab)
-        span = min(max(settings["bridge_slices"], settings["max_gap"]), MOST_LOST)
+        thick = int(MOST_THICK * v.voxel_size_nm[1] * net.downsample / v.voxel_size_nm[0])
+        span = min(max(settings["bridge_slices"], settings["max_gap"]), MOST_LOST, max(thick, 1))
         return cls(
             v.name,
             slab,

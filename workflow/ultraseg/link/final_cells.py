@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cc3d
 import cv2
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from ultraseg.storage.label_slices import LabelSlices
 
 NODE_COLUMNS = ["z", "piece", "final", "area", "y", "x", "body"]
 FREE, HELD = 0, 1  # codes of pixels without a piece, and of pieces without a cell; the codes of cells follow
-LEAST_WIDTH = 3  # pixels: a narrower gap between two slices of a cell may be the space beside it
+# Pixels: what lies between two slices of a cell may be the space beside it where it is narrow. A hole is so wide
+# everywhere, and somewhere as wide as the second.
+LEAST_WIDTH, SURE_WIDTH = 3, 5
 SURE_SHIFT = 5  # bodies that must go on before their median movement counts as a shift of the slice
 
 
@@ -140,9 +143,7 @@ class _Stack:
         between = (
             (here == FREE) & (below > HELD) & (below == above) & (under + over <= self._span + 1) & ~given
         )
-        wide = np.ones((LEAST_WIDTH, LEAST_WIDTH), np.uint8)
-        between = cv2.morphologyEx(between.astype(np.uint8), cv2.MORPH_OPEN, wide) > 0
-        return np.where(between, below, here)
+        return np.where(_wide(between), below, here)
 
     def _nearest(self, z: int, way: int, drawn: set[int]) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """The first code that is not FREE on one way from slice z, FREE where there is none, and how far it lies."""
@@ -160,6 +161,20 @@ class _Stack:
             if self._walk[i] in drawn:
                 break
         return found, away
+
+
+def _wide(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of a mask that are LEAST_WIDTH wide, if they hang together with a part that is SURE_WIDTH wide."""
+    wide, sure = (
+        cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+        for width in (LEAST_WIDTH, SURE_WIDTH)
+    )
+    if not sure.any():
+        return np.zeros_like(mask)
+    parts, n = cc3d.connected_components(wide, connectivity=4, return_N=True)
+    kept = np.zeros(n + 1, bool)
+    kept[parts[sure > 0]] = True
+    return kept[parts]
 
 
 def _steps(nodes: pd.DataFrame, walk: Sequence[int]) -> dict[int, NDArray[np.float64]]:
