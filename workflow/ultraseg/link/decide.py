@@ -138,9 +138,8 @@ def decide_pieces(
     strong = _strong(links, decisions, large, bodies.only(direct))
     weak = rest[decisions.outcome[rest] == "unassigned_weak"]
     _new_cells(nodes, decisions, weak, strong, persistence, next_id)
-    within = (
-        direct & body[bodies.a] & body[bodies.b] & (_reaches(nodes, decisions, large, bodies, min_body_iou))
-    )
+    within = direct & body[bodies.a] & body[bodies.b]
+    within &= _reaches(nodes, decisions, large, bodies, min_body_iou)
     return Decided(decisions.added_to(nodes), strong, bodies.only(within))
 
 
