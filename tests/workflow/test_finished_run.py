@@ -132,13 +132,23 @@ def test_organelles_lie_within_their_cells(volume):
 
 
 def test_csv_and_parquet_hold_the_same_tables(volume):
-    for name in ("cells", "organelles", "protrusions", "links", "label_next"):
+    for name in ("cells", "organelles", "protrusions", "courses", "links", "meetings", "label_next"):
         text, binary = (
             pd.read_csv(volume / f"tables/{name}.csv"),
             pd.read_parquet(volume / f"tables/{name}.parquet"),
         )
         assert list(text.columns) == list(binary.columns)
         assert len(text) == len(binary)
+
+
+def test_protrusions_run_through_their_cells_from_where_they_leave_the_body(volume, cells):
+    protrusions, courses = (
+        pd.read_parquet(volume / f"tables/{name}.parquet") for name in ("protrusions", "courses")
+    )
+    assert len(protrusions) and set(courses["protrusion"]) == set(protrusions["protrusion"])
+    places = np.rint(courses[["z", "y", "x"]].to_numpy()).astype(int)
+    assert (cells[tuple(places.T)] == courses["cell"]).mean() > 0.8
+    assert (protrusions["probability"] >= protrusions["strength"] - 1e-9).all()
 
 
 def test_every_fragment_has_an_outcome(volume, cells):
@@ -221,6 +231,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         "volumes.png",
         "links.png",
         "link_examples.jpg",
+        "link_examples_3d.png",
         "label_next.png",
         "slices.png",
     }
@@ -229,7 +240,7 @@ def test_report_is_small_and_holds_all_figures_and_pages(finished_run, report):
         f"{n}.{figure}.png" for n in ("context", "detail") for figure in ("augmentation", "learning_curves")
     }
     pages = {"cells", "contacts", "organelles", "protrusions", "slices", "links", "accuracy", "run", "report"}
-    pages |= {"label_next"}
+    pages |= {"meetings", "label_next"}
     assert names == figures | {f"{page}.html" for page in pages}
 
 

@@ -42,7 +42,7 @@ def test_labels_are_the_same(runs, structure, depth):
 
 @pytest.mark.parametrize("depth", [1, 16])
 def test_tables_and_metrics_are_the_same(runs, depth):
-    for name in ("cells", "organelles", "links"):
+    for name in ("cells", "organelles", "protrusions", "courses", "links", "meetings"):
         a, b = (pd.read_parquet(runs[d].results / f"tiny/tables/{name}.parquet") for d in (4, depth))
         pd.testing.assert_frame_equal(a, b, check_exact=False, rtol=1e-9)
     a, b = (pd.read_csv(runs[d].results / "tiny/metrics.csv") for d in (4, depth))

@@ -108,12 +108,19 @@ rule figure_links:
     input:
         unpack(RULES.inputs("figure_links")),
     output:
-        report(
+        slices=report(
             V.figure("link_examples.jpg"),
             caption="../report/link_examples.rst",
             category="Volume {volume}",
             subcategory="Links",
             labels={"figure": "examples of each outcome"},
+        ),
+        in_3d=report(
+            V.figure("link_examples_3d.png"),
+            caption="../report/link_examples_3d.rst",
+            category="Volume {volume}",
+            subcategory="Links",
+            labels={"figure": "examples of each outcome in 3D"},
         ),
     log:
         log_file("figure_links", "{volume}"),

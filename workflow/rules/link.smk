@@ -30,6 +30,8 @@ rule link:
         ids=V.link("ids"),
         links=V.table("links"),
         links_csv=V.table("links", "csv"),
+        meetings=V.table("meetings"),
+        meetings_csv=V.table("meetings", "csv"),
     log:
         log_file("link", "{volume}"),
     benchmark:

@@ -1,10 +1,11 @@
 """The summary shows every score once, and says what it means."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from ultraseg.evaluate.definitions import COLUMNS, SPLITS
 from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, combine
-from ultraseg.evaluate.summary import format_summary
+from ultraseg.evaluate.summary import MEETINGS, format_summary, meeting_note, volume_summary
 
 
 def test_summary_shows_every_score_once_and_explains_it():
@@ -27,6 +28,21 @@ def test_summary_shows_every_score_once_and_explains_it():
 
 def test_summary_of_nothing():
     assert "No scores" in format_summary(combine([]))
+
+
+def test_the_summary_names_where_two_cells_meet_and_the_edit_that_merges_them():
+    rows = [(5 + i, 30, 40 + i, 210, 405, 900, 0.9 - i / 100, f"- merge: [{5 + i}, 30]") for i in range(12)]
+    columns = ["cell", "other_cell", "z", "y", "x", "area", "iou", "edit"]
+    meetings = pd.DataFrame(rows, columns=columns)
+    text = volume_summary("a", combine([]), [meeting_note(meetings.iloc[:1])])
+    assert "at 1 place (" in text
+    assert "\n  cells 5 and 30 at z 40, y 210, x 405:  - merge: [5, 30]\n" in text
+    lines = meeting_note(meetings[::-1]).splitlines()
+    assert (
+        len(lines) == 2 + MEETINGS and "at 12 places" in lines[0] and lines[1].startswith("  cells 5 and 30")
+    )
+    assert "(2 more in tables/meetings.csv)" in lines[-1]
+    assert meeting_note(meetings.iloc[:0]) == ""
 
 
 def mask(split, right):

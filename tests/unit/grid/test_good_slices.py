@@ -47,6 +47,13 @@ def test_a_window_gives_every_slice_the_context_of_its_stand_in(stack, z_context
                 assert read[place : place + 2 * z_context + 1] == stack.context(stack.stand_in(z), z_context)
 
 
+def test_the_good_slices_around_a_run_end_with_the_stack():
+    stack = GoodSlices(10, (3, 4, 8))
+    assert stack.around(2, 5, 1) == [1, 2, 5, 6]
+    assert stack.around(5, 5, 2) == [1, 2, 5, 6, 7]
+    assert stack.around(0, 9, 3) == stack.good and stack.around(0, 0, 0) == [0]
+
+
 def test_without_bad_slices_neighbours_are_the_next_ones():
     stack = GoodSlices(5)
     assert stack.context(0, 2) == [0, 0, 0, 1, 2]

@@ -25,6 +25,7 @@ def test_all_final_labels_are_scored(tmp_path):
     assert found["labels"] == [f"{LABELS}/{s}.h5" for s in ("cells", "nuclei", "membrane")]
     assert found["slices"] == "results/a/tables/slices.parquet"
     assert found["advice"] == ["results/a/tables/label_next.parquet"]
+    assert found["meetings"] == ["results/a/tables/meetings.parquet"]
 
 
 def test_truth_is_read_for_what_is_predicted(tmp_path):
@@ -53,7 +54,7 @@ def test_every_slice_that_is_left_out_is_scored(tmp_path):
 def test_without_cells_nothing_of_them_is_asked_for(tmp_path):
     plan = plan_without_cells(tmp_path)
     found, told = files(plan, "evaluate"), spec(plan, "evaluate")
-    assert found["left_out"] == found["advice"] == []
+    assert found["left_out"] == found["advice"] == found["meetings"] == []
     assert (told.cells, told.left_out, told.downsample) == (None, {}, 1)
 
 

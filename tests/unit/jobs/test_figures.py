@@ -2,7 +2,7 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
+from tiny_plan import make_config, make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
 from ultraseg.jobs.figures import Figures
 from ultraseg.jobs.whole_run import whole_image
 from ultraseg.plan.config import load_config
@@ -67,6 +67,16 @@ def test_examples_of_links_are_cut_out_of_the_volume(tmp_path):
         "results/a/work/link/nodes.parquet",
         "results/a/tables/links.parquet",
     )
+
+
+@pytest.mark.parametrize("downsample, level, factor", [(1, 0, 1), (2, 1, 2), (4, 2, 4), (8, 2, 4)])
+def test_links_in_three_dimensions_are_shown_about_as_coarse_as_pieces(tmp_path, downsample, level, factor):
+    config = make_config(tmp_path, pyramid_levels=3)
+    config["networks"]["context"]["downsample"] = downsample
+    plan = Plan(load_config(config))
+    told, found = spec(plan, "figure_links"), files(plan, "figure_links")
+    assert (told.level, told.factor[1:]) == (level, (factor, factor)) and told.downsample == downsample
+    assert slabs(found["coarse"], f"image.zarr/labels/cells/{level}") == (ALL if level else [])
 
 
 def test_learning_curves_are_drawn_from_the_history(tmp_path):

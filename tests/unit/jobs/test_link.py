@@ -77,21 +77,44 @@ def test_the_final_cells_of_a_slab_are_made_from_good_slices(tmp_path):
     plan = plan_with_bad_slices(tmp_path)
     told = spec(plan, "link_relabel", slab=2, structure="cells")
     assert told.stand_ins == [6, 6, 13, 13]
+    assert told.walk == [0, 1, 2, 5, 6, 13, 14, 15, 16, 17]
     found = files(plan, "link_relabel", slab=2, structure="cells")
-    assert slabs(found["pieces"], "work/pieces") == [1, 3]
+    assert slabs(found["pieces"], "work/pieces") == [0, 1, 3, 4]
 
 
 def test_the_final_cells_of_a_slab_have_the_size_of_the_image(tmp_path):
     plan = make_plan(tmp_path)
     told = spec(plan, "link_relabel", slab=2, structure="cells")
     assert (told.slab, told.plane, told.downsample, told.structure) == ((8, 12), (24, 40), 4, "cells")
-    assert told.pixels(plan) == (4 * 24 * 40, 4 * 24 * 40)
+    assert told.pixels(plan) == (4 * (24 * 40 + 6 * 10), 4 * 24 * 40 + 9 * 6 * 10)
     found = files(plan, "link_relabel", slab=2, structure="cells")
-    assert found["pieces"] == ["results/a/work/pieces/c/2/0/0"]
     assert found["array"] == "results/a/image.zarr/labels/cells/0/zarr.json"
     assert (found["nodes"], found["ids"]) == tuple(
         f"results/a/work/link/{name}.parquet" for name in ("nodes", "ids")
     )
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize(
+    "link, span", [({}, 4), ({"bridge_slices": 0, "max_gap": 1}, 1), ({"bridge_slices": 20}, 4)]
+)
+def test_final_cells_read_as_far_as_holes_are_filled(tmp_path, depth, link, span):
+    plan = make_plan(tmp_path, slab_depth=depth, link=link, cells={"max_hole_area": 77})
+    for slab in plan.volumes["a"].slabs:
+        told = spec(plan, "link_relabel", slab=slab, structure="cells")
+        first, last = told.stand_ins[0], told.stand_ins[-1]
+        assert told.walk == list(range(max(first - span, 0), min(last + span, 20) + 1))
+        assert (told.span, told.max_hole_area) == (span, 77)
+        found = files(plan, "link_relabel", slab=slab, structure="cells")["pieces"]
+        assert slabs(found, "work/pieces") == sorted({z // depth for z in told.walk})
+
+
+@pytest.mark.parametrize("z_nm, span", [(4, 4), (16, 4), (20, 3), (33, 1), (500, 1)])
+def test_holes_of_thick_slices_are_filled_over_few_slices(tmp_path, z_nm, span):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["voxel_size_nm"] = [z_nm, 4, 4]  # 16 nm at the scale of the cells
+    told = spec(Plan(load_config(config)), "link_relabel", slab=2, structure="cells")
+    assert told.span == span
 
 
 @pytest.mark.parametrize("kind, jobs", [(LinkEdges, 6), (Link, 1), (LinkRelabel, 6)])

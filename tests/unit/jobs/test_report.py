@@ -8,7 +8,7 @@ from ultraseg.plan.plan import Plan
 
 def test_pages_are_made_from_the_tables_that_a_volume_has(tmp_path):
     found = files(make_plan(tmp_path), "report_tables")
-    names = ["cells", "contacts", "organelles", "protrusions", "slices", "links", "label_next"]
+    names = ["cells", "contacts", "organelles", "protrusions", "slices", "links", "meetings", "label_next"]
     assert found["tables"] == [f"results/a/tables/{name}.parquet" for name in names]
     assert found["metrics"] == "results/a/metrics.csv"
     assert files(plan_without_cells(tmp_path), "report_tables")["tables"] == found["tables"][:5]

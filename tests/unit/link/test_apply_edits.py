@@ -54,6 +54,19 @@ def test_without_edits_nothing_changes(scene, tmp_path):
     assert np.array_equal(edited_ids(ids_there, 3, ids), ids_there)
 
 
+def test_the_line_of_a_meeting_merges_the_two_cells(tmp_path):
+    scene = Scene(11)
+    scene.add(1, lambda z: disc(30, 30, 14), [0], cell=10, body=True)
+    scene.add(2, lambda z: disc(30, 30, 14), range(1, 10), body=True)
+    scene.add(3, lambda z: disc(30, 30, 14), [10], cell=23, body=True)
+    scene.given = {0, 10}
+    before, _ = linked(scene, tmp_path)
+    (line,) = before.meetings["edit"]
+    after, ids = linked(scene, tmp_path, line)
+    assert set(after.nodes["final"]) == {int(line.split("[")[1].split(",")[0])} and after.meetings.empty
+    assert len(ids) == 1
+
+
 @pytest.mark.parametrize(
     "text, changed",
     [

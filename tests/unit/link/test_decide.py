@@ -216,6 +216,27 @@ def test_a_body_with_two_names_is_no_hole_and_the_place_is_listed():
     assert place["z"] in (10, 11) and place["edit"] in ("- merge: [10, 23]", "- merge: [23, 10]")
 
 
+def test_a_meeting_is_listed_along_whatever_chain_gave_the_body_its_ids():
+    """A body that moves so fast that successive outlines overlap by half: less alike than those of most bodies."""
+    scene = Scene(8)
+    scene.add(1, lambda z: disc(30, 8, 14), [0], cell=10, body=True)
+    scene.add(2, lambda z: disc(30, 8 + 6 * z, 14), range(1, 7), body=True)
+    scene.add(3, lambda z: disc(30, 50, 14), [7], cell=23, body=True)
+    scene.given = {0, 7}
+    scene.link(gap=1)
+    assert not (scene.result.nodes["final"] == 0).any()
+    (iou,) = scene.result.meetings["iou"]
+    assert 0.4 < iou < 0.7
+
+
+def test_bodies_that_overlap_as_neighbours_do_are_no_meeting():
+    """Each body carries its own id, and a slice shows where one moves over the other by half."""
+    scene = Scene(6)
+    scene.add(1, lambda z: disc(30, 20, 14), range(3), cell=10, body=True)
+    scene.add(2, lambda z: disc(30, 28, 14), range(3, 6), cell=23, body=True)
+    assert scene.link(gap=1).result.meetings.empty
+
+
 def test_a_fragment_is_taken_up_again_where_its_course_leads():
     """A tube moves by more than its width while it is missing from two slices; another one stays beside it."""
     scene = two_cells(left=(0, 4), right=(0, 4))

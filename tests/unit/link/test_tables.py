@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ultraseg.base.tables import empty_table
-from ultraseg.link.tables import LINK_TYPES, fragment_table, meeting_table, protrusion_table
+from ultraseg.link.tables import LINK_TYPES, fragment_table, in_image_pixels, meeting_table, protrusion_table
 
 
 def chain(outcomes, finals, body=()):
@@ -55,7 +55,11 @@ def test_two_ids_in_one_body_are_listed_with_the_line_that_merges_them():
     table = meeting_table(nodes, a, b, np.array([0.9, 0.85, 0.9]))
     assert table[["cell", "other_cell", "z", "y"]].values.tolist() == [[7, 9, 2, 2]]
     assert table["edit"].tolist() == ["- merge: [9, 7]"]  # 9 has more voxels
-    assert len(meeting_table(nodes, a, b, np.array([0.9, 0.5, 0.9]))) == 0
+    assert (
+        len(meeting_table(nodes, a[::2], b[::2], np.array([0.9, 0.9]))) == 0
+    )  # without the link between the two
+    large = in_image_pixels(table, 4)
+    assert large[["z", "y", "x"]].values.tolist() == [[2, 10, 22]] and table["y"].iloc[0] == 2.0
 
 
 def test_without_pieces_the_tables_keep_their_columns():

@@ -3,7 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from ultraseg.measure.lengths import course_length, course_lengths
+from ultraseg.measure.lengths import Course, course_of, protrusion_courses
+
+
+def course_length(voxels, spacing):
+    return course_of(voxels, spacing).length(spacing)
 
 
 def tube(centres: np.ndarray, radius: float, spacing) -> np.ndarray:
@@ -77,7 +81,40 @@ def test_lengths_come_from_the_pieces_slice_by_slice():
         asked.append(z)
         return stack[z]
 
-    lengths = course_lengths(read, [0, 1, 1, 3, 4], pieces, (2.0, 1.0, 1.0))
+    spacing = (2.0, 1.0, 1.0)
+    found = protrusion_courses(read, [0, 1, 1, 3, 4], pieces, spacing)
+    lengths = {number: course.length(spacing) for number, course in found.items()}
     assert lengths == {7: pytest.approx(10), 8: pytest.approx(20)}
     assert asked == [0, 1, 1, 3, 4]
-    assert course_lengths(read, [0, 1], pieces.iloc[:0], (1, 1, 1)) == {}
+    assert protrusion_courses(read, [0, 1], pieces.iloc[:0], (1, 1, 1)) == {}
+    # The courses themselves, on the bad slice as well.
+    assert found[7].path[:, 0].tolist() == pytest.approx([0, 1, 2, 3, 4], abs=0.5)
+    np.testing.assert_allclose(found[7].path[:, 1:], 2)
+    np.testing.assert_allclose(found[8].path[[0, -1]], [[3, 6, 5], [3, 6, 24]])
+
+
+def test_a_course_begins_at_the_end_that_is_asked_for():
+    course = course_of(np.stack([np.arange(9), 0 * np.arange(9), 0 * np.arange(9)], 1), (5, 1, 1))
+    assert course.path[0, 0] == 0 and course.from_end_near(np.array([1, 0, 0]), np.array([5, 1, 1])) is course
+    turned = course.from_end_near(np.array([7, 0, 0]), np.array([5, 1, 1]))
+    assert turned.path[0, 0] == 8 and turned.length((5, 1, 1)) == course.length((5, 1, 1)) == 45
+    assert course.length((1, 4, 4)) == 9  # as long in another unit
+
+
+def test_a_course_on_a_coarse_grid_lies_where_the_object_is(monkeypatch):
+    rod = np.stack(np.meshgrid(np.arange(8), np.arange(8), np.arange(96), indexing="ij"), -1).reshape(-1, 3)
+    whole = course_of(rod, (1, 1, 1))
+    monkeypatch.setattr("ultraseg.measure.lengths.MOST_VOXELS", 1000)
+    coarse = course_of(rod, (1, 1, 1))
+    assert (whole.grid, coarse.grid) == (1, 2)
+    np.testing.assert_allclose(coarse.path[[0, -1]], whole.path[[0, -1]], atol=1)
+    assert coarse.path.min(0).min() >= 0.5 and coarse.length((1, 1, 1)) == pytest.approx(
+        whole.length((1, 1, 1)), rel=0.05
+    )
+
+
+def test_a_course_of_one_voxel():
+    course = course_of(np.array([[3, 4, 5]]), (2, 1, 1))
+    assert (
+        isinstance(course, Course) and course.path.tolist() == [[3, 4, 5]] and course.length((1, 4, 4)) == 4
+    )

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area, regionprops
+from ultraseg.measure.lengths import Course
 from ultraseg.measure.slab import measure_slab
 from ultraseg.measure.tables import cell_columns, merge_measures
 
@@ -41,6 +42,7 @@ def boxes():
     return {"cell": cell, "mito": mito, "nucleus": nucleus, "nucleolus": nucleolus, "er": er}
 
 
+LINKED = {"strength": 0.7, "probability": 0.8, "z_root": -1, "y_root": np.nan, "x_root": np.nan}
 SETTINGS = {"organelles": ["mito", "nucleus", "nucleolus"], "masks": ["er"], "nucleus": "nucleus"}
 
 
@@ -226,11 +228,13 @@ def test_protrusions_get_length_and_volume_in_micrometres(boxes):
     pieces = pd.concat([pieces, pieces.assign(protrusion=0, z=0)])
     table = pd.DataFrame(
         {"protrusion": [1], "cell": [7], "z_first": [3], "z_last": [12], "pieces": [11], "voxels": [200]}
-    ).assign(strength=0.7)
-    got = measured(boxes, 6, protrusions=table, pieces=pieces, cell_downsample=2, lengths={1: 0.45})
+    ).assign(**LINKED)
+    # A way of 8 pieces' pixels of 0.02 um along y or 0.01 um along x, and one more for its outer faces.
+    courses = {1: Course(np.stack([np.full(9, 3.0), np.full(9, 4.0), np.arange(9.0)], 1), 1)}
+    got = measured(boxes, 6, protrusions=table, pieces=pieces, cell_downsample=2, courses=courses)
     row = got["protrusions"].iloc[0]
     assert row["volume_um3"] == pytest.approx(200 * 0.04 * 0.02 * 0.01)
-    assert row["length_um"] == 0.45
+    assert row["length_um"] == pytest.approx(9 * 0.01)
     assert row["mean_area_um2"] == pytest.approx(20 * 0.02 * 0.01)
     area = 200 * 0.04 * 0.02 * 0.01 / row["length_um"]
     assert row["diameter_um"] == pytest.approx(2 * np.sqrt(area / np.pi))
@@ -245,7 +249,7 @@ def test_protrusions_count_the_copies_on_bad_slices(boxes):
     table = pd.DataFrame(
         {"protrusion": [1], "cell": [7], "z_first": [2], "z_last": [5], "pieces": [2], "voxels": [20]}
     )
-    table = table.assign(strength=0.7)
+    table = table.assign(**LINKED)
     given = dict(protrusions=table, pieces=pieces, stand_ins={3: 2, 4: 5, 6: 5})
     row = measured(boxes, 6, **given)["protrusions"].iloc[0]
     assert (row["z_first"], row["z_last"], row["pieces"]) == (2, 6, 2)

@@ -56,10 +56,13 @@ def test_protrusions_are_measured_along_the_pieces_of_linking(labels):
     nodes = pd.DataFrame({"z": range(6), "piece": 1, "area": 1, "y": 4.0, "x": 4.0, "protrusion": 1})
     protrusions = pd.DataFrame(
         {"protrusion": [1], "cell": [5], "z_first": [0], "z_last": [5], "pieces": [6], "voxels": [6]}
-    ).assign(strength=0.9)
-    found = tables(labels, Linked(nodes, protrusions, lambda z: pieces[z], 2))["protrusions"].iloc[0]
+    ).assign(strength=0.9, probability=0.95, z_root=5, y_root=4.0, x_root=4.0)
+    made = tables(labels, Linked(nodes, protrusions, lambda z: pieces[z], 2))
+    found, course = made["protrusions"].iloc[0], made["courses"]
     assert found["length_um"] == pytest.approx(6 * 0.04)  # from the first face to the last
     assert found["volume_um3"] == pytest.approx(6 * 0.04 * 0.02 * 0.02)
+    assert found[["z_root", "y_root", "x_root", "z_tip", "y_tip", "x_tip"]].tolist() == [5, 9, 9, 0, 9, 9]
+    assert course["z"].iloc[[0, -1]].tolist() == [5, 0] and set(course["y"]) == {8.5}
 
 
 def test_without_cells_an_organelle_of_that_name_is_no_cell(labels):

@@ -4,7 +4,7 @@ from ultraseg.base.files import read_table, write_table, write_text
 from ultraseg.evaluate.choose_method import method_note
 from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
-from ultraseg.evaluate.summary import volume_summary
+from ultraseg.evaluate.summary import meeting_note, volume_summary
 from ultraseg.jobs.evaluate import Evaluate
 from ultraseg.quality.flags import quality_note
 from ultraseg.run.job import job
@@ -28,6 +28,7 @@ with job(snakemake, Evaluate) as (spec, log):
     metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
     write_table(out.metrics, metrics)
     notes = [quality_note(read_table(given.slices), spec.first)]
+    notes += [meeting_note(read_table(file)) for file in given.meetings]
     notes += [advice_note(read_table(file)) for file in given.advice]
     notes.append(method_note(given.chosen))
     summary = volume_summary(spec.volume, metrics, notes)

@@ -23,7 +23,10 @@ with job(snakemake, Link) as (spec, log):
     write_table(out.ids, ids)
     write_table(out.links, links)
     write_table(out.links_csv, links)
-    for place in result.meetings.itertuples():
+    meetings = in_image_pixels(result.meetings, spec.downsample)
+    write_table(out.meetings, meetings)
+    write_table(out.meetings_csv, meetings)
+    for place in meetings.itertuples():
         told = (
             "cells %d and %d meet within one body at slice %d; to make them one cell, write in cell_edits: %s"
         )

@@ -3,25 +3,25 @@
 from ultraseg.arrays.labels import count_ids
 from ultraseg.base.files import read_table
 from ultraseg.jobs.link import LinkRelabel
-from ultraseg.link.final_cells import final_cells
+from ultraseg.link.final_cells import NODE_COLUMNS, final_cells
 from ultraseg.run.job import job
-from ultraseg.storage.arrays import read_listed
+from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake, LinkRelabel) as (spec, log):
-    zs = sorted(set(spec.stand_ins))  # the good slices of the slab, and those that bad ones show
     # Of the table of the whole volume only the rows of these slices.
-    columns, here = ["z", "piece", "final"], [("z", "in", zs)]
-    nodes = read_table(snakemake.input.nodes, columns=columns, filters=here)
+    here = [("z", "in", spec.walk)]
     cells = final_cells(
-        read_listed(spec.files.pieces, zs),
-        nodes,
-        zs,
+        lambda z: read_slice(spec.files.pieces, z),
+        read_table(snakemake.input.nodes, columns=NODE_COLUMNS, filters=here),
+        spec.walk,
         spec.stand_ins,
         plane=spec.plane,
         downsample=spec.downsample,
         drawn=snakemake.input.labels,
         ids=read_table(snakemake.input.ids),
+        span=spec.span,
+        max_hole_area=spec.max_hole_area,
     )
     log.info("%d cells in slices %d to %d", count_ids(cells), spec.slab[0], spec.slab[1] - 1)
     group = spec.files.labels(spec.structure)

@@ -11,6 +11,8 @@ import pandas as pd
 from ultraseg.evaluate.definitions import DEFINITIONS, SPLITS
 from ultraseg.evaluate.scores import accuracy_by_distance
 
+MEETINGS = 10  # places where two cells meet that the summary names
+
 
 def format_summary(metrics: pd.DataFrame, width: int = 100) -> str:
     """The table of scores as aligned text: one line for each structure and metric, one column for each split.
@@ -83,6 +85,28 @@ def _align(rows: list[list[str]]) -> str:
     ]
     lines.insert(1, "  ".join("-" * size for size in widths))
     return "\n".join(lines)
+
+
+def meeting_note(meetings: pd.DataFrame) -> str:
+    """What the table of meetings asks the user to look at: each place with both ids, and the line that merges them.
+
+    The places where the outlines are most alike come first; empty where no two cells meet.
+    """
+    if meetings.empty:
+        return ""
+    shown = meetings.sort_values("iou", ascending=False, kind="stable").head(MEETINGS)
+    lines = [
+        f"  cells {row.cell} and {row.other_cell} at z {row.z}, y {row.y}, x {row.x}:  {row.edit}"
+        for row in shown.itertuples()
+    ]
+    count = len(meetings)
+    places = "1 place" if count == 1 else f"{count} places"
+    more = [f"  ({count - len(shown)} more in tables/meetings.csv)"] if count > len(shown) else []
+    head = (
+        f"Two cells meet within one body at {places} (tables/meetings.csv). Each is one cell with two names, or two "
+        "cells with no membrane in sight. Where it is one cell, write the line into the file of cell_edits:"
+    )
+    return "\n".join([head, *lines, *more])
 
 
 def volume_summary(volume: str, metrics: pd.DataFrame, notes: Sequence[str]) -> str:

@@ -76,6 +76,11 @@ class GoodSlices:
         first, last = self.context(run[0], z_context), self.context(run[-1], z_context)
         return first[:z_context] + run + last[z_context + 1 :], [run.index(z) for z in stand_ins]
 
+    def around(self, first: int, last: int, beyond: int) -> list[int]:
+        """The good slices from the good slice ``first`` to ``last``, and up to ``beyond`` more on either side."""
+        low, high = bisect_left(self.good, first), bisect_left(self.good, last)
+        return self.good[max(low - beyond, 0) : high + 1 + beyond]
+
     def walk(self, start: int, stop: int, beyond: int) -> list[int]:
         """The good slices with start <= z < stop, and up to ``beyond`` good slices after those.
 

@@ -133,6 +133,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
             "truth": [file for s, source in self.truth.items() if s in known for file in source.files],
             "left_out": [files.propagated(gap.name) for gap in self.left_out.values()],
             "slices": files.table("slices"),
+            "meetings": [files.table("meetings")] if plan.has_cells(self.volume) else [],
             "advice": [files.table("label_next")] if plan.has_cells(self.volume) else [],
             "chosen": [files.method] if ChooseMethod.each(plan, self.volume) else [],
         }

@@ -119,26 +119,42 @@ class FigureCell(VolumeJob):
 
 @dataclass(frozen=True)
 class FigureLinks(VolumeJob):
-    """Draws examples of what linking decided."""
+    """Draws examples of what linking decided.
+
+    level, factor: the pyramid level of the view in three dimensions, which is about as coarse as the pieces.
+    """
 
     cells: str
     bad: tuple[int, ...]
     shape: tuple[int, int, int]
     voxel_size_nm: tuple[float, float, float]
     downsample: int
+    level: int
+    factor: tuple[int, int, int]
 
     rate: ClassVar[Rate] = CROPS
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> FigureLinks:
-        v = plan.volumes[wc.volume]
-        return cls(v.name, plan.cells_name, v.bad, v.shape, v.voxel_size_nm, plan.cells_network.downsample)
+        v, downsample = plan.volumes[wc.volume], plan.cells_network.downsample
+        level = max(i for i, one in enumerate(v.levels) if i == 0 or one.factor[1] <= downsample)
+        return cls(
+            v.name,
+            plan.cells_name,
+            bad=v.bad,
+            shape=v.shape,
+            voxel_size_nm=v.voxel_size_nm,
+            downsample=downsample,
+            level=level,
+            factor=v.levels[level].factor,
+        )
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
         return {
             "image": every_slab(v, files.image_level()),
             "final": every_slab(v, files.labels_level(self.cells)),
+            "coarse": every_slab(v, files.labels_level(self.cells, self.level)) if self.level else [],
             "pieces": every_slab(v, files.pieces),
             "nodes": files.link("nodes"),
             "links": files.table("links"),

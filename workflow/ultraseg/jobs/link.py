@@ -14,6 +14,10 @@ from ultraseg.link.edit_file import CellEdit, voxels_of
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
+# Slices that are filled in between two slices of a body, and pixels at the scale of the cells that they are thick: over
+# more the body need not be straight, and the space beside it may be as thick. One slice is filled in any case.
+MOST_LOST, MOST_THICK = 4, 4
+
 
 @dataclass(frozen=True)
 class LinkEdges(CellSlabJob):
@@ -88,12 +92,15 @@ class Link(VolumeJob):
 class LinkRelabel(CellSlabJob):
     """Writes the final cells of one slab at all pyramid levels.
 
-    stand_ins: for every slice of the slab the good slice whose cells it shows; plane: of the image; factors: of the
-    pyramid levels.
+    stand_ins: for every slice of the slab the good slice whose cells it shows; walk: these good slices, and ``span``
+    more on either side; plane: of the image; factors: of the pyramid levels.
     """
 
     structure: str
     stand_ins: list[int]
+    walk: list[int]
+    span: int
+    max_hole_area: int
     plane: tuple[int, int]
     downsample: int
     factors: list[tuple[int, int, int]]
@@ -103,12 +110,18 @@ class LinkRelabel(CellSlabJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> LinkRelabel:
         v, net = plan.volumes[wc.volume], plan.cells_network
-        slab = v.slab(wc.slab)
+        slab, settings = v.slab(wc.slab), plan.config["link"]
+        shown = v.good_slices.stand_ins(*slab)
+        thick = int(MOST_THICK * v.voxel_size_nm[1] * net.downsample / v.voxel_size_nm[0])
+        span = min(max(settings["bridge_slices"], settings["max_gap"]), MOST_LOST, max(thick, 1))
         return cls(
             v.name,
             slab,
             plan.cells_name,
-            stand_ins=v.good_slices.stand_ins(*slab),
+            stand_ins=shown,
+            walk=v.good_slices.around(min(shown), max(shown), span),
+            span=span,
+            max_hole_area=plan.config["cells"]["max_hole_area"],
             plane=v.plane(1),
             downsample=net.downsample,
             factors=v.factors,
@@ -119,14 +132,14 @@ class LinkRelabel(CellSlabJob):
         return {
             "nodes": files.link("nodes"),
             "ids": files.link("ids"),
-            "pieces": slabs_with(plan.volumes[self.volume], files.pieces, self.stand_ins),
+            "pieces": slabs_with(plan.volumes[self.volume], files.pieces, self.walk),
             "labels": cell_labels(plan, self.volume),
             "array": metadata(files.labels_level(self.structure)),  # one job writes those of all levels
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        pixels = self.depth * math.prod(self.plane)
-        return pixels, pixels
+        image, small = math.prod(self.plane), math.prod(cell_plane(plan, self.volume))
+        return self.depth * (image + small), self.depth * image + (2 * self.span + 1) * small
 
 
 def cell_labels(plan: Plan, volume: str) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
 MEASURES = ("labels", "contacts", "joint")  # tables of one slab
-TABLES = ("cells", "contacts", "organelles", "protrusions")
+TABLES = ("cells", "contacts", "organelles", "protrusions", "courses")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from ultraseg.jobs.spec import Files, JobSpec, VolumeJob, Wildcards
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-OF_ALL = (*TABLES, "slices")  # tables that every volume has
-OF_CELLS = ("links", "label_next")  # and those that only a volume with cells has
+# Tables that every volume has and that people read row by row.
+OF_ALL = (*(name for name in TABLES if name != "courses"), "slices")
+OF_CELLS = ("links", "meetings", "label_next")  # and those that only a volume with cells has
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ultraseg.link.decisions import Decisions
 from ultraseg.link.groups import groups
 from ultraseg.link.nodes import indexed_edges, own_size, sorted_nodes
 from ultraseg.link.paths import Graph, Links, Seeds, likeliest_paths, weighed
-from ultraseg.link.tables import fragment_table, meeting_table, protrusion_table
+from ultraseg.link.tables import ONE_BODY, fragment_table, meeting_table, protrusion_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class LinkResult:
 
 @dataclass
 class Decided:
-    """Pieces with their decisions, the links within fragments, and the links between bodies with their IoU."""
+    """Pieces with their decisions, the links within fragments, and the links within bodies with their IoU."""
 
     nodes: pd.DataFrame
     strong: Links
@@ -141,7 +141,9 @@ def decide_pieces(
     strong = _strong(links, decisions, large, bodies.only(direct))
     weak = rest[decisions.outcome[rest] == "unassigned_weak"]
     _new_cells(nodes, decisions, weak, strong, persistence, next_id)
-    return Decided(decisions.added_to(nodes), strong, bodies.only(direct & body[bodies.a] & body[bodies.b]))
+    within = direct & body[bodies.a] & body[bodies.b]
+    within &= _reaches(nodes, decisions, large, bodies, min_body_iou)
+    return Decided(decisions.added_to(nodes), strong, bodies.only(within))
 
 
 def _surely_traced(nodes: pd.DataFrame, decisions: Decisions) -> NDArray[np.intp]:
@@ -253,6 +255,17 @@ def _join_bodies(
     decisions.give(reached, found[reached])
     lonely = rest[found.cell[rest] == 0]
     return _new_cells(nodes, decisions, lonely, links, persistence, next_id)
+
+
+def _reaches(
+    nodes: pd.DataFrame, decisions: Decisions, large: NDArray[np.bool_], links: Links, min_iou: float
+) -> NDArray[np.bool_]:
+    """Links along one body: outlines that are alike, and from a body that got its id through links every link that
+    could have given it one.
+    """
+    through = large & (decisions.final != nodes["cell"].to_numpy())
+    either = (through[links.a] | through[links.b]) & large[links.a] & large[links.b]
+    return links.weight >= np.where(either, np.minimum(min_iou, ONE_BODY), ONE_BODY)
 
 
 def _new_cells(

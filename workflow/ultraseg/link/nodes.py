@@ -91,7 +91,7 @@ def own_size(nodes: pd.DataFrame) -> np.ndarray:
 def piece_luts(nodes: pd.DataFrame, zs: Sequence[int], column: str = "final") -> list[np.ndarray]:
     """Lookup tables piece -> id for the slices ``zs``, from the node table of `link_pieces`.
 
-    column: `final` for cells, `protrusion` or `fragment` for those. Returns uint32 arrays, entry 0 = 0.
+    column: `final` for cells, or another column of whole numbers. Returns uint32 arrays, entry 0 = 0.
     """
     nodes = nodes[nodes["z"].isin(list(zs))]
     luts = []

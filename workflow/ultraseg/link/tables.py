@@ -175,15 +175,16 @@ def _roots(nodes: pd.DataFrame, number: np.ndarray, a: np.ndarray, b: np.ndarray
 
 
 def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.ndarray) -> pd.DataFrame:
-    """Places where two cells meet within one body: successive outlines that are alike, with different ids.
+    """Places where two cells meet within one body: an id below, another one above.
 
-    a, b, iou: rows of bodies that overlap in neighbouring slices. Such a body is one cell with two names, or two cells
-    without a membrane between them. Columns: cell, other_cell (ids below and above the place), z, y, x, area (of the
-    upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels). One
-    row per pair of cells, where the outlines are most alike.
+    a, b, iou: rows of pieces that link one body in neighbouring slices, because their outlines are alike (IoU of at
+    least `ONE_BODY`) or because one of them got its id along such links. Such a body is one cell with two names, or two
+    cells without a membrane between them. Columns: cell, other_cell (ids below and above the place), z, y, x, area (of
+    the upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels).
+    One row per pair of cells, where the outlines are most alike.
     """
     final, area = nodes["final"].to_numpy(), nodes["area"].to_numpy()
-    rows = np.flatnonzero((iou >= ONE_BODY) & (final[a] > 0) & (final[b] > 0) & (final[a] != final[b]))
+    rows = np.flatnonzero((final[a] > 0) & (final[b] > 0) & (final[a] != final[b]))
     if not len(rows):
         return empty_table(MEETING_TYPES)
     upper = nodes.iloc[b[rows]]
@@ -199,6 +200,6 @@ def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.nda
     return table.sort_values(["z", "cell"], ignore_index=True)[list(MEETING_TYPES)].astype(MEETING_TYPES)
 
 
-def in_image_pixels(links: pd.DataFrame, downsample: int) -> pd.DataFrame:
-    """The table of fragments with places in voxels of the image, as people read them."""
-    return links.assign(**((links[["y", "x"]] + 0.5) * downsample).astype(int))
+def in_image_pixels(table: pd.DataFrame, downsample: int) -> pd.DataFrame:
+    """The table of fragments or meetings with places in voxels of the image, as people read them."""
+    return table.assign(**((table[["y", "x"]] + 0.5) * downsample).astype(int))

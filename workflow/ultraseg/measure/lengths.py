@@ -1,9 +1,10 @@
-"""Length of protrusions along their course, through the voxels of their pieces, in whichever direction they run."""
+"""Courses of protrusions and their lengths, through the voxels of their pieces, in whichever direction they run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,38 @@ MOST_VOXELS = 150_000  # in a graph: it takes 130 MB
 SMOOTHED = 7  # points of a path that are averaged, as a path on a grid is a zigzag
 
 
-def course_lengths(
+class Course(NamedTuple):
+    """The way through an object between its two farthest ends.
+
+    path (m, 3): its points in voxels, smoothed; 0 is the centre of the first voxel. grid: voxels along each axis that
+    count as one where the object was too large.
+    """
+
+    path: NDArray[np.float64]
+    grid: int
+
+    def length(self, spacing: Sequence[float] | NDArray[np.float64]) -> float:
+        """Length in the unit of ``spacing`` (z, y, x), from outer face to outer face."""
+        size = np.asarray(spacing, float)
+        points, voxel = self.path * size, size * self.grid
+        if len(points) == 1:
+            return float(voxel.max())
+        ends = (points[-1] - points[0]) / max(np.linalg.norm(points[-1] - points[0]), 1e-12)
+        return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum() + np.linalg.norm(ends * voxel))
+
+    def from_end_near(self, place: NDArray[np.float64], spacing: NDArray[np.float64]) -> Course:
+        """The same course, from the end on that lies nearer to a place in voxels."""
+        away = [np.linalg.norm((end - place) * spacing) for end in (self.path[0], self.path[-1])]
+        return self._replace(path=self.path[::-1]) if away[1] < away[0] else self
+
+
+def protrusion_courses(
     read: Callable[[int], NDArray[np.integer]],
     slices: Sequence[int],
     pieces: pd.DataFrame,
     spacing: Sequence[float],
-) -> dict[int, float]:
-    """Length of each protrusion, by its number, in the unit of ``spacing`` (z, y, x).
+) -> dict[int, Course]:
+    """Course of each protrusion, by its number; spacing: size of a voxel (z, y, x), in any unit.
 
     read: gives the pieces (Y, X) of a good slice; slices: the stand-in of every z; pieces: columns z, piece and
     protrusion (0 = none), of good slices. In memory are one slice, and the voxels of the protrusions that go on.
@@ -34,15 +60,15 @@ def course_lengths(
     for z, good in enumerate(slices):
         last |= dict.fromkeys(members[good]["protrusion"].tolist(), z) if good in members else {}
     found: dict[int, list[NDArray[np.int64]]] = {}
-    lengths: dict[int, float] = {}
+    courses: dict[int, Course] = {}
     for z, good in enumerate(slices):
         if good not in members:
             continue
         for protrusion, places in _places(read(good), members[good]):
             found.setdefault(protrusion, []).append(np.insert(places, 0, z, axis=1))
         for protrusion in [p for p in found if last[p] == z]:
-            lengths[protrusion] = course_length(np.concatenate(found.pop(protrusion)), spacing)
-    return lengths
+            courses[protrusion] = course_of(np.concatenate(found.pop(protrusion)), spacing)
+    return courses
 
 
 def _places(plane: NDArray[np.integer], members: pd.DataFrame) -> Iterable[tuple[int, NDArray[np.int64]]]:
@@ -58,24 +84,21 @@ def _places(plane: NDArray[np.integer], members: pd.DataFrame) -> Iterable[tuple
     return zip(ids.tolist(), np.split(places[order], starts[1:]), strict=True)
 
 
-def course_length(voxels: NDArray[np.int64], spacing: Sequence[float]) -> float:
-    """Length of an object of voxels (n, 3), along the way through its voxels between its two farthest ends.
+def course_of(voxels: NDArray[np.int64], spacing: Sequence[float]) -> Course:
+    """The way through an object of voxels (n, 3) between its two farthest ends.
 
     The ends are outer faces: a straight rod of n voxels along an axis is n voxels long. Parts that do not touch are
-    joined at their nearest voxels. An object of more than ``MOST_VOXELS`` voxels is measured on a coarser grid.
+    joined at their nearest voxels. An object of more than ``MOST_VOXELS`` voxels is measured on a coarser grid. Of the
+    two ends the one with the lower z, then y and x comes first.
     """
-    size = np.asarray(spacing, float)
+    size, grid = np.asarray(spacing, float), 1
     while len(voxels) > MOST_VOXELS:
-        voxels, size = np.unique(voxels // 2, axis=0), size * 2
-    if len(voxels) == 1:
-        return float(size.max())
-    points = voxels * size
-    course = points[_longest_way(_joined(points, _neighbours(voxels, size)))]
+        voxels, size, grid = np.unique(voxels // 2, axis=0), size * 2, grid * 2
+    way = _longest_way(_joined(voxels * size, _neighbours(voxels, size))) if len(voxels) > 1 else [0]
+    course = (voxels[way] + 0.5) * grid - 0.5
     smooth = ndimage.uniform_filter1d(course, min(SMOOTHED, len(course)), axis=0, mode="nearest")
     smooth[[0, -1]] = course[[0, -1]]
-    steps = np.diff(smooth, axis=0)
-    ends = (smooth[-1] - smooth[0]) / max(np.linalg.norm(smooth[-1] - smooth[0]), 1e-12)
-    return float(np.linalg.norm(steps, axis=1).sum() + np.linalg.norm(ends * size))
+    return Course(smooth if tuple(smooth[0]) <= tuple(smooth[-1]) else smooth[::-1], grid)
 
 
 def _longest_way(graph: sparse.csr_array) -> list[int]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ultraseg.base.tables import empty_table
+from ultraseg.measure.lengths import Course
+from ultraseg.measure.protrusions import protrusion_tables
 from ultraseg.measure.slab import Partial, add_partials
 from ultraseg.measure.surfaces import contact_areas, surfaces
 
@@ -35,18 +36,6 @@ GEOMETRY = [
     "cut_by_edge",
 ]
 ORGANELLE_COLUMNS = ["structure", "id", "cell", "cell_share", "nucleus", *GEOMETRY]
-PROTRUSION_COLUMNS = [
-    "protrusion",
-    "cell",
-    "z_first",
-    "z_last",
-    "pieces",
-    "strength",
-    "volume_um3",
-    "length_um",
-    "mean_area_um2",
-    "diameter_um",
-]
 
 
 def cell_columns(organelles: Sequence[str], masks: Sequence[str] = ()) -> list[str]:
@@ -72,16 +61,16 @@ def merge_measures(
     pieces: pd.DataFrame | None = None,
     stand_ins: Mapping[int, int] | None = None,
     cell_downsample: int = 1,
-    lengths: Mapping[int, float] | None = None,
+    courses: Mapping[int, Course] | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Add up the measures of all slabs, and derive the tables ``cells``, ``contacts``, ``organelles``, ``protrusions``.
+    """Add up the measures of all slabs, and derive the tables of cells, contacts, organelles, protrusions and courses.
 
     partials: from ``slab.measure_slab``, in any order; voxel_size_nm, shape: of the volume (z, y, x); organelles,
     masks: structures with and without objects of their own; cell, nucleus: names of the structures that contain others.
     protrusions, pieces: the tables of protrusions and of pieces (nodes) that linking made; a pixel of them covers
     ``cell_downsample`` pixels of the image in y and x. stand_ins: bad slice -> its stand-in, whose pieces count on the
-    bad slice again, as its labels do. lengths: of the protrusions, from ``lengths.course_lengths``. Raises ValueError
-    for a voxel size that is not three positive numbers.
+    bad slice again, as its labels do. courses: of the protrusions, from ``lengths.protrusion_courses``. Raises
+    ValueError for a voxel size that is not three positive numbers.
 
     Geometry of every object: surface_um2 is the estimate for a smooth surface (``surfaces.surfaces``). It is low for
     flat faces along the axes: by 13 %, and by 9 % for a whole cube. face_area_um2 is the area of the faces of voxels.
@@ -100,8 +89,7 @@ def merge_measures(
     n_<structure> counts the objects whose cell it is. nucleus_to_cell_ratio is the volume of the nuclei over the volume
     of the cell, NaN where the cell has no nucleus.
 
-    Protrusions: diameter_um is that of a tube of the same volume and length, mean_area_um2 the volume over the extent
-    in z.
+    Protrusions and courses: see ``protrusions.protrusion_tables``.
     """
     size = np.asarray(voxel_size_nm, float) / 1000
     if len(size) != 3 or (size <= 0).any():
@@ -109,9 +97,8 @@ def merge_measures(
     sums = add_partials(partials)
     geometry = _geometry(sums["labels"], surfaces(sums["contacts"], size), size, shape)
     contacts = contact_areas(sums["contacts"], cell, size)
-    if pieces is not None and stand_ins:
-        pieces = _on_bad_slices(pieces, stand_ins)
-    found = _protrusions(protrusions, pieces, size, cell_downsample, lengths)
+    linked = None if protrusions is None or pieces is None else (protrusions, pieces)
+    found, ways = protrusion_tables(linked, courses or {}, size, cell_downsample, stand_ins or {})
     objects = _organelles(geometry, sums["joint"], organelles, cell, nucleus)
     cells = geometry[geometry["structure"] == cell].rename(columns={"id": "cell"}).set_index("cell")
     _add_contacts(cells, contacts)
@@ -126,6 +113,7 @@ def merge_measures(
         "contacts": contacts,
         "organelles": objects,
         "protrusions": found,
+        "courses": ways,
     }
 
 
@@ -231,35 +219,3 @@ def _owner(
     best = best.reindex(pd.MultiIndex.from_frame(table[["structure", "id"]]))
     label, voxels = (best[name].fillna(0).astype("int64").to_numpy() for name in ("within_id", "voxels"))
     return label, voxels
-
-
-def _on_bad_slices(pieces: pd.DataFrame, stand_ins: Mapping[int, int]) -> pd.DataFrame:
-    """The pieces of good slices, and copies of the pieces of every stand-in on its bad slice."""
-    copies = [pieces[pieces["z"] == good].assign(z=bad) for bad, good in stand_ins.items()]
-    return pd.concat([pieces, *copies], ignore_index=True)
-
-
-def _protrusions(
-    protrusions: pd.DataFrame | None,
-    pieces: pd.DataFrame | None,
-    size: NDArray[np.float64],
-    downsample: int,
-    lengths: Mapping[int, float] | None,
-) -> pd.DataFrame:
-    """The protrusions of linking, with extent in z, volume, length and width."""
-    if protrusions is None or pieces is None or protrusions.empty:
-        kinds = ["int64"] * 5 + ["float64"] * 5
-        return empty_table(dict(zip(PROTRUSION_COLUMNS, kinds, strict=True)))
-    step = size * (1, downsample, downsample)
-    members = pieces[pieces["protrusion"] > 0]
-    extent = members.groupby("protrusion").agg(
-        z_first=("z", "min"), z_last=("z", "max"), voxels=("area", "sum")
-    )
-    table = protrusions.copy()
-    for name in extent:
-        table[name] = extent[name].reindex(table["protrusion"]).to_numpy()
-    table["volume_um3"] = table["voxels"] * step.prod()
-    table["length_um"] = table["protrusion"].map(lengths or {}).astype(float)
-    table["mean_area_um2"] = table["volume_um3"] / ((table["z_last"] - table["z_first"] + 1) * step[0])
-    table["diameter_um"] = 2 * np.sqrt(table["volume_um3"] / (np.pi * table["length_um"]))
-    return table[PROTRUSION_COLUMNS]

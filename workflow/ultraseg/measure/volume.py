@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.measure.distances import organelle_distances
-from ultraseg.measure.lengths import course_lengths
+from ultraseg.measure.lengths import protrusion_courses
 from ultraseg.measure.tables import merge_measures
 
 
@@ -35,18 +35,18 @@ def measure_tables(
     coarse: Mapping[str, NDArray[Any]],
     factor: tuple[int, int, int],
 ) -> dict[str, pd.DataFrame]:
-    """Tables of cells, contacts, organelles and protrusions in micrometres.
+    """Tables of cells, contacts, organelles, protrusions and their courses in micrometres.
 
     measures: by kind, the tables of ``measure_slab`` of all slabs; linked: None without cells; containers: the
     structures that hold others by role, cell and nucleus; replaced: bad slices and the good ones that they show;
     coarse: by role, labels (Z', Y', X') at the pyramid level whose voxels are ``factor`` times as large.
     """
     partials = [dict(zip(measures, tables, strict=True)) for tables in zip(*measures.values(), strict=True)]
-    lengths, downsample = None, linked.downsample if linked else 1
+    courses, downsample = None, linked.downsample if linked else 1
     if linked:
         shown = [replaced.get(z, z) for z in range(shape[0])]
         spacing = [nm / 1000 * n for nm, n in zip(voxel_size_nm, (1, downsample, downsample), strict=True)]
-        lengths = course_lengths(linked.pieces, shown, linked.nodes, spacing)
+        courses = protrusion_courses(linked.pieces, shown, linked.nodes, spacing)
     tables = merge_measures(
         partials,
         voxel_size_nm,
@@ -57,7 +57,7 @@ def measure_tables(
         nucleus=containers["nucleus"],
         protrusions=linked.protrusions if linked else None,
         pieces=linked.nodes if linked else None,
-        lengths=lengths,
+        courses=courses,
         stand_ins=replaced,
         cell_downsample=downsample,
     )

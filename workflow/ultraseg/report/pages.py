@@ -18,6 +18,7 @@ LARGEST_BY = {
     "organelles": "voxels",
     "protrusions": "length_um",
     "links": "voxels",
+    "meetings": "iou",
     "slices": "flagged",
     "label_next": "relief_um3",
 }

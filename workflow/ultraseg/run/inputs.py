@@ -58,8 +58,7 @@ MADE: dict[str, list[str]] = {
     "link_edges": [V.edges("{slab}")],
     "link": [
         *(V.link(name) for name in ("nodes", "protrusions", "ids")),
-        V.table("links"),
-        V.table("links", "csv"),
+        *(V.table(name, kind) for name in ("links", "meetings") for kind in ("parquet", "csv")),
     ],
     "link_relabel": [shard_file(V.labels_level("{structure}", "{level}"), "{slab}")],
     "label_next": [V.table("label_next", "csv"), V.table("label_next"), V.figure("label_next.png")],
@@ -68,7 +67,7 @@ MADE: dict[str, list[str]] = {
     "evaluate": [V.metrics, V.summary],
     "figures": [V.figure(name) for name in FIGURES],
     "figure_cell": [V.figure("cell.png")],
-    "figure_links": [V.figure("link_examples.jpg")],
+    "figure_links": [V.figure("link_examples.jpg"), V.figure("link_examples_3d.png")],
     "learning_curves": [N.figure("learning_curves")],
     "report_tables": [V.page(table) for table in (*OF_ALL, *OF_CELLS, "accuracy")],
     "report_run": [RUN_PAGE],
