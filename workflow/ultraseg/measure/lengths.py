@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Of the 26 neighbours of a voxel, one of each pair of opposite ones.
 STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
@@ -64,6 +65,8 @@ def course_length(voxels: NDArray[np.int64], spacing: Sequence[float]) -> float:
     The ends are outer faces: a straight rod of n voxels along an axis is n voxels long. Parts that do not touch are
     joined at their nearest voxels. An object of more than ``MOST_VOXELS`` voxels is measured on a coarser grid.
     """
+    from scipy import ndimage  # volumes without protrusions do not wait for it
+
     size = np.asarray(spacing, float)
     while len(voxels) > MOST_VOXELS:
         voxels, size = np.unique(voxels // 2, axis=0), size * 2
@@ -80,6 +83,8 @@ def course_length(voxels: NDArray[np.int64], spacing: Sequence[float]) -> float:
 
 def _longest_way(graph: sparse.csr_array) -> list[int]:
     """The places along the shortest way between the two ends of a graph, which lie farthest from each other."""
+    from scipy.sparse.csgraph import dijkstra
+
     start = int(dijkstra(graph, directed=False, indices=0).argmax())
     distance, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
     path = [int(distance.argmax())]
@@ -102,12 +107,18 @@ def _neighbours(voxels: NDArray[np.int64], spacing: NDArray[np.float64]) -> spar
         rows.append(there)
         columns.append(order[place[there]])
         lengths.append(np.full(len(there), np.linalg.norm(spacing * step)))
+    from scipy import sparse
+
     parts = (np.concatenate(lengths), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_array(parts, shape=(len(voxels), len(voxels)))
 
 
 def _joined(points: NDArray[np.float64], graph: sparse.csr_array) -> sparse.csr_array:
     """The graph with more edges, each from one part to the nearest voxel of another part, until all is one part."""
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     count, part = connected_components(graph, directed=False)
     while count > 1:
         own = part == part[0]
