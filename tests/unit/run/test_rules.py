@@ -8,11 +8,22 @@ from types import SimpleNamespace
 import pytest
 from asked import spec
 from rule_texts import rules_with_scripts
+from snakemake import sourcecache
+from snakemake.common import get_function_params, get_input_function_aux_params
+from snakemake.resources import Resource
 from tiny_plan import make_plan
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
-from ultraseg.run.rules import BY_RULE, LEAST_MINUTES, MEMORY_MARGIN, TIME_MARGIN, Rules, environment_file
+from ultraseg.run.rules import (
+    BY_RULE,
+    LEAST_MINUTES,
+    MEMORY_MARGIN,
+    TIME_MARGIN,
+    Rules,
+    environment_file,
+    remember_lookups,
+)
 
 TEXTS = {rule.name: rule for rule in rules_with_scripts()}
 TOLD_A_DICT = {"check", "verify", "report"}
@@ -155,3 +166,20 @@ def test_snakemake_looks_for_the_environment_only_where_it_makes_one(monkeypatch
     assert environment_file(workflow("apptainer"), "x.yaml") is None
     monkeypatch.setattr(sys, "argv", ["snakemake", "--lint"])
     assert environment_file(workflow(), "x.yaml") == "x.yaml"
+
+
+# ---- what Snakemake remembers
+def test_snakemake_is_told_what_it_would_look_up_itself(monkeypatch):
+    monkeypatch.setattr(sourcecache, "parse_uri", sourcecache.parse_uri)
+    monkeypatch.delattr(Resource.evaluate, "_overwrite_params", raising=False)
+    resource = Resource("mem_mb", lambda wildcards, attempt: 7 * attempt)
+    given = {"attempt": 2, "input": [], "rulename": "a"}
+    parts, asked = sourcecache.parse_uri("/a/b c.py"), get_function_params(resource.evaluate)
+    assert get_input_function_aux_params(resource.evaluate, given) == given
+    remember_lookups()
+    remember_lookups()
+    assert get_function_params(resource.evaluate) == dict(asked)
+    assert get_input_function_aux_params(resource.evaluate, given) == given
+    assert resource.evaluate(None, **given).value == 14
+    assert sourcecache.parse_uri("/a/b c.py") == parts
+    assert sourcecache.parse_uri("/a/b c.py") is sourcecache.parse_uri("/a/b c.py")

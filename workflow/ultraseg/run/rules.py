@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from snakemake import resources, sourcecache
 from snakemake.common import overwrite_function_params
 
 from ultraseg.jobs import (
@@ -89,6 +90,17 @@ REMEMBERED = 1_000_000
 REMEMBERED_COSTS = 256  # memory and time of a job are asked for soon after one another
 
 
+def remember_lookups() -> None:
+    """Let Snakemake remember two answers that are the same for every job, which it looks up anew for each.
+
+    These are the parameters of the function that evaluates a resource, and the parts of the path of a script. Both took
+    a seventh of the time of planning a large volume. What Snakemake does stays the same.
+    """
+    _looked_up(resources.Resource.evaluate, bound=True)
+    if not hasattr(sourcecache.parse_uri, "cache_info"):
+        sourcecache.parse_uri = lru_cache(REMEMBERED_COSTS)(sourcecache.parse_uri)
+
+
 def environment_file(workflow: Any, file: str) -> str | None:
     """The file of the conda environment of all rules, where Snakemake makes environments or looks at its style."""
     asked = {method.value for method in workflow.deployment_settings.deployment_method}
@@ -150,7 +162,12 @@ class Rules:
         return _looked_up(asked)
 
 
-def _looked_up(function: Asked) -> Asked:
-    """The function with its parameters noted: Snakemake would look them up anew for every job."""
-    overwrite_function_params(function, inspect.signature(function).parameters)
+def _looked_up(function: Asked, bound: bool = False) -> Asked:
+    """The function with its parameters noted: Snakemake would look them up anew for every job.
+
+    bound: for a method, which is asked for as the method of an object, without the first parameter.
+    """
+    parameters = inspect.signature(function).parameters
+    noted = dict(list(parameters.items())[1:]) if bound else parameters
+    overwrite_function_params(function, noted)
     return function
