@@ -22,15 +22,15 @@ FIGURES = TABLES | {"matplotlib"}
 MAY_LOAD = {
     "check": {"jsonschema", "snakemake", "yaml"},  # the whole plan
     "verify": {"jsonschema", "yaml", "numpy", "numcodecs"},
-    "cells/cells": ARRAYS | TABLES | {"yaml"},
-    "cells/flow": ARRAYS | {"yaml"},
-    "cells/propagate": ARRAYS | {"scipy", "skimage", "yaml"},
+    "cells/cells": ARRAYS | TABLES,
+    "cells/flow": ARRAYS,
+    "cells/propagate": ARRAYS | {"scipy", "skimage"},
     "evaluate/choose_method": ARRAYS | {"yaml"},
     "evaluate/evaluate": ARRAYS | TABLES | {"yaml"},
     "evaluate/label_next": {"yaml"} | FIGURES,
-    "figures/figure_cell": ARRAYS | FIGURES | {"scipy", "yaml"},
-    "figures/figure_links": ARRAYS | FIGURES | {"yaml"},
-    "figures/figures": ARRAYS | FIGURES | {"scipy", "yaml"},
+    "figures/figure_cell": ARRAYS | FIGURES | {"scipy"},
+    "figures/figure_links": ARRAYS | FIGURES,
+    "figures/figures": ARRAYS | FIGURES | {"scipy"},
     "figures/learning_curves": FIGURES,
     "ingest/ingest": ARRAYS,
     "ingest/window": {"numpy"},
@@ -59,8 +59,8 @@ MAY_LOAD = {
     "train/quantise": set(),
     "train/tiles": ARRAYS,
     "train/train": set(),
-    "viewer/meshes": ARRAYS | TABLES | {"scipy", "skimage", "yaml"},
-    "viewer/viewer_files": ARRAYS | {"scipy", "skimage", "yaml"},
+    "viewer/meshes": ARRAYS | TABLES | {"scipy", "skimage"},
+    "viewer/viewer_files": ARRAYS | {"scipy", "skimage"},
 }
 
 
