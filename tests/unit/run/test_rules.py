@@ -183,3 +183,10 @@ def test_snakemake_is_told_what_it_would_look_up_itself(monkeypatch):
     assert resource.evaluate(None, **given).value == 14
     assert sourcecache.parse_uri("/a/b c.py") == parts
     assert sourcecache.parse_uri("/a/b c.py") is sourcecache.parse_uri("/a/b c.py")
+
+
+def test_a_snakemake_without_these_functions_is_left_alone(monkeypatch):
+    monkeypatch.delattr(sourcecache, "parse_uri")
+    monkeypatch.delattr("snakemake.resources.Resource")
+    remember_lookups()
+    assert not hasattr(sourcecache, "parse_uri")

@@ -94,11 +94,14 @@ def remember_lookups() -> None:
     """Let Snakemake remember two answers that are the same for every job, which it looks up anew for each.
 
     These are the parameters of the function that evaluates a resource, and the parts of the path of a script. Both took
-    a seventh of the time of planning a large volume. What Snakemake does stays the same.
+    a seventh of the time of planning a large volume. What Snakemake does stays the same. Other versions of Snakemake
+    may have no such functions; then nothing is done.
     """
-    _looked_up(resources.Resource.evaluate, bound=True)
-    if not hasattr(sourcecache.parse_uri, "cache_info"):
-        sourcecache.parse_uri = lru_cache(REMEMBERED_COSTS)(sourcecache.parse_uri)
+    if evaluate := getattr(getattr(resources, "Resource", None), "evaluate", None):
+        _looked_up(evaluate, bound=True)
+    parse = getattr(sourcecache, "parse_uri", None)
+    if parse and not hasattr(parse, "cache_info"):
+        sourcecache.parse_uri = lru_cache(REMEMBERED_COSTS)(parse)
 
 
 def environment_file(workflow: Any, file: str) -> str | None:
