@@ -139,6 +139,7 @@ INSTEAD = {
     "python benchmarks/dag.py --slabs 10000 --simulate --most-jobs 20000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 2500 --simulate --most-jobs 3000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",
+    "python benchmarks/startup.py": "python benchmarks/startup.py --help",
 }
 SLURM = "needs a SLURM cluster; tests/slurm runs the workflow on one"
 NETWORK = "needs the internet"

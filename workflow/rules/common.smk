@@ -35,7 +35,7 @@ from ultraseg.run.check import check_config, start_check
 from ultraseg.run.check_table import print_findings
 from ultraseg.run.code_version import script_version
 from ultraseg.run.progress_record import record_progress
-from ultraseg.run.rules import Rules, environment_file
+from ultraseg.run.rules import Rules, environment_file, remember_lookups
 from ultraseg.train.checkpoints import drop_finished
 
 # What the user typed, for the command that verify prints; jobs inherit it.
@@ -72,6 +72,7 @@ if PLANNED and workflow.is_main_process and "check" not in sys.argv:
 gc.set_threshold(100_000, 50, 1000)
 if workflow.output_settings.dryrun:
     gc.disable()
+remember_lookups()
 RULES = Rules(PLAN)
 V, N = VolumeFiles.of("{volume}"), NetworkFiles("{network}")
 LEVELS = range(CONFIG["pyramid_levels"])

@@ -1,6 +1,7 @@
 """Hashes of code: what changes numbers changes them, what does not does not."""
 
 import ast
+import json
 import re
 import shutil
 
@@ -251,6 +252,41 @@ def test_thresholds_that_the_card_has_count_for_objects_and_the_card_itself_not_
 def test_a_script_that_is_not_there_is_an_error():
     with pytest.raises(FileNotFoundError):
         script_version("cells/no_such_script")
+
+
+def test_versions_are_kept_until_any_code_changes(tmp_path, monkeypatch):
+    kept = tmp_path / "kept/versions.json"
+    found = hashing.versions.__wrapped__(kept)
+    assert found == {script: code_version(*modules_of(script)) for script in ALL_SCRIPTS}
+    text = kept.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(hashing, "code_version", lambda *modules: pytest.fail("parsed again"))
+        assert hashing.versions.__wrapped__(kept) == found
+    for root in ("PACKAGE", "SCRIPTS"):
+        folder = tmp_path / root
+        shutil.copytree(getattr(hashing, root), folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(hashing, root, folder)
+            before = hashing._all_code()
+            file = next(folder.rglob("*.py"))
+            file.write_text(file.read_text() + " ")
+            assert hashing._all_code() != before
+            patch.setattr(hashing, "code_version", lambda *modules: "new")
+            assert set(hashing.versions.__wrapped__(kept).values()) == {"new"}
+        kept.write_text(text)
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"a": {}}', "{", "\x00"])
+def test_a_damaged_file_of_versions_is_made_anew(tmp_path, damage):
+    kept = tmp_path / "versions.json"
+    kept.write_text(damage)
+    assert hashing.versions.__wrapped__(kept) == hashing.versions(hashing.KEPT)
+    assert json.loads(kept.read_text())
+
+
+def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path):
+    (tmp_path / "file").write_text("in the way of a folder")
+    assert hashing.versions.__wrapped__(tmp_path / "file/versions.json") == hashing.versions(hashing.KEPT)
 
 
 def test_hashes_do_not_depend_on_the_folder(package, tmp_path_factory):

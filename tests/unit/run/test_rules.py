@@ -8,11 +8,23 @@ from types import SimpleNamespace
 import pytest
 from asked import spec
 from rule_texts import rules_with_scripts
+from snakemake import sourcecache
+from snakemake.common import get_function_params, get_input_function_aux_params
+from snakemake.output_index import OutputIndex
+from snakemake.resources import Resource
 from tiny_plan import make_plan
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
-from ultraseg.run.rules import BY_RULE, LEAST_MINUTES, MEMORY_MARGIN, TIME_MARGIN, Rules, environment_file
+from ultraseg.run.rules import (
+    BY_RULE,
+    LEAST_MINUTES,
+    MEMORY_MARGIN,
+    TIME_MARGIN,
+    Rules,
+    environment_file,
+    remember_lookups,
+)
 
 TEXTS = {rule.name: rule for rule in rules_with_scripts()}
 TOLD_A_DICT = {"check", "verify", "report"}
@@ -155,3 +167,70 @@ def test_snakemake_looks_for_the_environment_only_where_it_makes_one(monkeypatch
     assert environment_file(workflow("apptainer"), "x.yaml") is None
     monkeypatch.setattr(sys, "argv", ["snakemake", "--lint"])
     assert environment_file(workflow(), "x.yaml") == "x.yaml"
+
+
+# ---- what Snakemake remembers
+def test_snakemake_is_told_what_it_would_look_up_itself(monkeypatch):
+    monkeypatch.setattr(sourcecache, "parse_uri", sourcecache.parse_uri)
+    monkeypatch.setattr(OutputIndex, "match_producers", OutputIndex.match_producers)
+    monkeypatch.delattr(Resource.evaluate, "_overwrite_params", raising=False)
+    resource = Resource("mem_mb", lambda wildcards, attempt: 7 * attempt)
+    given = {"attempt": 2, "input": [], "rulename": "a"}
+    parts, asked = sourcecache.parse_uri("/a/b c.py"), get_function_params(resource.evaluate)
+    assert get_input_function_aux_params(resource.evaluate, given) == given
+    remember_lookups()
+    remember_lookups()
+    assert get_function_params(resource.evaluate) == dict(asked)
+    assert get_input_function_aux_params(resource.evaluate, given) == given
+    assert resource.evaluate(None, **given).value == 14
+    assert sourcecache.parse_uri("/a/b c.py") == parts
+    assert sourcecache.parse_uri("/a/b c.py") is sourcecache.parse_uri("/a/b c.py")
+
+
+def test_a_snakemake_without_these_functions_is_left_alone(monkeypatch):
+    monkeypatch.delattr(sourcecache, "parse_uri")
+    monkeypatch.delattr(OutputIndex, "match_producers")
+    monkeypatch.delattr("snakemake.resources.Resource")
+    remember_lookups()
+    assert not hasattr(sourcecache, "parse_uri")
+    assert not hasattr(OutputIndex, "match_producers")
+
+
+class Pattern(str):
+    """A pattern of an output file, as rules give it to an index."""
+
+    def constant_prefix(self):
+        return self.partition("{")[0]
+
+    def constant_suffix(self):
+        return self.rpartition("}")[2]
+
+
+class CountingRule:
+    """A rule that makes the files of its patterns, and counts how often it was asked."""
+
+    def __init__(self, *patterns):
+        self.patterns, self.asked = [Pattern(pattern) for pattern in patterns], 0
+
+    def products(self):
+        return self.patterns
+
+    def is_producer(self, file):
+        self.asked += 1
+        return True
+
+
+def test_the_rules_of_a_file_are_looked_up_once_in_every_index(monkeypatch):
+    monkeypatch.setattr(OutputIndex, "match_producers", OutputIndex.match_producers)
+    one, two = CountingRule("a/{x}.txt", "a/{x}.csv"), CountingRule("a/{x}.txt")
+    before = OutputIndex([one, two])
+    expected = {file: before.match_producers(file) for file in ("a/1.txt", "a/1.csv", "b")}
+    assert expected == {"a/1.txt": {one, two}, "a/1.csv": {one}, "b": set()}
+    remember_lookups()
+    remember_lookups()
+    index, other = OutputIndex([one, two]), OutputIndex([two])
+    one.asked = 0
+    for _ in range(3):
+        assert {file: index.match_producers(file) for file in expected} == expected
+        assert other.match_producers("a/1.txt") == {two} and not other.match_producers("a/1.csv")
+    assert one.asked == 2

@@ -29,6 +29,31 @@ def test_a_new_array_is_its_description(tmp_path):
     assert array.attrs.asdict() == {"ultraseg": {"window": [0, 255]}}
 
 
+@pytest.mark.parametrize("attributes", [None, {"ome": {"names": ["\u00fc", 1.5]}}])
+@pytest.mark.parametrize(
+    "dtype, plane",
+    [("uint8", (30, 40)), ("uint16", (600, 700)), ("uint32", (30, 40)), ("float16", (4, 30, 40))],
+)
+def test_the_description_is_that_of_zarr_byte_for_byte(tmp_path, dtype, plane, attributes):
+    axes, (chunk, shard) = "zcyx" if len(plane) == 3 else "zyx", chunk_and_shard(plane, 8)
+    create_array(str(tmp_path / "a"), (20, *plane), chunk, shard, dtype, axes, attributes)
+    blosc = zarr.codecs.BloscCodec(
+        cname="zstd", clevel=2, shuffle="noshuffle" if dtype in ("uint8", "uint32") else "shuffle"
+    )
+    zarr.create_array(
+        zarr.storage.LocalStore(tmp_path / "b"),
+        shape=(20, *plane),
+        chunks=chunk,
+        shards=shard,
+        dtype=dtype,
+        fill_value=0,
+        compressors=[blosc, zarr.codecs.Crc32cCodec()],
+        dimension_names=list(axes),
+        attributes=attributes,
+    )
+    assert (tmp_path / "a/zarr.json").read_bytes() == (tmp_path / "b/zarr.json").read_bytes()
+
+
 @pytest.mark.parametrize(
     "dtype, shuffle", [("uint8", "noshuffle"), ("uint32", "noshuffle"), ("float16", "shuffle")]
 )

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from skimage.segmentation import watershed
 
 from ultraseg.base.ids import number_in_volume
 from ultraseg.cells.reconcile import foreground
@@ -33,6 +32,8 @@ def newcomers(
     `seed_distance` pixels from everything else, seeds one region per connected component; these grow by
     watershed up to the membranes. Returns int32 (Y, X), numbered from 1, 0 elsewhere.
     """
+    from skimage.segmentation import watershed  # slices without newcomers do not wait for it
+
     free = labels == 0
     inside = free & (interior >= 128) & (interior > boundary)
     if not inside.any():

@@ -8,8 +8,6 @@ import cc3d
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 from ultraseg.arrays.edges import edge_distance
 
@@ -39,6 +37,9 @@ def reconcile(
     core_distance: pixels by which a border may move; core_fraction: of a piece's half thickness, which is
     less in thin pieces, so that these keep a core. Returns int32 (Y, X).
     """
+    from scipy import ndimage  # jobs that only ask for the foreground do not wait for it
+    from skimage.segmentation import watershed
+
     distance = edge_distance(carried)
     pieces = cc3d.connected_components(carried.astype(np.uint32) + 1, connectivity=4)
     thickest = ndimage.maximum(distance, pieces, np.arange(int(pieces.max()) + 1)).astype(np.float32)

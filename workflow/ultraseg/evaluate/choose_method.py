@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ultraseg.arrays.scale import downsample_ids, downsample_known
-from ultraseg.evaluate.scores import CellScore
 from ultraseg.storage.label_slices import LabelSlices
 
 WORDS = {"flow": "slice by slice along the optical flow", "volume": "in three dimensions at once"}
@@ -51,6 +50,8 @@ def method_note(chosen: Sequence[str]) -> str:
 
 
 def _scores(labels: str, files: Mapping[int, str], downsample: int) -> dict[str, float]:
+    from ultraseg.evaluate.scores import CellScore  # jobs that only ask for the choice need no pandas
+
     score = CellScore(split="left_out", min_voxels=1)
     with LabelSlices(labels) as given:
         for z, file in files.items():

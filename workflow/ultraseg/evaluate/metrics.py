@@ -12,8 +12,6 @@ import fastremap
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
-from skimage.segmentation import find_boundaries
 
 LARGEST_DENSE_TABLE = 20_000_000  # entries; larger tables are counted by sorting
 Ids = NDArray[np.integer]
@@ -164,6 +162,8 @@ def boundary_distances(truth: Ids, predicted: Ids, pixel_nm: tuple[float, float]
     slice is no outline. The distance is the mean of truth to prediction and of prediction to truth (average symmetric
     surface distance).
     """
+    from scipy.spatial import KDTree  # jobs that only read scores do not wait for it
+
     true, found = _outlines(truth, pixel_nm), _outlines(predicted, pixel_nm)
     return {
         cell: float(
@@ -176,6 +176,8 @@ def boundary_distances(truth: Ids, predicted: Ids, pixel_nm: tuple[float, float]
 
 def _outlines(labels: Ids, pixel_nm: tuple[float, float]) -> dict[int, NDArray[np.float64]]:
     """The places (n, 2), in nm, of the outline of each id but 0."""
+    from skimage.segmentation import find_boundaries
+
     y, x = np.nonzero(find_boundaries(labels, mode="inner") & (labels != 0))
     ids = labels[y, x]
     order = np.argsort(ids, kind="stable")

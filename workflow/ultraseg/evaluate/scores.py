@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 from ultraseg.evaluate.definitions import COLUMNS
 from ultraseg.evaluate.metrics import (
@@ -247,6 +246,8 @@ def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:
     cells = pairs.groupby("cell")["dice"].agg(["sum", "count"])
     if len(cells) < 2:
         return float("nan"), float("nan")
+    from scipy.stats import bootstrap  # takes longer to import than the table of scores to read
+
     found = bootstrap(
         (cells["sum"].to_numpy(), cells["count"].to_numpy()),
         lambda total, count, axis: total.sum(axis) / count.sum(axis),

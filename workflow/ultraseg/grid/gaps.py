@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+AUTO, FLOW, VOLUME = "auto", "flow", "volume"  # how ids of cells get from slice to slice
+
 
 @dataclass(frozen=True)
 class Gap:

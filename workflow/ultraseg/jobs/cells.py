@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.grid.cut_maps import bricks_with, gap_steps
-from ultraseg.grid.gaps import Gap, gaps_of
+from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gaps_of
 from ultraseg.grid.paths import metadata, shard_file
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
-from ultraseg.plan.networks import AUTO, FLOW, VOLUME
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan

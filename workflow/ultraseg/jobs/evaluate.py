@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ultraseg.grid.gaps import Gap
+from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap
 from ultraseg.jobs.link import Link
 from ultraseg.jobs.spec import Cost, Files, OfShownVolumes, Rate, VolumeJob, Wildcards, every_slab
 from ultraseg.labels.source import LabelSource
-from ultraseg.plan.networks import AUTO, FLOW, VOLUME
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import fastremap
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from ultraseg.arrays.labels import overlap_counts
 from ultraseg.base.ids import check_new_ids
@@ -135,6 +134,8 @@ class IdMatcher:
 
     def _joined(self, ids: NDArray[Any], known: NDArray[Any] | None) -> dict[int, int]:
         """Ids of this slice that go on with a cell of those before."""
+        from scipy.optimize import linear_sum_assignment  # labels whose ids stay do not wait for it
+
         if self.shown is None:
             return {}
         before = self.shown if known is None else np.where(known, self.shown, 0)

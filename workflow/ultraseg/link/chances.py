@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ultraseg.link.logistic import chance, log_odds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy.spatial import cKDTree
 
     from ultraseg.link.chains import Chains, Pieces
 
@@ -163,6 +163,8 @@ def possible_joins(
 
 
 def _tree(pieces: Pieces, place: NDArray[np.float64], rows: NDArray[np.intp]) -> cKDTree:
+    from scipy.spatial import cKDTree  # jobs of slabs do not wait for it
+
     return cKDTree(np.column_stack([FAR * pieces.order[rows], place[rows]]))
 
 

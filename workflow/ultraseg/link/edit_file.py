@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.base.ids import LARGEST_ID
 from ultraseg.base.yaml_file import read_yaml
@@ -78,6 +76,8 @@ def read_cell_edits(
 
 
 def _edit(where: str, entry: Any, shape: Sequence[int], origin: Sequence[int]) -> CellEdit:
+    import jsonschema  # jobs that read no edits do not wait for it
+
     kind = next(iter(entry)) if isinstance(entry, dict) and len(entry) == 1 else None
     if kind not in KINDS:
         raise UserError(f"{where}: {entry!r} is no edit", f"Write {EXAMPLES}")

@@ -8,7 +8,6 @@ import fastremap
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 COLUMNS = ["nucleus_distance_um", "membrane_distance_um"]
 PLACE = ["centroid_z_um", "centroid_y_um", "centroid_x_um"]
@@ -35,6 +34,8 @@ def organelle_distances(
     found = pd.DataFrame(np.nan, index=organelles.index, columns=COLUMNS)
     if cells is None:
         return found
+    from scipy import ndimage  # volumes without cells do not wait for it
+
     spacing = np.asarray(spacing_um, float)
     # Users' ids may lie anywhere below 2**32, and find_objects makes a list as long as the highest id.
     cells, numbers = fastremap.renumber(cells, preserve_zero=True)
@@ -65,4 +66,6 @@ def _distance(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArra
     """Distance of every voxel to the nearest voxel that is not ``inside``; NaN where all voxels are."""
     if inside.all():
         return np.full(inside.shape, np.nan)
+    from scipy import ndimage
+
     return ndimage.distance_transform_edt(inside, sampling=spacing)

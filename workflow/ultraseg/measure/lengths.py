@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Of the 26 neighbours of a voxel, one of each pair of opposite ones.
 STEPS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
@@ -91,6 +91,8 @@ def course_of(voxels: NDArray[np.int64], spacing: Sequence[float]) -> Course:
     joined at their nearest voxels. An object of more than ``MOST_VOXELS`` voxels is measured on a coarser grid. Of the
     two ends the one with the lower z, then y and x comes first.
     """
+    from scipy import ndimage  # volumes without protrusions do not wait for it
+
     size, grid = np.asarray(spacing, float), 1
     while len(voxels) > MOST_VOXELS:
         voxels, size, grid = np.unique(voxels // 2, axis=0), size * 2, grid * 2
@@ -103,6 +105,8 @@ def course_of(voxels: NDArray[np.int64], spacing: Sequence[float]) -> Course:
 
 def _longest_way(graph: sparse.csr_array) -> list[int]:
     """The places along the shortest way between the two ends of a graph, which lie farthest from each other."""
+    from scipy.sparse.csgraph import dijkstra
+
     start = int(dijkstra(graph, directed=False, indices=0).argmax())
     distance, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
     path = [int(distance.argmax())]
@@ -125,12 +129,18 @@ def _neighbours(voxels: NDArray[np.int64], spacing: NDArray[np.float64]) -> spar
         rows.append(there)
         columns.append(order[place[there]])
         lengths.append(np.full(len(there), np.linalg.norm(spacing * step)))
+    from scipy import sparse
+
     parts = (np.concatenate(lengths), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_array(parts, shape=(len(voxels), len(voxels)))
 
 
 def _joined(points: NDArray[np.float64], graph: sparse.csr_array) -> sparse.csr_array:
     """The graph with more edges, each from one part to the nearest voxel of another part, until all is one part."""
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     count, part = connected_components(graph, directed=False)
     while count > 1:
         own = part == part[0]

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import SphericalVoronoi
 
 from ultraseg.base.tables import empty_table
 
@@ -85,6 +84,8 @@ def add_contacts(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def direction_areas(voxel_size: Lengths) -> NDArray[np.float64]:
     """The area that one unlike pair stands for in each direction, in the unit of ``voxel_size`` (z, y, x) squared."""
+    from scipy.spatial import SphericalVoronoi  # jobs of slabs only count, and do not wait for it
+
     steps = np.array(DIRECTIONS) * np.asarray(voxel_size, float)
     lengths = np.linalg.norm(steps, axis=1)
     unit = steps / lengths[:, None]

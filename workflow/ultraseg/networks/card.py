@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_table, write_text
 
@@ -35,6 +33,8 @@ def weights_hash(keras_file: str) -> str:
 
 def write_history(file: str, history: Sequence[Mapping[str, Any]]) -> None:
     """Write the history (CSV, one row per epoch)."""
+    import pandas as pd  # jobs that only read a card do not wait for it
+
     write_table(file, pd.DataFrame(history))
 
 

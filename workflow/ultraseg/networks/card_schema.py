@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jsonschema
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,63}(/[a-z0-9_]{1,32})?$"
 SIZE = {"type": "number", "exclusiveMinimum": 0, "maximum": 100000}
@@ -81,11 +82,13 @@ def faults_of_card(card: Any) -> list[str]:
     """What is wrong with a card, one text each; no more than five."""
     if not _is_plain(card, MOST_LEVELS):
         return ["it holds numbers that are none (NaN, Infinity), or is nested too deeply"]
+    import jsonschema  # longer to import than most jobs need for all else
+
     errors = jsonschema.Draft202012Validator(CARD).iter_errors(card)
     return [_told(error) for error, _ in zip(errors, range(5), strict=False)]
 
 
-def _told(error: jsonschema.ValidationError) -> str:
+def _told(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
     if error.validator == "required":
         wanted: Any = error.validator_value

@@ -9,8 +9,6 @@ from typing import Any
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ultraseg.arrays.labels import label_sizes, overlap_counts, relabel_in_place
 from ultraseg.arrays.scale import enlarge_map
@@ -103,6 +101,9 @@ def merge_slabs(
     fewer than ``min_voxels`` voxels has id 0. ``arrays.labels.relabel`` takes the tables. Raises ValueError for pairs
     that do not fit the sizes.
     """
+    from scipy.sparse import coo_array  # jobs of slabs do not wait for it
+    from scipy.sparse.csgraph import connected_components
+
     if len(pairs) != max(len(sizes) - 1, 0):
         raise ValueError(f"{len(sizes)} slabs have {len(sizes) - 1} faces, got pairs of {len(pairs)}")
     counts = np.array([len(s) - 1 for s in sizes], np.int64)

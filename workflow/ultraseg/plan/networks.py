@@ -8,13 +8,13 @@ from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.cut_maps import OFFSETS, looks_alike
+from ultraseg.grid.gaps import AUTO, FLOW, VOLUME
 from ultraseg.networks.channels import CELLS, channels_of, cut_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
 from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
 
-AUTO, FLOW, VOLUME = "auto", "flow", "volume"  # how ids of cells get from slice to slice
 Settings = Mapping[str, Any]
 Volumes = Mapping[str, Volume]
 

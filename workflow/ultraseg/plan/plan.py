@@ -7,13 +7,10 @@ from typing import Any
 
 from ultraseg.base.errors import Problems
 from ultraseg.grid.cut_maps import depth_step
-from ultraseg.grid.gaps import Gap, gap_without, gaps_between
+from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gap_without, gaps_between
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
 from ultraseg.plan.networks import (
-    AUTO,
-    FLOW,
-    VOLUME,
     Network,
     make_network,
     split_at_first,

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import json
+import sys
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from importlib.util import cache_from_source
 from pathlib import Path
+
+from ultraseg.base.files import write_text
 
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
+# Beside what Python keeps of this module, so where the user may write, and where nobody looks for results.
+KEPT = Path(cache_from_source(__file__)).with_name("code_version.json")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # parts of a statement that hold statements
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Words for people, how a file gets its name at the end, and the names of files: a rule's outputs say these.
@@ -33,8 +41,46 @@ def code_version(*modules: str, package: Path = PACKAGE) -> str:
 
 
 def script_version(script: str) -> str:
-    """Hash of all modules that make the numbers of a script in workflow/scripts, such as "cells/flow"."""
-    return code_version(*modules_of(script))
+    """Hash of all modules that make the numbers of a script in workflow/scripts, such as "cells/flow".
+
+    Raises FileNotFoundError for an unknown script.
+    """
+    known = versions(KEPT)
+    if script not in known:
+        raise FileNotFoundError(SCRIPTS / f"{script}.py")
+    return known[script]
+
+
+@cache
+def versions(kept: Path) -> dict[str, str]:
+    """The hashes of all scripts, from the file ``kept`` if the code is still that of the file; else it is written anew.
+
+    To parse all modules takes longer than all else that this package does when Snakemake starts, and on a cluster
+    Snakemake starts twice for every job.
+    """
+    code = _all_code()
+    with contextlib.suppress(OSError, ValueError):
+        known: dict[str, dict[str, str]] = json.loads(kept.read_text())
+        if [*known] == [code]:
+            return known[code]
+    found = {script: code_version(*modules_of(script)) for script in _scripts()}
+    with contextlib.suppress(OSError):  # where nobody may write beside the code, every start parses it
+        write_text(kept, json.dumps({code: found}))
+    return found
+
+
+def _scripts() -> list[str]:
+    return sorted(str(file.relative_to(SCRIPTS).with_suffix("")) for file in SCRIPTS.rglob("*.py"))
+
+
+def _all_code() -> str:
+    """Hash of the bytes of all modules and scripts, and of the Python that parses them."""
+    digest = hashlib.blake2b(sys.version.encode(), digest_size=16)
+    for root in (PACKAGE, SCRIPTS):
+        for file in sorted(root.rglob("*.py")):
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(root)} {len(content)} ".encode() + content)
+    return digest.hexdigest()
 
 
 def modules_of(script: str) -> list[str]:

@@ -6,9 +6,10 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
+from snakemake import output_index, resources, sourcecache
 from snakemake.common import overwrite_function_params
 
 from ultraseg.jobs import (
@@ -89,6 +90,39 @@ REMEMBERED = 1_000_000
 REMEMBERED_COSTS = 256  # memory and time of a job are asked for soon after one another
 
 
+def remember_lookups() -> None:
+    """Let Snakemake remember three answers that stay the same, which it looks up anew for every job.
+
+    These are the parameters of the function that evaluates a resource, the parts of the path of a script, and the rules
+    that make a file, which several jobs read. They took a fifth of the time of planning a large volume. What Snakemake
+    does stays the same. Other versions of Snakemake may have no such functions; then nothing is done.
+    """
+    if evaluate := getattr(getattr(resources, "Resource", None), "evaluate", None):
+        _looked_up(evaluate, bound=True)
+    parse = getattr(sourcecache, "parse_uri", None)
+    if parse and not hasattr(parse, "cache_info"):
+        sourcecache.parse_uri = lru_cache(REMEMBERED_COSTS)(parse)
+    match = getattr(output_index.OutputIndex, "match_producers", None)
+    if match and not hasattr(match, "__wrapped__"):
+        output_index.OutputIndex.match_producers = _remembering(match)
+
+
+def _remembering(match: Callable[[Any, str], set[Any]]) -> Callable[[Any, str], set[Any]]:
+    """The function that finds the rules of a file in an index, with what it found remembered in the index."""
+
+    @wraps(match)
+    def remembered(index: Any, file: str) -> set[Any]:
+        known: dict[str, set[Any]] = vars(index).setdefault("_ultraseg_known", {})
+        found = known.get(file)
+        if found is None:
+            found = match(index, file)
+            if found:  # the user's own files, which no rule makes, are asked for once
+                known[file] = found
+        return found
+
+    return remembered
+
+
 def environment_file(workflow: Any, file: str) -> str | None:
     """The file of the conda environment of all rules, where Snakemake makes environments or looks at its style."""
     asked = {method.value for method in workflow.deployment_settings.deployment_method}
@@ -150,7 +184,12 @@ class Rules:
         return _looked_up(asked)
 
 
-def _looked_up(function: Asked) -> Asked:
-    """The function with its parameters noted: Snakemake would look them up anew for every job."""
-    overwrite_function_params(function, inspect.signature(function).parameters)
+def _looked_up(function: Asked, bound: bool = False) -> Asked:
+    """The function with its parameters noted: Snakemake would look them up anew for every job.
+
+    bound: for a method, which is asked for as the method of an object, without the first parameter.
+    """
+    parameters = inspect.signature(function).parameters
+    noted = dict(list(parameters.items())[1:]) if bound else parameters
+    overwrite_function_params(function, noted)
     return function

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from ultraseg.arrays.grey_values import to_shown
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
 from ultraseg.grid.paths import metadata, shard_file
-from ultraseg.storage.shards import ShardWriter, shard_shape
+from ultraseg.storage.layout import ArrayLayout, read_layout
+from ultraseg.storage.shards import ShardWriter, read_shard
 
 Box = tuple[slice, ...]
 
@@ -41,10 +41,10 @@ def slab_writer(path: str, start: int, count: int) -> Iterator[Callable[[NDArray
     or where another number of slices was added.
     """
     array = _open(path)
-    depth, stop = shard_shape(array)[0], start + count
+    depth, stop = array.slab[0], start + count
     if start % depth or start >= array.shape[0] or stop != min(start + depth, array.shape[0]):
         raise ValueError(f"slices {start} to {stop} are not one slab of {path} (depth {depth})")
-    with whole_file(shard_file(path, start // depth, array.ndim)) as part, open(part, "wb") as out:
+    with whole_file(shard_file(path, start // depth, len(array.shape))) as part, open(part, "wb") as out:
         shard = ShardWriter(out, array)
         yield shard.add
         if shard.slices != count:
@@ -61,11 +61,10 @@ def read_slices(path: str, start: int, stop: int, box: Box = ()) -> NDArray[Any]
     array = _open(path)
     if not 0 <= start < stop <= array.shape[0]:
         raise IndexError(f"{path} has no slices {start} to {stop}")
-    depth = shard_shape(array)[0]
+    depth = array.slab[0]
     slabs = range(start // depth, (stop - 1) // depth + 1)
-    # Zarr reads a missing shard as zeros, without an error.
     for slab in slabs:
-        file = shard_file(path, slab, array.ndim)
+        file = shard_file(path, slab, len(array.shape))
         if not os.path.exists(file):
             raise UserError(
                 f"{file}: the slab file is missing", "Run snakemake again: it makes the slab anew."
@@ -73,11 +72,11 @@ def read_slices(path: str, start: int, stop: int, box: Box = ()) -> NDArray[Any]
         if not os.path.getsize(file):
             raise _damaged(file, "it is empty (0 bytes)")
     try:
-        return np.asarray(array[(slice(start, stop), *box)])
+        return _decode(array, (slice(start, stop), *box))
     except (ValueError, RuntimeError) as error:
         for slab in slabs:
             low, high = max(start, slab * depth), min(stop, (slab + 1) * depth)
-            _decode_alone(array, low, high, shard_file(path, slab, array.ndim))
+            _decode_alone(array, low, high, shard_file(path, slab, len(array.shape)))
         # The second read met no damage: the fault lies in the disk or the memory, not in one file.
         raise UserError(
             f"{path}: slices {start} to {stop - 1} do not decode ({error})",
@@ -99,8 +98,7 @@ def read_image(path: str, start: int, stop: int, box: Box = ()) -> NDArray[np.ui
     values = read_slices(path, start, stop, box)
     if values.dtype == np.uint8:
         return values
-    attributes = dict[str, Any](_open(path).attrs)
-    about = attributes.get("ultraseg")
+    about = _open(path).attributes.get("ultraseg")
     if about is None:
         raise UserError(
             f"{path}/zarr.json: the grey-value window is missing",
@@ -129,10 +127,31 @@ def read_listed(path: str, zs: Sequence[int]) -> NDArray[Any]:
     return stack if len(wanted) == len(zs) else stack[[wanted.index(z) for z in zs]]
 
 
-def _decode_alone(array: zarr.Array[Any], start: int, stop: int, file: str) -> None:
+def _decode(array: ArrayLayout, box: Box) -> NDArray[Any]:
+    """A box of an array; slabs without a file are zeros. Raises ValueError or RuntimeError where a slab is damaged."""
+    steps = [one.step not in (None, 1) for one in box]
+    if array.blosc is None or any(steps):
+        import zarr
+
+        return np.asarray(zarr.open_array(zarr.storage.LocalStore(array.path), mode="r")[box or ...])
+    whole = [slice(None)] * (len(array.shape) - len(box))
+    parts = [one.indices(n)[:2] for one, n in zip((*box, *whole), array.shape, strict=True)]
+    (start, stop), *rest = ((low, max(low, high)) for low, high in parts)
+    out = np.zeros((stop - start, *(high - low for low, high in rest)), array.dtype)
+    depth = array.slab[0]
+    for slab in range(start // depth, -(-stop // depth)) if out.size else ():
+        file = shard_file(array.path, slab, len(array.shape))
+        first, last = max(start, slab * depth), min(stop, (slab + 1) * depth)
+        if os.path.exists(file):
+            within = [(first - slab * depth, last - slab * depth), *rest]
+            read_shard(file, array, within, out[first - start : last - start])
+    return out
+
+
+def _decode_alone(array: ArrayLayout, start: int, stop: int, file: str) -> None:
     """Raise UserError that names the file of a slab, where its slices start <= z < stop do not decode."""
     try:
-        array[start:stop]
+        _decode(array, (slice(start, stop),))
     except (ValueError, RuntimeError) as error:
         raise _damaged(file, f"slices {start} to {stop - 1} do not decode: {error}") from error
 
@@ -147,7 +166,7 @@ def look_at(path: str, box: Sequence[slice] = ()) -> NDArray[Any]:
     No step may compute with the result, as the zeros are no data. Raises UserError for an array that does not decode.
     """
     try:
-        return np.asarray(_open(path)[tuple(box) or ...])
+        return _decode(_open(path), tuple(box))
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"{path}: does not decode ({error})", "Run snakemake verify: it names the file."
@@ -157,7 +176,7 @@ def look_at(path: str, box: Sequence[slice] = ()) -> NDArray[Any]:
 def describe(path: str) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
     """Shape of an array, its type, and the shape of one of its slabs."""
     array = _open(path)
-    return tuple(array.shape), str(array.dtype), tuple(array.shards or ())
+    return array.shape, str(array.dtype), array.shard or ()
 
 
 def shape_of(path: str) -> tuple[int, ...]:
@@ -165,12 +184,12 @@ def shape_of(path: str) -> tuple[int, ...]:
     return _open(path).shape
 
 
-def _open(path: str) -> zarr.Array[Any]:
+def _open(path: str) -> ArrayLayout:
     """Open an array. Raises UserError where it is missing or its zarr.json is damaged."""
     if not os.path.exists(metadata(path)):
         raise UserError(f"{path}: no array here", "Run snakemake again: it makes the array anew.")
     try:
-        return zarr.open_array(zarr.storage.LocalStore(path), mode="r+")
+        return read_layout(path)
     except ValueError as error:
         raise UserError(
             f"{path}/zarr.json: damaged ({error})", "Delete it and run snakemake again: it makes it anew."

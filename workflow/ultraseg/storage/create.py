@@ -1,16 +1,15 @@
 """New Zarr arrays and groups: their zarr.json files.
 
-This is a module of its own because a change of it makes every slab of every array anew.
+This is a module of its own because a change of it makes every slab of every array anew. The texts are those that Zarr
+itself writes; to import Zarr would take longer than all else that these jobs do.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
+from typing import Any
 
 from ultraseg.base.files import write_text
 from ultraseg.grid.paths import metadata
@@ -32,19 +31,37 @@ def create_array(
     """
     # Measured: shuffled bytes make 8-bit images and labels larger, and take twice the time. Level 3 of zstd takes two
     # to six times as long as level 2 on most EM images, and makes them no smaller.
-    shuffle: Literal["noshuffle", "shuffle"] = "noshuffle" if dtype in ("uint8", "uint32") else "shuffle"
-    zarr.create_array(
-        zarr.storage.LocalStore(path),
-        shape=tuple(shape),
-        chunks=tuple(chunk),
-        shards=tuple(shard),
-        dtype=dtype,
-        fill_value=0,
-        compressors=[BloscCodec(cname="zstd", clevel=2, shuffle=shuffle), Crc32cCodec()],
-        dimension_names=list(axes),
-        attributes=None if attributes is None else dict(attributes),
-        overwrite=False,
+    size = int(re.sub(r"\D", "", dtype)) // 8  # bytes of a value
+    as_bytes: dict[str, Any] = {"name": "bytes"} | (
+        {"configuration": {"endian": "little"}} if size > 1 else {}
     )
+    blosc = {
+        "typesize": size,
+        "cname": "zstd",
+        "clevel": 2,
+        "shuffle": "noshuffle" if dtype in ("uint8", "uint32") else "shuffle",
+        "blocksize": 0,
+    }
+    sharding = {
+        "chunk_shape": list(chunk),
+        "codecs": [as_bytes, {"name": "blosc", "configuration": blosc}, {"name": "crc32c"}],
+        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "index_location": "end",
+    }
+    text = {
+        "shape": list(shape),
+        "data_type": dtype,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(shard)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0.0 if dtype.startswith("float") else 0,
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        "attributes": dict(attributes or {}),
+        "dimension_names": list(axes),
+        "zarr_format": 3,
+        "node_type": "array",
+        "storage_transformers": [],
+    }
+    write_text(metadata(path), json.dumps(text, indent=2))
 
 
 def create_group(path: str, attributes: Mapping[str, Any]) -> None:

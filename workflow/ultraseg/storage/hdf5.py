@@ -8,14 +8,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_file
+
+if TYPE_CHECKING:
+    import h5py
 
 # Since HDF5 1.10 all metadata of a file may carry checksums; files of the oldest format have none.
 FORMAT = ("v110", "v110")
@@ -27,6 +29,8 @@ def open_hdf5(path: str | Path) -> h5py.File:
     No lock is needed: a file is written under a name of its own, renamed when it is whole, and never changed after
     that.
     """
+    import h5py  # jobs without such a file do not wait for it
+
     return h5py.File(path, "r", locking=False)
 
 
@@ -48,6 +52,8 @@ def damage_told(path: str | Path) -> Iterator[None]:
 @contextmanager
 def new_hdf5(path: str | Path) -> Iterator[Hdf5Writer]:
     """Write an HDF5 file, which appears whole or not at all. Raises OSError where the disk has no room for it."""
+    import h5py
+
     with whole_file(path) as part, open(part, "w+b", buffering=0) as raw:
         to_part = _Target(raw.fileno())
         with h5py.File(to_part, "w", libver=FORMAT) as file:

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import fastremap
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -222,6 +221,8 @@ def write_tiles(
 
 
 def _append_tiles(file: Hdf5Writer, split: str, volume: str, tiles: Tiles) -> None:
+    import h5py
+
     text = h5py.string_dtype()
     columns = {f.name: getattr(tiles, f.name) for f in fields(Tiles)}
     columns |= {"split": np.full(len(tiles), split, object), "volume": np.full(len(tiles), volume, object)}
