@@ -24,7 +24,12 @@ def written_hdf5(folder, sets, **attributes):
 def test_the_only_data_set_is_found(tmp_path):
     file = written_hdf5(tmp_path, {"group/ids": STACK, "scale": np.zeros(3)})
     found = open_header(file)
-    assert (found.name, found.shape, found.channels, found.dtype) == (f"{file}:group/ids", (5, 7, 9), 1, "uint16")
+    assert (found.name, found.shape, found.channels, found.dtype) == (
+        f"{file}:group/ids",
+        (5, 7, 9),
+        1,
+        "uint16",
+    )
     assert np.array_equal(np.stack([*read_planes(found, [4, 0, 1])]), STACK[[4, 0, 1]])
     assert found.files([3]) == [file]
 
@@ -86,7 +91,10 @@ def test_ome_zarr_with_channels(tmp_path):
     values = np.stack([STACK, STACK[::-1]])
     group = zarr.open_group(folder, mode="w", zarr_format=3)
     group.create_array("s0", data=values, chunks=(1, 2, 7, 9))
-    axes = [{"name": "c", "type": "channel"}, *({"name": a, "type": "space", "unit": "nanometer"} for a in "zyx")]
+    axes = [
+        {"name": "c", "type": "channel"},
+        *({"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"),
+    ]
     scale = [{"type": "scale", "scale": [1, 8, 8, 8]}]
     scales = [{"axes": axes, "datasets": [{"path": "s0", "coordinateTransformations": scale}]}]
     group.attrs["ome"] = {"version": "0.5", "multiscales": scales}

@@ -90,7 +90,8 @@ def read_planes(array: ArrayFile, zs: Sequence[int], channel: int = 0) -> Iterat
     depth = array.block[array.axes.index("z")]
     depth = max(1, min(depth, MOST_VOXELS // max(1, array.shape[1] * array.shape[2])))
     with _opened(array) as stored:
-        start, stop, block = 0, 0, None
+        start, stop = 0, 0
+        block: Any = None
         for z in zs:
             if block is None or not start <= z < stop:
                 start = z - z % depth
