@@ -91,9 +91,9 @@ def read_planes(array: ArrayFile, zs: Sequence[int], channel: int = 0) -> Iterat
     depth = max(1, min(depth, MOST_VOXELS // max(1, array.shape[1] * array.shape[2])))
     with _opened(array) as stored:
         start, stop = 0, 0
-        block: Any = None
+        block: Any = ()
         for z in zs:
-            if block is None or not start <= z < stop:
+            if not start <= z < stop:
                 start = z - z % depth
                 stop = min(start + depth, array.shape[0])
                 block = _block(stored, array, start, stop, channel)
@@ -122,7 +122,8 @@ class _opened:
     """An open array, which is closed after the block."""
 
     def __init__(self, array: ArrayFile):
-        self._array, self._file = array, None
+        self._array = array
+        self._file: Any = None
 
     def __enter__(self) -> Any:
         if self._array.dataset:
