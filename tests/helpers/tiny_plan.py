@@ -93,6 +93,15 @@ def plan_without_cells(folder) -> Plan:
     return Plan(load_config(config))
 
 
+def plan_of_maps(folder, **volume) -> Plan:
+    """A plan whose membrane comes from a folder of TIFFs of another program, of half the size of the image."""
+    write_stack(folder / "maps", range(21), (12, 20))
+    config = make_config(folder)
+    config["volumes"]["a"] |= volume
+    config["networks"]["detail"] = {"structures": ["membrane"], "maps": {"a": {"membrane": "maps"}}}
+    return Plan(load_config(config))
+
+
 def two_volumes(folder, **networks) -> dict:
     """A second volume 'b' of 9 slices without labels; ``networks``: settings added to each network."""
     config = make_config(folder)

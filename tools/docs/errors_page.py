@@ -47,7 +47,7 @@ SNAKEMAKE = {
 SECTIONS = {
     "Configuration": (
         "base.yaml_file plan.config_file plan.config_text plan.config plan.config_sections plan.roles plan.plan "
-        "plan.splits plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
+        "plan.splits plan.maps plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
@@ -58,7 +58,8 @@ SECTIONS = {
     "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
-        "networks.architecture predict.quantise predict.predictor"
+        "networks.architecture predict.quantise predict.predictor predict.map_source "
+        "predict.take_maps"
     ),
     "GPU": "networks.gpu networks.devices",
     "Results, disk and memory": (

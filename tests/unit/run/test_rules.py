@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from asked import spec
 from rule_texts import rules_with_scripts
-from tiny_plan import make_plan
+from tiny_plan import make_plan, plan_of_maps
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
@@ -55,7 +55,7 @@ def test_a_script_takes_what_the_class_of_its_rule_has(name):
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
-    made = make_plan(tmp_path_factory.mktemp("plan"))
+    made = plan_of_maps(tmp_path_factory.mktemp("plan"))
     made.networks["context"].settings.update(model="other.keras", filters=None)
     return made
 
@@ -63,7 +63,8 @@ def plan(tmp_path_factory):
 def example(plan, rule):
     structure = "nuclei" if rule.startswith("objects") else "cells"
     gap = plan.gaps("a")[1].name
-    return {"slab": 1, "structure": structure, "network": "context", "gap": gap}
+    network = "detail" if rule in ("maps_card", "take_maps") else "context"
+    return {"slab": 1, "structure": structure, "network": network, "gap": gap}
 
 
 def inputs_named(tree: ast.Module) -> set[str]:

@@ -61,7 +61,9 @@ class Plan:
         for name, network in config["networks"].items():
             with problems.caught():
                 method = config["propagate"]["method"]
-                self.networks[name] = make_network(name, network, self.structures, self.volumes, method)
+                self.networks[name] = make_network(
+                    name, network, self.structures, self.volumes, method, config["data_root"]
+                )
         problems.raise_all()
         self._owner = {s: net for net in reversed(self.networks.values()) for s in net.structures}
 
@@ -74,7 +76,17 @@ class Plan:
     @property
     def trained(self) -> list[str]:
         """Networks that this run trains."""
-        return [name for name, net in self.networks.items() if "model" not in net.settings]
+        return [n for n, net in self.networks.items() if not net.maps and "model" not in net.settings]
+
+    @property
+    def adopted(self) -> list[str]:
+        """Networks of earlier runs."""
+        return [name for name, net in self.networks.items() if "model" in net.settings]
+
+    @property
+    def mapped(self) -> list[str]:
+        """Networks in whose place another program made maps."""
+        return [name for name, net in self.networks.items() if net.maps]
 
     def network_of(self, structure: str) -> Network:
         """The network that predicts a structure."""
@@ -83,6 +95,10 @@ class Plan:
     def networks_of(self, volume: str) -> list[str]:
         """Networks that are applied to a volume."""
         return [name for name, net in self.networks.items() if volume in net.apply_to]
+
+    def predicting(self, volume: str) -> list[str]:
+        """Networks that predict maps of a volume: all that are applied to it, but for maps from elsewhere."""
+        return [name for name in self.networks_of(volume) if not self.networks[name].maps]
 
     def structures_in(self, volume: str) -> list[str]:
         """Structures whose network is applied to a volume."""

@@ -78,7 +78,8 @@ def _all_files(checked: Checked) -> set[str]:
     found = {file for v in checked.volumes.values() if v.phantom is None for file in files_of(v)}
     networks = checked.plan.networks.values() if checked.plan else ()
     given = (net.settings.get(key) for net in networks for key in ("model", "init_from"))
-    return found | {str(file) for file in given if file}
+    maps = [m for net in networks for by_channel in net.maps.values() for m in by_channel.values()]
+    return found | {str(file) for file in given if file} | {file for m in maps for file in m.files(m.sampled)}
 
 
 def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:

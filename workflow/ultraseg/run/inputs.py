@@ -45,6 +45,8 @@ MADE: dict[str, list[str]] = {
     "quantise": [N.model("int8.tflite"), N.proof],
     "augmentation": [N.figure("augmentation")],
     "predict": [shard_file(V.probability("{network}"), "{slab}", 4), V.device("{network}", "{slab}")],
+    "maps_card": [N.card],
+    "take_maps": [shard_file(V.probability("{network}"), "{slab}", 4)],
     "cuts": [shard_file(V.cuts, "{brick}", 4)],
     "objects_label": [V.slab_objects("{structure}", "{slab}")],
     "objects_merge": [V.objects("{structure}")],

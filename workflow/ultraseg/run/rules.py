@@ -53,6 +53,8 @@ BY_RULE: dict[str, type[JobSpec]] = {
     "augmentation": train.AugmentationFigure,
     "predict": predict.Predict,
     "cuts": predict.Cuts,
+    "maps_card": predict.MapsCard,
+    "take_maps": predict.TakeMaps,
     "objects_label": objects.ObjectsLabel,
     "objects_merge": objects.ObjectsMerge,
     "objects": objects.Objects,

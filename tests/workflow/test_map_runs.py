@@ -1,0 +1,78 @@
+"""A whole run on maps that other programs made: nothing is trained or predicted, and results follow the maps."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
+from workflow_run import Run, tiny_config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tissue):
+    """Maps made of the truth, in the forms of ilastik (HDF5), of CellMap (OME-Zarr, half the size), and as TIFFs."""
+    folder = tmp_path_factory.mktemp("maps")
+    cells = tifffile.imread(tissue / "truth/cells.tif")
+    edges = np.stack([find_boundaries(plane, mode="thick") for plane in cells])
+    tags = json.dumps({"axes": [{"key": key} for key in "zyxc"]})
+    with h5py.File(folder / "cells.h5", "w") as file:
+        values = np.stack([(cells > 0) & ~edges, edges], axis=-1).astype(np.float32)
+        file.create_dataset("exported_data", data=values, chunks=True).attrs["axistags"] = tags
+    mitochondria = (tifffile.imread(tissue / "truth/mitochondria.tif") > 0).astype(np.float32)
+    half = mitochondria.reshape(18, 48, 2, 48, 2).mean(axis=(2, 4))
+    zarr.create_array(
+        str(folder / "mito.zarr"), data=np.round(255 * half).astype(np.uint8), chunks=(4, 48, 48)
+    )
+    config = tiny_config(tissue)
+    maps = {
+        "cells/interior": {"path": str(folder / "cells.h5:exported_data"), "channel": 0},
+        "cells/boundary": {"path": str(folder / "cells.h5:exported_data"), "channel": 1},
+    }
+    config["networks"] = {
+        "context": {"structures": ["cells"], "downsample": 2, "maps": {"tiny": maps}},
+        "detail": {
+            "structures": ["mitochondria"],
+            "maps": {"tiny": {"mitochondria": str(folder / "mito.zarr")}},
+        },
+    }
+    run = Run(folder / "run", config)
+    run.dry = run.planned()
+    run.printed = run.snakemake()
+    run.mitochondria = mitochondria > 0
+    return run
+
+
+def test_nothing_is_trained_or_predicted(run):
+    assert not {"tiles", "train", "predict", "adopt", "cuts"} & {*run.dry}
+    assert (run.dry["maps_card"], run.dry["take_maps"]) == (2, 6)
+    assert run.planned() == {}
+
+
+def test_objects_are_those_of_the_map(run):
+    found = zarr.open_array(run.results / "tiny/image.zarr/labels/mitochondria/0", mode="r")[:] > 0
+    assert 2 * (found & run.mitochondria).sum() / (found.sum() + run.mitochondria.sum()) > 0.85
+    assert abs(ndimage.label(found)[1] - ndimage.label(run.mitochondria)[1]) <= 3
+
+
+def test_cells_are_as_good_as_their_maps(run):
+    scores = pd.read_csv(run.results / "tiny/metrics.csv").query("structure == 'cells' and split == 'truth'")
+    assert float(scores[scores["metric"] == "dice"]["value"].iloc[0]) > 0.9
+
+
+def test_the_card_and_the_report_tell_of_the_maps(run):
+    card = json.loads((run.results / "models/detail.json").read_text())
+    assert card["maps"]["tiny"]["mitochondria"]["range"] == [0, 255]
+    assert (run.results / "report.zip").exists()
+    assert "results are whole" in run.snakemake("verify") or "no damage" in run.snakemake("verify")
+
+
+def test_other_numbers_in_the_maps_make_only_what_follows_anew(run):
+    array = zarr.open_array(run.folder.parent / "mito.zarr", mode="r+")
+    array[12:] = 0
+    planned = run.planned()
+    assert planned["take_maps"] == 1 and "propagate" not in planned and "maps_card" in planned
