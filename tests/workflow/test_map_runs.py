@@ -40,6 +40,9 @@ def run(tmp_path_factory, tissue):
             "maps": {"tiny": {"mitochondria": str(folder / "mito.zarr")}},
         },
     }
+    with h5py.File(folder / "nuclei.h5", "w") as file:
+        file["ids"] = tifffile.imread(tissue / "truth/nuclei.tif").astype(np.int64) * 1000
+    config["structures"]["nuclei"] = {"kind": "organelle", "objects": {"tiny": str(folder / "nuclei.h5")}}
     run = Run(folder / "run", config)
     run.dry = run.planned()
     run.printed = run.snakemake()
@@ -49,7 +52,7 @@ def run(tmp_path_factory, tissue):
 
 def test_nothing_is_trained_or_predicted(run):
     assert not {"tiles", "train", "predict", "adopt", "cuts"} & {*run.dry}
-    assert (run.dry["maps_card"], run.dry["take_maps"]) == (2, 6)
+    assert (run.dry["maps_card"], run.dry["take_maps"], run.dry["take_objects"]) == (2, 6, 3)
     assert run.planned() == {}
 
 
@@ -57,6 +60,14 @@ def test_objects_are_those_of_the_map(run):
     found = zarr.open_array(run.results / "tiny/image.zarr/labels/mitochondria/0", mode="r")[:] > 0
     assert 2 * (found & run.mitochondria).sum() / (found.sum() + run.mitochondria.sum()) > 0.85
     assert abs(ndimage.label(found)[1] - ndimage.label(run.mitochondria)[1]) <= 3
+
+
+def test_ready_objects_are_taken_as_they_are(run, tissue):
+    truth = tifffile.imread(tissue / "truth/nuclei.tif")
+    found = zarr.open_array(run.results / "tiny/image.zarr/labels/nuclei/0", mode="r")[:]
+    assert truth.any() and np.array_equal(found, truth.astype(np.uint32) * 1000)
+    table = pd.read_csv(run.results / "tiny/tables/organelles.csv").query("structure == 'nuclei'")
+    assert sorted(table["id"]) == [1000 * i for i in np.unique(truth) if i] and (table["cell"] > 0).any()
 
 
 def test_cells_are_as_good_as_their_maps(run):

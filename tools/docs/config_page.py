@@ -90,7 +90,7 @@ def keys(whole: dict, node: dict, path: str, required: bool = False) -> Iterator
             yield from keys(whole, child, f"{path}.{name}", name in inner.get("required", ()))
         if isinstance(inner.get("additionalProperties"), dict):
             free = "<structure>" if path.endswith((".labels", ".truth", ".maps.<volume>")) else "<name>"
-            free = "<volume>" if path.endswith(".maps") else free
+            free = "<volume>" if path.endswith((".maps", ".objects")) else free
             yield from keys(whole, inner["additionalProperties"], f"{path}.{free}")
 
 

@@ -78,6 +78,7 @@ def rich_config(folder):
         network |= {"train_on": ["a"], "apply_to": ["a", "b"]}
     tifffile.imwrite(folder / "endosomes.tif", np.zeros((21, 24, 40), np.uint8), photometric="minisblack")
     config["structures"]["endosomes"] = {"kind": "organelle"}
+    config["structures"]["mitochondria"] = {"kind": "organelle", "objects": {"a": "endosomes.tif"}}
     config["networks"]["taken"] = {"structures": ["endosomes"], "maps": {"a": {"endosomes": "endosomes.tif"}}}
     return config
 
@@ -94,7 +95,9 @@ def plans(tmp_path_factory):
 
 def wildcards(rule, volume):
     """Of one job of the rule; parts that the rule has not do no harm."""
-    structure = "nuclei" if rule.startswith("objects") else "cells"
+    structure = (
+        "nuclei" if rule.startswith("objects") else "mitochondria" if rule == "take_objects" else "cells"
+    )
     more = {"propagate_ends": {"direction": "up"}, "try_method": {"method": "volume"}}.get(rule, {})
     network = {"adopt": "detail", "maps_card": "taken", "take_maps": "taken"}.get(rule, "context")
     return {

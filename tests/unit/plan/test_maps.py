@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import make_config, make_plan
+from tiny_plan import make_config, make_plan, plan_of_objects
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -103,3 +103,41 @@ def test_cells_need_interior_and_boundary_and_have_no_cuts(tmp_path):
     ]  # fmt: skip
     with pytest.raises(UserError, match="no cuts between cells"):
         Plan(load_config(config | {"propagate": {"method": "volume"}}))
+
+
+# ---- objects
+def test_objects_take_the_place_of_a_network(tmp_path):
+    plan = plan_of_objects(tmp_path)
+    assert plan.structures_in("a") == ["cells", "nuclei", "membrane"]
+    assert plan.ready["nuclei"]["a"].factor == (1, 2, 2)
+    assert set(plan.uses("nuclei", "a").values()) == {"test"}  # its labels train nothing
+
+
+@pytest.mark.parametrize(
+    "structure, changes, words",
+    [
+        (
+            "nuclei",
+            {"objects": {"a": "ids.tif"}},
+            "structures.nuclei: has objects and is predicted by a network",
+        ),
+        ("nuclei", {"objects": {"b": "ids.tif"}}, "structures.nuclei.objects: 'b' is not known"),
+        (
+            "cells",
+            {"objects": {"a": "ids.tif"}},
+            "structures.cells.objects: cells get their ids from labelled slices",
+        ),
+    ],
+)
+def test_objects_that_do_not_fit(tmp_path, structure, changes, words):
+    config = make_config(tmp_path)
+    config["structures"][structure] |= changes
+    with pytest.raises(UserError, match=words):
+        load_config(config)
+
+
+def test_files_of_objects_that_are_missing_are_named(tmp_path):
+    config = make_config(tmp_path)
+    config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "nothing.tif"}}
+    with pytest.raises(UserError, match="structures.spots.objects.a: .*nothing.tif: no such file"):
+        Plan(load_config(config))

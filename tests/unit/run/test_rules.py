@@ -64,6 +64,7 @@ def example(plan, rule):
     structure = "nuclei" if rule.startswith("objects") else "cells"
     gap = plan.gaps("a")[1].name
     network = "detail" if rule in ("maps_card", "take_maps") else "context"
+    structure = "spots" if rule == "take_objects" else structure
     return {"slab": 1, "structure": structure, "network": network, "gap": gap}
 
 

@@ -48,8 +48,22 @@ def _structures(config: Section) -> Iterator[str]:
         yield "structures.protrusions: protrusions are found by linking cells; choose another name"
     predicted = {structure for network in config["networks"].values() for structure in network["structures"]}
     for structure in structures:
-        if structure not in predicted:
-            yield f"structures.{structure}: no network predicts it"
+        yield from _ready_objects(structure, config, structure in predicted)
+
+
+def _ready_objects(name: str, config: Section, predicted: bool) -> Iterator[str]:
+    structure, where = config["structures"][name], f"structures.{name}"
+    if "objects" not in structure:
+        if not predicted:
+            yield f"{where}: no network predicts it"
+        return
+    if structure["kind"] == "cells":
+        yield f"{where}.objects: cells get their ids from labelled slices; give their maps with networks.<name>.maps"
+    if predicted:
+        yield f"{where}: has objects and is predicted by a network; remove it from the structures of the network"
+    for volume in structure["objects"]:
+        if volume not in config["volumes"]:
+            yield f"{where}.objects: {_unknown(volume, config['volumes'])}"
 
 
 def _meshes(config: Section) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ultraseg.ingest.any_volume import open_volume_file
 from ultraseg.plan.volume import Volume
 from ultraseg.predict.map_source import MapSource, fitting_factor
 
-Maps = dict[str, dict[str, MapSource]]  # by volume and channel
+Maps = dict[str, dict[str, MapSource]]  # by volume and channel; objects by structure and volume
 
 
 def find_maps(
@@ -29,6 +29,22 @@ def find_maps(
     return found
 
 
+def find_objects(
+    structures: Mapping[str, Mapping[str, Any]],
+    volumes: Mapping[str, Volume],
+    data_root: str,
+    problems: Problems,
+) -> Maps:
+    """The objects that other programs found, by structure and volume; what is wrong is added to ``problems``."""
+    found = Maps()
+    for name, settings in structures.items():
+        for volume, source in settings.get("objects", {}).items():
+            with problems.caught():
+                where = f"structures.{name}.objects.{volume}"
+                found.setdefault(name, {})[volume] = _map(where, source, volumes[volume], data_root)
+    return found
+
+
 def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root: str) -> MapSource:
     source = {"path": source} if isinstance(source, str) else source
     path = os.path.join(os.path.expanduser(data_root), os.path.expanduser(source["path"]))
@@ -41,7 +57,7 @@ def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root:
     if found.channels > 1 and given is None:
         raise UserError(
             f"{where}: {path} has {found.channels} channels, and nothing says which of them is the map",
-            "Say it with channel, counted from 0: channel: 1.",
+            "Say it with channel, counted from 0: channel: 1. Write objects to an array of one channel.",
         )
     if max(channels) >= found.channels:
         raise UserError(

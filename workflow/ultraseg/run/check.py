@@ -79,6 +79,9 @@ def _all_files(checked: Checked) -> set[str]:
     networks = checked.plan.networks.values() if checked.plan else ()
     given = (net.settings.get(key) for net in networks for key in ("model", "init_from"))
     maps = [m for net in networks for by_channel in net.maps.values() for m in by_channel.values()]
+    maps += [
+        m for by_volume in (checked.plan.ready if checked.plan else {}).values() for m in by_volume.values()
+    ]
     return found | {str(file) for file in given if file} | {file for m in maps for file in m.files(m.sampled)}
 
 

@@ -51,6 +51,7 @@ MADE: dict[str, list[str]] = {
     "objects_label": [V.slab_objects("{structure}", "{slab}")],
     "objects_merge": [V.objects("{structure}")],
     "objects": [shard_file(V.labels_level("{structure}", "{level}"), "{slab}")],
+    "take_objects": [shard_file(V.labels_level("{structure}", "{level}"), "{slab}")],
     "flow": [shard_file(V.flow, "{slab}", 4)],
     "propagate": [V.propagated("{gap}")],
     "try_method": [V.tried("{method}", "{gap}")],

@@ -58,6 +58,7 @@ BY_RULE: dict[str, type[JobSpec]] = {
     "objects_label": objects.ObjectsLabel,
     "objects_merge": objects.ObjectsMerge,
     "objects": objects.Objects,
+    "take_objects": objects.TakeObjects,
     "flow": cells.Flow,
     "propagate": cells.Propagate,
     "propagate_ends": cells.Propagate,
