@@ -43,6 +43,13 @@ def run(tmp_path_factory, tissue):
     with h5py.File(folder / "nuclei.h5", "w") as file:
         file["ids"] = tifffile.imread(tissue / "truth/nuclei.tif").astype(np.int64) * 1000
     config["structures"]["nuclei"] = {"kind": "organelle", "objects": {"tiny": str(folder / "nuclei.h5")}}
+    sparse = np.zeros_like(cells)
+    sparse[[0, 4, 8, 12, 17]] = cells[[0, 4, 8, 12, 17]]
+    zarr.create_array(str(folder / "labels.zarr"), data=sparse, chunks=(1, 96, 96))
+    with h5py.File(folder / "truth.h5", "w") as file:
+        file["dense/cells"] = cells
+    config["volumes"]["tiny"]["labels"]["cells"] = str(folder / "labels.zarr")
+    config["volumes"]["tiny"]["truth"]["cells"] = str(folder / "truth.h5:dense/cells")
     run = Run(folder / "run", config)
     run.dry = run.planned()
     run.printed = run.snakemake()
@@ -68,6 +75,11 @@ def test_ready_objects_are_taken_as_they_are(run, tissue):
     assert truth.any() and np.array_equal(found, truth.astype(np.uint32) * 1000)
     table = pd.read_csv(run.results / "tiny/tables/organelles.csv").query("structure == 'nuclei'")
     assert sorted(table["id"]) == [1000 * i for i in np.unique(truth) if i] and (table["cell"] > 0).any()
+
+
+def test_labelled_slices_of_an_array_are_found(run):
+    coverage = pd.read_csv(run.results / "tiny/work/labels/cells.csv")
+    assert coverage["z"].tolist() == [0, 4, 8, 12, 17]
 
 
 def test_cells_are_as_good_as_their_maps(run):

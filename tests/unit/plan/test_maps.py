@@ -70,6 +70,13 @@ def test_a_map_of_the_whole_stack_is_cut_with_the_image(tmp_path):
     assert Plan(load_config(config)).networks["detail"].maps["a"]["membrane"].factor == (1, 1, 1)
 
 
+def test_names_that_snakemake_takes_for_wildcards_are_refused(tmp_path):
+    write_map(tmp_path)
+    (tmp_path / "m.tif").rename(tmp_path / "{m}.tif")
+    with pytest.raises(UserError, match="networks.detail.maps.a.membrane: .* with a brace"):
+        planned(tmp_path, "{m}.tif")
+
+
 @pytest.mark.parametrize(
     "change, words",
     [

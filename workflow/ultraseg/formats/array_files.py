@@ -51,6 +51,16 @@ class ArrayFile:
     def channels(self) -> int:
         return self.size[self.axes.index("c")] if "c" in self.axes else 1
 
+    @property
+    def stamp(self) -> list[int]:
+        """Numbers that change when the array changes: its size and date, of a Zarr the dates of its folders."""
+        if self.dataset:
+            found = os.stat(self.path)
+            return [found.st_size, found.st_mtime_ns]
+        # Zarr renames a chunk into place, which changes the date of its folder.
+        folders = [folder for folder, *_ in os.walk(self.path)]
+        return [len(folders), max(os.stat(folder).st_mtime_ns for folder in folders)]
+
     def files(self, zs: Sequence[int], channel: int = 0) -> list[str]:
         """The files that hold some slices of a channel: what their reader depends on."""
         if self.dataset:
@@ -90,14 +100,13 @@ def read_planes(array: ArrayFile, zs: Sequence[int], channel: int = 0) -> Iterat
     depth = array.block[array.axes.index("z")]
     depth = max(1, min(depth, MOST_VOXELS // max(1, array.shape[1] * array.shape[2])))
     with _opened(array) as stored:
-        start, stop = 0, 0
-        block: Any = ()
-        for z in zs:
-            if not start <= z < stop:
-                start = z - z % depth
-                stop = min(start + depth, array.shape[0])
-                block = _block(stored, array, start, stop, channel)
-            yield block[z - start]
+        first = 0
+        for i in range(1, len(zs) + 1):
+            goes_on = i < len(zs) and zs[i] - zs[i - 1] in (0, 1) and zs[i] // depth == zs[first] // depth
+            if not goes_on:
+                block = _block(stored, array, zs[first], zs[i - 1] + 1, channel)
+                yield from (block[z - zs[first]] for z in zs[first:i])
+                first = i
 
 
 def _block(stored: Any, array: ArrayFile, start: int, stop: int, channel: int) -> Any:
@@ -110,7 +119,7 @@ def _block(stored: Any, array: ArrayFile, start: int, stop: int, channel: int) -
         raise  # is told as such
     except Exception as error:  # damaged chunks make decoders raise errors of many kinds
         raise UserError(
-            f"{array.name}: slices {start} to {stop - 1} do not decode ({type(error).__name__}: {error})",
+            f"{array.name}: slice(s) {start} to {stop - 1} do not decode ({type(error).__name__}: {error})",
             "The file is damaged, or has a compression that is not read: copy it again, or write it again.",
         ) from error
     left = [axis for axis in array.axes if axis in "zyx"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.ingest.any_volume import open_volume_file
+from ultraseg.plan.open_volume import check_names
 from ultraseg.plan.volume import Volume
 from ultraseg.predict.map_source import MapSource, fitting_factor
 
@@ -50,6 +51,7 @@ def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root:
     path = os.path.join(os.path.expanduser(data_root), os.path.expanduser(source["path"]))
     try:
         found = open_volume_file(path, source.get("axes"))
+        check_names([path, *found.files([0])])
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
     given = source.get("channel")

@@ -65,7 +65,8 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in settings[key].items():
             with problems.caught():
-                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
+                dense = key == "truth"
+                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image, dense)
                 check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
     doubt = doubtful_size(settings["voxel_size_nm"], where)
@@ -182,26 +183,28 @@ def _image(settings: Settings, config: Settings, where: str) -> SliceSource:
     try:
         path, pattern = _located(settings["image"], config), settings.get("slice_number_pattern")
         source = resolve_image(path, settings["missing_slices"], pattern)
-        _check_names(source.files)
+        check_names(source.files)
         return source
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _labels(source: str | Settings, config: Settings, where: str, image: SliceSource | None) -> LabelSource:
+def _labels(
+    source: str | Settings, config: Settings, where: str, image: SliceSource | None, dense: bool
+) -> LabelSource:
     def locate(path: str) -> str:
         return _located(path, config)
 
     try:
-        found = resolve_labels(source, locate, image.n_slices if image else None)
-        _check_names(found.files)
+        found = resolve_labels(source, locate, image.n_slices if image else None, dense)
+        check_names(found.files)
         return found
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _check_names(files: Sequence[str]) -> None:
-    """Raise UserError for names that Snakemake would take for its wildcards, such as z{slab}.tif."""
+def check_names(files: Sequence[str]) -> None:
+    """Raise UserError for names of files that Snakemake would take for its wildcards, such as z{slab}.tif."""
     taken = [file for file in files if re.search(r"\{\s*\w", file) or "\n" in file]
     if taken:
         raise UserError(
