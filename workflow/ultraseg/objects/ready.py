@@ -26,10 +26,11 @@ def ready_labels(
     name: of the file, for messages; factor: pixels of the stack that one pixel of a slice covers in y and x; crop:
     start and stop in y and x of the whole stack. Raises UserError for numbers that are no ids.
     """
-    return np.stack([_fitted(_ids(one, name), factor, crop, is_mask) for one in planes])
+    return np.stack([_fitted(as_ids(one, name), factor, crop, is_mask) for one in planes])
 
 
-def _ids(values: NDArray[Any], name: str) -> NDArray[np.uint32]:
+def as_ids(values: NDArray[Any], name: str) -> NDArray[np.uint32]:
+    """The numbers of a slice as ids. Raises UserError where they are none; name: of the file."""
     low, high = float(values.min()), float(values.max())
     if not (0 <= low and high <= LARGEST) or (
         values.dtype.kind == "f" and (values != np.floor(values)).any()

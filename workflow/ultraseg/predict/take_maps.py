@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.base.errors import UserError
+from ultraseg.objects.ready import as_ids
 from ultraseg.predict.map_source import MapSource
 from ultraseg.storage.arrays import slab_writer
 
@@ -58,6 +59,12 @@ def find_limits(source: MapSource) -> Limits:
             f"If these are classes, export the one class as a mask; if they are probabilities, {GIVE}[0, 255].",
         )
     return 0.0, 255.0
+
+
+def check_ids(source: MapSource) -> None:
+    """Raise UserError where some slices of ready objects hold numbers that are no ids."""
+    for plane in source.open().planes(source.sampled):
+        as_ids(plane, f"{source.name}: {source.path}")
 
 
 def take_slab(
