@@ -44,8 +44,19 @@ def test_every_form_gives_the_same_slices(tmp_path, name):
 @pytest.mark.parametrize("name", ["maps.nii.gz", "maps.nrrd", "masks.npy"])
 def test_forms_that_are_not_read_are_named(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x93NUMPY")
-    with pytest.raises(UserError, match="is an? .*, which is not read"):
+    with pytest.raises(UserError, match="is an? .*, which is not read") as told:
         open_volume_file(str(tmp_path / name))
+    assert f"('{tmp_path / name}')" in told.value.cure  # as a command to type
+
+
+def test_the_command_for_numpy_files_works(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "masks.npy", STACK)
+    with pytest.raises(UserError) as told:
+        open_volume_file("masks.npy")
+    exec("import numpy, tifffile\n" + told.value.cure.rpartition("numpy: ")[2].removesuffix("."))
+    found = open_volume_file("maps.tif")
+    assert np.array_equal(np.stack([*found.planes(range(5))]), STACK)
 
 
 def test_axes_of_a_tiff_are_refused(tmp_path):

@@ -39,6 +39,13 @@ def test_without_maps_nothing_changes(tmp_path):
     assert plan.mapped == [] and plan.predicting("a") == plan.networks_of("a")
 
 
+def test_relative_paths_have_no_dots(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_map(tmp_path)
+    plan = planned(tmp_path, "./m.tif", data_root=".")
+    assert plan.networks["detail"].maps["a"]["membrane"].path == "m.tif"  # else Snakemake warns of each file
+
+
 def test_maps_of_a_lower_resolution(tmp_path):
     plan = planned(tmp_path, write_map(tmp_path, (21, 12, 20)))
     assert plan.networks["detail"].maps["a"]["membrane"].factor == (1, 2, 2)

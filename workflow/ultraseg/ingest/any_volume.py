@@ -14,12 +14,19 @@ from ultraseg.formats.array_files import ArrayFile, is_array_file, open_header, 
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.ingest.image_source import image_files, image_header, resolve_image
 
+CONVERT = "Convert it to a TIFF stack, to HDF5 (FILE.h5:DATASET), or to OME-Zarr"
+WITH = "in a Python that has tifffile and"
+WRITE = "tifffile.imwrite('maps.tif', {}, bigtiff=True, photometric='minisblack')"
 NOT_READ = {
-    (".nii", ".nii.gz"): "is a NIfTI file",
-    (".nrrd", ".nhdr"): "is an NRRD file",
-    (".npy", ".npz"): "is a NumPy file",
-    (".n5",): "is an N5 folder",
-    (".mha", ".mhd"): "is a MetaImage file",
+    (".nii", ".nii.gz"): (
+        "is a NIfTI file",
+        f", {WITH} nibabel: " + WRITE.format("nibabel.load('FILE').dataobj[:].T"),
+    ),
+    (".nrrd", ".nhdr"): ("is an NRRD file", f", {WITH} pynrrd: " + WRITE.format("nrrd.read('FILE')[0].T")),
+    (".npy",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')")),
+    (".npz",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')['NAME']")),
+    (".n5",): ("is an N5 folder", ""),
+    (".mha", ".mhd"): ("is a MetaImage file", ""),
 }
 
 
@@ -59,12 +66,9 @@ def open_volume_file(path: str, axes: str | None = None) -> AnyVolume:
 
     Raises UserError where it is none, or in a form that is not read.
     """
-    for suffixes, what in NOT_READ.items():
+    for suffixes, (what, how) in NOT_READ.items():
         if path.lower().rstrip("/").endswith(suffixes):
-            raise UserError(
-                f"{path}: {what}, which is not read",
-                "Convert it to a TIFF stack, to HDF5 (FILE.h5:DATASET), or to OME-Zarr.",
-            )
+            raise UserError(f"{path}: {what}, which is not read", f"{CONVERT}{how.replace('FILE', path)}.")
     if is_array_file(path):
         found = open_header(path, axes)
         return AnyVolume(path, found.shape, found.dtype, found.channels, array=found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.ingest.any_volume import open_volume_file
-from ultraseg.plan.open_volume import check_names
+from ultraseg.plan.open_volume import check_names, located
 from ultraseg.plan.volume import Volume
 from ultraseg.predict.map_source import MapSource, fitting_factor
 
@@ -48,7 +47,7 @@ def find_objects(
 
 def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root: str) -> MapSource:
     source = {"path": source} if isinstance(source, str) else source
-    path = os.path.join(os.path.expanduser(data_root), os.path.expanduser(source["path"]))
+    path = located(source["path"], {"data_root": data_root})
     try:
         found = open_volume_file(path, source.get("axes"))
         check_names([path, *found.files([0])])
