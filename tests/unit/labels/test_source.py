@@ -147,6 +147,13 @@ def test_an_array_with_slices_of_its_own(tmp_path, monkeypatch):
         resolve_labels(path, str, 120)
 
 
+def test_volumes_in_other_forms_come_with_the_command_that_converts_them(tmp_path):
+    (tmp_path / "cells.nii.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(UserError, match="is a NIfTI file") as told:
+        resolve_labels(str(tmp_path / "cells.nii.gz"), str, 9)
+    assert "nibabel.load(" in told.value.cure
+
+
 def test_arrays_that_are_no_labels(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_array(tmp_path, "hdf5", np.zeros((2, 9, 6, 8), np.uint16))

@@ -11,23 +11,9 @@ from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.formats.array_files import ArrayFile, is_array_file, open_header, read_planes
+from ultraseg.formats.other_formats import refuse_other_volumes
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.ingest.image_source import image_files, image_header, resolve_image
-
-CONVERT = "Convert it to a TIFF stack, to HDF5 (FILE.h5:DATASET), or to OME-Zarr"
-WITH = "in a Python that has tifffile and"
-WRITE = "tifffile.imwrite('maps.tif', {}, bigtiff=True, photometric='minisblack')"
-NOT_READ = {
-    (".nii", ".nii.gz"): (
-        "is a NIfTI file",
-        f", {WITH} nibabel: " + WRITE.format("nibabel.load('FILE').dataobj[:].T"),
-    ),
-    (".nrrd", ".nhdr"): ("is an NRRD file", f", {WITH} pynrrd: " + WRITE.format("nrrd.read('FILE')[0].T")),
-    (".npy",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')")),
-    (".npz",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')['NAME']")),
-    (".n5",): ("is an N5 folder", ""),
-    (".mha", ".mhd"): ("is a MetaImage file", ""),
-}
 
 
 @dataclass(frozen=True)
@@ -66,9 +52,7 @@ def open_volume_file(path: str, axes: str | None = None) -> AnyVolume:
 
     Raises UserError where it is none, or in a form that is not read.
     """
-    for suffixes, (what, how) in NOT_READ.items():
-        if path.lower().rstrip("/").endswith(suffixes):
-            raise UserError(f"{path}: {what}, which is not read", f"{CONVERT}{how.replace('FILE', path)}.")
+    refuse_other_volumes(path)
     if is_array_file(path):
         found = open_header(path, axes)
         return AnyVolume(path, found.shape, found.dtype, found.channels, array=found)
