@@ -140,7 +140,7 @@ class TakeObjects(SlabJob):
     is_mask: bool
     factors: list[tuple[int, int, int]]
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.03, 200, 9)
+    rate: ClassVar[Rate] = Rate(1.0, 0.03, 470, 9)  # a block of deep chunks is 270 MB at most
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> TakeObjects:

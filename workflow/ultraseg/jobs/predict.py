@@ -94,7 +94,7 @@ class MapsCard(NetworkJob):
     about: dict[str, Any]
     thresholded: list[str]
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.02, 200, 16)
+    rate: ClassVar[Rate] = Rate(1.0, 0.02, 470, 16)  # a block of deep chunks is 270 MB of float32 at most
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> MapsCard:
@@ -130,7 +130,7 @@ class TakeMaps(SlabJob):
     crop: tuple[tuple[int, int], tuple[int, int]]
     downsample: int
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.03, 200, 24)
+    rate: ClassVar[Rate] = Rate(1.0, 0.03, 740, 24)  # two such blocks
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> TakeMaps:
