@@ -110,7 +110,10 @@ def test_cells_need_interior_and_boundary_and_have_no_cuts(tmp_path):
         UserError, match="(?s)the map of cells/interior is missing.*cells/boundary is missing"
     ):
         load_config(config)
-    config["networks"]["context"]["maps"]["a"] |= {"cells/interior": file, "cells/boundary": file}
+    # The order in the configuration does not matter: that of the channels holds.
+    config["networks"]["context"]["maps"]["a"] = {
+        s: file for s in ("cells/boundary", "nuclei", "cells/interior")
+    }
     plan = Plan(load_config(config | {"propagate": {"method": "auto"}}))
     assert plan.method("a") == "flow" and [*plan.networks["context"].maps["a"]] == [
         "nuclei", "cells/interior", "cells/boundary",

@@ -151,8 +151,13 @@ def _network_of_maps(
             "needs",
             f"Set propagate.method to {FLOW}, or let a network be trained.",
         )
-    maps = find_maps(name, settings["maps"], volumes, data_root)
-    return Network(name, settings, predicted, _channels(predicted, structures, ()), (), tuple(maps), maps)
+    channels = _channels(predicted, structures, ())
+    found = find_maps(name, settings["maps"], volumes, data_root)
+    # In the order of the channels, whatever the order in the configuration: jobs write them in this order.
+    maps = {
+        volume: {channel: by_channel[channel] for channel in channels} for volume, by_channel in found.items()
+    }
+    return Network(name, settings, predicted, channels, (), tuple(maps), maps)
 
 
 def _ready_network(
