@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromium import chromium_page
+from linked_run import PROTRUSION, TRUST, add_links
 from RangeHTTPServer import RangeRequestHandler
 from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.viewer.page import write_viewer
@@ -46,6 +47,9 @@ def run(tmp_path_factory) -> Path:
     mitochondria = ball(IN_MITO, 90).astype(np.uint32) * MITO
     stacks = {"image": grey, "cells": cells, "mitochondria": mitochondria}
     write_volume(image, stacks, voxel_nm=VOXEL_NM, depth=DEPTH, levels=3, origin_nm=ORIGIN_NM)
+    protrusion = np.zeros(SHAPE, bool)
+    protrusion[:, 62:70, 4:12] = True  # of cell 5
+    add_links(folder / "results/tiny", cells, protrusion, DEPTH)
     (folder / "results/models").mkdir()
     card = {"channels": ["cells/interior", "cells/boundary", "mitochondria"]}
     (folder / "results/models/net.json").write_text(json.dumps(card))
@@ -127,7 +131,7 @@ def test_a_known_voxel_shows_the_known_id(browser, request, kind):
     address = request.getfixturevalue(kind)
     open_at(browser, address, IN_MITO)
     found = values_at_centre(browser, lambda v: v.get("cells") and v.get("mitochondria") and v.get("image"))
-    assert list(found) == ["image", "cells", "mitochondria"]
+    assert list(found)[:3] == ["image", "cells", "mitochondria"]
     assert found["cells"].split()[0] == str(CELL)
     assert found["mitochondria"].split()[0] == str(MITO)
     assert int(found["image"].split()[0]) == int(np.linspace(60, 180, SHAPE[2])[IN_MITO[2]])
@@ -174,6 +178,60 @@ def test_organelles_have_the_colour_of_their_structure(browser, served):
     wanted = structure_colours(["mitochondria"])["mitochondria"].lower()
     assert mitochondria["segmentDefaultColor"] == wanted
     assert state["dimensions"] == {"x": [1.6e-08, "m"], "y": [1.6e-08, "m"], "z": [2e-08, "m"]}
+
+
+SHOW_ALL = "for (const layer of viewer.layerManager.managedLayers) layer.setVisible(true)"
+
+
+@pytest.mark.parametrize("kind", ["served", "static"])
+def test_doubt_and_protrusions_lie_where_they_are(browser, request, kind):
+    open_at(browser, request.getfixturevalue(kind), (10, 66, 8))  # in the protrusion of cell 5
+    panel(browser, 0)
+    browser.evaluate(SHOW_ALL)
+    found = values_at_centre(
+        browser, lambda v: v.get("protrusions") and v.get("doubt in ids") and v.get("cells")
+    )
+    assert found["protrusions"].split()[0] == str(PROTRUSION) and found["cells"].split()[0] == "5"
+    assert int(found["doubt in ids"].split()[0]) == 255 - TRUST
+    assert f"protrusion {PROTRUSION} of cell 5" in found["protrusions"]
+    assert not browser.errors
+    open_at(browser, request.getfixturevalue(kind), (10, 80, 8))  # in the cell itself
+    panel(browser, 0)
+    browser.evaluate(SHOW_ALL)
+    found = values_at_centre(browser, lambda v: v.get("cells") and v.get("doubt in ids"))
+    assert found["protrusions"].split()[:1] in ([], ["0"])
+
+
+@pytest.mark.parametrize("kind", ["served", "static"])
+def test_cells_have_names_and_sizes_to_select_by(browser, request, kind):
+    open_at(browser, request.getfixturevalue(kind), IN_CELL)
+    found = values_at_centre(browser, lambda v: f"cell {CELL}" in v.get("cells", ""))
+    assert found["cells"].split()[0] == str(CELL)
+    script = """(() => {
+        const layer = viewer.layerManager.getLayerByName("cells").layer;
+        const map = layer.displayState.segmentPropertyMap?.value?.segmentPropertyMap;
+        const inline = map?.inlineProperties;
+        return inline ? inline.properties.map(p => [p.id, p.type]) : null;
+    })()"""
+    known = browser.wait_for(lambda: browser.evaluate(script), "the properties")
+    assert ["volume_um3", "number"] in known and ["tags", "tags"] in known
+
+
+def test_links_and_advice_are_annotations(browser, served):
+    open_at(browser, served, IN_CELL)
+    panel(browser, 0)
+    browser.evaluate(SHOW_ALL)
+    state = browser.evaluate("viewer.state.toJSON()")
+    layers = {layer["name"]: layer for layer in state["layers"]}
+    assert layers["links left alone"]["annotations"][0]["description"].startswith(
+        "fragment 1: unassigned_weak"
+    )
+    box = layers["label next"]["annotations"][0]
+    assert box["type"] == "axis_aligned_bounding_box" and box["pointA"][2] == 12 + 2 - 0.5
+    script = """viewer.layerManager.getLayerByName("label next").layer.annotationStates.states.map(
+        s => [s.source.references !== undefined, [...s.source].length])"""
+    assert browser.wait_for(lambda: browser.evaluate(script), "the annotations") == [[True, 1]]
+    assert not browser.errors
 
 
 @pytest.mark.usefixtures("static")

@@ -96,6 +96,8 @@ INSTEAD = {
     ),
     # Both ways with an edited file: test_finished_run.
     "ultraseg proofread import --configfile my.yaml": "ultraseg proofread import --help",
+    "ultraseg compare A B": "ultraseg compare runs/demo runs/demo --to compared",
+    "ultraseg compare runs/before runs/after --to compare": "ultraseg compare --help",
     "ultraseg cut SOURCE --to FOLDER": "ultraseg cut --help",
     "ultraseg view": "ultraseg view --help",
     "ultraseg view --directory /scratch/me/run1 --no-browser": "ultraseg view --help",

@@ -93,6 +93,25 @@ def plan_without_cells(folder) -> Plan:
     return Plan(load_config(config))
 
 
+def plan_of_maps(folder, **volume) -> Plan:
+    """A plan whose membrane and spots come from folders of TIFFs of another program, of half the size of the image."""
+    write_stack(folder / "maps", range(21), (12, 20))
+    config = make_config(folder)
+    config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "maps"}}
+    config["volumes"]["a"] |= volume
+    config["networks"]["detail"] = {"structures": ["membrane"], "maps": {"a": {"membrane": "maps"}}}
+    return Plan(load_config(config))
+
+
+def plan_of_objects(folder) -> Plan:
+    """A plan whose nuclei are a label volume of another program, of half the size of the image."""
+    tifffile.imwrite(folder / "ids.tif", np.zeros((21, 12, 20), np.uint16), photometric="minisblack")
+    config = make_config(folder)
+    config["structures"]["nuclei"] = {"kind": "organelle", "objects": {"a": "ids.tif"}}
+    config["networks"]["context"]["structures"] = ["cells"]
+    return Plan(load_config(config))
+
+
 def two_volumes(folder, **networks) -> dict:
     """A second volume 'b' of 9 slices without labels; ``networks``: settings added to each network."""
     config = make_config(folder)

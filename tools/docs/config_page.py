@@ -37,7 +37,7 @@ found) and `networks` (which network predicts which structures). Every other key
   `ultraseg check --configfile FILE` reads the file as data, and refuses such a file. Call it first.
 - Memory, time, cores and partitions are not set here but in a profile, see `profiles/slurm/config.yaml`.
 
-In the tables `<name>` and `<structure>` stand for names that you choose. A key with default `required` must
+In the tables `<name>`, `<volume>` and `<structure>` stand for names that you choose. A key with default `required` must
 be given.
 """
 
@@ -89,7 +89,8 @@ def keys(whole: dict, node: dict, path: str, required: bool = False) -> Iterator
         for name, child in inner.get("properties", {}).items():
             yield from keys(whole, child, f"{path}.{name}", name in inner.get("required", ()))
         if isinstance(inner.get("additionalProperties"), dict):
-            free = "<structure>" if path.endswith((".labels", ".truth")) else "<name>"
+            free = "<structure>" if path.endswith((".labels", ".truth", ".maps.<volume>")) else "<name>"
+            free = "<volume>" if path.endswith((".maps", ".objects")) else free
             yield from keys(whole, inner["additionalProperties"], f"{path}.{free}")
 
 

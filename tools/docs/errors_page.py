@@ -47,17 +47,19 @@ SNAKEMAKE = {
 SECTIONS = {
     "Configuration": (
         "base.yaml_file plan.config_file plan.config_text plan.config plan.config_sections plan.roles plan.plan "
-        "plan.splits plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
+        "plan.splits plan.maps plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
         "formats.slice_checks formats.other_formats formats.tiff_stack formats.mrc formats.ome_zarr_layout "
-        "formats.ome_zarr_metadata formats.ome_zarr_read formats.pixel_size arrays.grey_values ingest.grey_window"
+        "formats.ome_zarr_metadata formats.ome_zarr_read formats.array_files formats.pixel_size ingest.any_volume "
+        "arrays.grey_values ingest.grey_window"
     ),
     "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
-        "networks.architecture predict.quantise predict.predictor"
+        "networks.architecture predict.quantise predict.predictor predict.map_source "
+        "predict.take_maps objects.ready"
     ),
     "GPU": "networks.gpu networks.devices",
     "Results, disk and memory": (
@@ -65,9 +67,10 @@ SECTIONS = {
         "base.system_errors"
     ),
     "Edits of cells": "link.edit_file link.apply_edits",
-    "Viewer, proofreading, status and cut": (
+    "Viewer, proofreading, comparison, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
-        "viewer.napari run.status exchange.proofread exchange.export exchange.cut_public exchange.public_arrays"
+        "viewer.napari run.status exchange.proofread exchange.export exchange.compare exchange.cut_public "
+        "exchange.public_arrays"
     ),
 }
 PAIRS = (

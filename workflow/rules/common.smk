@@ -81,9 +81,9 @@ LEVELS = range(CONFIG["pyramid_levels"])
 ENVIRONMENT = environment_file(workflow, "../../envs/workflow.yaml")
 
 
-# Some networks are trained here, others come from elsewhere.
+# Some networks are trained here, others come from elsewhere, and some have maps of other programs in their place.
 TRAINED = "|".join(PLAN.trained) or "(?!)"
-READY = [name for name in PLAN.networks if name not in PLAN.trained]
+READY = PLAN.adopted
 
 
 wildcard_constraints:

@@ -51,7 +51,7 @@ rule objects:
     benchmark:
         benchmark_file("objects", "{volume}", "{structure}", "{slab}")
     wildcard_constraints:
-        structure="|".join(s for s in PLAN.structures if s != PLAN.cells) or "none",
+        structure="|".join(s for s in PLAN.structures if s != PLAN.cells and s not in PLAN.ready) or "none",
     conda:
         ENVIRONMENT
     resources:
@@ -62,3 +62,29 @@ rule objects:
         code=script_version("objects/objects"),
     script:
         "../scripts/objects/objects.py"
+
+
+if PLAN.ready:
+
+    # take_objects: label volumes of other programs -> final labels of the slab.
+    rule take_objects:
+        input:
+            unpack(RULES.inputs("take_objects")),
+        output:
+            [shard_file(V.labels_level("{structure}", level), "{slab}") for level in LEVELS],
+        log:
+            log_file("take_objects", "{volume}", "{structure}", "{slab}"),
+        benchmark:
+            benchmark_file("take_objects", "{volume}", "{structure}", "{slab}")
+        wildcard_constraints:
+            structure="|".join(PLAN.ready),
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=RULES.mem_mb("take_objects"),
+            runtime=RULES.minutes("take_objects"),
+        params:
+            job=RULES.told("take_objects"),
+            code=script_version("objects/take_objects"),
+        script:
+            "../scripts/objects/take_objects.py"

@@ -107,8 +107,16 @@ def test_surfaces_are_made_from_the_whole_image_and_its_tables(tmp_path, structu
 
 def test_the_viewer_shows_the_whole_image_with_its_networks(tmp_path):
     plan = make_plan(tmp_path)
-    assert files(plan, "viewer_files") == {
-        "image": whole_image(plan, "a"),
-        "cells": "results/a/tables/cells.parquet",
-        "cards": ["results/models/context.json", "results/models/detail.json"],
-    }
+    found = files(plan, "viewer_files")
+    assert found["image"] == whole_image(plan, "a")
+    assert found["cards"] == ["results/models/context.json", "results/models/detail.json"]
+    names = ("cells", "organelles", "protrusions", "links", "label_next")
+    assert found["tables"] == [f"results/a/tables/{name}.parquet" for name in names]
+    assert found["nodes"] == "results/a/work/link/nodes.parquet"
+    assert slabs(found["pieces"], "work/pieces") == [0, 1, 2, 3, 4, 5]
+    assert found["propagated"] == [f"results/a/work/propagated/{gap.name}.h5" for gap in plan.gaps("a")]
+
+
+def test_the_viewer_of_a_volume_without_cells_has_neither_links_nor_doubt(tmp_path):
+    found = files(plan_without_cells(tmp_path), "viewer_files")
+    assert {*found} == {"image", "tables", "cards"} and len(found["tables"]) == 3

@@ -1,8 +1,8 @@
 """What objects and masks are made from."""
 
 from asked import files, slabs, spec
-from tiny_plan import make_plan, plan_without_cells
-from ultraseg.jobs.objects import Objects, ObjectsLabel, ObjectsMerge
+from tiny_plan import make_plan, plan_of_objects, plan_without_cells
+from ultraseg.jobs.objects import Objects, ObjectsLabel, ObjectsMerge, TakeObjects
 
 
 def test_objects_are_made_from_the_maps_of_their_own_slab(tmp_path):
@@ -56,3 +56,15 @@ def test_cells_are_no_objects_and_masks_have_none_to_join(tmp_path):
         "nuclei",
         "membrane",
     }
+
+
+# ---- objects from elsewhere
+def test_ready_objects_are_read_slab_by_slab_and_nothing_is_joined(tmp_path):
+    plan = plan_of_objects(tmp_path)
+    told, read = (asked(plan, "take_objects", structure="nuclei", slab=1) for asked in (spec, files))
+    assert (told.shown, told.source.factor, told.is_mask) == ([4, 5, 6, 7], (1, 2, 2), False)
+    assert read["objects"] == [str(tmp_path / "ids.tif")]
+    assert [wc.structure for wc in TakeObjects.each(plan, "a")] == ["nuclei"] * 6
+    assert {wc.structure for wc in Objects.each(plan, "a")} == {"membrane"}
+    assert ObjectsLabel.each(plan, "a") == ObjectsMerge.each(plan, "a") == []
+    assert TakeObjects.each(make_plan(tmp_path / "other"), "a") == []

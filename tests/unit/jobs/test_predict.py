@@ -2,8 +2,8 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_in_volume, plan_with_bad_slices, two_volumes
-from ultraseg.jobs.predict import Cuts, Predict
+from tiny_plan import make_config, make_plan, plan_in_volume, plan_of_maps, plan_with_bad_slices, two_volumes
+from ultraseg.jobs.predict import Cuts, Predict, TakeMaps
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -123,3 +123,31 @@ def test_thick_slices_have_no_cuts_across(tmp_path):
     assert spec(make_plan(tmp_path), "predict", slab=0, network="context").channels == ()
     channels = spec(plan_in_volume(tmp_path), "predict", slab=0, network="context").channels
     assert channels == plan_in_volume(tmp_path).networks["context"].channels
+
+
+# ---- maps from elsewhere
+def test_a_slab_reads_the_slices_of_the_maps_that_it_shows(tmp_path):
+    plan = plan_of_maps(tmp_path, bad_slices=[5], roi={"z": [2, 21]})
+    told, read = (asked(plan, "take_maps", network="detail", slab=0) for asked in (spec, files))
+    assert told.shown == [2, 3, 4, 4]  # slice 3 of the volume is bad: a copy of the one before
+    assert read["maps"] == [str(tmp_path / f"maps/z000{z}.tif") for z in (2, 3, 4)]
+    assert read["card"] == "results/models/detail.json"
+    assert (told.plane, told.downsample, told.maps["membrane"].factor) == ((24, 40), 1, (1, 2, 2))
+
+
+def test_networks_with_maps_predict_nothing(tmp_path):
+    plan = plan_of_maps(tmp_path)
+    assert {wc.network for wc in Predict.each(plan, "a")} == {"context"}
+    assert [wc.network for wc in TakeMaps.each(plan, "a")] == ["detail"] * 6
+    assert TakeMaps.each(make_plan(tmp_path), "a") == []
+
+
+def test_some_slices_of_the_maps_tell_their_range(tmp_path):
+    plan = plan_of_maps(tmp_path)
+    told, read = (asked(plan, "maps_card", network="detail") for asked in (spec, files))
+    assert len(read["maps"]) == 8 and told.thresholded == ["membrane"]
+    assert told.about["channels"] == ("membrane",)
+    assert (
+        told.cost(plan).seconds < 60
+        and spec(plan, "take_maps", network="detail", slab=0).cost(plan).mem_mb < 800
+    )

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import is_dataclass
 
+import numpy as np
 import pytest
 import tifffile
 from asked import spec
@@ -75,6 +76,10 @@ def rich_config(folder):
     config["volumes"]["p"] = {"voxel_size_nm": [8, 8, 8], "phantom": {"shape": [18, 64, 96]}}
     for network in config["networks"].values():
         network |= {"train_on": ["a"], "apply_to": ["a", "b"]}
+    tifffile.imwrite(folder / "endosomes.tif", np.zeros((21, 24, 40), np.uint8), photometric="minisblack")
+    config["structures"]["endosomes"] = {"kind": "organelle"}
+    config["structures"]["mitochondria"] = {"kind": "organelle", "objects": {"a": "endosomes.tif"}}
+    config["networks"]["taken"] = {"structures": ["endosomes"], "maps": {"a": {"endosomes": "endosomes.tif"}}}
     return config
 
 
@@ -90,9 +95,11 @@ def plans(tmp_path_factory):
 
 def wildcards(rule, volume):
     """Of one job of the rule; parts that the rule has not do no harm."""
-    structure = "nuclei" if rule.startswith("objects") else "cells"
+    structure = (
+        "nuclei" if rule.startswith("objects") else "mitochondria" if rule == "take_objects" else "cells"
+    )
     more = {"propagate_ends": {"direction": "up"}, "try_method": {"method": "volume"}}.get(rule, {})
-    network = "detail" if rule == "adopt" else "context"
+    network = {"adopt": "detail", "maps_card": "taken", "take_maps": "taken"}.get(rule, "context")
     return {
         "volume": volume,
         "slab": 1,

@@ -1,11 +1,13 @@
 """Slices of label files that show nothing: left out on request, and looked up once."""
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 from label_slices import SHAPE, cells, write
 from ultraseg.base.errors import UserError
-from ultraseg.labels.empty_pages import constant_pages
+from ultraseg.formats.array_files import open_header
+from ultraseg.labels.empty_pages import constant_pages, constant_planes, planes_with
 from ultraseg.labels.source import LabelSource, resolve_labels
 
 
@@ -82,3 +84,17 @@ def test_the_one_number_of_each_constant_slice_is_told(tmp_path, monkeypatch):
     assert constant_pages("a.tif") == [None, 0, 7]
     tifffile.imwrite("b.tif", pages.astype(np.float32), photometric="minisblack")
     assert constant_pages("b.tif") == [None, None, None]
+
+
+def test_slices_of_arrays_are_looked_up_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stack = np.zeros((3, 4, 4), np.uint8)
+    stack[1] = 5
+    stack[2, 0] = 6
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["a"], file["b"] = stack, stack[::-1]
+    one, other = (open_header(f"{tmp_path}/ids.h5:{name}") for name in "ab")
+    assert constant_planes(one) == [0, 5, None] and constant_planes(other) == [None, 5, 0]
+    assert planes_with(one, [6]) == [False, False, True] and planes_with(one, [5, 6]) == [False, True, True]
+    monkeypatch.setattr("ultraseg.labels.empty_pages.read_planes", None)
+    assert constant_planes(one) == [0, 5, None] and planes_with(one, [6]) == [False, False, True]

@@ -1,10 +1,12 @@
 """What a label TIFF stores, before anything is made of it."""
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 from ultraseg.base.errors import UserError
-from ultraseg.labels.pixels import Pixels, colour_name, read_pixels
+from ultraseg.formats.array_files import open_header
+from ultraseg.labels.pixels import Pixels, colour_name, read_array_pixels, read_pixels
 
 
 def test_numbers_and_colours_as_stored(tmp_path):
@@ -53,3 +55,15 @@ def test_a_fourth_sample_of_unknown_kind_that_erases_labels_is_pointed_out(tmp_p
     assert not caplog.records
     assert read(opaque, "unspecified") == [0, 3]
     assert "z1.tif: sample 4 of each pixel" in caplog.text and "80 pixels that hold a label" in caplog.text
+
+
+def test_a_slice_of_an_array_is_read_as_numbers(tmp_path):
+    stack = np.arange(24, dtype=">u2").reshape(2, 3, 4)
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["ids"], file["mask"] = stack, stack > 5
+    ids, mask = (open_header(f"{tmp_path}/ids.h5:{name}") for name in ("ids", "mask"))
+    found = read_array_pixels(ids, 1, (3, 4))
+    assert np.array_equal(found.numbers, stack[1]) and not found.coloured
+    assert np.array_equal(read_array_pixels(mask, 0, (3, 4)).numbers, (stack[0] > 5).astype(np.uint8))
+    with pytest.raises(UserError, match="slice is 3 x 4 pixels"):
+        read_array_pixels(ids, 0, (3, 5))

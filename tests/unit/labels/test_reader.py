@@ -2,6 +2,7 @@
 
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -316,3 +317,33 @@ def test_the_crop_counts_in_the_whole_slice(tmp_path):
     labels, known = LabelReader(source, SHAPE, "cells", ((4, 8), (6, 18))).read(SliceRef(0, str(file), None))
     assert np.array_equal(labels[:, :6], regions(0, 5, 6)[4:8, 6:12]) and not labels[:, 6:].any()
     assert known[:, :6].all() and not known[:, 6:].any()
+
+
+@pytest.mark.parametrize("kind", ["cells", "organelle", "truth"])
+def test_a_slice_of_an_array_is_read_like_that_of_a_tiff(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    stack = np.zeros((4, 6, 8), np.int64)
+    stack[2, 1:4, 2:5], stack[2, 4:], stack[2, 0, 0] = 7, 9, -1
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["ids"] = stack
+    tifffile.imwrite(tmp_path / "z0002.tif", stack[2].astype(np.int32))
+    settings = {"ignore_value": -1}
+    array = resolve_labels({"path": str(tmp_path / "ids.h5"), **settings}, str, 4)
+    plain = resolve_labels({"path": str(tmp_path / "z0002.tif"), **settings}, str, 4)
+    assert array.zs == plain.zs == [2]
+    crop = [(0, 5), (1, 8)]
+    found, expected = (LabelReader(s, (6, 8), kind, crop).read(s.slices[0]) for s in (array, plain))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert pickle.loads(pickle.dumps(array)) == array
+
+
+def test_an_array_of_another_size_or_with_fractions_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with h5py.File(tmp_path / "ids.h5", "w") as file:
+        file["ids"], file["maps"] = np.ones((4, 6, 8), np.uint8), np.full((4, 6, 8), 0.5)
+    source = resolve_labels(str(tmp_path / "ids.h5:ids"), str, 4)
+    with pytest.raises(UserError, match="ids.h5:ids: slice is 6 x 8 pixels .* expected 6 x 9"):
+        LabelReader(source, (6, 9), "truth").read(source.slices[0])
+    source = resolve_labels(str(tmp_path / "ids.h5:maps"), str, 4)
+    with pytest.raises(UserError, match="label type is float64, not whole numbers"):
+        LabelReader(source, (6, 8), "truth").read(source.slices[0])

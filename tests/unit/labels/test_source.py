@@ -1,8 +1,12 @@
 """Where labels lie: slices, regions, corrections, and the way through a job's parameters."""
 
+import os
+
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.source import LabelSource, find_rois, is_roi, resolve_labels, with_corrections
@@ -84,3 +88,81 @@ def test_roi_files_are_found_by_name(tmp_path):
     assert find_rois(str(tmp_path)) == [str(tmp_path / "1.roi")]
     write(tmp_path, 1)
     assert find_rois(str(tmp_path)) == [], "a folder with TIFFs is a folder of TIFFs"
+
+
+# ---- arrays of HDF5 and Zarr
+def stack_of_labels():
+    """Slices 2 and 6 are labelled; each has a row of background."""
+    stack = np.zeros((9, 6, 8), np.uint16)
+    stack[2, 1:], stack[6, 1:] = 3, 4
+    return stack
+
+
+def write_array(folder, kind, values):
+    if kind == "hdf5":
+        with h5py.File(folder / "ids.h5", "w") as file:
+            file["labels/cells"] = values
+        return f"{folder}/ids.h5:labels/cells"
+    zarr.create_array(str(folder / "ids.zarr"), data=values, chunks=(2, 6, 4), zarr_format=int(kind[-1]))
+    return str(folder / "ids.zarr")
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "zarr2", "zarr3"])
+def test_labelled_slices_of_an_array_are_found(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, kind, stack_of_labels())
+    found = resolve_labels(path, str, 9)
+    assert found.zs == [2, 6] and found.empty_slices == "unlabelled"
+    assert all(os.path.exists(file) for file in found.files)
+    if kind != "hdf5":
+        assert len(found.files) == 1 + 2 * 2  # metadata, and two chunks for each labelled slice
+    assert resolve_labels(path, str, 9, dense=True).zs == list(range(9))
+    assert resolve_labels({"path": path, "empty_slices": "labelled"}, str, 9).zs == list(range(9))
+
+
+def test_an_array_that_changed_is_searched_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, "zarr3", stack_of_labels())
+    assert resolve_labels(path, str, 9).zs == [2, 6]
+    zarr.open_array(path, mode="r+")[8] = 7
+    assert resolve_labels(path, str, 9).zs == [2, 6, 8]
+
+
+def test_unlabelled_slices_of_an_array_by_ignore_value_and_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = np.where(stack_of_labels() == 0, -1, stack_of_labels().astype(np.int32))
+    path = write_array(tmp_path, "hdf5", values)
+    assert resolve_labels({"path": path, "ignore_value": -1}, str, 9).zs == [2, 6]
+    assert resolve_labels({"path": path, "values": [4]}, str, 9).zs == [6]
+
+
+def test_an_array_with_slices_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, "hdf5", stack_of_labels()[[2, 0, 6]])
+    found = resolve_labels({"path": path, "slices": [0, 50, 100]}, str, 120)
+    assert [(ref.z, ref.page) for ref in found.slices] == [(0, 0), (50, 1), (100, 2)]
+    with pytest.raises(UserError, match="has 3 slices, but 'slices' lists 2 numbers"):
+        resolve_labels({"path": path, "slices": [0, 50]}, str, 120)
+    with pytest.raises(UserError, match="has 3 pages, but the image has 120 slices"):
+        resolve_labels(path, str, 120)
+
+
+def test_volumes_in_other_forms_come_with_the_command_that_converts_them(tmp_path):
+    (tmp_path / "cells.nii.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(UserError, match="is a NIfTI file") as told:
+        resolve_labels(str(tmp_path / "cells.nii.gz"), str, 9)
+    assert "nibabel.load(" in told.value.cure
+
+
+def test_arrays_that_are_no_labels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, "hdf5", np.zeros((2, 9, 6, 8), np.uint16))
+    with pytest.raises(UserError, match="has 2 channels where labels have one"):
+        resolve_labels({"path": path, "axes": "czyx"}, str, 9)
+    path = write_array(tmp_path, "zarr3", np.zeros((9, 6, 8), np.uint16))
+    with pytest.raises(UserError, match="all 9 slices are empty"):
+        resolve_labels(path, str, 9)
+    with pytest.raises(UserError, match="is no TIFF and no ROI file"):
+        resolve_labels({"path": write(tmp_path / "z", 0), "region": path}, str, 9)
+    with pytest.raises(UserError, match="axes are given"):
+        resolve_labels({"path": write(tmp_path / "z", 0), "axes": "zyx"}, str, 9)

@@ -218,3 +218,19 @@ def test_names_that_snakemake_would_take_for_wildcards_are_refused(config, tmp_p
     file.rename(file.with_name("{slab} z0000.tif"))
     (error,) = check_config(config).problems
     assert "{slab} z0000.tif" in error.problem and "wildcard" in error.cure
+
+
+def test_numbers_in_maps_and_objects_of_other_programs_are_looked_at(config, tmp_path):
+    stack = np.zeros((21, 24, 40), np.float32)
+    stack[:, 4:8] = -3
+    for name in ("logits", "halves"):
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", stack / (1 if name == "logits" else -6), photometric="minisblack"
+        )
+    config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "halves.tif"}}
+    config["networks"]["detail"] = {"structures": ["membrane"], "maps": {"a": {"membrane": "logits.tif"}}}
+    first, second = check_config(config).problems
+    assert "networks.detail.maps.a.membrane" in first.problem and "no probabilities" in first.problem
+    assert "structures.spots.objects.a" in second.problem and "no ids" in second.problem
+    assert check_config(config, only={str(tmp_path / "image/z0000.tif")}).problems == []
+    assert len(check_config(config, only={str(tmp_path / "logits.tif")}).problems) == 1

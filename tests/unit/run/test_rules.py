@@ -12,7 +12,7 @@ from snakemake import sourcecache
 from snakemake.common import get_function_params, get_input_function_aux_params
 from snakemake.output_index import OutputIndex
 from snakemake.resources import Resource
-from tiny_plan import make_plan
+from tiny_plan import make_plan, plan_of_maps
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
@@ -67,7 +67,7 @@ def test_a_script_takes_what_the_class_of_its_rule_has(name):
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
-    made = make_plan(tmp_path_factory.mktemp("plan"))
+    made = plan_of_maps(tmp_path_factory.mktemp("plan"))
     made.networks["context"].settings.update(model="other.keras", filters=None)
     return made
 
@@ -75,7 +75,9 @@ def plan(tmp_path_factory):
 def example(plan, rule):
     structure = "nuclei" if rule.startswith("objects") else "cells"
     gap = plan.gaps("a")[1].name
-    return {"slab": 1, "structure": structure, "network": "context", "gap": gap}
+    network = "detail" if rule in ("maps_card", "take_maps") else "context"
+    structure = "spots" if rule == "take_objects" else structure
+    return {"slab": 1, "structure": structure, "network": network, "gap": gap}
 
 
 def inputs_named(tree: ast.Module) -> set[str]:

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+import zarr
+from linked_run import PROTRUSION, TRUST, add_links
 from ultraseg.storage.arrays import write_slab
 from ultraseg.viewer.page import LICENCE, View, client_file, client_files, made_so_far, page, write_viewer
 from written_volume import write_volume
@@ -78,3 +80,45 @@ def test_only_files_of_the_client_are_files_of_the_page():
     assert client_file("page.js") and client_file("index.html")
     assert not any(map(client_file, ("", "..", ".", "gone.js")))
     assert not client_file(next(f.name for f in client_file("index.html").parent.glob("*.map")))
+
+
+# ---- what a run makes of its cells
+@pytest.fixture
+def linked(folder):
+    protrusion = np.zeros(STACKS["cells"].shape, bool)
+    protrusion[3, 6:10, 6:10] = True
+    add_links(folder, STACKS["cells"], protrusion, depth=4)
+    return folder
+
+
+def test_layers_of_links_doubt_and_protrusions_are_hidden_at_the_start(linked):
+    layers = {layer["name"]: layer for layer in View(linked).state()["layers"]}
+    assert [*layers] == [
+        "image", "cells", "doubt in ids", "protrusions", "links left alone", "links decided", "label next",
+    ]  # fmt: skip
+    assert all(layer["visible"] is False for name, layer in layers.items() if name not in ("image", "cells"))
+    assert layers["cells"]["source"][-1] == "viewer/properties/cells/|neuroglancer-precomputed:"
+    assert (
+        len(layers["links left alone"]["annotations"]) == 1 and len(layers["label next"]["annotations"]) == 1
+    )
+
+
+def test_a_written_viewer_has_properties_and_derived_arrays(linked):
+    write_viewer(linked, linked / "viewer")
+    for name in ("cells", "protrusions"):
+        assert (linked / f"viewer/properties/{name}/info").read_bytes() == View(linked).properties(name)
+    found = zarr.open_group(linked / "viewer/derived/protrusions", mode="r")["0"][:]
+    assert set(np.unique(found)) == {0, PROTRUSION} and (found[3] > 0).sum() == 4
+    doubt = zarr.open_group(linked / "viewer/derived/doubt", mode="r")["0"][:]
+    assert doubt.max() == 255 - TRUST
+
+
+def test_a_run_without_links_has_none_of_these_layers(folder):
+    view = View(folder)
+    assert [layer["name"] for layer in view.state()["layers"]] == ["image", "cells"]
+    assert (
+        view.properties("cells")
+        is view.properties("protrusions")
+        is view.derived("doubt", "zarr.json")
+        is None
+    )

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from linked_run import PROTRUSION, add_links
 from tornado.testing import AsyncHTTPTestCase
 from ultraseg.base.errors import UserError
 from ultraseg.grid.pyramid_levels import pyramid_levels
@@ -48,6 +49,26 @@ class TestServer(AsyncHTTPTestCase):
             assert self.fetch(f"/token/one/viewer/v/{file.name}").body == file.read_bytes()
         state = json.loads(self.fetch("/token/one/viewer/v/state.json").body)
         assert [layer["name"] for layer in state["layers"]] == ["image"]
+
+    def test_properties_and_derived_arrays_are_served(self):
+        cells = np.zeros((4, 8, 8), np.uint32)
+        cells[:, 2:6, 2:6] = 7
+        add_links(self.folder / "results/one", cells, cells > 0, depth=4)
+        viewer = "/token/one/viewer"
+        about = json.loads(self.fetch(f"{viewer}/properties/protrusions/info").body)
+        assert about["inline"]["ids"] == [str(PROTRUSION)]
+        for name in ("doubt", "protrusions"):
+            assert json.loads(self.fetch(f"{viewer}/derived/{name}/0/zarr.json").body)["shape"] == [4, 4, 4]
+            assert self.fetch(f"{viewer}/derived/{name}/0/c/1/0/0").code == 200
+            assert self.fetch(f"{viewer}/derived/{name}/0/c/9/0/0").code == 404
+        for path in (
+            "properties/none/info",
+            "properties/a/b/info",
+            "derived/doubt",
+            "derived/x/zarr.json",
+            "derived/",
+        ):
+            assert self.fetch(f"{viewer}/{path}").code == 404
 
     def test_parts_of_files_are_served(self):
         shard = (self.image / "0/c/0/0/0").read_bytes()

@@ -118,6 +118,12 @@ def _proofread(given: Namespace) -> None:
         run.take(given.all)
 
 
+def _compare(given: Namespace) -> None:
+    from ultraseg.exchange.compare import compare
+
+    print("\n".join(compare(given.a, given.b, given.volume, given.structures, given.to)))
+
+
 COMMANDS = {
     "check": _check,
     "cut": _cut,
@@ -127,6 +133,7 @@ COMMANDS = {
     "napari": _napari,
     "export": _export,
     "proofread": _proofread,
+    "compare": _compare,
 }
 
 

@@ -31,6 +31,7 @@ with the results:
   napari     shows a volume in napari
   export     writes labels as TIFF slices, as a stack for ImageJ, or as OME-Zarr 0.4
   proofread  gives out slices to correct by hand, and takes them in again
+  compare    compares two runs of a volume, or two label volumes: scores, changed objects, a picture
 
 Each command explains itself, with an example:  ultraseg COMMAND --help
 """
@@ -79,7 +80,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(
         prog="ultraseg", dest="command", metavar="COMMAND", help=argparse.SUPPRESS
     )
-    for add in (_check, _cut, _phantom, _status, _view, _napari, _export, _proofread):
+    for add in (_check, _cut, _phantom, _status, _view, _napari, _export, _proofread, _compare):
         add(commands)
     return whole
 
@@ -320,4 +321,23 @@ def _proofread(commands: Any) -> None:
     )
     taken.add_argument(
         "--all", action="store_true", help="slices that were not edited as well: they are right"
+    )
+
+
+def _compare(commands: Any) -> None:
+    compare = _add(
+        commands,
+        "compare",
+        "Compare two runs of one volume, or two label volumes: how far they agree, which objects changed, and where.\n"
+        "A and B are folders of runs, or label volumes: TIFF, MRC, FILE.h5:DATASET, or the folder of a Zarr.",
+        "ultraseg compare runs/before runs/after --to compare",
+    )
+    for side in "AB":
+        compare.add_argument(side.lower(), metavar=side, help="folder of a run, or a label volume")
+    compare.add_argument("--volume", metavar="NAME", help="which volume, where a run has several")
+    compare.add_argument(
+        "--structures", nargs="+", metavar="NAME", help="structures (default: all that both runs have)"
+    )
+    compare.add_argument(
+        "--to", default="compare", metavar="FOLDER", help="folder for tables and pictures (default: compare)"
     )

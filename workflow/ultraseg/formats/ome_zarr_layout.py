@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -46,11 +46,18 @@ class ZarrArray:
 
     def chunk_names(self, pages: Sequence[int], crop: Crop | None = None) -> Iterator[str]:
         """Names of the chunk files that hold some slices (or the part ``crop`` of them), relative to the array."""
-        leading = len(self.shape) - 3
-        ranges: list[Sequence[int]] = [sorted({page // self.chunk[leading] for page in pages})]
-        for axis, (start, stop) in enumerate(crop or [(0, n) for n in self.shape[-2:]], leading + 1):
-            ranges.append(range(start // self.chunk[axis], (stop - 1) // self.chunk[axis] + 1))
-        for index in product(*[(0,)] * leading, *ranges):
+        places = [range(start, stop) for start, stop in crop or [(0, n) for n in self.shape[-2:]]]
+        yield from self.chunks_at([*[(0,)] * (len(self.shape) - 3), pages, *places])
+
+    def chunks_at(self, places: Sequence[Sequence[int]]) -> Iterator[str]:
+        """Names of the chunk files that hold some places, which are given for every axis of the array."""
+        ranges: list[Sequence[int]] = []
+        for wanted, size in zip(places, self.chunk, strict=True):
+            if isinstance(wanted, range):
+                ranges.append(range(wanted.start // size, (wanted.stop - 1) // size + 1))
+            else:
+                ranges.append(sorted({place // size for place in wanted}))
+        for index in product(*ranges):
             yield self.prefix + self.separator.join(map(str, index))
 
 
@@ -88,22 +95,42 @@ def finest_level(path: str) -> str:
     try:
         return _finest_level(path)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(
-            f"{path}: its metadata are damaged or not those of an OME-Zarr image ({type(error).__name__}: {error})",
-            f"OME-Zarr {READ} are read: copy the image again from the source, or write it again.",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def finest_array(path: str) -> tuple[str, list[str]]:
+    """Folder of the array of an image's finest level, whatever its axes are, and the names of these.
+
+    Raises UserError for damaged and unknown metadata.
+    """
+    try:
+        return _finest_array(path)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _finest_level(path: str) -> str:
+    array, names = _finest_array(path)
+    check_axes(path, names, _arrays[array].shape)
+    return array
+
+
+def _unreadable(path: str, error: Exception) -> UserError:
+    return UserError(
+        f"{path}: its metadata are damaged or not those of an OME-Zarr image ({type(error).__name__}: {error})",
+        f"OME-Zarr {READ} are read: copy the image again from the source, or write it again.",
+    )
+
+
+def _finest_array(path: str) -> tuple[str, list[str]]:
     attributes, metadata = _attributes(path)
     if "multiscales" not in attributes:
         if _array_file(path):
             _arrays[path] = _read_array(path)
-            check_axes(path, _axes_of_array(path), _arrays[path].shape)
-            return path
+            return path, _axes_of_array(path)
         series = [name for name in os.listdir(path) if name.isdigit()]
         if "bioformats2raw.layout" in attributes and len(series) == 1:
-            return finest_level(os.path.join(path, series[0]))
+            return finest_array(os.path.join(path, series[0]))
         inside = f"; it holds {len(series)} series: {', '.join(sorted(series, key=int))}" if series else ""
         raise UserError(
             f"{path}: no OME-Zarr image (no 'multiscales' in its metadata){inside}",
@@ -113,10 +140,10 @@ def _finest_level(path: str) -> str:
     levels = [(_read_array(folder), dataset) for folder, dataset in levels_of(path, scales)]
     level, dataset = max(levels, key=lambda found: math.prod(found[0].shape))
     axes = axes_of(path, scales, str(attributes.get("version", scales.get("version", ""))))
-    check_axes(path, [axis["name"] for axis in axes], level.shape)
-    told = pixel_size(path, axes, scales, dataset)
+    is_volume = [axis["name"] for axis in axes[-3:]] == ["z", "y", "x"]
+    told = pixel_size(path, axes, scales, dataset) if is_volume else PixelSize()
     _arrays[level.path] = replace(level, pixel_size=told, metadata=(*metadata, *level.metadata))
-    return level.path
+    return level.path, [axis["name"] for axis in axes]
 
 
 _arrays: dict[str, ZarrArray] = {}  # by folder of the array, as ``finest_level`` found them
@@ -131,19 +158,31 @@ def zarr_array(array: str) -> ZarrArray:
 
 def files_of(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
     """Metadata and the chunk files of some slices that exist, or the folders of these where they are many."""
-    found = zarr_array(array)
-    chunks = [os.path.join(array, name) for name in present(array, pages, crop)]
+    return _with_metadata(array, present(array, pages, crop))
+
+
+def files_at(array: str, places: Sequence[Sequence[int]]) -> list[str]:
+    """The same for some places along every axis of an array."""
+    return _with_metadata(array, _existing(array, zarr_array(array).chunks_at(places)))
+
+
+def _with_metadata(array: str, names: Sequence[str]) -> list[str]:
+    chunks = [os.path.join(array, name) for name in names]
     if len(chunks) > FILES_AT_MOST:
         # Zarr renames a chunk into place, which changes the time of its folder.
         chunks = list(dict.fromkeys(os.path.dirname(chunk) for chunk in chunks))
-    return [*found.metadata, *chunks]
+    return [*zarr_array(array).metadata, *chunks]
 
 
 def present(array: str, pages: Sequence[int], crop: Crop | None = None) -> list[str]:
     """Names of the chunk files of some slices that exist."""
+    return _existing(array, zarr_array(array).chunk_names(pages, crop))
+
+
+def _existing(array: str, wanted: Iterable[str]) -> list[str]:
     listed: dict[str, set[str]] = {}
     names = []
-    for name in zarr_array(array).chunk_names(pages, crop):
+    for name in wanted:
         folder, _, base = name.rpartition("/")
         if folder not in listed:
             where = os.path.join(array, folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ultraseg.base.errors import UserError
+
 UNPACK = "Unpack it first, and name what is in it"
 CONVERT = (
     "Convert it to TIFF slices or a multi-page TIFF (Fiji: File > Save As), an MRC file or an OME-Zarr folder"
@@ -23,6 +25,21 @@ KINDS = (
     (b"\x93NUMPY", "is a NumPy file", f"{CONVERT}."),
 )  # fmt: skip
 
+CONVERT_VOLUME = "Convert it to a TIFF stack, to HDF5 (FILE.h5:DATASET), or to OME-Zarr"
+WITH = "in a Python that has tifffile and"
+WRITE = "tifffile.imwrite('maps.tif', {}, bigtiff=True, photometric='minisblack')"
+OTHER_VOLUMES = {
+    (".nii", ".nii.gz"): (
+        "is a NIfTI file",
+        f", {WITH} nibabel: " + WRITE.format("nibabel.load('FILE').dataobj[:].T"),
+    ),
+    (".nrrd", ".nhdr"): ("is an NRRD file", f", {WITH} pynrrd: " + WRITE.format("nrrd.read('FILE')[0].T")),
+    (".npy",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')")),
+    (".npz",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')['NAME']")),
+    (".n5",): ("is an N5 folder", ""),
+    (".mha", ".mhd"): ("is a MetaImage file", ""),
+}
+
 
 def what_it_is(file: str) -> tuple[str, str] | None:
     """What a file is and the cure, both as parts of a message; None for kinds that are not known."""
@@ -42,3 +59,12 @@ def what_it_is(file: str) -> tuple[str, str] | None:
     if head[257:262] == b"ustar":
         return "is a tar archive", f"{UNPACK}: tar -xf {file}."
     return None
+
+
+def refuse_other_volumes(path: str) -> None:
+    """Raise UserError for a volume in a form that is not read, by its name; the cure says how to convert it."""
+    for suffixes, (what, how) in OTHER_VOLUMES.items():
+        if path.lower().rstrip("/").endswith(suffixes):
+            raise UserError(
+                f"{path}: {what}, which is not read", f"{CONVERT_VOLUME}{how.replace('FILE', path)}."
+            )

@@ -210,11 +210,18 @@ class ViewerFiles(VolumeJob):
         return cls(wc.volume)
 
     def inputs(self, plan: Plan) -> Files:
-        return {
+        v, files, of_cells = plan.volumes[self.volume], self.files, plan.has_cells(self.volume)
+        tables = ("cells", "organelles", "protrusions", *(("links", "label_next") if of_cells else ()))
+        found: Files = {
             "image": whole_image(plan, self.volume),
-            "cells": self.files.table("cells"),
+            "tables": [files.table(name) for name in tables],
             "cards": [NetworkFiles(name).card for name in plan.networks],
         }
+        if of_cells:
+            carried = [files.propagated(gap.name) for gap in plan.gaps(self.volume)]
+            pieces = every_slab(v, files.pieces)
+            found |= {"nodes": files.link("nodes"), "pieces": pieces, "propagated": carried}
+        return found
 
     def cost(self, plan: Plan) -> Cost:
         return Cost(12 * 60, 1200)

@@ -1,4 +1,4 @@
-"""Jobs that turn maps into objects of organelles and into masks."""
+"""Jobs that turn maps into objects of organelles and into masks, or take objects over from other programs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.grid.paths import NetworkFiles, metadata
 from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+from ultraseg.predict.map_source import MapSource
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
@@ -52,7 +53,7 @@ class ObjectsLabel(SlabJob):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return _slabs_of(plan, name, plan.organelles_in(name))
+        return _slabs_of(plan, name, [s for s in plan.organelles_in(name) if s not in plan.ready])
 
     def inputs(self, plan: Plan) -> Files:
         v = plan.volumes[self.volume]
@@ -81,7 +82,7 @@ class ObjectsMerge(VolumeJob):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return [Wildcards(volume=name, structure=s) for s in plan.organelles_in(name)]
+        return [Wildcards(volume=name, structure=s) for s in plan.organelles_in(name) if s not in plan.ready]
 
     def inputs(self, plan: Plan) -> Files:
         slabs = plan.volumes[self.volume].slabs
@@ -114,13 +115,53 @@ class Objects(ObjectsLabel):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        return _slabs_of(plan, name, [s for s in plan.structures_in(name) if s != plan.cells])
+        made = [s for s in plan.structures_in(name) if s != plan.cells and s not in plan.ready]
+        return _slabs_of(plan, name, made)
 
     def inputs(self, plan: Plan) -> Files:
         return super().inputs(plan) | {
             "merged": [self.files.objects(self.structure)] if self.merged else [],
             "array": metadata(self.files.labels_level(self.structure)),  # one job writes those of all levels
         }
+
+
+@dataclass(frozen=True)
+class TakeObjects(SlabJob):
+    """Takes the objects, or the mask, of one slab over from another program, at all pyramid levels.
+
+    shown: for each slice of the slab the slice of the whole stack that it shows; crop: the part of these slices that is
+    used; factors: of the pyramid levels.
+    """
+
+    structure: str
+    source: MapSource
+    shown: list[int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
+    is_mask: bool
+    factors: list[tuple[int, int, int]]
+
+    rate: ClassVar[Rate] = Rate(1.0, 0.03, 470, 9)  # a block of deep chunks is 270 MB at most
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> TakeObjects:
+        v, source = plan.volumes[wc.volume], plan.ready[wc.structure][wc.volume]
+        slab, first, is_mask = v.slab(wc.slab), v.roi[0][0], plan.structures[wc.structure]["kind"] == "mask"
+        shown = [first + v.good_slices.stand_in(z) for z in range(*slab)]
+        return cls(v.name, slab, wc.structure, source, shown, v.plane_crop, is_mask, v.factors)
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return _slabs_of(plan, name, [s for s in plan.structures_in(name) if s in plan.ready])
+
+    def inputs(self, plan: Plan) -> Files:
+        return {
+            "objects": self.source.files(self.source.rows(self.shown)),
+            "array": metadata(self.files.labels_level(self.structure)),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(plan.volumes[self.volume].plane(1))
+        return self.depth * plane, self.depth * plane
 
 
 def _slabs_of(plan: Plan, name: str, structures: list[str]) -> list[Wildcards]:

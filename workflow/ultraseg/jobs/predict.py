@@ -1,4 +1,4 @@
-"""Jobs that apply networks to slabs."""
+"""Jobs that apply networks to slabs, or take maps over that other programs made."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ultraseg.grid.cut_maps import PIXELS, USED_OFFSETS, brick_window, bricks
 from ultraseg.grid.paths import NetworkFiles, metadata
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
-from ultraseg.jobs.train import GPU_SPEEDUP, macs_of, tile_count, width_of
+from ultraseg.jobs.train import GPU_SPEEDUP, NetworkJob, macs_of, tile_count, width_of
+from ultraseg.predict.map_source import MapSource
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
+Maps = dict[str, dict[str, MapSource]]  # by volume and channel
 NETWORK_PIXELS = 0.07  # seconds per million pixels at the network's scale beside the network itself
 PREDICT_MACS = 105e9  # multiply-adds per second with two threads
 PREDICT_TENSORS = 6  # of float32 and a network's width that are held at a time
@@ -55,7 +57,7 @@ class Predict(SlabJob):
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
-        networks, slabs = plan.networks_of(name), plan.volumes[name].slabs
+        networks, slabs = plan.predicting(name), plan.volumes[name].slabs
         return [Wildcards(volume=name, network=network, slab=slab) for network in networks for slab in slabs]
 
     def inputs(self, plan: Plan) -> Files:
@@ -79,6 +81,82 @@ class Predict(SlabJob):
         held += 4 * PREDICT_TENSORS * width_of(net) * tile**2
         own = NETWORK_PIXELS * self.depth * plane / 1e6
         return Cost(base.seconds + own + macs / rate, base.mem_mb + held / 1e6)
+
+
+@dataclass(frozen=True)
+class MapsCard(NetworkJob):
+    """Finds the range of numbers of maps from elsewhere, and writes the card in place of that of a network.
+
+    maps: by volume and channel; thresholded: structures whose maps are cut at a threshold.
+    """
+
+    maps: Maps
+    about: dict[str, Any]
+    thresholded: list[str]
+
+    rate: ClassVar[Rate] = Rate(1.0, 0.02, 470, 16)  # a block of deep chunks is 270 MB of float32 at most
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> MapsCard:
+        net = plan.networks[wc.network]
+        about: dict[str, Any] = {"network": net.name, "structures": net.structures, "channels": net.channels}
+        about |= {"downsample": net.downsample}
+        thresholded = [s for s in net.structures if plan.structures[s]["kind"] != "cells"]
+        return cls(net.name, net.maps, about, thresholded)
+
+    def inputs(self, plan: Plan) -> Files:
+        sources = [source for by_channel in self.maps.values() for source in by_channel.values()]
+        looked_at = [source for source in sources if source.limits is None]
+        return {"maps": list(dict.fromkeys(f for source in looked_at for f in source.files(source.sampled)))}
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        sources = [source for by_channel in self.maps.values() for source in by_channel.values()]
+        planes = [math.prod(source.shape[1:]) for source in sources]
+        return sum(p * len(s.sampled) for p, s in zip(planes, sources, strict=True)), max(planes)
+
+
+@dataclass(frozen=True)
+class TakeMaps(SlabJob):
+    """Takes the maps of one slab over from another program.
+
+    maps: by channel; shown: for each slice of the slab the slice of the whole stack whose maps it shows; plane, crop:
+    size of the slices of the whole stack, and the part of them that is used.
+    """
+
+    network: str
+    maps: dict[str, MapSource]
+    shown: list[int]
+    plane: tuple[int, int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
+    downsample: int
+
+    rate: ClassVar[Rate] = Rate(1.0, 0.03, 740, 24)  # two such blocks
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> TakeMaps:
+        v, net = plan.volumes[wc.volume], plan.networks[wc.network]
+        slab, first = v.slab(wc.slab), v.roi[0][0]
+        shown = [first + v.good_slices.stand_in(z) for z in range(*slab)]
+        plane, crop = (v.full_shape[1], v.full_shape[2]), (v.plane_crop[0], v.plane_crop[1])
+        return cls(v.name, slab, net.name, net.maps[v.name], shown, plane, crop, net.downsample)
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        networks = [network for network in plan.networks_of(name) if network in plan.mapped]
+        slabs = plan.volumes[name].slabs
+        return [Wildcards(volume=name, network=network, slab=slab) for network in networks for slab in slabs]
+
+    def inputs(self, plan: Plan) -> Files:
+        found = [file for source in self.maps.values() for file in source.files(source.rows(self.shown))]
+        return {
+            "card": NetworkFiles(self.network).card,
+            "maps": list(dict.fromkeys(found)),
+            "array": metadata(self.files.probability(self.network)),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane = math.prod(self.plane)
+        return self.depth * plane * len(self.maps), plane * len(self.maps)
 
 
 @dataclass(frozen=True)

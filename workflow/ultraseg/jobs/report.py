@@ -47,7 +47,7 @@ class ReportRun(JobSpec):
         devices = [
             VolumeFiles.of(name).device(network, slab)
             for name in plan.applied
-            for network in plan.networks_of(name)
+            for network in plan.predicting(name)
             for slab in plan.volumes[name].slabs
         ]
         return {"cards": [NetworkFiles(name).card for name in plan.networks], "devices": devices}

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ultraseg.labels.pixels import read_pixels
+from ultraseg.formats.array_files import ArrayFile, read_planes
+from ultraseg.labels.pixels import Pixels, read_pixels
 
 CACHE = ".snakemake/ultraseg_label_pages.json"
 
@@ -23,15 +24,29 @@ def constant_pages(file: str) -> list[int | None]:
     return _kept(file, "constant", lambda: _scan(file))
 
 
+def constant_planes(array: ArrayFile) -> list[int | None]:
+    """The same for each slice of an HDF5 or Zarr array."""
+    question = f"constant {array.dataset} {array.axes}"
+    return _kept(array.path, question, lambda: _scan_array(array), array.stamp)
+
+
+def planes_with(array: ArrayFile, values: Sequence[int | str]) -> list[bool]:
+    """For each slice of an array whether it shows any of some numbers. Kept likewise."""
+    question = f"with {json.dumps(list(values))} {array.dataset} {array.axes}"
+    return _kept(array.path, question, lambda: _scan_array_values(array, values), array.stamp)
+
+
 def pages_with(file: str, values: Sequence[int | str]) -> list[bool]:
     """For each slice of a TIFF whether it shows any of some numbers or colours. Kept likewise."""
     return _kept(file, f"with {json.dumps(list(values))}", lambda: _scan_values(file, values))
 
 
-def _kept(file: str, question: str, answer: Callable[[], list[Any]]) -> list[Any]:
-    """The answer to a question on a file: looked up, or found and kept."""
+def _kept(
+    file: str, question: str, answer: Callable[[], list[Any]], stamp: Sequence[int] | None = None
+) -> list[Any]:
+    """The answer to a question on a file: looked up, or found and kept as long as its stamp does not change."""
     status = os.stat(file)
-    key, stamp = os.path.abspath(file), [status.st_size, status.st_mtime_ns]
+    key, stamp = os.path.abspath(file), list(stamp or (status.st_size, status.st_mtime_ns))
     known = _load()
     if known.get(key, {}).get("stamp") != stamp:
         known[key] = {"stamp": stamp}
@@ -51,6 +66,18 @@ def _scan(file: str) -> list[int | None]:
             same = np.issubdtype(values.dtype, np.integer) and values.min() == values.max()
             constant.append(int(values.flat[0]) if same else None)
     return constant
+
+
+def _scan_array(array: ArrayFile) -> list[int | None]:
+    planes = read_planes(array, range(array.shape[0]))
+    return [
+        int(one.flat[0]) if one.dtype.kind in "biu" and one.min() == one.max() else None for one in planes
+    ]
+
+
+def _scan_array_values(array: ArrayFile, values: Sequence[int | str]) -> list[bool]:
+    planes = map(Pixels, read_planes(array, range(array.shape[0])))
+    return [bool(np.isin(one.numbers, one.codes(values, array.name)).any()) for one in planes]
 
 
 def _scan_values(file: str, values: Sequence[int | str]) -> list[bool]:

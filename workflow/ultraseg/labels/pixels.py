@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.formats.array_files import ArrayFile, read_planes
 from ultraseg.formats.slice_checks import check_size, page_index
 from ultraseg.formats.tiff_stack import refuse_hyperstack
 
@@ -78,6 +79,16 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
         values = np.squeeze(values) if values.ndim > 2 else values
         colours = tags.colormap if tags.photometric == 3 else None
         pixels = Pixels(values, palette=None if colours is None else _palette(values, colours))
+    return _whole_numbers(pixels, file, shape)
+
+
+def read_array_pixels(array: ArrayFile, page: int, shape: Sequence[int]) -> Pixels:
+    """One slice of a label array (HDF5 or Zarr) as it is stored. Raises UserError as ``read_pixels``."""
+    return _whole_numbers(Pixels(next(read_planes(array, [page]))), array.name, shape)
+
+
+def _whole_numbers(pixels: Pixels, file: str, shape: Sequence[int]) -> Pixels:
+    """The pixels, checked: of the size of the image's slices, and whole numbers."""
     numbers = pixels.numbers
     check_size(numbers.shape, shape, file)
     if numbers.dtype == bool:

@@ -13,7 +13,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.labels.doubts import Doubts
-from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_pixels
+from ultraseg.labels.pixels import PLANES, Pixels, colour_name, read_array_pixels, read_pixels
 from ultraseg.labels.source import LabelSource, is_roi
 
 KINDS = ("cells", "organelle", "mask")
@@ -81,6 +81,9 @@ class LabelReader:
 
     # ---- what is stored
     def _pixels(self, ref: SliceRef) -> Pixels:
+        array = self.source.array
+        if array is not None and ref.file == array.path:
+            return read_array_pixels(array, ref.page or 0, self.shape)
         if not is_roi(ref.file):
             return read_pixels(ref.file, ref.page, self.shape)
         from ultraseg.labels.imagej_rois import rasterise

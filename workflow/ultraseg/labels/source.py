@@ -10,10 +10,13 @@ from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
+from ultraseg.formats.array_files import ArrayFile, is_array_file, open_header
+from ultraseg.formats.other_formats import refuse_other_volumes
 from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
 from ultraseg.ingest.crop import Roi, crop_source
 from ultraseg.ingest.find_slices import matching, resolve_slices
 from ultraseg.ingest.name_numbers import slice_number
+from ultraseg.ingest.numbering import check_label_numbers
 
 ROI_SUFFIXES = (".zip", ".roi")
 
@@ -28,7 +31,7 @@ class LabelSource:
     in the file names, None for a mask of all slices. Outside rectangle or region nothing is known. roi_ids: what gives
     ROIs their ids. empty_slices: what a slice of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be
     wrong. corrected: files of slices that were proofread, plain numbers on all of the slice, whatever the rest of the
-    source says.
+    source says. array: the HDF5 or Zarr array whose slices the refs of its path are.
     """
 
     stack: SliceSource
@@ -40,6 +43,7 @@ class LabelSource:
     roi_ids: str | None = None
     empty_slices: str = "labelled"
     corrected: tuple[str, ...] = ()
+    array: ArrayFile | None = None
 
     def __len__(self) -> int:
         return len(self.stack)
@@ -62,7 +66,11 @@ class LabelSource:
         """The files to read, those of the region included, each once."""
         chosen = {ref.z + self.first_number for ref in self.slices}
         regions = [file for number, file, _ in self.region if number is None or number in chosen]
-        return list(dict.fromkeys([*self.stack.files, *regions]))
+        if self.array is None:
+            return list(dict.fromkeys([*self.stack.files, *regions]))
+        pages = [ref.page or 0 for ref in self.slices if ref.file == self.array.path]
+        others = [file for file in self.stack.files if file != self.array.path]
+        return list(dict.fromkeys([*(self.array.files(pages) if pages else []), *others, *regions]))
 
     @property
     def partial(self) -> bool:
@@ -88,11 +96,16 @@ class LabelSource:
 
 
 def resolve_labels(
-    settings: str | Mapping[str, Any], locate: Callable[[str], str], n_slices: int | None = None
+    settings: str | Mapping[str, Any],
+    locate: Callable[[str], str],
+    n_slices: int | None = None,
+    dense: bool = False,
 ) -> LabelSource:
     """Find the label slices of one entry under ``labels:`` or ``truth:``; ``locate`` completes a path.
 
     n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
+
+    dense: whether all slices of an HDF5 or Zarr array are labelled; else those that show nothing are left out.
 
     TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
     slices of nothing but background are left out, and with ``values`` those that show none of them. Raises UserError.
@@ -100,7 +113,13 @@ def resolve_labels(
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
     region = settings.get("region")
-    found = _find(path, settings, settings.get("slices"), n_slices)
+    if os.path.isfile(path):
+        refuse_other_volumes(path)
+    array = _label_array(path, settings) if is_array_file(path) else None
+    found = _find(path, settings, settings.get("slices"), n_slices, array)
+    empty_slices = "ask" if _is_dense(found, settings) else "labelled"
+    if array is not None:
+        empty_slices = "labelled" if dense or "slices" in settings else "unlabelled"
     source = LabelSource(
         found,
         values=tuple(settings.get("values", ())),
@@ -109,7 +128,8 @@ def resolve_labels(
         rectangle=_rectangle(region) if isinstance(region, Mapping) else None,
         region=_region(locate(region), settings, n_slices) if isinstance(region, str) else (),
         roi_ids=settings.get("roi_ids"),
-        empty_slices=settings.get("empty_slices", "ask" if _is_dense(found, settings) else "labelled"),
+        empty_slices=settings.get("empty_slices", empty_slices),
+        array=array,
     )
     _check_region(path, source)
     return _without_empty(path, source) if source.empty_slices == "unlabelled" else source
@@ -161,10 +181,31 @@ def find_rois(path: str) -> list[str]:
     return [path] if is_roi(path) and os.path.exists(path) else []
 
 
+def _label_array(path: str, settings: Mapping[str, Any]) -> ArrayFile:
+    array = open_header(path, settings.get("axes"))
+    if array.channels > 1:
+        raise UserError(
+            f"{array.name}: has {array.channels} channels where labels have one",
+            "Write the labels of one structure to an array of their own, or classes as numbers, and choose by values.",
+        )
+    return array
+
+
 def _find(
-    path: str, settings: Mapping[str, Any], slices: list[int] | None, n_slices: int | None
+    path: str,
+    settings: Mapping[str, Any],
+    slices: list[int] | None,
+    n_slices: int | None,
+    array: ArrayFile | None = None,
 ) -> SliceSource:
     first_slice_number, pattern = settings.get("first_slice_number"), settings.get("slice_number_pattern")
+    if array is not None:
+        return _of_array(array, first_slice_number or 0, slices, n_slices)
+    if "axes" in settings:
+        raise UserError(
+            f"{path}: axes are given, but it is no HDF5 file and no Zarr folder",
+            "Remove axes: slices of TIFFs and ROI files have no others.",
+        )
     rois = find_rois(path)
     if not rois:
         found = resolve_slices(path, first_slice_number or 0, slices, "labels", pattern=pattern)
@@ -179,6 +220,24 @@ def _find(
     from ultraseg.labels.imagej_rois import roi_slices  # opens files
 
     return roi_slices(rois, first_slice_number, pattern)
+
+
+def _of_array(array: ArrayFile, first: int, slices: list[int] | None, n_slices: int | None) -> SliceSource:
+    """The slices of an array: as many as the stack has, or those that ``slices`` names."""
+    count = array.shape[0]
+    if slices is not None and len(slices) != count:
+        raise UserError(
+            f"{array.name}: has {count} slices, but 'slices' lists {len(slices)} numbers",
+            "Give one slice number for each slice of the array, in their order.",
+        )
+    if slices is not None:
+        check_label_numbers(array.name, [(number, array.name) for number in slices], first)
+    numbers = [number - first for number in slices] if slices is not None else range(count)
+    refs = [SliceRef(z, array.path, page) for page, z in enumerate(numbers)]
+    found = SliceSource(tuple(sorted(refs)), first)
+    if slices is None and n_slices is not None:
+        _check_pages(found, n_slices)
+    return found
 
 
 def _check_pages(found: SliceSource, n_slices: int) -> None:
@@ -216,7 +275,12 @@ def _region(
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    found = _find(path, settings, None, n_slices)
+    if is_array_file(path):
+        raise UserError(
+            f"{path}: is no TIFF and no ROI file, as the mask of a region must be",
+            "Save the mask as TIFF, or mark unlabelled pixels by a number: ignore_value.",
+        )
+    found = _find(path, {key: value for key, value in settings.items() if key != "axes"}, None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 
 
@@ -233,13 +297,29 @@ def _check_region(path: str, source: LabelSource) -> None:
 
 
 def _without_empty(path: str, source: LabelSource) -> LabelSource:
-    from ultraseg.labels.empty_pages import constant_pages, pages_with  # opens files
+    from ultraseg.labels.empty_pages import (
+        constant_pages,
+        constant_planes,
+        pages_with,
+        planes_with,
+    )  # opens files
 
-    nothing = {0, source.ignore_value, source.background} - {None}
+    nothing, array = {0, source.ignore_value, source.background} - {None}, source.array
     files = [file for file in source.stack.files if not is_roi(file)]
-    shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
-    if source.values and source.ignore_value is None:  # else background may be drawn, and then it is labelled
+    by_values = (
+        source.values and source.ignore_value is None
+    )  # else background may be drawn, and is labelled then
+    if array is not None:
+        found = (
+            planes_with(array, source.values)
+            if by_values
+            else [n not in nothing for n in constant_planes(array)]
+        )
+        shown = {array.path: found}
+    elif by_values:
         shown = {file: pages_with(file, source.values) for file in files}
+    else:
+        shown = {file: [number not in nothing for number in constant_pages(file)] for file in files}
     kept = tuple(
         ref
         for ref in source.slices

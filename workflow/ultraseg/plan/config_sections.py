@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ultraseg.ingest.name_numbers import fault_of_pattern
+from ultraseg.networks.channels import channels_of
 from ultraseg.networks.model_file import TOLERANCE
 from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.roles import role_problems
@@ -47,8 +48,22 @@ def _structures(config: Section) -> Iterator[str]:
         yield "structures.protrusions: protrusions are found by linking cells; choose another name"
     predicted = {structure for network in config["networks"].values() for structure in network["structures"]}
     for structure in structures:
-        if structure not in predicted:
-            yield f"structures.{structure}: no network predicts it"
+        yield from _ready_objects(structure, config, structure in predicted)
+
+
+def _ready_objects(name: str, config: Section, predicted: bool) -> Iterator[str]:
+    structure, where = config["structures"][name], f"structures.{name}"
+    if "objects" not in structure:
+        if not predicted:
+            yield f"{where}: no network predicts it"
+        return
+    if structure["kind"] == "cells":
+        yield f"{where}.objects: cells get their ids from labelled slices; give their maps with networks.<name>.maps"
+    if predicted:
+        yield f"{where}: has objects and is predicted by a network; remove it from the structures of the network"
+    for volume in structure["objects"]:
+        if volume not in config["volumes"]:
+            yield f"{where}.objects: {_unknown(volume, config['volumes'])}"
 
 
 def _meshes(config: Section) -> Iterator[str]:
@@ -79,12 +94,39 @@ def _networks(config: Section) -> Iterator[str]:
 
 
 def _network_source(name: str, network: Section, config: Section) -> Iterator[str]:
+    yield from _network_maps(name, network, config)
     if "model" in network and "init_from" in network:
         yield f"networks.{name}: give either model, which is applied, or init_from, from which training starts"
     if network["int8"] and "model" in network:
         yield f"networks.{name}.int8: only for networks that this run trains, as it needs their tiles; remove it"
     if network["int8"] and config["device"] == "gpu":
         yield f"networks.{name}.int8: only for the CPU; remove it, or set device: cpu"
+
+
+def _network_maps(name: str, network: Section, config: Section) -> Iterator[str]:
+    if "maps" not in network:
+        return
+    where = f"networks.{name}"
+    for key in ("model", "init_from", "train_on", "apply_to"):
+        if key in network:
+            yield f"{where}.{key}: nothing is trained or predicted where maps are given; remove it"
+    if network["int8"]:
+        yield f"{where}.int8: nothing is predicted where maps are given; remove it"
+    kinds = {s: config["structures"][s]["kind"] for s in network["structures"] if s in config["structures"]}
+    wanted = [channel for s, kind in kinds.items() for channel in channels_of(s, kind)]
+    for volume, maps in network["maps"].items():
+        if volume not in config["volumes"]:
+            yield f"{where}.maps: {_unknown(volume, config['volumes'])}"
+        for channel in maps:
+            if channel not in wanted:
+                yield f"{where}.maps.{volume}: {_unknown(channel, wanted)}"
+        for channel in wanted:
+            if channel not in maps:
+                yield f"{where}.maps.{volume}: the map of {channel} is missing"
+        for channel, source in maps.items():
+            limits = {} if isinstance(source, str) else source
+            if "range" in limits and limits["range"][0] == limits["range"][1]:
+                yield f"{where}.maps.{volume}.{channel}.range: {limits['range']} is empty; give two different numbers"
 
 
 def _network_sizes(name: str, network: Section, config: Section) -> Iterator[str]:
@@ -103,7 +145,7 @@ def _network_sizes(name: str, network: Section, config: Section) -> Iterator[str
 
 def _network_pixels(name: str, network: Section, volumes: Section) -> Iterator[str]:
     """Volumes whose pixels are larger or smaller than all that the network is trained on, as for one from elsewhere."""
-    if "model" in network:
+    if "model" in network or "maps" in network:
         return
     labelled = [v for v, volume in volumes.items() if _labels_any(volume, network["structures"])]
     sizes = {v: volume["voxel_size_nm"][1] for v, volume in volumes.items()}

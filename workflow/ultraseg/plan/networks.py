@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
@@ -12,6 +12,7 @@ from ultraseg.grid.gaps import AUTO, FLOW, VOLUME
 from ultraseg.networks.channels import CELLS, channels_of, cut_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
 from ultraseg.networks.sizes import tile_stride
+from ultraseg.plan.maps import Maps, find_maps
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
 
@@ -21,7 +22,10 @@ Volumes = Mapping[str, Volume]
 
 @dataclass(frozen=True)
 class Network:
-    """One network: its settings, what it predicts, and where it is trained and applied."""
+    """One network: its settings, what it predicts, and where it is trained and applied.
+
+    maps: those of another program that take the place of its own; empty where it predicts.
+    """
 
     name: str
     settings: dict[str, Any]
@@ -29,6 +33,7 @@ class Network:
     channels: tuple[str, ...]
     train_on: tuple[str, ...]
     apply_to: tuple[str, ...]
+    maps: Maps = field(default_factory=Maps)
 
     @property
     def downsample(self) -> int:
@@ -62,13 +67,18 @@ def make_network(
     structures: Mapping[str, Settings],
     volumes: Volumes,
     method: str = FLOW,
+    data_root: str = ".",
 ) -> Network:
     """One network of the configuration; method: how ids of cells get from slice to slice (``propagate.method``).
+
+    data_root: where the paths of maps from elsewhere start.
 
     A network of cells learns their cuts where a volume that it is applied to may need them. Raises UserError where
     labels are missing or a ready network does not fit.
     """
     predicted = tuple(settings["structures"])
+    if "maps" in settings:
+        return _network_of_maps(name, settings, predicted, structures, volumes, method, data_root)
     if "model" in settings:
         return _ready_network(name, settings, predicted, structures, volumes, method)
     wants = [wants_cuts(volumes[v], settings, method) for v in settings.get("apply_to", volumes)]
@@ -123,6 +133,31 @@ def _channels(
     predicted: Sequence[str], structures: Mapping[str, Settings], cuts: Sequence[int]
 ) -> tuple[str, ...]:
     return tuple(channel for s in predicted for channel in channels_of(s, structures[s]["kind"], cuts))
+
+
+def _network_of_maps(
+    name: str,
+    settings: dict[str, Any],
+    predicted: tuple[str, ...],
+    structures: Mapping[str, Settings],
+    volumes: Volumes,
+    method: str,
+    data_root: str,
+) -> Network:
+    """Maps of another program: nothing is trained, nothing is predicted, and there are no cuts between cells."""
+    if method == VOLUME and any(structures[s]["kind"] == CELLS for s in predicted):
+        raise UserError(
+            f"networks.{name}.maps: maps from elsewhere have no cuts between cells, which propagate.method: {VOLUME} "
+            "needs",
+            f"Set propagate.method to {FLOW}, or let a network be trained.",
+        )
+    channels = _channels(predicted, structures, ())
+    found = find_maps(name, settings["maps"], volumes, data_root)
+    # In the order of the channels, whatever the order in the configuration: jobs write them in this order.
+    maps = {
+        volume: {channel: by_channel[channel] for channel in channels} for volume, by_channel in found.items()
+    }
+    return Network(name, settings, predicted, channels, (), tuple(maps), maps)
 
 
 def _ready_network(

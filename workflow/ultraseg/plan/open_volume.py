@@ -65,7 +65,8 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     for key, sources in (("labels", labels), ("truth", truth)):
         for structure, source in settings[key].items():
             with problems.caught():
-                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image)
+                dense = key == "truth"
+                sources[structure] = _labels(source, config, f"{where}.{key}.{structure}", image, dense)
                 check_inside(f"{where}.{key}.{structure}", sources[structure], image)
     problems.raise_all()
     doubt = doubtful_size(settings["voxel_size_nm"], where)
@@ -104,7 +105,7 @@ def _cut(name: str, settings: Settings, config: Settings, found: WholeStack) -> 
     where = f"volumes.{name}"
     roi = resolve_roi(settings.get("roi"), found.shape, where)
     window = _window(where, settings, found)
-    folder = _located(settings["corrections"], config) if "corrections" in settings else None
+    folder = located(settings["corrections"], config) if "corrections" in settings else None
     choice = with_corrected(where, found.labels, folder, settings, config["structures"], found.image)
     labels = on_good_slices(where, settings["bad_slices"], found.image, choice.labels)
     bad = set(settings["bad_slices"])
@@ -170,7 +171,7 @@ def _cell_edits(where: str, settings: Settings, config: Settings, roi: Roi) -> t
         return ()
     if not any(structure["kind"] == "cells" for structure in config["structures"].values()):
         raise UserError(f"{where}.cell_edits: no structure is of kind 'cells'", "Remove cell_edits.")
-    file = _located(settings["cell_edits"], config)
+    file = located(settings["cell_edits"], config)
     shape, origin = zip(*((stop - start, start) for start, stop in roi), strict=True)
     try:
         return read_cell_edits(file, shape, origin)
@@ -180,28 +181,30 @@ def _cell_edits(where: str, settings: Settings, config: Settings, roi: Roi) -> t
 
 def _image(settings: Settings, config: Settings, where: str) -> SliceSource:
     try:
-        path, pattern = _located(settings["image"], config), settings.get("slice_number_pattern")
+        path, pattern = located(settings["image"], config), settings.get("slice_number_pattern")
         source = resolve_image(path, settings["missing_slices"], pattern)
-        _check_names(source.files)
+        check_names(source.files)
         return source
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _labels(source: str | Settings, config: Settings, where: str, image: SliceSource | None) -> LabelSource:
+def _labels(
+    source: str | Settings, config: Settings, where: str, image: SliceSource | None, dense: bool
+) -> LabelSource:
     def locate(path: str) -> str:
-        return _located(path, config)
+        return located(path, config)
 
     try:
-        found = resolve_labels(source, locate, image.n_slices if image else None)
-        _check_names(found.files)
+        found = resolve_labels(source, locate, image.n_slices if image else None, dense)
+        check_names(found.files)
         return found
     except UserError as error:
         raise UserError(f"{where}: {error.problem}", error.cure) from None
 
 
-def _check_names(files: Sequence[str]) -> None:
-    """Raise UserError for names that Snakemake would take for its wildcards, such as z{slab}.tif."""
+def check_names(files: Sequence[str]) -> None:
+    """Raise UserError for names of files that Snakemake would take for its wildcards, such as z{slab}.tif."""
     taken = [file for file in files if re.search(r"\{\s*\w", file) or "\n" in file]
     if taken:
         raise UserError(
@@ -210,7 +213,8 @@ def _check_names(files: Sequence[str]) -> None:
         )
 
 
-def _located(path: str, config: Settings) -> str:
+def located(path: str, config: Settings) -> str:
+    """A path of the configuration, from ``data_root`` on where it is relative."""
     path = os.path.join(os.path.expanduser(config["data_root"]), os.path.expanduser(path))
     return os.path.normpath(path)
 

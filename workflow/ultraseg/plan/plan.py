@@ -10,6 +10,7 @@ from ultraseg.grid.cut_maps import depth_step
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gap_without, gaps_between
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
+from ultraseg.plan.maps import find_objects
 from ultraseg.plan.networks import (
     Network,
     make_network,
@@ -55,10 +56,14 @@ class Plan:
         self._gaps_by_name: dict[str, dict[str, Gap]] = {}
         self._methods: dict[str, str] = {}  # every gap asks for it, and the answer looks through all labels
         self.networks: dict[str, Network] = {}
+        # Objects that other programs found: structure -> volume -> file.
+        self.ready = find_objects(self.structures, self.volumes, config["data_root"], problems)
         for name, network in config["networks"].items():
             with problems.caught():
                 method = config["propagate"]["method"]
-                self.networks[name] = make_network(name, network, self.structures, self.volumes, method)
+                self.networks[name] = make_network(
+                    name, network, self.structures, self.volumes, method, config["data_root"]
+                )
         problems.raise_all()
         self._owner = {s: net for net in reversed(self.networks.values()) for s in net.structures}
 
@@ -71,7 +76,17 @@ class Plan:
     @property
     def trained(self) -> list[str]:
         """Networks that this run trains."""
-        return [name for name, net in self.networks.items() if "model" not in net.settings]
+        return [n for n, net in self.networks.items() if not net.maps and "model" not in net.settings]
+
+    @property
+    def adopted(self) -> list[str]:
+        """Networks of earlier runs."""
+        return [name for name, net in self.networks.items() if "model" in net.settings]
+
+    @property
+    def mapped(self) -> list[str]:
+        """Networks in whose place another program made maps."""
+        return [name for name, net in self.networks.items() if net.maps]
 
     def network_of(self, structure: str) -> Network:
         """The network that predicts a structure."""
@@ -81,9 +96,13 @@ class Plan:
         """Networks that are applied to a volume."""
         return [name for name, net in self.networks.items() if volume in net.apply_to]
 
+    def predicting(self, volume: str) -> list[str]:
+        """Networks that predict maps of a volume: all that are applied to it, but for maps from elsewhere."""
+        return [name for name in self.networks_of(volume) if not self.networks[name].maps]
+
     def structures_in(self, volume: str) -> list[str]:
-        """Structures whose network is applied to a volume."""
-        return [s for s in self.structures if volume in self.network_of(s).apply_to]
+        """Structures whose network is applied to a volume, or whose objects are given there."""
+        return [s for s in self.structures if volume in (self.ready.get(s) or self.network_of(s).apply_to)]
 
     def kinds_in(self, volume: str) -> dict[str, str]:
         """The kind of each of these structures."""
@@ -147,6 +166,8 @@ class Plan:
 
     def uses(self, structure: str, volume: str) -> dict[int, str]:
         """What each labelled slice of a structure serves for: as ``split``, or 'corrected'."""
+        if structure in self.ready:  # no network learns from its labels
+            return dict.fromkeys(self.volumes[volume].labelled(structure), "test")
         split = self.split(self.network_of(structure).name, volume)
         return {z: split.get(z, "corrected") for z in self.volumes[volume].labelled(structure)}
 

@@ -45,6 +45,8 @@ def check_config(
         with problems.caught():
             checked.plan = Plan(config, checked.volumes)
             check_memory(checked.plan)
+    if checked.plan:
+        _check_maps(checked.plan, problems, only)
     for volume in checked.volumes.values():
         if volume.phantom is None and not volume.planned:  # the workflow makes a phantom's files itself
             _check_volume(checked, volume, problems, only)
@@ -67,6 +69,23 @@ def _check_volume(checked: Checked, volume: Volume, problems: Problems, only: Co
     checked.files += len(files_of(volume) if only is None else files_of(volume) & set(only))
 
 
+def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) -> None:
+    """Look at some slices of the maps and objects of other programs; their headers were read with the plan."""
+    maps = [
+        m for net in plan.networks.values() for by_channel in net.maps.values() for m in by_channel.values()
+    ]
+    ready = [source for by_volume in plan.ready.values() for source in by_volume.values()]
+    if not maps and not ready:
+        return
+    from ultraseg.predict.take_maps import check_ids, find_limits  # OpenCV
+
+    for sources, look in ((maps, find_limits), (ready, check_ids)):
+        for source in sources:
+            if only is None or {*source.files(source.sampled)} & {*only}:
+                with problems.caught():
+                    look(source)
+
+
 def files_of(volume: Volume) -> set[str]:
     """The user's files of a volume."""
     labels = [*volume.labels.values(), *volume.truth.values()]
@@ -78,7 +97,11 @@ def _all_files(checked: Checked) -> set[str]:
     found = {file for v in checked.volumes.values() if v.phantom is None for file in files_of(v)}
     networks = checked.plan.networks.values() if checked.plan else ()
     given = (net.settings.get(key) for net in networks for key in ("model", "init_from"))
-    return found | {str(file) for file in given if file}
+    maps = [m for net in networks for by_channel in net.maps.values() for m in by_channel.values()]
+    maps += [
+        m for by_volume in (checked.plan.ready if checked.plan else {}).values() for m in by_volume.values()
+    ]
+    return found | {str(file) for file in given if file} | {file for m in maps for file in m.files(m.sampled)}
 
 
 def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:

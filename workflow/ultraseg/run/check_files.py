@@ -34,7 +34,8 @@ def image_problems(volume: Volume, only: Collection[str] | None = None) -> list[
 
 def truth_problems(volume: Volume, only: Collection[str] | None = None) -> list[UserError]:
     """Problems in the headers of the files of truth."""
-    refs = [ref for source in volume.truth.values() for ref in source.slices if not is_roi(ref.file)]
+    sources = [source for source in volume.truth.values() if source.array is None]  # arrays have one header
+    refs = [ref for source in sources for ref in source.slices if not is_roi(ref.file)]
     return _header_problems(refs, volume.full_shape[1:], None, only)
 
 

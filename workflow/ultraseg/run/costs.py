@@ -16,8 +16,17 @@ SNAKEMAKE_S = 5  # of Snakemake itself around every job
 # Counted by ``check``, in the order of execution; all other rules take seconds.
 OF_NETWORKS = ("tiles", "train")
 OF_VOLUMES = (
-    *("window", "ingest", "quality_slab", "quality", "labels", "labels_fit", "predict", "cuts"),
-    *("objects_label", "objects_merge", "objects", "flow", "try_method", "propagate", "cells"),
+    *("window", "ingest", "quality_slab", "quality", "labels", "labels_fit", "take_maps", "predict", "cuts"),
+    *(
+        "objects_label",
+        "objects_merge",
+        "objects",
+        "take_objects",
+        "flow",
+        "try_method",
+        "propagate",
+        "cells",
+    ),
     *("link_edges", "link", "link_relabel", "measure_slab", "measure", "evaluate", "figures"),
 )
 # Bytes on disk per voxel: image and labels over all levels, the others per voxel and channel at their scale.

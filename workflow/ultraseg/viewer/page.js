@@ -20,6 +20,7 @@
   const serverFetch = window.fetch.bind(window);
   const state = serverFetch("state.json").then((answer) => answer.json()).then((found) => {
     for (const layer of found.layers) {
+      if (layer.type === "annotation") continue; // its annotations are in the state itself
       layer.source = [layer.source].flat().map((path) => volume + path);
     }
     const position = (query.get("position") || "").split(",").map(Number);

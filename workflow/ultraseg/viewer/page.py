@@ -11,11 +11,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import neuroglancer.static
+import pandas as pd
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import read_table, write_text
@@ -23,8 +25,11 @@ from ultraseg.grid.paths import METADATA, MODELS, VolumeFiles, metadata, shard_f
 from ultraseg.networks.channels import cell_structures
 from ultraseg.storage.arrays import shape_of
 from ultraseg.storage.ome_read import read_scaling, read_window, structures_of
+from ultraseg.viewer.annotations import advice_layer, link_layers
+from ultraseg.viewer.derived import DOUBT, PROTRUSIONS, Derived
 from ultraseg.viewer.mesh import INFO, Surfaces, manifest
-from ultraseg.viewer.state import volume_state
+from ultraseg.viewer.properties import cell_properties, organelle_properties, protrusion_properties
+from ultraseg.viewer.state import doubt_layer, protrusion_layer, volume_state
 
 CLIENT = Path(neuroglancer.static.__file__).parent / "client"
 LICENCE = "LICENSE.neuroglancer.txt"
@@ -48,6 +53,8 @@ class View:
         self._scaling, self._window = read_scaling(self._files.image)[0], read_window(self._files.image)
         self._shape = shape_of(self._files.image_level())
         self.made = made_so_far(folder)
+        self._derived = Derived(folder, self._shape, self._scaling)
+        self._table = cache(self._read_table)
         self.surfaces = {s: Surfaces(folder, s) for s in structures_of(folder)}
 
     def state(self) -> dict[str, Any]:
@@ -55,7 +62,57 @@ class View:
         sizes = {s: found.sizes for s, found in self.surfaces.items()}
         cells, table = self._cell_structures() & {*sizes}, self._cells_in_table()
         coloured = {s: sorted({*sizes[s], *table}) for s in cells}
-        return volume_state(self.name, self._shape, self._scaling, self._window, sizes, coloured)
+        described = [s for s in sizes if self.properties(s) is not None]
+        more = self._more_layers(next(iter(cells), None))
+        return volume_state(
+            self.name, self._shape, self._scaling, self._window, sizes, coloured, described, more
+        )
+
+    def _more_layers(self, cells: str | None) -> list[dict[str, Any]]:
+        """Doubt and protrusions, links and advice, as far as the run has made them."""
+        size = self._scaling.size_nm
+        first = [start / nm for start, nm in zip(self._scaling.first_nm, size, strict=True)]
+        names, found = self._derived.names, []
+        if DOUBT in names:
+            found.append(doubt_layer(DOUBT))
+        if PROTRUSIONS in names:
+            found.append(protrusion_layer(PROTRUSIONS, self.properties(PROTRUSIONS) is not None))
+        links, advice = self._table("links"), self._table("label_next")
+        if links is not None and cells:
+            found += link_layers(links, first, size, cells)
+        if advice is not None:
+            found.append(advice_layer(advice, first, size, self._shape))
+        return found
+
+    def _read_table(self, name: str) -> pd.DataFrame | None:
+        file = Path(self._files.table(name))
+        return read_table(file) if file.exists() else None
+
+    def properties(self, name: str) -> bytes | None:
+        """Names, sizes and classes of the objects of a structure, or of protrusions; None where there is no table."""
+        if name == PROTRUSIONS:
+            found = self._table("protrusions")
+            return None if found is None else protrusion_properties(found)
+        if name in self._cell_structures():
+            cells, nodes = self._table("cells"), Path(self._files.link("nodes"))
+            labelled = None
+            if nodes.exists():
+                pieces = read_table(nodes, columns=["final", "given"])
+                labelled = pieces.loc[pieces["given"], "final"].unique().tolist()
+            return None if cells is None else cell_properties(cells, labelled)
+        organelles = self._table("organelles")
+        if organelles is None or not (organelles["structure"] == name).any():
+            return None
+        return organelle_properties(name, organelles)
+
+    def derived(self, name: str, inside: str) -> bytes | None:
+        """A file of a derived array (doubt, protrusions); None: no such file."""
+        return self._derived.file(name, inside)
+
+    def derived_files(self) -> Iterator[tuple[str, bytes]]:
+        """All files of the derived arrays, by their paths."""
+        for name in self._derived.names:
+            yield from ((f"{name}/{path}", content) for path, content in self._derived.files(name))
 
     def _cell_structures(self) -> set[str]:
         """Structures of kind ``cells``, as the channels of the networks tell."""
@@ -88,7 +145,11 @@ def made_so_far(folder: str | Path) -> tuple[tuple[str, int], ...]:
     While a run goes on they change: then the view is out of date.
     """
     files = VolumeFiles(str(folder))
-    found = [Path(metadata(files.image)), Path(metadata(files.label_images)), Path(files.table("cells"))]
+    found = [Path(metadata(files.image)), Path(metadata(files.label_images)), Path(files.link("nodes"))]
+    found += [
+        Path(files.table(name)) for name in ("cells", "organelles", "protrusions", "links", "label_next")
+    ]
+    found += Path(files.propagated_folder).glob("*.h5")
     found += Path(folder).parent.glob(f"{Path(MODELS).name}/*.json")
     found += Path(files.label_images).glob(f"*/*/{METADATA}")
     found += Path(files.label_images).glob(f"*/*/{Path(shard_file('', '*')).relative_to('/')}")
@@ -148,8 +209,18 @@ def write_viewer(folder: str | Path, viewer: str | Path) -> dict[str, int]:
     write_text(viewer / "v/state.json", json.dumps(state))
     labels = [layer for layer in state["layers"] if "segments" in layer]
     written = {layer["name"]: _write_meshes(view, viewer, layer) for layer in labels}
+    for name in (*view.surfaces, PROTRUSIONS):
+        if (content := view.properties(name)) is not None:
+            _write(viewer / "properties" / name / "info", content)
+    for path, content in view.derived_files():
+        _write(viewer / "derived" / path, content)
     write_text(viewer / "index.html", INDEX)
     return written
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
 
 
 def _write_meshes(view: View, viewer: Path, layer: dict[str, Any]) -> int:

@@ -153,6 +153,10 @@ class _Page(_Secret):
             return json.dumps(self._run.view(volume, fresh=True).state()).encode(), suffix
         if name.startswith("mesh/") and name.count("/") == 2:
             return self._run.view(volume).mesh(*name.split("/")[1:]), suffix
+        if name.startswith("properties/") and name.endswith("/info") and name.count("/") == 2:
+            return self._run.view(volume).properties(name.split("/")[1]), suffix
+        if name.startswith("derived/") and name.count("/") >= 2:
+            return self._run.view(volume).derived(*name.split("/", 2)[1:]), suffix
         file = client_file(name.removeprefix("v/")) if name.count("/") == 1 else None
         return (file.read_bytes() if file else None), suffix
 

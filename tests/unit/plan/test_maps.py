@@ -1,0 +1,160 @@
+"""Maps of other programs in the plan: found, fitted to the stack, or refused with a cure."""
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from tiny_plan import make_config, make_plan, plan_of_objects
+from ultraseg.base.errors import UserError
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
+
+
+def config_with(folder, maps, **changes):
+    """The membrane comes from elsewhere; the stack has 21 slices of 24 x 40 pixels."""
+    config = make_config(folder, **changes)
+    config["networks"]["detail"] = {"structures": ["membrane"], "maps": {"a": {"membrane": maps}}}
+    return config
+
+
+def planned(folder, maps, **changes):
+    return Plan(load_config(config_with(folder, maps, **changes)))
+
+
+def write_map(folder, shape=(21, 24, 40)):
+    tifffile.imwrite(folder / "m.tif", np.zeros(shape, np.uint8), photometric="minisblack")
+    return "m.tif"
+
+
+def test_a_map_takes_the_place_of_training_and_prediction(tmp_path):
+    plan = planned(tmp_path, write_map(tmp_path))
+    assert (plan.trained, plan.mapped, plan.adopted) == (["context"], ["detail"], [])
+    assert plan.networks["detail"].apply_to == ("a",) and plan.predicting("a") == ["context"]
+    source = plan.networks["detail"].maps["a"]["membrane"]
+    assert (source.path, source.factor) == (str(tmp_path / "m.tif"), (1, 1, 1))
+
+
+def test_without_maps_nothing_changes(tmp_path):
+    plan = make_plan(tmp_path)
+    assert plan.mapped == [] and plan.predicting("a") == plan.networks_of("a")
+
+
+def test_relative_paths_have_no_dots(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_map(tmp_path)
+    plan = planned(tmp_path, "./m.tif", data_root=".")
+    assert plan.networks["detail"].maps["a"]["membrane"].path == "m.tif"  # else Snakemake warns of each file
+
+
+def test_maps_of_a_lower_resolution(tmp_path):
+    plan = planned(tmp_path, write_map(tmp_path, (21, 12, 20)))
+    assert plan.networks["detail"].maps["a"]["membrane"].factor == (1, 2, 2)
+
+
+def test_channels_and_axes(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["maps"] = np.zeros((3, 21, 24, 40), np.uint8)
+    with pytest.raises(UserError, match="3 channels, and nothing says which"):
+        planned(tmp_path, {"path": "m.h5", "axes": "czyx"})
+    with pytest.raises(UserError, match="no channel 3, only 0 to 2"):
+        planned(tmp_path, {"path": "m.h5", "axes": "czyx", "channel": 3})
+    with pytest.raises(UserError, match=r"networks.detail.maps.a.membrane: .*not known which of them"):
+        planned(tmp_path, "m.h5")
+    plan = planned(tmp_path, {"path": "m.h5:maps", "axes": "czyx", "channel": [1, 2], "range": [255, 0]})
+    source = plan.networks["detail"].maps["a"]["membrane"]
+    assert (source.channels, source.limits) == ((1, 2), (255, 0))
+
+
+def test_a_map_of_another_size_is_refused(tmp_path):
+    write_map(tmp_path, (20, 24, 40))
+    with pytest.raises(UserError, match="20 x 24 x 40 voxels .* the whole stack 21 x 24 x 40"):
+        planned(tmp_path, "m.tif")
+
+
+def test_a_map_of_the_whole_stack_is_cut_with_the_image(tmp_path):
+    config = config_with(tmp_path, write_map(tmp_path))
+    config["volumes"]["a"]["roi"] = {"z": [2, 20], "y": [4, 20]}
+    assert Plan(load_config(config)).networks["detail"].maps["a"]["membrane"].factor == (1, 1, 1)
+
+
+def test_names_that_snakemake_takes_for_wildcards_are_refused(tmp_path):
+    write_map(tmp_path)
+    (tmp_path / "m.tif").rename(tmp_path / "{m}.tif")
+    with pytest.raises(UserError, match="networks.detail.maps.a.membrane: .* with a brace"):
+        planned(tmp_path, "{m}.tif")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"model": "x.keras"}, "networks.detail.model: nothing is trained or predicted where maps are given"),
+        ({"apply_to": ["a"]}, "networks.detail.apply_to: nothing is trained"),
+        ({"int8": True}, "networks.detail.int8: nothing is predicted"),
+        ({"maps": {"b": {"membrane": "m.tif"}}}, "networks.detail.maps: 'b' is not known"),
+        ({"maps": {"a": {"membran": "m.tif"}}}, "did you mean 'membrane'.*the map of membrane is missing"),
+        ({"maps": {"a": {"membrane": {"path": "m.tif", "range": [1, 1]}}}}, "range: .* is empty"),
+    ],
+)
+def test_keys_that_do_not_fit_together(tmp_path, change, words):
+    config = config_with(tmp_path, write_map(tmp_path))
+    config["networks"]["detail"] |= change
+    with pytest.raises(UserError, match=f"(?s){words}"):
+        load_config(config)
+
+
+def test_cells_need_interior_and_boundary_and_have_no_cuts(tmp_path):
+    config = make_config(tmp_path)
+    file = write_map(tmp_path)
+    config["networks"]["context"] = {"structures": ["nuclei", "cells"], "maps": {"a": {"nuclei": file}}}
+    with pytest.raises(
+        UserError, match="(?s)the map of cells/interior is missing.*cells/boundary is missing"
+    ):
+        load_config(config)
+    # The order in the configuration does not matter: that of the channels holds.
+    config["networks"]["context"]["maps"]["a"] = {
+        s: file for s in ("cells/boundary", "nuclei", "cells/interior")
+    }
+    plan = Plan(load_config(config | {"propagate": {"method": "auto"}}))
+    assert plan.method("a") == "flow" and [*plan.networks["context"].maps["a"]] == [
+        "nuclei", "cells/interior", "cells/boundary",
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="no cuts between cells"):
+        Plan(load_config(config | {"propagate": {"method": "volume"}}))
+
+
+# ---- objects
+def test_objects_take_the_place_of_a_network(tmp_path):
+    plan = plan_of_objects(tmp_path)
+    assert plan.structures_in("a") == ["cells", "nuclei", "membrane"]
+    assert plan.ready["nuclei"]["a"].factor == (1, 2, 2)
+    assert set(plan.uses("nuclei", "a").values()) == {"test"}  # its labels train nothing
+
+
+@pytest.mark.parametrize(
+    "structure, changes, words",
+    [
+        (
+            "nuclei",
+            {"objects": {"a": "ids.tif"}},
+            "structures.nuclei: has objects and is predicted by a network",
+        ),
+        ("nuclei", {"objects": {"b": "ids.tif"}}, "structures.nuclei.objects: 'b' is not known"),
+        (
+            "cells",
+            {"objects": {"a": "ids.tif"}},
+            "structures.cells.objects: cells get their ids from labelled slices",
+        ),
+    ],
+)
+def test_objects_that_do_not_fit(tmp_path, structure, changes, words):
+    config = make_config(tmp_path)
+    config["structures"][structure] |= changes
+    with pytest.raises(UserError, match=words):
+        load_config(config)
+
+
+def test_files_of_objects_that_are_missing_are_named(tmp_path):
+    config = make_config(tmp_path)
+    config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "nothing.tif"}}
+    with pytest.raises(UserError, match="structures.spots.objects.a: .*nothing.tif: no such file"):
+        Plan(load_config(config))

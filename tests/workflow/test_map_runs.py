@@ -1,0 +1,110 @@
+"""A whole run on maps that other programs made: nothing is trained or predicted, and results follow the maps."""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
+from workflow_run import Run, tiny_config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tissue):
+    """Maps made of the truth, in the forms of ilastik (HDF5), of CellMap (OME-Zarr, half the size), and as TIFFs."""
+    folder = tmp_path_factory.mktemp("maps")
+    cells = tifffile.imread(tissue / "truth/cells.tif")
+    edges = np.stack([find_boundaries(plane, mode="inner") for plane in cells])
+    tags = json.dumps({"axes": [{"key": key} for key in "zyxc"]})
+    with h5py.File(folder / "cells.h5", "w") as file:
+        values = np.stack([(cells > 0) & ~edges, edges], axis=-1).astype(np.float32)
+        file.create_dataset("exported_data", data=values, chunks=True).attrs["axistags"] = tags
+    mitochondria = (tifffile.imread(tissue / "truth/mitochondria.tif") > 0).astype(np.float32)
+    half = mitochondria.reshape(18, 48, 2, 48, 2).mean(axis=(2, 4))
+    zarr.create_array(
+        str(folder / "mito.zarr"), data=np.round(255 * half).astype(np.uint8), chunks=(4, 48, 48)
+    )
+    config = tiny_config(tissue)
+    maps = {
+        "cells/interior": {"path": str(folder / "cells.h5:exported_data"), "channel": 0},
+        "cells/boundary": {"path": str(folder / "cells.h5:exported_data"), "channel": 1},
+    }
+    config["networks"] = {
+        "context": {"structures": ["cells"], "downsample": 2, "maps": {"tiny": maps}},
+        "detail": {
+            "structures": ["mitochondria"],
+            "maps": {"tiny": {"mitochondria": str(folder / "mito.zarr")}},
+        },
+    }
+    with h5py.File(folder / "nuclei.h5", "w") as file:
+        file["ids"] = tifffile.imread(tissue / "truth/nuclei.tif").astype(np.int64) * 1000
+    config["structures"]["nuclei"] = {"kind": "organelle", "objects": {"tiny": str(folder / "nuclei.h5")}}
+    sparse = np.zeros_like(cells)
+    sparse[[0, 4, 8, 12, 17]] = cells[[0, 4, 8, 12, 17]]
+    zarr.create_array(str(folder / "labels.zarr"), data=sparse, chunks=(1, 96, 96))
+    with h5py.File(folder / "truth.h5", "w") as file:
+        file["dense/cells"] = cells
+    config["volumes"]["tiny"]["labels"]["cells"] = str(folder / "labels.zarr")
+    config["volumes"]["tiny"]["truth"]["cells"] = str(folder / "truth.h5:dense/cells")
+    run = Run(folder / "run", config)
+    run.dry = run.planned()
+    run.printed = run.snakemake()
+    run.mitochondria = mitochondria > 0
+    return run
+
+
+def test_nothing_is_trained_or_predicted(run):
+    assert not {"tiles", "train", "predict", "adopt", "cuts"} & {*run.dry}
+    assert (run.dry["maps_card"], run.dry["take_maps"], run.dry["take_objects"]) == (2, 6, 3)
+    assert run.planned() == {}
+
+
+def test_objects_are_those_of_the_map(run):
+    found = zarr.open_array(run.results / "tiny/image.zarr/labels/mitochondria/0", mode="r")[:] > 0
+    assert 2 * (found & run.mitochondria).sum() / (found.sum() + run.mitochondria.sum()) > 0.85
+    assert abs(ndimage.label(found)[1] - ndimage.label(run.mitochondria)[1]) <= 3
+
+
+def test_ready_objects_are_taken_as_they_are(run, tissue):
+    truth = tifffile.imread(tissue / "truth/nuclei.tif")
+    found = zarr.open_array(run.results / "tiny/image.zarr/labels/nuclei/0", mode="r")[:]
+    assert truth.any() and np.array_equal(found, truth.astype(np.uint32) * 1000)
+    table = pd.read_csv(run.results / "tiny/tables/organelles.csv").query("structure == 'nuclei'")
+    assert sorted(table["id"]) == [1000 * i for i in np.unique(truth) if i] and (table["cell"] > 0).any()
+
+
+def test_labelled_slices_of_an_array_are_found(run):
+    coverage = pd.read_csv(run.results / "tiny/work/labels/cells.csv")
+    assert coverage["z"].tolist() == [0, 4, 8, 12, 17]
+
+
+def test_cells_are_as_good_as_their_maps(run):
+    scores = pd.read_csv(run.results / "tiny/metrics.csv").query("structure == 'cells' and split == 'truth'")
+    assert float(scores[scores["metric"] == "dice"]["value"].iloc[0]) > 0.8
+
+
+def test_the_card_and_the_report_tell_of_the_maps(run):
+    card = json.loads((run.results / "models/detail.json").read_text())
+    assert card["maps"]["tiny"]["mitochondria"]["range"] == [0, 255]
+    assert (run.results / "report.zip").exists()
+    run.snakemake("verify")
+    assert "every file is as its job wrote it" in (run.folder / "logs/verify.log").read_text()
+
+
+def test_other_numbers_in_the_maps_make_only_what_follows_anew(run):
+    """The range of numbers is found again and stays, so only the slabs of the changed slices are made anew."""
+    slabs = [run.results / f"tiny/work/probability/detail/c/{slab}/0/0/0" for slab in range(3)]
+    before = [slab.stat().st_mtime_ns for slab in slabs]
+    zarr.open_array(run.folder.parent / "mito.zarr", mode="r+")[12:] = 0
+    planned = run.planned()
+    assert planned["maps_card"] == 1 and not {"propagate", "flow", "cells"} & {*planned}
+    run.snakemake("results/tiny/work/objects/mitochondria.npz")
+    assert [slab.stat().st_mtime_ns > old for slab, old in zip(slabs, before, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
