@@ -29,7 +29,7 @@ MAY_LOAD = {
     "evaluate/evaluate": ARRAYS | TABLES | {"yaml"},
     "evaluate/label_next": {"yaml"} | FIGURES,
     "figures/figure_cell": ARRAYS | FIGURES | {"scipy"},
-    "figures/figure_links": ARRAYS | FIGURES,
+    "figures/figure_links": ARRAYS | FIGURES | {"scipy"},
     "figures/figures": ARRAYS | FIGURES | {"scipy"},
     "figures/learning_curves": FIGURES,
     "ingest/ingest": ARRAYS,
@@ -46,9 +46,12 @@ MAY_LOAD = {
     "objects/objects": ARRAYS,
     "objects/objects_label": ARRAYS,
     "objects/objects_merge": ARRAYS,
+    "objects/take_objects": ARRAYS,
     "phantom/phantom": set(),
     "predict/cuts": ARRAYS,
+    "predict/maps_card": ARRAYS,
     "predict/predict": ARRAYS,
+    "predict/take_maps": ARRAYS,
     "quality/quality": FIGURES,
     "quality/quality_slab": ARRAYS | TABLES,
     "report/report": set(),
@@ -60,7 +63,7 @@ MAY_LOAD = {
     "train/tiles": ARRAYS,
     "train/train": set(),
     "viewer/meshes": ARRAYS | TABLES | {"scipy", "skimage"},
-    "viewer/viewer_files": ARRAYS | {"scipy", "skimage"},
+    "viewer/viewer_files": ARRAYS | TABLES | {"scipy", "skimage"},
 }
 
 
