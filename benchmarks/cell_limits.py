@@ -1,0 +1,101 @@
+"""What limits cells in three dimensions: outlines, or what is joined with what. Reads finished runs of spacing.py.
+
+    .venv/bin/python benchmarks/cell_limits.py --data-root /where/fib25/is [--every 10 20 40]
+
+One row per spacing and way, before linking, on the slices of fib25 without labels, scored as `evaluate` does. "as
+joined": the outlines of the agglomeration. "regrown by n": outlines found anew n voxels around (`agglomerate.regrow`).
+"true cells, regrown by n": every voxel of the truth that is farther than n voxels from another cell is given, and only
+the outlines come from the maps: no method that joins pieces on these maps can do better. Truth is looked at there, and
+in the scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+from common import ROOT
+from spacing import DEPTH, labelled
+from ultraseg.cells.cuts import read_cuts, set_labelled_slice
+from ultraseg.cells.evidence import read_evidence
+from ultraseg.cells.fragments import Given, regrow_fragments
+from ultraseg.cells.gap_cells import cells_of_gap
+from ultraseg.cells.gap_ends import GapEnd
+from ultraseg.cells.gap_result import seeds_near
+from ultraseg.evaluate.scores import CellScore
+
+SEED_STEPS, SEED_CONFIDENCE, MIN_VOXELS = 3, 0.6, 2400
+WORK = "results/fib25/work"
+
+
+def joined(run: Path, cuts: np.ndarray, truth: np.ndarray, zs: list[int], regrow: int) -> np.ndarray:
+    """Cells of all gaps by the labels of slices ``zs``; new cells have numbers above those of the truth."""
+    found, last = np.zeros(truth.shape, np.uint32), int(truth.max())
+
+    def read(slices: list[int]):
+        work = run / WORK
+        arrays = (run / "results/fib25/image.zarr/0", work / "flow", work / "probability/all")
+        return read_evidence(*map(str, arrays), slices, channels=(0, 1), downsample=1)
+
+    for low, high in zip(zs, zs[1:], strict=False):
+        ends, reach = (GapEnd(truth[low]), GapEnd(truth[high])), min(SEED_STEPS, (high - low - 1) // 2)
+        near = [*range(low, low + reach + 1)], [*range(high - reach, high + 1)]
+        seeds = seeds_near(read, near, ends, [*range(low, high + 1)], SEED_CONFIDENCE)
+        gap = np.ascontiguousarray(cuts[:, :, low : high + 1])
+        cells = cells_of_gap(gap, *ends, seeds=seeds, regrow=regrow)
+        found[low : high + 1] = np.where(cells.new > 0, cells.new + last, cells.labels)
+        last += int(cells.new.max())
+    return found
+
+
+def outlines_alone(cuts: np.ndarray, truth: np.ndarray, zs: list[int], reach: int) -> np.ndarray:
+    """The truth, with all outlines found anew on the maps."""
+    ids, cells = np.unique(truth, return_inverse=True)
+    cuts, given = cuts.copy(), [Given(z, truth[z]) for z in zs]
+    for z in zs:
+        set_labelled_slice(cuts, z, truth[z], None)
+    return ids[regrow_fragments(cells.astype(np.int32), np.arange(len(ids)), cuts, given, reach=reach)]
+
+
+def score(found: np.ndarray, truth: np.ndarray, zs: list[int]) -> dict[str, float]:
+    """Mean Dice of cells and adapted Rand error on the slices without labels."""
+    cells = CellScore(min_voxels=MIN_VOXELS, shown={*np.unique(truth[zs]).tolist()})
+    for z in range(len(truth)):
+        if z in zs:
+            cells.count(truth[z])
+        else:
+            cells.add(z, found[z], truth[z])
+    values = cells.rows().set_index("metric")["value"]
+    return {"Dice": values["dice"], "adapted Rand error": values["adapted_rand_error"]}
+
+
+def rows(every: int, truth: np.ndarray) -> Iterator[dict]:
+    """The rows of one spacing."""
+    run, zs = ROOT / f"runs/spacing/fib25-{every}", labelled("fib25", every)
+    if not (run / WORK / "cuts").is_dir():
+        raise SystemExit(f"{run} has no maps of cuts: run benchmarks/spacing.py --only fib25 --every {every} first")
+    cuts = read_cuts(str(run / WORK / "cuts"), range(DEPTH["fib25"]))
+    for reach in (0, 1, 2):
+        name = f"regrown by {reach}" if reach else "as joined"
+        yield {"label every": every, "cells": name, **score(joined(run, cuts, truth, zs, reach), truth, zs)}
+    for reach in (1, 2):
+        found = outlines_alone(cuts, truth, zs, reach)
+        yield {"label every": every, "cells": f"true cells, regrown by {reach}", **score(found, truth, zs)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", default="data", help="folder that holds fib25/ (docs/data.md)")
+    parser.add_argument("--every", type=int, nargs="+", default=[10, 20, 40])
+    options = parser.parse_args()
+    truth = tifffile.imread(Path(options.data_root, "fib25/truth/cells.tif")).astype(np.uint32)
+    table = pd.DataFrame([row for every in options.every for row in rows(every, truth)])
+    print(table.round(4).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
