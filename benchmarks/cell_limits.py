@@ -77,7 +77,9 @@ def rows(every: int, truth: np.ndarray) -> Iterator[dict]:
     """The rows of one spacing."""
     run, zs = ROOT / f"runs/spacing/fib25-{every}", labelled("fib25", every)
     if not (run / WORK / "cuts").is_dir():
-        raise SystemExit(f"{run} has no maps of cuts: run benchmarks/spacing.py --only fib25 --every {every} first")
+        raise SystemExit(
+            f"{run} has no maps of cuts: run benchmarks/spacing.py --only fib25 --every {every} first"
+        )
     cuts = read_cuts(str(run / WORK / "cuts"), range(DEPTH["fib25"]))
     for reach in (0, 1, 2):
         name = f"regrown by {reach}" if reach else "as joined"
