@@ -1,9 +1,10 @@
 """Slabs: every slice lies in exactly one slab."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ultraseg.grid.slabs import ceil_div, slab_count, slab_range, slabs_of
+from ultraseg.grid.slabs import ceil_div, evenly_spaced, slab_count, slab_range, slabs_of
 
 stacks = st.tuples(st.integers(1, 300), st.integers(1, 40))
 
@@ -34,3 +35,11 @@ def test_slabs_of_are_those_that_hold_a_slice(stack, start, stop):
     n, depth = stack
     wanted = {z // depth for z in range(max(start, 0), min(stop, n))}
     assert slabs_of(start, stop, n, depth) == sorted(wanted)
+
+
+@given(st.integers(1, 300), st.integers(1, 24))
+def test_slices_are_spread_from_the_first_to_the_last_one(n, count):
+    expected = np.unique(np.linspace(0, n - 1, count).round().astype(int)).tolist()
+    found = evenly_spaced(n, count)
+    assert len(found) == len(expected) and np.abs(np.subtract(found, expected)).max() <= 1
+    assert found[0] == 0 and (count == 1 or found[-1] == n - 1) and found == sorted(set(found))

@@ -16,16 +16,18 @@ def only_b(folder):
     return Plan(load_config(two_volumes(folder, apply_to=["b"])))
 
 
-def test_the_figures_of_a_volume_show_all_of_it(tmp_path):
+def test_the_figures_of_a_volume_read_the_slabs_of_what_they_show(tmp_path):
     plan = make_plan(tmp_path)
-    found = files(plan, "figures")
-    assert slabs(found["image"], "image.zarr/0") == ALL and len(found["final"]) == 3 * 6
+    plan.config["report"]["montage_slices"] = 3
+    found, told = files(plan, "figures"), spec(plan, "figures")
+    depth, last = plan.volumes["a"].slab_depth, plan.volumes["a"].shape[0] - 1
+    assert told.montage == [0, round(last / 2), last]
+    shown = sorted({z // depth for z in told.montage})
+    assert slabs(found["image"], "image.zarr/0") == shown != ALL and len(found["final"]) == 3 * len(shown)
     assert found["coverage"] == [f"results/a/work/labels/{s}.csv" for s in ("cells", "nuclei", "membrane")]
     assert (found["metrics"], found["cells"]) == ("results/a/metrics.csv", "results/a/tables/cells.parquet")
     assert found["links"] == ["results/a/tables/links.parquet"]
-    told = spec(plan, "figures")
     assert told.kinds == {"cells": "cells", "nuclei": "organelle", "membrane": "mask"}
-    assert told.montage_slices == plan.config["report"]["montage_slices"]
 
 
 def test_cells_are_shown_in_3d_at_a_small_level_and_else_the_first_structure(tmp_path):
@@ -89,7 +91,7 @@ def test_learning_curves_are_drawn_from_the_history(tmp_path):
 def test_a_figure_costs_the_slices_that_it_shows(tmp_path):
     plan = make_plan(tmp_path)
     told = spec(plan, "figures")
-    assert told.pixels(plan) == (told.montage_slices * 24 * 40, 24 * 40)
+    assert told.pixels(plan) == (len(told.montage) * 24 * 40, 24 * 40)
     cell, links = spec(plan, "figure_cell").cost(plan), spec(plan, "figure_links").cost(plan)
     assert cell.seconds == told.cost(plan).seconds and cell.mem_mb == links.mem_mb == 750
 

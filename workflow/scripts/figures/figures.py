@@ -11,9 +11,7 @@ from ultraseg.run.job import job
 
 with job(snakemake, Figures) as (spec, log):
     given, out, folder = snakemake.input, snakemake.output, spec.files.folder
-    draw_montages(
-        folder, spec.kinds, spec.shape, spec.voxel_size_nm, spec.montage_slices, out.raw, out.overlay
-    )
+    draw_montages(folder, spec.kinds, spec.montage, spec.voxel_size_nm, out.raw, out.overlay)
     labels, voxel_size_nm = small_cells(folder, spec.kinds, spec.level, spec.factor, spec.voxel_size_nm)
     shown = cells_3d(labels, voxel_size_nm, out.rendering)
     metrics = pd.read_csv(given.metrics)

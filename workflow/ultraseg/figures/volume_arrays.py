@@ -21,14 +21,12 @@ MAX_VOXELS = 40_000_000  # labels of the 3D view: 160 MB
 def draw_montages(
     folder: str,
     structures: Mapping[str, str],
-    shape: Sequence[int],
+    zs: Sequence[int],
     voxel_size_nm: Sequence[float],
-    count: int,
     raw_file: str,
     overlay_file: str,
 ) -> None:
-    """Write the montage of evenly spaced slices without and with labels: cells as areas, the others as outlines."""
-    zs = np.unique(np.linspace(0, shape[0] - 1, count).round().astype(int)).tolist()
+    """Write the montage of the slices ``zs`` without and with labels: cells as areas, the others as outlines."""
     files = VolumeFiles(folder)
     images = [read_image_slice(files.image_level(), z) for z in zs]
     labels: dict[str, list[NDArray[Any]]] = {

@@ -25,3 +25,9 @@ def slabs_of(start: int, stop: int, n_slices: int, slab_depth: int) -> list[int]
     """The slabs that hold any of the slices start <= z < stop; slices outside the stack do not count."""
     start, stop = max(start, 0), min(stop, n_slices)
     return list(range(start // slab_depth, (stop - 1) // slab_depth + 1)) if start < stop else []
+
+
+def evenly_spaced(n_slices: int, count: int) -> list[int]:
+    """Up to ``count`` slices of a stack, from the first to the last one, about equally far from each other."""
+    steps = max(count - 1, 1)
+    return sorted({round(i * (n_slices - 1) / steps) for i in range(count)})

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ultraseg.grid.paths import NetworkFiles
-from ultraseg.jobs.spec import Cost, Files, OfShownVolumes, Rate, VolumeJob, Wildcards, every_slab
+from ultraseg.grid.slabs import evenly_spaced
+from ultraseg.jobs.spec import (
+    Cost,
+    Files,
+    OfShownVolumes,
+    Rate,
+    VolumeJob,
+    Wildcards,
+    every_slab,
+    slabs_with,
+)
 from ultraseg.jobs.train import NetworkJob
 from ultraseg.jobs.whole_run import whole_image
 
@@ -23,10 +33,10 @@ SURFACE_BYTES = 43  # per voxel of the largest object
 class Figures(OfShownVolumes, VolumeJob):
     """Draws the figures of one volume.
 
-    montage_slices: how many slices are shown; kinds: of the structures; level, factor: pyramid level of the 3D view.
+    montage: the slices that are shown; kinds: of the structures; level, factor: pyramid level of the 3D view.
     """
 
-    montage_slices: int
+    montage: list[int]
     kinds: dict[str, str]
     level: int
     factor: tuple[int, int, int]
@@ -40,7 +50,7 @@ class Figures(OfShownVolumes, VolumeJob):
         v = plan.volumes[wc.volume]
         return cls(
             v.name,
-            montage_slices=plan.config["report"]["montage_slices"],
+            montage=evenly_spaced(v.shape[0], plan.config["report"]["montage_slices"]),
             kinds=plan.kinds_in(v.name),
             level=v.view_level,
             factor=v.levels[v.view_level].factor,
@@ -58,8 +68,8 @@ class Figures(OfShownVolumes, VolumeJob):
         v, files = plan.volumes[self.volume], self.files
         shown = self.shown_in_3d
         return {
-            "image": every_slab(v, files.image_level()),
-            "final": [f for s in self.kinds for f in every_slab(v, files.labels_level(s))],
+            "image": slabs_with(v, files.image_level(), self.montage),
+            "final": [f for s in self.kinds for f in slabs_with(v, files.labels_level(s), self.montage)],
             "small": every_slab(v, files.labels_level(shown, self.level)) if shown else [],
             "coverage": [v.coverage_file(s) for s in self.kinds if s in v.labels],
             "metrics": files.metrics,
@@ -69,7 +79,7 @@ class Figures(OfShownVolumes, VolumeJob):
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(self.shape[1:])
-        return self.montage_slices * plane, plane
+        return len(self.montage) * plane, plane
 
 
 @dataclass(frozen=True)
