@@ -118,12 +118,9 @@ INSTEAD = {
     "ps -u $USER -o pid,etime,args | grep snakemake": "ps -u $(id -un) -o pid,etime,args | grep -c snakemake",
     "cat runs/fib25/results/fib25/summary.txt": "cat runs/demo/results/demo/summary.txt",
     "python benchmarks/spacing.py --only demo": "python benchmarks/spacing.py --help",
-    "python benchmarks/spacing.py --data-root /path/to/data --only fib25 --minutes 15 --views 4": (
-        "python benchmarks/spacing.py --help"
-    ),
-    "python benchmarks/spacing.py --data-root /where/fib25/is --only fib25 --minutes 15 --views 4": (
-        "python benchmarks/spacing.py --help"
-    ),
+    "python benchmarks/spacing.py --data-root /path/to/data --only fib25": "python benchmarks/spacing.py --help",
+    "python benchmarks/spacing.py --data-root /where/fib25/is --only fib25": "python benchmarks/spacing.py --help",
+    "python benchmarks/cell_limits.py --data-root /where/fib25/is": "python benchmarks/cell_limits.py --help",
     "python benchmarks/propagation.py --data-root /where/fib25/is --only fib25 --minutes 15 --views 4": (
         "python benchmarks/propagation.py --help"
     ),

@@ -112,7 +112,7 @@ def test_propagated_slices_come_from_their_gap_whatever_the_slab(propagated, dep
 
 
 def test_without_labels_nothing_is_carried(tmp_path):
-    for labels, confidence, given, new in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
+    for labels, confidence, given, new, _ in propagated_slices(str(tmp_path), [], range(2, 5), PLANE):
         assert labels.shape == confidence.shape == PLANE
         assert (
             labels.dtype == np.uint32
