@@ -21,7 +21,6 @@ from pathlib import Path
 from common import ROOT, options
 from dag import measured, snakemake
 
-sys.path.append(str(ROOT / "tests/helpers"))
 # What Snakemake writes above a script.
 PREAMBLE = (
     "import sys, pickle\nfrom snakemake.logging import logger\nfrom snakemake.iocontainers import Snakemake\n"
@@ -79,20 +78,31 @@ def whole_empty_job() -> float:
 
 def jobs_of_demo() -> dict[str, int]:
     """Number of jobs of every script in a run of the demo."""
-    from rule_texts import rules_with_scripts
-
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "config.yaml").write_text((ROOT / "config/config.yaml").read_text())
         text = measured(snakemake(folder, "--dry-run", "--quiet", "rules"), folder).text
     counts = {name: int(jobs) for name, jobs in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
     found: dict[str, int] = {}
-    for rule in rules_with_scripts():
-        own = [
-            jobs for name, jobs in counts.items() if name == rule.name or name.startswith(f"{rule.name}_demo")
-        ]
-        stem = Path(rule.script).name
+    for rule, stem in scripts_of_rules().items():
+        own = [jobs for name, jobs in counts.items() if name == rule or name.startswith(f"{rule}_demo")]
         found[stem] = found.get(stem, 0) + sum(own)
+    return found
+
+
+def scripts_of_rules() -> dict[str, str]:
+    """The name of the script of each rule, from the text of the rules; ``use rule`` takes the script of its base."""
+    found: dict[str, str] = {}
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        parts = re.split(r"^ *(use rule \w+ as \w+ with|rule(?: \w+)?):$", file.read_text(), flags=re.M)[1:]
+        for head, text in zip(parts[::2], parts[1::2], strict=True):
+            words, script = head.split(), re.search(r'"\.\./scripts/[\w/]*?(\w+)\.py"', text)
+            if words[0] == "use":
+                found[words[4]] = found[words[2]]
+            elif script:
+                # Rules of one volume each name themselves.
+                named = re.search(r'name:\s*f"(\w+)_\{', text)
+                found[words[1] if len(words) > 1 else named[1] if named else script[1]] = script[1]
     return found
 
 
