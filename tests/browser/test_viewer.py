@@ -180,14 +180,22 @@ def test_organelles_have_the_colour_of_their_structure(browser, served):
     assert state["dimensions"] == {"x": [1.6e-08, "m"], "y": [1.6e-08, "m"], "z": [2e-08, "m"]}
 
 
-SHOW_ALL = "for (const layer of viewer.layerManager.managedLayers) layer.setVisible(true)"
+def show_all(browser) -> None:
+    """Show the layers that are hidden at the start; the panels are there before the layers are."""
+    script = """(() => {
+        const layers = viewer.layerManager.managedLayers;
+        if (!layers.some(layer => layer.name === "label next")) return false;
+        for (const layer of layers) layer.setVisible(true);
+        return true;
+    })()"""
+    browser.wait_for(lambda: browser.evaluate(script), "the layers")
 
 
 @pytest.mark.parametrize("kind", ["served", "static"])
 def test_doubt_and_protrusions_lie_where_they_are(browser, request, kind):
     open_at(browser, request.getfixturevalue(kind), (10, 66, 8))  # in the protrusion of cell 5
     panel(browser, 0)
-    browser.evaluate(SHOW_ALL)
+    show_all(browser)
     found = values_at_centre(
         browser, lambda v: v.get("protrusions") and v.get("doubt in ids") and v.get("cells")
     )
@@ -197,7 +205,7 @@ def test_doubt_and_protrusions_lie_where_they_are(browser, request, kind):
     assert not browser.errors
     open_at(browser, request.getfixturevalue(kind), (10, 80, 8))  # in the cell itself
     panel(browser, 0)
-    browser.evaluate(SHOW_ALL)
+    show_all(browser)
     found = values_at_centre(browser, lambda v: v.get("cells") and v.get("doubt in ids"))
     assert found["protrusions"].split()[:1] in ([], ["0"])
 
@@ -220,7 +228,7 @@ def test_cells_have_names_and_sizes_to_select_by(browser, request, kind):
 def test_links_and_advice_are_annotations(browser, served):
     open_at(browser, served, IN_CELL)
     panel(browser, 0)
-    browser.evaluate(SHOW_ALL)
+    show_all(browser)
     state = browser.evaluate("viewer.state.toJSON()")
     layers = {layer["name"]: layer for layer in state["layers"]}
     assert layers["links left alone"]["annotations"][0]["description"].startswith(

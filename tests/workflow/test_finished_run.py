@@ -305,7 +305,8 @@ def test_viewer_is_made_as_plain_files(finished_run, volume, cells):
     finished_run.snakemake("viewer")
     state = json.loads((volume / "viewer/v/state.json").read_text())
     names = [layer["name"] for layer in state["layers"]]
-    assert names == ["image", "cells", "mitochondria"]
+    assert names[:3] == ["image", "cells", "mitochondria"]
+    assert {*names[3:]} == {"doubt in ids", "protrusions", "links left alone", "links decided", "label next"}
     colours = state["layers"][1]["segmentColors"]
     assert {*map(int, colours)} == {*np.unique(cells)} - {0}
     assert "segmentColors" not in state["layers"][2]
