@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from ultraseg.grid.pyramid_levels import pyramid_levels
+from ultraseg.grid.pyramid_levels import chunk_and_shard, pyramid_levels
+from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array, create_group
 from ultraseg.storage.ome_write import image_attributes, label_attributes, labels_attributes
 from ultraseg.storage.pyramid import reduce_image, reduce_labels, write_pyramid
@@ -41,3 +42,11 @@ def _write_group(group: Path, attributes: dict, stack: np.ndarray, sizes: list, 
     depth = sizes[0].shard[0]
     for start in range(0, len(stack), depth):
         write_pyramid(str(group), start, stack[start : start + depth], sizes, reduce)
+
+
+def write_stack(path: Path, stack: np.ndarray, depth: int) -> None:
+    """Write one array (Z, Y, X) as a run lays it out, without the group around it."""
+    chunk, shard = chunk_and_shard(stack.shape[1:], depth)
+    create_array(str(path), stack.shape, chunk, shard, str(stack.dtype), "zyx")
+    for start in range(0, len(stack), depth):
+        write_slab(str(path), start, stack[start : start + depth])

@@ -19,10 +19,8 @@ from ultraseg.figures.decisions_3d import (
     read_cube,
 )
 from ultraseg.grid.good_slices import GoodSlices
-from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.storage.arrays import write_slab
-from ultraseg.storage.create import create_array
 from ultraseg.storage.pyramid import reduce_labels
+from written_volume import write_stack
 
 SHAPE, D = (24, 96, 128), 2
 GOOD = GoodSlices(24)
@@ -34,22 +32,15 @@ ROW = {
 ZS, YS, XS = range(6, 18), slice(44, 52), slice(60, 68)
 
 
-def write(path, whole):
-    chunk, shard = chunk_and_shard(whole.shape[1:], 6)
-    create_array(str(path), whole.shape, chunk, shard, str(whole.dtype), "zyx")
-    for start in range(0, len(whole), 6):
-        write_slab(str(path), start, whole[start : start + 6])
-
-
 @pytest.fixture
 def folder(tmp_path):
     cells = np.zeros(SHAPE, np.uint32)
     cells[:, :, :60], cells[:, :, 68:], cells[20:] = 7, 9, 3
     pieces = np.zeros((24, 48, 64), np.uint32)
     pieces[ZS.start : ZS.stop, 22:26, 30:34] = 4
-    write(tmp_path / "image.zarr/labels/cells/0", cells)
-    write(tmp_path / "image.zarr/labels/cells/1", reduce_labels(cells, (2, 2, 2)))
-    write(tmp_path / "work/pieces", pieces)
+    write_stack(tmp_path / "image.zarr/labels/cells/0", cells, 6)
+    write_stack(tmp_path / "image.zarr/labels/cells/1", reduce_labels(cells, (2, 2, 2)), 6)
+    write_stack(tmp_path / "work/pieces", pieces, 6)
     return str(tmp_path)
 
 

@@ -5,30 +5,21 @@ import numpy as np
 import pytest
 from ultraseg.figures import volume_arrays
 from ultraseg.figures.volume_arrays import draw_montages, small_cells
-from ultraseg.grid.pyramid_levels import chunk_and_shard
-from ultraseg.storage.arrays import write_slab
-from ultraseg.storage.create import create_array
+from written_volume import write_stack
 
 SHAPE = (11, 20, 30)
 KINDS = {"nuclei": "organelle", "cells": "cells"}
-
-
-def write(path, whole):
-    chunk, shard = chunk_and_shard(whole.shape[1:], 4)
-    create_array(str(path), whole.shape, chunk, shard, str(whole.dtype), "zyx")
-    for start in range(0, len(whole), 4):
-        write_slab(str(path), start, whole[start : start + 4])
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Slice z has grey value 10 z, cells of id 100 + z and nuclei of id 500 + z in its upper half."""
     z = np.arange(SHAPE[0])[:, None, None]
-    write(tmp_path / "image.zarr/0", np.broadcast_to(10 * z, SHAPE).astype(np.uint8))
+    write_stack(tmp_path / "image.zarr/0", np.broadcast_to(10 * z, SHAPE).astype(np.uint8), 4)
     cells, nuclei = (np.broadcast_to(first + z, SHAPE).astype(np.uint32).copy() for first in (100, 500))
     nuclei[:, 10:] = 0
-    write(tmp_path / "image.zarr/labels/cells/0", cells)
-    write(tmp_path / "image.zarr/labels/nuclei/0", nuclei)
+    write_stack(tmp_path / "image.zarr/labels/cells/0", cells, 4)
+    write_stack(tmp_path / "image.zarr/labels/nuclei/0", nuclei, 4)
     return str(tmp_path)
 
 

@@ -7,10 +7,8 @@ from PIL import Image
 from ultraseg.base.colours import id_colours
 from ultraseg.figures.link_examples import claims, link_examples_figure, outline
 from ultraseg.grid.good_slices import GoodSlices
-from ultraseg.grid.pyramid_levels import chunk_and_shard
 from ultraseg.link.examples import KINDS, choose_examples, read_example
-from ultraseg.storage.arrays import write_slab
-from ultraseg.storage.create import create_array
+from written_volume import write_stack
 
 SHAPE = (12, 80, 100)
 
@@ -64,26 +62,19 @@ def test_no_fragments_no_examples(tmp_path):
     assert Image.open(tmp_path / "none.jpg").size[1] < 300
 
 
-def write(path, whole):
-    chunk, shard = chunk_and_shard(whole.shape[1:], 6)
-    create_array(str(path), whole.shape, chunk, shard, str(whole.dtype), "zyx")
-    for start in range(0, len(whole), 6):
-        write_slab(str(path), start, whole[start : start + 6])
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Slice z is 10 z grey; cell 7 left of x = 50; fragment 1 is piece z + 1 at y 36..44, x 56..64 of slices 4 to 8."""
     z = np.arange(SHAPE[0])[:, None, None]
-    write(tmp_path / "image.zarr/0", np.broadcast_to(10 * z, SHAPE).astype(np.uint8))
+    write_stack(tmp_path / "image.zarr/0", np.broadcast_to(10 * z, SHAPE).astype(np.uint8), 6)
     cells = np.zeros(SHAPE, np.uint32)
     cells[:, :, :50] = 7
-    write(tmp_path / "image.zarr/labels/cells/0", cells)
+    write_stack(tmp_path / "image.zarr/labels/cells/0", cells, 6)
     pieces = np.zeros((12, 40, 50), np.uint32)
     pieces[:, :, :25] = 1
     for slice_ in range(4, 9):
         pieces[slice_, 18:22, 28:32] = slice_ + 1
-    write(tmp_path / "work/pieces", pieces)
+    write_stack(tmp_path / "work/pieces", pieces, 6)
     return str(tmp_path)
 
 

@@ -19,6 +19,7 @@ from ultraseg.cells.cuts import height
 NEAREST = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
 REGROWN = 8  # times as far as it is given up, a part may grow back from within a block's margin
 TIE = 0.1
+Place = tuple[slice, slice]  # rows and columns of a slice
 AFFINITY = (1 - np.arange(256) / 255).astype(np.float32)
 
 
@@ -122,32 +123,34 @@ def regrow_fragments(
         return labels
     result = np.empty_like(labels)
     for block in blocks(labels.shape, side):
-        wide, inner = _with_margin(block, labels.shape, REGROWN * reach)
-        own = labels[wide]
+        wide = widened(block[1:], labels.shape[1:], REGROWN * reach)
+        own = labels[:, *wide]
         owner = cell[own].astype(np.int32)
         size = 2 * reach + 1
         kept = ndimage.maximum_filter(owner, size) == ndimage.minimum_filter(owner, size)
         for end in given:
-            kept[end.z] |= True if end.known is None else end.known[wide[1:]]
-        ground = height(cuts[(slice(None), slice(None), *wide)]).astype(np.float32)
+            kept[end.z] |= True if end.known is None else end.known[wide]
+        ground = height(cuts[..., *wide]).astype(np.float32)
         # Heights are few whole numbers; the blurred ones bring voxels of one height into an order.
         ground += np.float32(TIE) * ndimage.gaussian_filter(ground, 1.0)
         markers = np.where(kept, own + 1, 0).astype(np.uint32)
         grown = bioimage_cpp.segmentation.watershed(ground, markers) if kept.any() else own + 1
-        result[block] = grown[inner].astype(np.int32) - 1
+        result[block] = grown[:, *place_within(block[1:], wide)].astype(np.int32) - 1
     return result
 
 
-def _with_margin(
-    block: tuple[slice, ...], shape: Sequence[int], margin: int
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """A block with ``margin`` more columns on all sides, as far as there are any; and where the block lies in it."""
-    wide = tuple(
-        slice(max(0, s.start - margin), min(n, s.stop + margin))
-        for s, n in zip(block[1:], shape[1:], strict=True)
+def widened(place: Place, plane: Sequence[int], margin: int) -> Place:
+    """A place (y, x) with ``margin`` more rows and columns on all sides, as far as the plane has them."""
+    y, x = (
+        slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(place, plane, strict=True)
     )
-    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(block[1:], wide, strict=True))
-    return (block[0], *wide), (block[0], *inner)
+    return y, x
+
+
+def place_within(place: Place, wide: Place) -> Place:
+    """Where a place (y, x) lies in a wider one."""
+    y, x = (slice(s.start - w.start, s.stop - w.start) for s, w in zip(place, wide, strict=True))
+    return y, x
 
 
 def _affinity(cut: NDArray[np.uint8], smooth: NDArray[np.uint8]) -> NDArray[np.float32]:

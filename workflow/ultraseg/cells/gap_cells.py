@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ultraseg.cells.agglomerate import AgglomerationSettings, agglomerate
 from ultraseg.cells.cuts import set_labelled_slice
-from ultraseg.cells.fragments import Given, grow_fragments, regrow_fragments
+from ultraseg.cells.fragments import Given, Place, grow_fragments, place_within, regrow_fragments, widened
 from ultraseg.cells.gap_ends import GapEnd, as_end
 from ultraseg.cells.region_graph import region_graph
 
@@ -111,21 +111,15 @@ def cells_of_tiles(
     for inner, wide in tiles:
         ends = [None if end is None else end.within(wide) for end in (first, last)]
         near = [Given(s.z, s.ids[wide], None if s.known is None else s.known[wide]) for s in seeds]
-        part = cells_of_gap(cuts[(..., *wide)].copy(), *ends, seeds=near, **settings)
-        numbers = _new_numbers(part.new, new[(slice(None), *wide)], int(new.max(initial=0)))
-        here = (slice(None), *inner)
-        place = (
-            slice(None),
-            *(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, wide, strict=True)),
-        )
+        part = cells_of_gap(cuts[..., *wide].copy(), *ends, seeds=near, **settings)
+        numbers = _new_numbers(part.new, new[:, *wide], int(new.max(initial=0)))
+        here, place = (slice(None), *inner), (slice(None), *place_within(inner, wide))
         labels[here], confidence[here] = part.labels[place], part.confidence[place]
         new[here], doubtful[here] = numbers[part.new[place]], part.doubtful[place]
     return GapCells(labels, confidence, doubtful, new)
 
 
-def tiles_of(
-    n: int, plane: Sequence[int], most_voxels: int, overlap: int
-) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+def tiles_of(n: int, plane: Sequence[int], most_voxels: int, overlap: int) -> list[tuple[Place, Place]]:
     """The inner and the whole part of each tile (y, x) of n slices; as few tiles as hold ``most_voxels`` voxels each.
 
     A tile is never narrower than its overlaps.
@@ -151,11 +145,7 @@ def tiles_of(
     for y in range(0, rows, height):
         for x in range(0, columns, width):
             inner = slice(y, min(y + height, rows)), slice(x, min(x + width, columns))
-            wide = tuple(
-                slice(max(0, s.start - overlap), min(size, s.stop + overlap))
-                for s, size in zip(inner, plane, strict=True)
-            )
-            found.append((inner, (wide[0], wide[1])))
+            found.append((inner, widened(inner, plane, overlap)))
     return found
 
 

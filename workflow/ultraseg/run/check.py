@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.paths import RESULTS
@@ -19,6 +19,9 @@ from ultraseg.run.checked import Checked
 from ultraseg.run.costs import check_memory
 from ultraseg.run.inputs import check_dates
 from ultraseg.run.limits import unwritable
+
+if TYPE_CHECKING:
+    from ultraseg.predict.map_source import MapSource
 
 # The variable of the environment that tells the job of the rule check: the check was made when Snakemake started.
 ALREADY_CHECKED = "ULTRASEG_CHECKED"
@@ -71,10 +74,7 @@ def _check_volume(checked: Checked, volume: Volume, problems: Problems, only: Co
 
 def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) -> None:
     """Look at some slices of the maps and objects of other programs; their headers were read with the plan."""
-    maps = [
-        m for net in plan.networks.values() for by_channel in net.maps.values() for m in by_channel.values()
-    ]
-    ready = [source for by_volume in plan.ready.values() for source in by_volume.values()]
+    maps, ready = _given_maps(plan)
     if not maps and not ready:
         return
     from ultraseg.predict.take_maps import check_ids, find_limits  # OpenCV
@@ -84,6 +84,14 @@ def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) ->
             if only is None or {*source.files(source.sampled)} & {*only}:
                 with problems.caught():
                     look(source)
+
+
+def _given_maps(plan: Plan) -> tuple[list[MapSource], list[MapSource]]:
+    """The maps of other programs, and their objects."""
+    by_channel = [maps for net in plan.networks.values() for maps in net.maps.values()]
+    return [m for maps in by_channel for m in maps.values()], [
+        m for v in plan.ready.values() for m in v.values()
+    ]
 
 
 def files_of(volume: Volume) -> set[str]:
@@ -97,11 +105,12 @@ def _all_files(checked: Checked) -> set[str]:
     found = {file for v in checked.volumes.values() if v.phantom is None for file in files_of(v)}
     networks = checked.plan.networks.values() if checked.plan else ()
     given = (net.settings.get(key) for net in networks for key in ("model", "init_from"))
-    maps = [m for net in networks for by_channel in net.maps.values() for m in by_channel.values()]
-    maps += [
-        m for by_volume in (checked.plan.ready if checked.plan else {}).values() for m in by_volume.values()
-    ]
-    return found | {str(file) for file in given if file} | {file for m in maps for file in m.files(m.sampled)}
+    maps, ready = _given_maps(checked.plan) if checked.plan else ([], [])
+    return (
+        found
+        | {str(file) for file in given if file}
+        | {file for m in [*maps, *ready] for file in m.files(m.sampled)}
+    )
 
 
 def start_check(given: dict[str, Any], rules: Collection[str], inputs: Collection[str]) -> None:
