@@ -128,6 +128,17 @@ def test_organelles_score_the_final_labels_of_held_out_slices(folder):
         assert table.loc[("mito", "recall", split), "value"] == pytest.approx(0.5)
 
 
+def test_validation_slices_that_training_learned_from_keep_the_score_of_before(folder):
+    fill(folder)
+    table = score(folder, learned={"mito": 0.6})
+    row = table.loc[("mito", "dice", "validation")]
+    assert (row["value"], row["n_slices"]) == (0.6, 1)
+    assert ("mito", "precision", "validation") not in table.index
+    assert table.loc[("mito", "dice", "test"), "value"] == pytest.approx(2 / 3)
+    table = score(folder, learned={"mito": None})  # nothing told it
+    assert "validation" not in table.index.get_level_values("split")
+
+
 def test_truth_is_scored_on_slices_without_a_label_only(folder):
     fill(folder)
     truth = {

@@ -7,7 +7,8 @@ COLUMNS = ["structure", "metric", "split", "value", "n_slices"]
 SPLITS = {
     "test": "labelled slices that were held out: nothing was trained on them or carried from them",
     "truth": "slices without a label, against a dense truth",
-    "validation": "labelled slices that chose the model: a little optimistic",
+    "validation": "labelled slices that chose epoch and threshold: a little optimistic. Where training learned from "
+    "them as well in the end, as they were scored before, on average over the last epochs and all volumes",
     "left_out": "labelled slices, each left out in turn: cells carried there from the labels that remain, over twice "
     "the usual gap; before linking. Networks learned from most of these slices, so the scores measure how cells are "
     "carried",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import fastremap
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import upsample_labels
+from ultraseg.evaluate.definitions import COLUMNS
 from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.paths import VolumeFiles
@@ -35,7 +36,8 @@ class ScoredVolume:
 
     cells: the structure whose ids are carried, if any; downsample: of the network of the cells; left_out: labelled
     slice -> the gap that was carried past this slice as if it were not labelled; min_cell_voxels: smaller true cells
-    do not enter the mean Dice against truth.
+    do not enter the mean Dice against truth. learned: structure whose validation slices the network learned from in the
+    end -> its Dice on them as training measured it before, None where it could not.
     """
 
     folder: str
@@ -50,6 +52,7 @@ class ScoredVolume:
     left_out: Mapping[int, Gap]
     min_cell_voxels: int
     bad: Sequence[int] = ()
+    learned: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def files(self) -> VolumeFiles:
@@ -141,6 +144,9 @@ def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
     """Scores on the validation and on the test slices of a structure that a network predicts alone."""
     tables = []
     for use in ("validation", "test"):
+        if use == "validation" and structure in volume.learned:
+            tables.append(_as_measured_before(volume, structure))
+            continue
         score = MaskScore(structure, use)
         for z in volume.labelled[structure]:
             if volume.uses[structure][z] == use:
@@ -148,6 +154,14 @@ def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
                     score.add(z, volume.final(structure, z, given.known(z)), given.read(z))
         tables.append(score.rows())
     return tables
+
+
+def _as_measured_before(volume: ScoredVolume, structure: str) -> pd.DataFrame:
+    """Dice on validation slices that the network learned from: its final maps there would flatter it."""
+    count = list(volume.uses[structure].values()).count("validation")
+    value = volume.learned[structure]
+    rows = [] if value is None or not count else [(structure, "dice", "validation", value, count)]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"value": float, "n_slices": int})
 
 
 def _left_out_cells(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TILE_KEYS = ("downsample", "z_context", "boundary_width", "tile", "tiles_per_slice", "seed")
 TRAIN_KEYS = (
     *("architecture", "filters", "crop", "batch", "epochs", "steps_per_epoch", "learning_rate"),
-    *("weight_decay", "optimizer", "loss", "max_minutes", "seed", "augmentation"),
+    *("weight_decay", "optimizer", "loss", "max_minutes", "hold_back", "seed", "augmentation"),
 )
 EPOCH_S = 0.5  # validation and checkpoint of an epoch
 TRAIN_MACS = 85e9  # multiply-adds per second, forward and backward, with two threads

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -26,12 +27,14 @@ from ultraseg.train.checkpoints import (
 )
 from ultraseg.train.crops import CropDraw, TileCrops
 from ultraseg.train.fused_norms import fuse_norms
+from ultraseg.train.held_back import only, scarce_channels, together, without
 from ultraseg.train.losses import loss_by_name
 from ultraseg.train.optimizers import optimizer_by_name
 from ultraseg.train.result import TrainResult
 from ultraseg.train.settings import Compute, TrainSettings
+from ultraseg.train.thresholds import FOUND, HALF
 from ultraseg.train.tiles import Tiles, read_downsample, read_tiles
-from ultraseg.train.validation import validate
+from ultraseg.train.validation import Validation, validate
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +43,17 @@ log = logging.getLogger(__name__)
 class _Data:
     """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile.
 
-    ``draw`` draws the crops of the training tiles.
+    ``held`` validates; ``draw`` draws the crops of the training tiles, ``draw_all`` those of both splits;
+    ``scarce``: channels that are learned from validation slices from the start.
     """
 
     tiles: Tiles
     held: Tiles
     draw: CropDraw
+    draw_all: Callable[[], CropDraw]
     channels: list[str]
     downsample: int
+    scarce: list[str]
 
 
 def train_network(
@@ -98,14 +104,29 @@ def train_network(
         seconds=state["seconds"],
         stopped_by_time=state["epoch"] < settings.epochs,
         parameters=model.count_params(),
+        learned_from_validation=state.get("joined", data.scarce),
     )
 
 
 def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
     tiles, channels = read_tiles(tiles_file, "train")
     held, _ = read_tiles(tiles_file, "validation")
-    draw = CropDraw(tiles, settings.crop, settings.augmentation, channels)
-    return _Data(tiles, held, draw, channels, read_downsample(tiles_file))
+    draw_of = partial(
+        CropDraw, crop=settings.crop, augmentation=settings.augmentation, channels=tuple(channels)
+    )
+    both = cache(partial(lambda *splits: draw_of(together(*splits)), tiles, held))
+    scarce = scarce_channels(tiles, held, channels)
+    names = [channels[k] for k in scarce]
+    if names:
+        log.warning(
+            "%s: the slices held back for validation show most of what is labelled. Training learns from these labels "
+            "as well, so nothing validates %s. Label more slices that show %s.",
+            *[", ".join(names), *["it" if len(names) == 1 else "them"] * 2],
+        )
+        tiles = together(tiles, only(held, scarce))
+    return _Data(
+        tiles, without(held, scarce), draw_of(tiles), both, channels, read_downsample(tiles_file), names
+    )
 
 
 def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from: str | None) -> keras.Model:
@@ -147,28 +168,58 @@ def _run_epoch(
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
-    fit = model.fit(TileCrops(data.draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
+    # The first epoch always holds back, so that there are thresholds.
+    late = bool(epoch and len(data.held) and _progress(state, settings) >= settings.hold_back)
+    draw = data.draw_all() if late else data.draw
+    fit = model.fit(TileCrops(draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):
         raise UserError(f"the loss became {loss} in epoch {epoch + 1}", cure="lower learning_rate")
-    found = validate(
-        model, data.held, data.channels, settings.loss, settings.validation_tiles, devices, data.downsample
-    )
-    row: dict[str, float | None] = {"epoch": epoch + 1, "loss": loss, "val_loss": found.loss}
-    row |= {f"dice_{name}": value for name, value in found.dice.items()}
+    row: dict[str, float | None] = {"epoch": epoch + 1, "loss": loss, "val_loss": None}
+    row |= dict.fromkeys((f"dice_{name}" for name in data.channels), None)
+    if late:
+        _go_on_with_all(state, epoch + 1, data.channels)
+    else:
+        found = validate(
+            model,
+            data.held,
+            data.channels,
+            settings.loss,
+            settings.validation_tiles,
+            devices,
+            data.downsample,
+        )
+        row |= {"val_loss": found.loss} | {f"dice_{name}": value for name, value in found.dice.items()}
+        _keep_best(state, found.after(state.get("curves", {}), epoch), settings, epoch + 1)
     state["epoch"] = epoch + 1
     state["seconds"] += clock() - start
     row["seconds"] = round(state["seconds"], 1)
     state["history"].append(row)
-    best, score = state["best"], found.score
-    if best is None or score is None or score > best["score"]:
-        state["best"] = {
-            "epoch": epoch + 1,
-            "score": score,
-            "thresholds": found.thresholds,
-            "dice": found.dice,
-        }
     log.info("%s", epoch_line(row))
+
+
+def _keep_best(state: State, found: Validation, settings: TrainSettings, epoch: int) -> None:
+    """Remember what validation told of the last epochs, and whether this epoch is the one to keep.
+
+    Where training goes on with the validation slices, the last epoch is kept.
+    """
+    state["curves"] = {name: curve.tolist() for name, curve in found.curves.items()}
+    best, score = state["best"], found.score
+    if best is None or score is None or settings.hold_back < 1 or score > best["score"]:
+        state["best"] = {"epoch": epoch, "score": score, "thresholds": found.thresholds, "dice": found.dice}
+
+
+def _go_on_with_all(state: State, epoch: int, channels: list[str]) -> None:
+    """Keep the epoch that learned from validation slices: what they told before holds.
+
+    But no threshold of a structure that the network had hardly found by then.
+    """
+    best = state["best"]
+    levels = {
+        name: best["thresholds"][name] if (best["dice"][name] or 0) >= FOUND else HALF for name in channels
+    }
+    best |= {"epoch": epoch, "thresholds": levels}
+    state["joined"] = channels
 
 
 def _progress(state: State, settings: TrainSettings) -> float:
