@@ -26,6 +26,7 @@ with job(snakemake, Evaluate) as (spec, log):
         min_cell_voxels=spec.settings["min_cell_voxels"],
         bad=spec.bad,
         learned={s: dice for s, card in spec.cards.items() for dice in learned_dice(card, s)},
+        min_object_voxels=spec.min_object_voxels,
     )
     metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
     write_table(out.metrics, metrics)

@@ -36,6 +36,10 @@ DEFINITIONS = {
     "average_precision_75": "objects found / (found + missed + invented); found = overlap over union above 0.75",
     "panoptic_quality_50": "mean overlap over union of the objects found (above 0.5), times how many are found",
     "panoptic_quality_75": "mean overlap over union of the objects found (above 0.75), times how many are found",
+    "objects_true": "objects of the truth in the slices that are scored, of min_voxels and more: its numbers, or the "
+    "connected parts of a mask",
+    "objects_found": "objects of the result in these slices",
+    "count_error": "objects found more than there are, as a share of those there are; below 0: too few",
     "protrusion_right": "part of the true protrusion pixels given to the right cell",
     "protrusion_wrong": "part of the true protrusion pixels given to another cell",
     "protrusion_none": "part of the true protrusion pixels given to no cell",

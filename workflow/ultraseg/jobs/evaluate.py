@@ -82,7 +82,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
     for, and the file with the checked labels; left_out: labelled slice that is left out in turn -> the gap around it;
     truth: dense truth; cells: the structure of kind cells; plane, crop: size of the slices of the truth, and the part
     of them that is used; first: number of the first slice of the region of interest; cards: the network's card of every
-    structure with validation slices.
+    structure with validation slices; min_object_voxels: of the organelles.
     """
 
     kinds: dict[str, str]
@@ -101,6 +101,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
     first: int
     settings: dict[str, Any]
     cards: dict[str, str]
+    min_object_voxels: dict[str, int]
 
     rate: ClassVar[Rate] = Rate(1.6, 0.05, 200, 36)
 
@@ -130,6 +131,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
                 for s, use in uses.items()
                 if s != plan.cells and "validation" in use.values()
             },
+            min_object_voxels={s: plan.structures[s]["min_voxels"] for s in plan.organelles_in(v.name)},
         )
 
     def inputs(self, plan: Plan) -> Files:
