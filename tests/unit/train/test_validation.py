@@ -74,12 +74,12 @@ def test_rows_are_spread_evenly():
 
 def test_the_score_leaves_out_what_has_no_label():
     curves = {"a": np.full(256, 0.5), "c": np.ones(256)}
-    assert Validation(("a", "b", "c"), curves).score == 0.75
-    assert Validation(("b",), {}).score is None
+    assert Validation(("a", "b", "c"), curves, 0.1).score == 0.75
+    assert Validation(("b",), {}, None).score is None
 
 
 def told(dice, level=200):
-    return Validation(("a", "b"), {"a": np.where(np.arange(256) == level, dice, 0)})
+    return Validation(("a", "b"), {"a": np.where(np.arange(256) == level, dice, 0)}, None)
 
 
 def test_the_last_epochs_count_and_earlier_ones_fade():

@@ -27,7 +27,7 @@ class Validation:
 
     channels: tuple[str, ...]
     curves: Mapping[str, NDArray[np.float64]]
-    loss: float | None = None
+    loss: float | None
 
     @property
     def thresholds(self) -> dict[str, int]:
