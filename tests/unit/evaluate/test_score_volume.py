@@ -128,6 +128,14 @@ def test_organelles_score_the_final_labels_of_held_out_slices(folder):
         assert table.loc[("mito", "recall", split), "value"] == pytest.approx(0.5)
 
 
+def test_held_out_slices_tell_how_far_sizes_may_be_believed(folder):
+    fill(folder)
+    table = score(folder)["value"]
+    assert table["mito", "area_ratio", "test"] == pytest.approx(2)  # half of it was found
+    assert table["mito", "profile_ratio", "test"] == 1
+    assert ("mito", "area_ratio", "validation") not in table.index  # these slices chose the threshold
+
+
 def test_validation_slices_that_training_learned_from_keep_the_score_of_before(folder):
     fill(folder)
     table = score(folder, learned={"mito": 0.6})

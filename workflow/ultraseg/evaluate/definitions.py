@@ -40,6 +40,13 @@ DEFINITIONS = {
     "connected parts of a mask",
     "objects_found": "objects of the result in these slices",
     "count_error": "objects found more than there are, as a share of those there are; below 0: too few",
+    "area_ratio": "true area per area found on held-out slices: volumes and fractions of the result times this number "
+    "are what the labels let one expect",
+    "area_ratio_low": "lower end of the 95 % interval of the ratio of areas, from a thousand draws of parts of slices",
+    "area_ratio_high": "upper end of the 95 % interval of the ratio of areas",
+    "profile_ratio": "true profiles (connected areas of a slice) per profile found on held-out slices, for counts",
+    "profile_ratio_low": "lower end of the 95 % interval of the ratio of profiles",
+    "profile_ratio_high": "upper end of the 95 % interval of the ratio of profiles",
     "protrusion_right": "part of the true protrusion pixels given to the right cell",
     "protrusion_wrong": "part of the true protrusion pixels given to another cell",
     "protrusion_none": "part of the true protrusion pixels given to no cell",

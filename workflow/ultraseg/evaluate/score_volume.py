@@ -21,6 +21,7 @@ from ultraseg.evaluate.scores import (
     distance_to_labelled,
     table_of,
 )
+from ultraseg.evaluate.size_scores import SizeScore
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.labels.reader import LabelReader
@@ -168,12 +169,14 @@ def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
         if use == "validation" and structure in volume.learned:
             tables.append(_as_measured_before(volume, structure))
             continue
-        score = MaskScore(structure, use)
+        score, size = MaskScore(structure, use), SizeScore(structure, use)
         for z in volume.labelled[structure]:
             if volume.uses[structure][z] == use:
                 with LabelSlices(volume.label_files[structure]) as given:
-                    score.add(z, volume.final(structure, z, given.known(z)), given.read(z))
-        tables.append(score.rows())
+                    final, true = volume.final(structure, z, given.known(z)), given.read(z)
+                score.add(z, final, true)
+                size.add(final, true)
+        tables += [score.rows(), size.rows()] if use == "test" else [score.rows()]
     return tables
 
 
