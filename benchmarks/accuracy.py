@@ -9,8 +9,9 @@ of the labelled slices chooses epoch and threshold; the truth of the slices with
 scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
-`views`: ours with the mean of 4 and 8 views, and int8, with their cost. `peer`: another library's network
-(benchmarks/peer.py says which and how to install it), in an environment of its own.
+`views`: ours with the mean of 4 and 8 views, and int8, with their cost. `microscope`: ours, trained on the volume as
+it is, on the same slices with other grey values, blur (a pixel of the network) and noise. `peer`: another library's
+network (benchmarks/peer.py says which and how to install it), in an environment of its own.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from accuracy_data import Data, load, scores, write_training
+from accuracy_data import Data, as_other_microscope, load, scores, write_training
 from common import ROOT, options
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "peer"]
+PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "microscope", "peer"]
+MICROSCOPES = (
+    *("as it is", "40 brighter", "40 darker", "half the contrast", "blurred by a pixel"),
+    *("twice the noise", "40 brighter, twice the noise"),
+)
 PAPER = {"architecture": "resunet_paper", "batch": 4}
 PAPERS_TRAINING = {"loss": "soft_dice", "optimizer": "adam", "learning_rate": 1e-3}
 TILE, OVERLAP = 512, 64
@@ -117,13 +122,34 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
         row("ablation", name, data, scores(data, maps, result.thresholds), cpu)
 
 
-def labels(data: Data, work: Path, minutes: float) -> None:
+def labels(data: Data, work: Path, minutes: float, seeds: int, hold_back: float) -> None:
+    """Ours from few labelled slices: each training by itself, then mean and spread over seeds."""
     known = data.labelled
     for count in (n for n in (1, 2, 3, 5) if n <= len(known)):
         chosen = [known[i] for i in np.rint((np.arange(count) + 0.5) * len(known) / count - 0.5).astype(int)]
-        result, cpu = trained(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1)
-        maps = predict(data, of_model(result.model), 1)
-        row("labels", f"{count} slices {chosen}", data, scores(data, maps, result.thresholds), cpu)
+        found = []
+        for seed in range(seeds):
+            settings = {"seed": seed, "hold_back": hold_back}
+            result, cpu = trained(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1, **settings)
+            maps = predict(data, of_model(result.model), 1)
+            found.append(scores(data, maps, result.thresholds))
+            told = "  ".join(
+                f"{c} -" if dice is None else f"{c} {dice:.2f}" for c, dice in result.validation_dice.items()
+            )
+            row("labels", f"{count} slices {chosen} seed {seed}", data, found[-1], cpu, f"validation: {told}")
+        if seeds > 1:
+            spread = {c: np.ptp([each[c] for each in found]) for c in data.channels}
+            mean = {c: float(np.mean([each[c] for each in found])) for c in data.channels}
+            told = "spread " + "  ".join(f"{c} {width:.3f}" for c, width in spread.items())
+            row("labels", f"{count} slices, mean", data, mean, cpu, told)
+
+
+def microscope(data: Data, work: Path, minutes: float) -> None:
+    result, cpu = trained(data, work, f"{data.name}-microscope", data.labelled, minutes, 1)
+    for kind in MICROSCOPES:
+        changed = as_other_microscope(data, kind)
+        maps = predict(changed, of_model(result.model), 1)
+        row("microscope", kind, data, scores(data, maps, result.thresholds), cpu)
 
 
 def views(data: Data, work: Path, minutes: float) -> None:
@@ -191,11 +217,17 @@ def peer(data: Data, work: Path, minutes: float, python: str) -> None:
 
 
 def main() -> None:
+    from ultraseg.train.settings import TrainSettings
+
     parser = options(__doc__, "data-root")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
+    parser.add_argument("--seeds", type=int, default=1, help="trainings for each number of slices (labels)")
+    parser.add_argument(
+        "--hold-back", type=float, default=TrainSettings().hold_back, help="as in the configuration (labels)"
+    )
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
@@ -208,8 +240,12 @@ def main() -> None:
         for part in o.parts:
             if part == "peer":
                 peer(data, o.folder, o.cpu_minutes, o.peer_python)
-            elif part in ("ablation", "labels", "views"):
-                {"ablation": ablation, "labels": labels, "views": views}[part](data, o.folder, o.cpu_minutes)
+            elif part in ("ablation", "views", "microscope"):
+                {"ablation": ablation, "views": views, "microscope": microscope}[part](
+                    data, o.folder, o.cpu_minutes
+                )
+            elif part == "labels":
+                labels(data, o.folder, o.cpu_minutes, o.seeds, o.hold_back)
             else:
                 recipe(data, o.folder, o.cpu_minutes, part)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +114,34 @@ def scores(data: Data, maps: np.ndarray, thresholds: Mapping[str, int]) -> dict[
             found = large >= thresholds[channel]
             sums[k] += (found & true[k]).sum(), found.sum(), true[k].sum()
     return {c: float(2 * s[0] / max(s[1] + s[2], 1)) for c, s in zip(data.channels, sums, strict=True)}
+
+
+def noise_of(image: np.ndarray) -> float:
+    """Standard deviation of the noise of a slice (Y, X), in grey values (Immerkaer, CVIU 1996)."""
+    import cv2
+
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    found = np.abs(cv2.filter2D(image.astype(np.float32), -1, mask)[1:-1, 1:-1])
+    return float(np.sqrt(np.pi / 2) * found.mean() / 6)
+
+
+def as_other_microscope(data: Data, kind: str) -> Data:
+    """The same tissue as another microscope might show it: 8-bit grey values, cut off at black and white."""
+    import cv2
+
+    rng, image = np.random.default_rng(0), data.image.astype(np.float32)
+    if kind == "twice the noise":
+        for one in image:  # noise of different sources adds up in squares
+            one += rng.normal(0, np.sqrt(3) * noise_of(one), one.shape)
+    elif kind == "blurred by a pixel":
+        image = np.stack([cv2.GaussianBlur(one, (0, 0), data.downsample) for one in image])
+    elif kind == "half the contrast":
+        image = 128 + (image - 128) / 2
+    elif kind.startswith("40"):
+        image += 40 if "brighter" in kind else -40
+        if "noise" in kind:
+            for one, before in zip(image, data.image, strict=True):
+                one += rng.normal(0, np.sqrt(3) * noise_of(before), one.shape)
+    elif kind != "as it is":
+        raise ValueError(f"unknown microscope {kind!r}")
+    return replace(data, image=np.clip(np.rint(image), 0, 255).astype(np.uint8))
