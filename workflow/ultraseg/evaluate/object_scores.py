@@ -44,9 +44,10 @@ class ObjectScore:
         """
         if self._last is not None and z <= self._last[0]:
             raise ValueError(f"slice {z} was added after slice {self._last[0]}")
-        parts, count = cc3d.connected_components(
+        labels, count = cc3d.connected_components(
             truth != 0, connectivity=4, return_N=True, binary_image=True, out_dtype=np.uint32
         )
+        parts = labels.astype(np.uint32, copy=False)
         if self._last is not None:
             touch = face_pairs(self._last[1], parts) if self._last[0] == z - 1 else np.zeros((0, 2), np.int64)
             self._pairs.append(touch)

@@ -52,7 +52,8 @@ class SizeScore:
 def _area_of_parts(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Pixels of a mask (Y, X) in each part of the slice."""
     y, x = (_part_of(np.arange(size), size) for size in mask.shape)
-    return np.bincount((y[:, None] * PARTS + x).ravel(), weights=mask.ravel(), minlength=PARTS**2)
+    parts = (y[:, None] * PARTS + x)[mask]
+    return np.bincount(parts, minlength=PARTS**2).astype(np.float64)
 
 
 def _profiles_of_parts(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
