@@ -1,17 +1,18 @@
 """Accuracy of networks on slices without labels: ways to train, number of labelled slices, views, integers, a peer.
 
     .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --cpu-minutes 5
-        [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views peer]
-        [--peer-python /other/venv/bin/python]
+        [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views ...]
+        [--seeds 3] [--peer-python /other/venv/bin/python]
 
 Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
-of the labelled slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the
+of the labelled slices is held back for a part of the training, and chooses the thresholds; the truth of the slices without labels is only looked at for the
 scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
-`views`: ours with the mean of 4 and 8 views, and int8, with their cost. `microscope`: ours, trained on the volume as
-it is, on the same slices with other grey values, blur (a pixel of the network) and noise. `peer`: another library's
-network (benchmarks/peer.py says which and how to install it), in an environment of its own.
+`unlabelled`: ours that also learns from the slices without labels. `views`: ours with the mean of 4 and 8 views, and
+int8, with their cost. `microscope`: ours, trained on the volume as it is, on the same slices with other grey values,
+blur (a pixel of the network) and noise. `peer`: another library's network (benchmarks/peer.py says which and how to
+install it), in an environment of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from common import ROOT, options
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "microscope", "peer"]
+PARTS = ["ours", "training", "paper", "ablation", "labels", "unlabelled", "views", "microscope", "peer"]
 MICROSCOPES = (
     *("as it is", "40 brighter", "40 darker", "half the contrast", "blurred by a pixel"),
     *("twice the noise", "40 brighter, twice the noise"),
@@ -46,7 +47,14 @@ TILE, OVERLAP = 512, 64
 
 
 def trained(
-    data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
+    data: Data,
+    work: Path,
+    name: str,
+    labelled: list[int],
+    minutes: float,
+    z_context: int,
+    unlabelled: int = 0,
+    **settings,
 ):
     """Train one network; returns the result and the seconds of processor time it took."""
     from ultraseg.train.settings import TrainSettings
@@ -55,7 +63,7 @@ def trained(
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_training(data, folder / "tiles.h5", labelled, z_context)
+    write_training(data, folder / "tiles.h5", labelled, z_context, unlabelled)
     start = time.process_time()
     settings |= {"max_minutes": minutes, "epochs": 100_000}
     result = train_network(
@@ -144,6 +152,19 @@ def labels(data: Data, work: Path, minutes: float, seeds: int, hold_back: float)
             row("labels", f"{count} slices, mean", data, mean, cpu, told)
 
 
+def unlabelled(data: Data, work: Path, minutes: float, seeds: int) -> None:
+    """Ours, and ours that also learns from all slices without labels, in the same time."""
+    for seed in range(seeds):
+        for count in (0, len(data.image)):
+            result, cpu = trained(
+                data, work, f"{data.name}-unlabelled", data.labelled, minutes, 1, count, seed=seed
+            )
+            name = f"{'all slices' if count else 'labelled slices'}, seed {seed}"
+            for views in (1, 8):
+                maps = predict(data, of_model(result.model), 1, views)
+                row("unlabelled", f"{name}, {views} views", data, scores(data, maps, result.thresholds), cpu)
+
+
 def microscope(data: Data, work: Path, minutes: float) -> None:
     result, cpu = trained(data, work, f"{data.name}-microscope", data.labelled, minutes, 1)
     for kind in MICROSCOPES:
@@ -224,7 +245,7 @@ def main() -> None:
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
-    parser.add_argument("--seeds", type=int, default=1, help="trainings for each number of slices (labels)")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each kind (labels, unlabelled)")
     parser.add_argument(
         "--hold-back", type=float, default=TrainSettings().hold_back, help="as in the configuration (labels)"
     )
@@ -244,6 +265,8 @@ def main() -> None:
                 {"ablation": ablation, "views": views, "microscope": microscope}[part](
                     data, o.folder, o.cpu_minutes
                 )
+            elif part == "unlabelled":
+                unlabelled(data, o.folder, o.cpu_minutes, o.seeds)
             elif part == "labels":
                 labels(data, o.folder, o.cpu_minutes, o.seeds, o.hold_back)
             else:

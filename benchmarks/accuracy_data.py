@@ -11,7 +11,7 @@ import tifffile
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask, enlarge_map
 from ultraseg.networks.channels import channels_of
 from ultraseg.plan.splits import split_slices
-from ultraseg.train.tiles import cell_targets, cut_tiles, tile_size, write_tiles
+from ultraseg.train.tiles import UNLABELLED, cell_targets, cut_tiles, tile_size, write_tiles
 
 PHANTOM = {"shape": (33, 384, 384), "seed": 7, "label_slices": [0, 8, 16, 24, 32]}
 
@@ -79,14 +79,24 @@ def targets(data: Data, slices: Mapping[str, np.ndarray], downsample: int) -> np
     return np.stack(found)
 
 
-def write_training(data: Data, path: Path, labelled: Sequence[int], z_context: int) -> dict[int, str]:
-    """Write the tiles of some labelled slices, of which one is for validation where there are two; their split."""
+def write_training(
+    data: Data, path: Path, labelled: Sequence[int], z_context: int, unlabelled: int = 0
+) -> dict[int, str]:
+    """Write the tiles of some labelled slices, of which one is for validation where there are two; their split.
+
+    unlabelled: of so many slices without labels besides, whose truth is not looked at.
+    """
     share = 0 if len(labelled) < 2 else 1 / len(labelled)
     split = split_slices(labelled, validation=share, test=0)
     small, last = data.small, len(data.image) - 1
     groups = []
+    free = sorted({*range(len(data.image))} - {*data.labelled})
+    count = min(unlabelled, len(free))
+    split |= {free[(2 * i + 1) * len(free) // (2 * count)]: UNLABELLED for i in range(count)}
     for z, use in split.items():
-        target = targets(data, {s: slices[z] for s, slices in data.labels.items()}, data.downsample)
+        nothing = np.zeros(data.image.shape[1:], np.uint8)
+        given = {s: nothing if use == UNLABELLED else slices[z] for s, slices in data.labels.items()}
+        target = targets(data, given, data.downsample)
         seen = small[[min(max(i, 0), last) for i in range(z - z_context, z + z_context + 1)]]
         side = tile_size(small.shape[1:], 320)
         groups.append(

@@ -11,10 +11,14 @@ from functools import cache, partial
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.training_log import epoch_line
 from ultraseg.networks.architecture import build_network, start_at_shares, take_weights
+from ultraseg.networks.channels import cut_of
+from ultraseg.networks.fused_norms import fuse_norms
 from ultraseg.networks.sizes import network_stride
 from ultraseg.train.checkpoints import (
     State,
@@ -22,18 +26,20 @@ from ultraseg.train.checkpoints import (
     fingerprint,
     load_best,
     load_state,
+    load_taught,
     mark_finished,
     save_state,
+    save_taught,
 )
-from ultraseg.train.crops import CropDraw, TileCrops
-from ultraseg.train.fused_norms import fuse_norms
+from ultraseg.train.crops import CropDraw, Draw, TileCrops
 from ultraseg.train.held_back import only, scarce_channels, together, without
 from ultraseg.train.losses import loss_by_name
 from ultraseg.train.optimizers import optimizer_by_name
 from ultraseg.train.result import TrainResult
 from ultraseg.train.settings import Compute, TrainSettings
 from ultraseg.train.thresholds import FOUND, HALF
-from ultraseg.train.tiles import Tiles, read_downsample, read_tiles
+from ultraseg.train.tiles import UNLABELLED, Tiles, read_downsample, read_tiles
+from ultraseg.train.unlabelled import MixedDraw, snapshots_until, taught_by
 from ultraseg.train.validation import Validation, validate
 
 log = logging.getLogger(__name__)
@@ -44,7 +50,7 @@ class _Data:
     """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile.
 
     ``held`` validates; ``draw`` draws the crops of the training tiles, ``draw_all`` those of both splits;
-    ``scarce``: channels that are learned from validation slices from the start.
+    ``scarce``: channels that are learned from validation slices from the start; ``unlabelled``: tiles without labels.
     """
 
     tiles: Tiles
@@ -54,6 +60,7 @@ class _Data:
     channels: list[str]
     downsample: int
     scarce: list[str]
+    unlabelled: Tiles
 
 
 def train_network(
@@ -89,7 +96,7 @@ def train_network(
         "%s, %d parameters, %d training tiles", settings.architecture, model.count_params(), len(data.tiles)
     )
     while state["epoch"] < settings.epochs and not _time_is_up(state, settings.max_minutes):
-        _run_epoch(model, data, settings, compute.devices, state, clock)
+        _run_epoch(model, data, settings, compute.devices, state, clock, folder)
         save_state(folder, state, model)
     mark_finished(folder, state)
     load_best(folder, state, model)
@@ -124,9 +131,9 @@ def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
             *[", ".join(names), *["it" if len(names) == 1 else "them"] * 2],
         )
         tiles = together(tiles, only(held, scarce))
-    return _Data(
-        tiles, without(held, scarce), draw_of(tiles), both, channels, read_downsample(tiles_file), names
-    )
+    unlabelled, _ = read_tiles(tiles_file, UNLABELLED)
+    held = without(held, scarce)
+    return _Data(tiles, held, draw_of(tiles), both, channels, read_downsample(tiles_file), names, unlabelled)
 
 
 def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from: str | None) -> keras.Model:
@@ -164,13 +171,16 @@ def _run_epoch(
     devices: int,
     state: State,
     clock: Callable[[], float],
+    folder: Path,
 ) -> None:
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
     # The first epoch always holds back, so that there are thresholds.
     late = bool(epoch and len(data.held) and _progress(state, settings) >= settings.hold_back)
-    draw = data.draw_all() if late else data.draw
+    draw: Draw = data.draw_all() if late else data.draw
+    if taught := _taught(model, data, settings, devices, state, folder):
+        draw = MixedDraw(data.draw_all() if late else data.draw, taught, settings.crop, settings.augmentation)
     fit = model.fit(TileCrops(draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):
@@ -196,6 +206,31 @@ def _run_epoch(
     row["seconds"] = round(state["seconds"], 1)
     state["history"].append(row)
     log.info("%s", epoch_line(row))
+
+
+def _taught(
+    model: keras.Model, data: _Data, settings: TrainSettings, devices: int, state: State, folder: Path
+) -> Tiles | None:
+    """The tiles without labels, with what the snapshots so far say of them; None before the first one.
+
+    What they say lies in the folder of the checkpoint, for a training that is cut off.
+    """
+    due = snapshots_until(_progress(state, settings)) if len(data.unlabelled) else 0
+    known = load_taught(folder, state, data.unlabelled)
+    if due <= state.get("snapshots", 0):
+        return known
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        # A network on several devices wants a tile for each of them.
+        return np.asarray(model.predict_on_batch(np.repeat(image, devices, axis=0)))[:1]
+
+    cuts = [k for k, name in enumerate(data.channels) if cut_of(name)]
+    found = without(
+        taught_by(data.unlabelled, run, known), cuts
+    )  # views turn them: each would say something else
+    save_taught(folder, state, found)
+    state["snapshots"] = due
+    return found
 
 
 def _keep_best(state: State, found: Validation, settings: TrainSettings, epoch: int) -> None:
