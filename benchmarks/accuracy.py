@@ -5,8 +5,8 @@
         [--seeds 3] [--peer-python /other/venv/bin/python]
 
 Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
-of the labelled slices is held back for a part of the training, and chooses the thresholds; the truth of the slices without labels is only looked at for the
-scores printed.
+of the labelled slices is held back for a part of the training, and chooses the thresholds; the truth of the slices
+without labels is only looked at for the scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
 `unlabelled`: ours that also learns from the slices without labels. `views`: ours with the mean of 4 and 8 views, and
