@@ -130,7 +130,7 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
         row("ablation", name, data, scores(data, maps, result.thresholds), cpu)
 
 
-def labels(data: Data, work: Path, minutes: float, seeds: int, hold_back: float) -> None:
+def labels(data: Data, work: Path, minutes: float, seeds: int, hold_back: float | None) -> None:
     """Ours from few labelled slices: each training by itself, then mean and spread over seeds."""
     known = data.labelled
     for count in (n for n in (1, 2, 3, 5) if n <= len(known)):
@@ -238,17 +238,13 @@ def peer(data: Data, work: Path, minutes: float, python: str) -> None:
 
 
 def main() -> None:
-    from ultraseg.train.settings import TrainSettings
-
     parser = options(__doc__, "data-root")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs/accuracy")
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each kind (labels, unlabelled)")
-    parser.add_argument(
-        "--hold-back", type=float, default=TrainSettings().hold_back, help="as in the configuration (labels)"
-    )
+    parser.add_argument("--hold-back", type=float, help="as in the configuration (labels)")
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 import numpy as np
 from disc_tiles import disc_tiles
 from rare_tiles import rare_tiles
-from ultraseg.train.held_back import only, scarce_channels, together, without
+from ultraseg.train.held_back import only, scarce_channels, share_of, together, without
 from ultraseg.train.tiles import Tiles
 
 NAMES = ["common", "rare", "missing"]
@@ -69,3 +69,8 @@ def test_tiles_of_two_sizes_are_put_together_with_nothing_known_beyond():
     assert both.weight[0, :64, :64].all() and not both.weight[0, 64:].any()
     assert (both.height[0], both.z.tolist()) == (64, [0, 0, 0])
     assert len(together(small, part(large, []))) == 1
+
+
+def test_few_slices_are_held_back_for_a_part_of_the_training():
+    assert [share_of(None, slices) for slices in (2, 3, 4, 9)] == [0.6, 0.6, 1, 1]
+    assert share_of(1.0, 2) == 1 and share_of(0.3, 9) == 0.3

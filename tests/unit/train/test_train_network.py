@@ -96,6 +96,16 @@ def test_from_hold_back_on_training_learns_from_all_slices(tiles_file, tmp_path,
     )  # nearest to a half
 
 
+def test_few_slices_are_learned_from_in_the_end_and_many_are_held_back(tmp_path):
+    settings = replace(SMALL, epochs=2, steps_per_epoch=1)
+    for count, learned in ((2, ["disc"]), (3, [])):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        groups = [("train", "v", disc_tiles(z)) for z in range(count)] + [("validation", "w", disc_tiles(0))]
+        write_tiles(folder / "t.h5", groups, channels=["disc"])
+        assert train_network(folder / "t.h5", folder / "ck", settings).learned_from_validation == learned
+
+
 def test_a_threshold_of_what_was_hardly_found_does_not_outlive_its_epoch(tiles_file, tmp_path, monkeypatch):
     settings = replace(SMALL, steps_per_epoch=1, epochs=2, hold_back=0.5)
     scripted(monkeypatch, 0.4)

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from ultraseg.networks.channels import is_of_cells
 from ultraseg.train.tiles import Tiles
 
+FEW, SHARE = 3, 0.6  # so few labelled slices are held back for this share of the training only
 SCARCE = 0.5  # a structure is scarce where training has less than this share of what is held back
+
+
+def share_of(wanted: float | None, slices: int) -> float:
+    """The share of a training for which validation slices are held back, of so many that train or validate.
+
+    ``wanted``: of the settings, None where they leave it open. Of few slices, each one that is held back is missed.
+    """
+    if wanted is not None:
+        return wanted
+    return SHARE if slices <= FEW else 1.0
 
 
 def scarce_channels(train: Tiles, held: Tiles, channels: Sequence[str]) -> list[int]:

@@ -247,6 +247,15 @@ def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
         return Tiles(**found), channels
 
 
+def count_slices(path: str | Path) -> int:
+    """Number of labelled slices, of all volumes, whose tiles train or validate."""
+    with damage_told(path), open_hdf5(path) as file:
+        columns = (file["split"].asstr()[:], file["volume"].asstr()[:], file["z"][:])
+        return len(
+            {(volume, int(z)) for split, volume, z in zip(*columns, strict=True) if split != UNLABELLED}
+        )
+
+
 def read_downsample(path: str | Path) -> int:
     """Pixels of the image per pixel of the tiles in a file, in y and in x; 1 where the file does not say."""
     with damage_told(path), open_hdf5(path) as file:

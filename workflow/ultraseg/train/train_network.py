@@ -32,13 +32,13 @@ from ultraseg.train.checkpoints import (
     save_taught,
 )
 from ultraseg.train.crops import CropDraw, Draw, TileCrops
-from ultraseg.train.held_back import only, scarce_channels, together, without
+from ultraseg.train.held_back import only, scarce_channels, share_of, together, without
 from ultraseg.train.losses import loss_by_name
 from ultraseg.train.optimizers import optimizer_by_name
 from ultraseg.train.result import TrainResult
 from ultraseg.train.settings import Compute, TrainSettings
 from ultraseg.train.thresholds import FOUND, HALF
-from ultraseg.train.tiles import UNLABELLED, Tiles, read_downsample, read_tiles
+from ultraseg.train.tiles import UNLABELLED, Tiles, count_slices, read_downsample, read_tiles
 from ultraseg.train.unlabelled import MixedDraw, snapshots_until, taught_by
 from ultraseg.train.validation import Validation, validate
 
@@ -49,8 +49,9 @@ log = logging.getLogger(__name__)
 class _Data:
     """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile.
 
-    ``held`` validates; ``draw`` draws the crops of the training tiles, ``draw_all`` those of both splits;
-    ``scarce``: channels that are learned from validation slices from the start; ``unlabelled``: tiles without labels.
+    ``held`` validates, until the progress ``hold_back``; ``draw`` draws the crops of the training tiles, ``draw_all``
+    those of both splits; ``scarce``: channels that are learned from validation slices from the start; ``unlabelled``:
+    tiles without labels.
     """
 
     tiles: Tiles
@@ -61,6 +62,7 @@ class _Data:
     downsample: int
     scarce: list[str]
     unlabelled: Tiles
+    hold_back: float
 
 
 def train_network(
@@ -132,8 +134,20 @@ def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
         )
         tiles = together(tiles, only(held, scarce))
     unlabelled, _ = read_tiles(tiles_file, UNLABELLED)
-    held = without(held, scarce)
-    return _Data(tiles, held, draw_of(tiles), both, channels, read_downsample(tiles_file), names, unlabelled)
+    hold_back = share_of(settings.hold_back, count_slices(tiles_file))
+    if len(held) and hold_back < 1:
+        log.info("validation slices are held back for %g %% of the training", 100 * hold_back)
+    return _Data(
+        tiles=tiles,
+        held=without(held, scarce),
+        draw=draw_of(tiles),
+        draw_all=both,
+        channels=channels,
+        downsample=read_downsample(tiles_file),
+        scarce=names,
+        unlabelled=unlabelled,
+        hold_back=hold_back,
+    )
 
 
 def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from: str | None) -> keras.Model:
@@ -177,7 +191,7 @@ def _run_epoch(
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
     # The first epoch always holds back, so that there are thresholds.
-    late = bool(epoch and len(data.held) and _progress(state, settings) >= settings.hold_back)
+    late = bool(epoch and len(data.held) and _progress(state, settings) >= data.hold_back)
     draw: Draw = data.draw_all() if late else data.draw
     if taught := _taught(model, data, settings, devices, state, folder):
         draw = MixedDraw(data.draw_all() if late else data.draw, taught, settings.crop, settings.augmentation)
@@ -200,7 +214,7 @@ def _run_epoch(
             data.downsample,
         )
         row |= {"val_loss": found.loss} | {f"dice_{name}": value for name, value in found.dice.items()}
-        _keep_best(state, found.after(state.get("curves", {}), epoch), settings, epoch + 1)
+        _keep_best(state, found.after(state.get("curves", {}), epoch), data.hold_back, epoch + 1)
     state["epoch"] = epoch + 1
     state["seconds"] += clock() - start
     row["seconds"] = round(state["seconds"], 1)
@@ -233,14 +247,14 @@ def _taught(
     return found
 
 
-def _keep_best(state: State, found: Validation, settings: TrainSettings, epoch: int) -> None:
+def _keep_best(state: State, found: Validation, hold_back: float, epoch: int) -> None:
     """Remember what validation told of the last epochs, and whether this epoch is the one to keep.
 
     Where training goes on with the validation slices, the last epoch is kept.
     """
     state["curves"] = {name: curve.tolist() for name, curve in found.curves.items()}
     best, score = state["best"], found.score
-    if best is None or score is None or settings.hold_back < 1 or score > best["score"]:
+    if best is None or score is None or hold_back < 1 or score > best["score"]:
         state["best"] = {"epoch": epoch, "score": score, "thresholds": found.thresholds, "dice": found.dice}
 
 
