@@ -10,9 +10,8 @@ without labels is only looked at for the scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
 `unlabelled`: ours that also learns from the slices without labels. `views`: ours with the mean of 4 and 8 views, and
-int8, with their cost. `microscope`: ours, trained on the volume as it is, on the same slices with other grey values,
-blur (a pixel of the network) and noise. `peer`: another library's network (benchmarks/peer.py says which and how to
-install it), in an environment of its own.
+int8, with their cost. `peer`: another library's network (benchmarks/peer.py says which and how to install it), in an
+environment of its own.
 """
 
 from __future__ import annotations
@@ -30,17 +29,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from accuracy_data import Data, as_other_microscope, load, scores, write_training
+from accuracy_data import Data, load, scores, write_training
 from common import ROOT, options
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PARTS = ["ours", "training", "paper", "ablation", "labels", "unlabelled", "views", "microscope", "peer"]
-MICROSCOPES = (
-    *("as it is", "40 brighter", "40 darker", "half the contrast", "blurred by a pixel"),
-    *("twice the noise", "40 brighter, twice the noise"),
-)
+PARTS = ["ours", "training", "paper", "ablation", "labels", "unlabelled", "views", "peer"]
 PAPER = {"architecture": "resunet_paper", "batch": 4}
 PAPERS_TRAINING = {"loss": "soft_dice", "optimizer": "adam", "learning_rate": 1e-3}
 TILE, OVERLAP = 512, 64
@@ -165,14 +160,6 @@ def unlabelled(data: Data, work: Path, minutes: float, seeds: int) -> None:
                 row("unlabelled", f"{name}, {views} views", data, scores(data, maps, result.thresholds), cpu)
 
 
-def microscope(data: Data, work: Path, minutes: float) -> None:
-    result, cpu = trained(data, work, f"{data.name}-microscope", data.labelled, minutes, 1)
-    for kind in MICROSCOPES:
-        changed = as_other_microscope(data, kind)
-        maps = predict(changed, of_model(result.model), 1)
-        row("microscope", kind, data, scores(data, maps, result.thresholds), cpu)
-
-
 def views(data: Data, work: Path, minutes: float) -> None:
     from ultraseg.networks.export import export_network, fixed_size
     from ultraseg.networks.sizes import FILTERS
@@ -257,10 +244,8 @@ def main() -> None:
         for part in o.parts:
             if part == "peer":
                 peer(data, o.folder, o.cpu_minutes, o.peer_python)
-            elif part in ("ablation", "views", "microscope"):
-                {"ablation": ablation, "views": views, "microscope": microscope}[part](
-                    data, o.folder, o.cpu_minutes
-                )
+            elif part in ("ablation", "views"):
+                {"ablation": ablation, "views": views}[part](data, o.folder, o.cpu_minutes)
             elif part == "unlabelled":
                 unlabelled(data, o.folder, o.cpu_minutes, o.seeds)
             elif part == "labels":

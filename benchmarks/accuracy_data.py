@@ -52,11 +52,14 @@ def load(name: str, root: Path, work: Path) -> Data:
         labels = folder / "labels"
         if not (folder / "truth").exists():
             write_phantom(str(folder), **PHANTOM)
+    return read(name, folder, labels, structures, downsample)
+
+
+def read(name: str, folder: Path, labels: Path, structures: Sequence[str], downsample: int) -> Data:
+    """A volume from its folder of image/ and truth/, and from the folder with a folder of labels per structure."""
     slices = sorted((folder / "image").glob("*.tif*"))
     if not slices:
-        raise SystemExit(
-            f"{folder / 'image'}: no TIFF slices; name the folder that holds {name}/ with --data-root"
-        )
+        raise SystemExit(f"{folder / 'image'}: no TIFF slices; name the folder that holds {name}/")
     image = np.stack([tifffile.imread(f) for f in slices])
     found = {}
     for structure in structures:

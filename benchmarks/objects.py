@@ -1,6 +1,7 @@
 """Organelles as objects in three dimensions: what averaging maps along z and parting touching objects are worth.
 
     .venv/bin/python benchmarks/objects.py [--run runs/demo] [--volume demo] [--structures mitochondria ...]
+        [--parted 1 2 3]
 
 Reads maps, cards and truth of a finished run of the demo, whose truth tells all organelles apart, and makes its objects
 anew in several ways. Scores are those of the slices without labels. `smooth_z`: the key of the configuration; `parted`:
@@ -23,8 +24,7 @@ from ultraseg.evaluate.scores import MaskScore
 from ultraseg.grid.along_z import deviation
 from ultraseg.objects.organelles import mask_slab, smooth_along_z
 
-SMOOTH = (0, 0.25, 0.5, 0.75, 1.0)
-DEPTHS = (1, 2, 3)  # voxels
+SMOOTH = (0, 0.25, 0.375, 0.5, 0.75, 1.0)
 
 
 def parted(mask: np.ndarray, depth: float) -> np.ndarray:
@@ -64,6 +64,9 @@ def main() -> None:
     parser.add_argument(
         "--structures", nargs="+", default=["mitochondria", "endosomes", "lysosomes", "nucleoli"]
     )
+    parser.add_argument(
+        "--parted", nargs="*", type=float, default=[1, 2, 3], help="in voxels; takes most of the time"
+    )
     o = parser.parse_args()
     config = yaml.safe_load(o.config.read_text())
     size = config["volumes"][o.volume]["voxel_size_nm"]
@@ -85,9 +88,9 @@ def main() -> None:
             mask = mask_slab(near, truth.shape[1:], **cut)
             objects = cc3d.connected_components(mask, connectivity=6)
             show(structure, f"smooth_z {smooth:g}", objects, truth, labelled, least)
-            if smooth == 0.75:
-                for depth in DEPTHS:
-                    show(structure, f"  parted {depth}", parted(mask, depth), truth, labelled, least)
+            if smooth == 0.5:
+                for depth in o.parted:
+                    show(structure, f"  parted {depth:g}", parted(mask, depth), truth, labelled, least)
 
 
 if __name__ == "__main__":
