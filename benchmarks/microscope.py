@@ -1,6 +1,6 @@
 """A trained network on the same tissue as another microscope might show it: grey values, blur, noise.
 
-    .venv/bin/python benchmarks/microscope.py [--run runs/demo] [--network detail] [--smooth-z 0.75]
+    .venv/bin/python benchmarks/microscope.py [--run runs/demo] [--network detail] [--smooth-z 0.5]
 
 Nothing is trained: the network of a finished run of the demo predicts the slices without labels, from images that are
 changed before they are normalised. Scores are Dice with the thresholds of the network's card, with the maps averaged
@@ -39,7 +39,7 @@ def main() -> None:
     parser = options(__doc__, "run", "views")
     parser.add_argument("--volume", default="demo")
     parser.add_argument("--network", default="detail")
-    parser.add_argument("--smooth-z", type=float, default=0.75, help="as in the configuration")
+    parser.add_argument("--smooth-z", type=float, default=0.5, help="as in the configuration")
     o = parser.parse_args()
     models = o.run / "results/models"
     card = json.loads((models / f"{o.network}.json").read_text())

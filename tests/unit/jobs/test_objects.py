@@ -40,15 +40,15 @@ def test_objects_also_read_the_slices_beside_their_slab(tmp_path):
     plan = with_voxels(tmp_path, [16, 4, 4])  # the network of the nuclei sees pixels of 16 nm
     for rule in ("objects_label", "objects"):
         told = spec(plan, rule, slab=1, structure="nuclei")
-        assert (told.deviation, told.slab, told.read) == (0.75, (4, 8), (2, 10))
+        assert (told.deviation, told.slab, told.read) == (0.5, (4, 8), (3, 9))
         assert slabs(files(plan, rule, slab=1, structure="nuclei")["maps"], "work/probability/context") == [
             0,
             1,
             2,
         ]
-    assert spec(plan, "objects_label", slab=0, structure="nuclei").read == (0, 6)
-    assert spec(plan, "objects_label", slab=5, structure="nuclei").read == (18, 21)
-    assert told.pixels(plan) == (8 * 24 * 40, 4 * 24 * 40)
+    assert spec(plan, "objects_label", slab=0, structure="nuclei").read == (0, 5)
+    assert spec(plan, "objects_label", slab=5, structure="nuclei").read == (19, 21)
+    assert told.pixels(plan) == (6 * 24 * 40, 4 * 24 * 40)
     wide = spec(
         with_voxels(tmp_path / "b", [16, 4, 4], smooth_z=2), "objects_label", slab=1, structure="nuclei"
     )
