@@ -1,16 +1,17 @@
 """Accuracy of networks on slices without labels: ways to train, number of labelled slices, views, integers, a peer.
 
     .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --cpu-minutes 5
-        [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views peer]
-        [--peer-python /other/venv/bin/python]
+        [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views ...]
+        [--seeds 3] [--peer-python /other/venv/bin/python]
 
 Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
-of the labelled slices chooses epoch and threshold; the truth of the slices without labels is only looked at for the
-scores printed.
+of the labelled slices is held back for a part of the training, and chooses the thresholds; the truth of the slices
+without labels is only looked at for the scores printed.
 `ours`; `training`: our network with the paper's training (soft Dice, Adam 1e-3, flips only); `paper`: its network as
 well, which sees one slice. `ablation`: ours without one of its parts. `labels`: ours from 1, 2, 3 and 5 slices.
-`views`: ours with the mean of 4 and 8 views, and int8, with their cost. `peer`: another library's network
-(benchmarks/peer.py says which and how to install it), in an environment of its own.
+`unlabelled`: ours that also learns from the slices without labels. `views`: ours with the mean of 4 and 8 views, and
+int8, with their cost. `peer`: another library's network (benchmarks/peer.py says which and how to install it), in an
+environment of its own.
 """
 
 from __future__ import annotations
@@ -34,14 +35,21 @@ from common import ROOT, options
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PARTS = ["ours", "training", "paper", "ablation", "labels", "views", "peer"]
+PARTS = ["ours", "training", "paper", "ablation", "labels", "unlabelled", "views", "peer"]
 PAPER = {"architecture": "resunet_paper", "batch": 4}
 PAPERS_TRAINING = {"loss": "soft_dice", "optimizer": "adam", "learning_rate": 1e-3}
 TILE, OVERLAP = 512, 64
 
 
 def trained(
-    data: Data, work: Path, name: str, labelled: list[int], minutes: float, z_context: int, **settings
+    data: Data,
+    work: Path,
+    name: str,
+    labelled: list[int],
+    minutes: float,
+    z_context: int,
+    unlabelled: int = 0,
+    **settings,
 ):
     """Train one network; returns the result and the seconds of processor time it took."""
     from ultraseg.train.settings import TrainSettings
@@ -50,7 +58,7 @@ def trained(
     folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_training(data, folder / "tiles.h5", labelled, z_context)
+    write_training(data, folder / "tiles.h5", labelled, z_context, unlabelled)
     start = time.process_time()
     settings |= {"max_minutes": minutes, "epochs": 100_000}
     result = train_network(
@@ -117,13 +125,39 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
         row("ablation", name, data, scores(data, maps, result.thresholds), cpu)
 
 
-def labels(data: Data, work: Path, minutes: float) -> None:
+def labels(data: Data, work: Path, minutes: float, seeds: int, hold_back: float | None) -> None:
+    """Ours from few labelled slices: each training by itself, then mean and spread over seeds."""
     known = data.labelled
     for count in (n for n in (1, 2, 3, 5) if n <= len(known)):
         chosen = [known[i] for i in np.rint((np.arange(count) + 0.5) * len(known) / count - 0.5).astype(int)]
-        result, cpu = trained(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1)
-        maps = predict(data, of_model(result.model), 1)
-        row("labels", f"{count} slices {chosen}", data, scores(data, maps, result.thresholds), cpu)
+        found = []
+        for seed in range(seeds):
+            settings = {"seed": seed, "hold_back": hold_back}
+            result, cpu = trained(data, work, f"{data.name}-labels-{count}", chosen, minutes, 1, **settings)
+            maps = predict(data, of_model(result.model), 1)
+            found.append(scores(data, maps, result.thresholds))
+            told = "  ".join(
+                f"{c} -" if dice is None else f"{c} {dice:.2f}" for c, dice in result.validation_dice.items()
+            )
+            row("labels", f"{count} slices {chosen} seed {seed}", data, found[-1], cpu, f"validation: {told}")
+        if seeds > 1:
+            spread = {c: np.ptp([each[c] for each in found]) for c in data.channels}
+            mean = {c: float(np.mean([each[c] for each in found])) for c in data.channels}
+            told = "spread " + "  ".join(f"{c} {width:.3f}" for c, width in spread.items())
+            row("labels", f"{count} slices, mean", data, mean, cpu, told)
+
+
+def unlabelled(data: Data, work: Path, minutes: float, seeds: int) -> None:
+    """Ours, and ours that also learns from all slices without labels, in the same time."""
+    for seed in range(seeds):
+        for count in (0, len(data.image)):
+            result, cpu = trained(
+                data, work, f"{data.name}-unlabelled", data.labelled, minutes, 1, count, seed=seed
+            )
+            name = f"{'all slices' if count else 'labelled slices'}, seed {seed}"
+            for views in (1, 8):
+                maps = predict(data, of_model(result.model), 1, views)
+                row("unlabelled", f"{name}, {views} views", data, scores(data, maps, result.thresholds), cpu)
 
 
 def views(data: Data, work: Path, minutes: float) -> None:
@@ -196,6 +230,8 @@ def main() -> None:
     parser.add_argument("--cpu-minutes", type=float, default=5)
     parser.add_argument("--volumes", nargs="+", default=["vnc", "fib25", "phantom"])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each kind (labels, unlabelled)")
+    parser.add_argument("--hold-back", type=float, help="as in the configuration (labels)")
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
@@ -208,8 +244,12 @@ def main() -> None:
         for part in o.parts:
             if part == "peer":
                 peer(data, o.folder, o.cpu_minutes, o.peer_python)
-            elif part in ("ablation", "labels", "views"):
-                {"ablation": ablation, "labels": labels, "views": views}[part](data, o.folder, o.cpu_minutes)
+            elif part in ("ablation", "views"):
+                {"ablation": ablation, "views": views}[part](data, o.folder, o.cpu_minutes)
+            elif part == "unlabelled":
+                unlabelled(data, o.folder, o.cpu_minutes, o.seeds)
+            elif part == "labels":
+                labels(data, o.folder, o.cpu_minutes, o.seeds, o.hold_back)
             else:
                 recipe(data, o.folder, o.cpu_minutes, part)
 

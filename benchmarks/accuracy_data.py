@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import tifffile
 from ultraseg.arrays.scale import downsample_ids, downsample_image, downsample_mask, enlarge_map
 from ultraseg.networks.channels import channels_of
 from ultraseg.plan.splits import split_slices
-from ultraseg.train.tiles import cell_targets, cut_tiles, tile_size, write_tiles
+from ultraseg.train.tiles import UNLABELLED, cell_targets, cut_tiles, tile_size, write_tiles
 
 PHANTOM = {"shape": (33, 384, 384), "seed": 7, "label_slices": [0, 8, 16, 24, 32]}
 
@@ -52,11 +52,14 @@ def load(name: str, root: Path, work: Path) -> Data:
         labels = folder / "labels"
         if not (folder / "truth").exists():
             write_phantom(str(folder), **PHANTOM)
+    return read(name, folder, labels, structures, downsample)
+
+
+def read(name: str, folder: Path, labels: Path, structures: Sequence[str], downsample: int) -> Data:
+    """A volume from its folder of image/ and truth/, and from the folder with a folder of labels per structure."""
     slices = sorted((folder / "image").glob("*.tif*"))
     if not slices:
-        raise SystemExit(
-            f"{folder / 'image'}: no TIFF slices; name the folder that holds {name}/ with --data-root"
-        )
+        raise SystemExit(f"{folder / 'image'}: no TIFF slices; name the folder that holds {name}/")
     image = np.stack([tifffile.imread(f) for f in slices])
     found = {}
     for structure in structures:
@@ -79,14 +82,24 @@ def targets(data: Data, slices: Mapping[str, np.ndarray], downsample: int) -> np
     return np.stack(found)
 
 
-def write_training(data: Data, path: Path, labelled: Sequence[int], z_context: int) -> dict[int, str]:
-    """Write the tiles of some labelled slices, of which one is for validation where there are two; their split."""
+def write_training(
+    data: Data, path: Path, labelled: Sequence[int], z_context: int, unlabelled: int = 0
+) -> dict[int, str]:
+    """Write the tiles of some labelled slices, of which one is for validation where there are two; their split.
+
+    unlabelled: of so many slices without labels besides, whose truth is not looked at.
+    """
     share = 0 if len(labelled) < 2 else 1 / len(labelled)
     split = split_slices(labelled, validation=share, test=0)
     small, last = data.small, len(data.image) - 1
     groups = []
+    free = sorted({*range(len(data.image))} - {*data.labelled})
+    count = min(unlabelled, len(free))
+    split |= {free[(2 * i + 1) * len(free) // (2 * count)]: UNLABELLED for i in range(count)}
     for z, use in split.items():
-        target = targets(data, {s: slices[z] for s, slices in data.labels.items()}, data.downsample)
+        nothing = np.zeros(data.image.shape[1:], np.uint8)
+        given = {s: nothing if use == UNLABELLED else slices[z] for s, slices in data.labels.items()}
+        target = targets(data, given, data.downsample)
         seen = small[[min(max(i, 0), last) for i in range(z - z_context, z + z_context + 1)]]
         side = tile_size(small.shape[1:], 320)
         groups.append(
@@ -114,3 +127,34 @@ def scores(data: Data, maps: np.ndarray, thresholds: Mapping[str, int]) -> dict[
             found = large >= thresholds[channel]
             sums[k] += (found & true[k]).sum(), found.sum(), true[k].sum()
     return {c: float(2 * s[0] / max(s[1] + s[2], 1)) for c, s in zip(data.channels, sums, strict=True)}
+
+
+def noise_of(image: np.ndarray) -> float:
+    """Standard deviation of the noise of a slice (Y, X), in grey values (Immerkaer, CVIU 1996)."""
+    import cv2
+
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    found = np.abs(cv2.filter2D(image.astype(np.float32), -1, mask)[1:-1, 1:-1])
+    return float(np.sqrt(np.pi / 2) * found.mean() / 6)
+
+
+def as_other_microscope(data: Data, kind: str) -> Data:
+    """The same tissue as another microscope might show it: 8-bit grey values, cut off at black and white."""
+    import cv2
+
+    rng, image = np.random.default_rng(0), data.image.astype(np.float32)
+    if kind == "twice the noise":
+        for one in image:  # noise of different sources adds up in squares
+            one += rng.normal(0, np.sqrt(3) * noise_of(one), one.shape)
+    elif kind == "blurred by a pixel":
+        image = np.stack([cv2.GaussianBlur(one, (0, 0), data.downsample) for one in image])
+    elif kind == "half the contrast":
+        image = 128 + (image - 128) / 2
+    elif kind.startswith("40"):
+        image += 40 if "brighter" in kind else -40
+        if "noise" in kind:
+            for one, before in zip(image, data.image, strict=True):
+                one += rng.normal(0, np.sqrt(3) * noise_of(before), one.shape)
+    elif kind != "as it is":
+        raise ValueError(f"unknown microscope {kind!r}")
+    return replace(data, image=np.clip(np.rint(image), 0, 255).astype(np.uint8))

@@ -128,6 +128,25 @@ def test_organelles_score_the_final_labels_of_held_out_slices(folder):
         assert table.loc[("mito", "recall", split), "value"] == pytest.approx(0.5)
 
 
+def test_held_out_slices_tell_how_far_sizes_may_be_believed(folder):
+    fill(folder)
+    table = score(folder)["value"]
+    assert table["mito", "area_ratio", "test"] == pytest.approx(2)  # half of it was found
+    assert table["mito", "profile_ratio", "test"] == 1
+    assert ("mito", "area_ratio", "validation") not in table.index  # these slices chose the threshold
+
+
+def test_validation_slices_that_training_learned_from_keep_the_score_of_before(folder):
+    fill(folder)
+    table = score(folder, learned={"mito": 0.6})
+    row = table.loc[("mito", "dice", "validation")]
+    assert (row["value"], row["n_slices"]) == (0.6, 1)
+    assert ("mito", "precision", "validation") not in table.index
+    assert table.loc[("mito", "dice", "test"), "value"] == pytest.approx(2 / 3)
+    table = score(folder, learned={"mito": None})  # nothing told it
+    assert "validation" not in table.index.get_level_values("split")
+
+
 def test_truth_is_scored_on_slices_without_a_label_only(folder):
     fill(folder)
     truth = {
@@ -144,11 +163,24 @@ def test_truth_is_scored_on_slices_without_a_label_only(folder):
     assert distances == {"dice_distance_1"}  # never 0: a labelled slice was not scored
 
 
-def test_truth_of_labelled_slices_is_not_even_read(folder):
+def test_objects_of_organelles_are_scored_and_masks_are_not(folder):
+    fill(folder)
+    truth = {"mito": write_truth(folder, "mito", [TRUE_MITO] * N)}
+    table = score(folder, truth=truth)["value"]
+    # Slices 1, 2 and 4: the true object is one through the labelled slices, and what was found lies elsewhere.
+    assert table["mito", "objects_true", "truth"] == table["mito", "objects_found", "truth"] == 1
+    assert table["mito", "average_precision_50", "truth"] == 0
+    small = score(folder, truth=truth, min_object_voxels={"mito": 301})["value"]  # it has 300 voxels there
+    assert small["mito", "objects_true", "truth"] == 0
+    as_mask = score(folder, truth=truth, kinds={"cells": "cells", "mito": "mask"})
+    assert ("mito", "objects_true", "truth") not in as_mask.index
+
+
+def test_truth_of_a_mask_on_labelled_slices_is_not_even_read(folder):
     fill(folder)
     refs = write_truth(folder, "mito", [TRUE_MITO] * N)
     refs = [(z, str(folder / "gone.tif") if z in LABELLED else file, page) for z, file, page in refs]
-    table = score(folder, truth={"mito": refs})
+    table = score(folder, truth={"mito": refs}, kinds={"cells": "cells", "mito": "mask"})
     assert table.loc[("mito", "dice", "truth"), "n_slices"] == 3
 
 

@@ -51,6 +51,25 @@ def test_every_slice_that_is_left_out_is_scored(tmp_path):
     assert told.uses["cells"] == plan.uses("cells", "a") and told.uses["cells"][10] == "test"
 
 
+def test_validation_slices_are_scored_with_what_the_networks_card_says(tmp_path):
+    config = make_config(tmp_path)
+    for network in config["networks"].values():
+        network["validation"] = 0.3
+    plan = Plan(load_config(config))
+    told = spec(plan, "evaluate")
+    assert told.cards == {s: f"results/models/{plan.network_of(s).name}.json" for s in ("nuclei", "membrane")}
+    assert sorted(files(plan, "evaluate")["cards"]) == sorted({*told.cards.values()})
+    for network in config["networks"].values():
+        network["validation"] = 0
+    assert spec(Plan(load_config(config)), "evaluate").cards == {}
+
+
+def test_organelles_have_a_least_size_of_objects_and_masks_have_none(tmp_path):
+    told = spec(make_plan(tmp_path), "evaluate")
+    assert told.kinds == {"cells": "cells", "nuclei": "organelle", "membrane": "mask"}
+    assert told.min_object_voxels == {"nuclei": 200}
+
+
 def test_without_cells_nothing_of_them_is_asked_for(tmp_path):
     plan = plan_without_cells(tmp_path)
     found, told = files(plan, "evaluate"), spec(plan, "evaluate")

@@ -1,12 +1,15 @@
 """What objects and masks are made from."""
 
 from asked import files, slabs, spec
-from tiny_plan import make_plan, plan_of_objects, plan_without_cells
+from tiny_plan import make_config, make_plan, plan_of_maps, plan_of_objects, plan_without_cells
 from ultraseg.jobs.objects import Objects, ObjectsLabel, ObjectsMerge, TakeObjects
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
 
 
-def test_objects_are_made_from_the_maps_of_their_own_slab(tmp_path):
+def test_objects_are_made_from_the_maps_of_their_own_slab_where_nothing_is_averaged(tmp_path):
     plan = make_plan(tmp_path)
+    plan.structures["nuclei"]["smooth_z"] = 0
     found = files(plan, "objects_label", slab=5, structure="nuclei")
     assert found == {
         "card": "results/models/context.json",
@@ -24,6 +27,46 @@ def test_settings_of_objects(tmp_path):
     assert (nuclei.slab, nuclei.shape) == ((4, 8), (21, 24, 40))
     membrane = spec(plan, "objects", slab=1, structure="membrane")
     assert (membrane.threshold, membrane.max_hole_pixels, membrane.channel) == (None, 0, 0)
+
+
+def with_voxels(tmp_path, size, **nuclei):
+    config = make_config(tmp_path)
+    config["volumes"]["a"]["voxel_size_nm"] = size
+    config["structures"]["nuclei"] |= nuclei
+    return Plan(load_config(config))
+
+
+def test_objects_also_read_the_slices_beside_their_slab(tmp_path):
+    plan = with_voxels(tmp_path, [16, 4, 4])  # the network of the nuclei sees pixels of 16 nm
+    for rule in ("objects_label", "objects"):
+        told = spec(plan, rule, slab=1, structure="nuclei")
+        assert (told.deviation, told.slab, told.read) == (0.5, (4, 8), (3, 9))
+        assert slabs(files(plan, rule, slab=1, structure="nuclei")["maps"], "work/probability/context") == [
+            0,
+            1,
+            2,
+        ]
+    assert spec(plan, "objects_label", slab=0, structure="nuclei").read == (0, 5)
+    assert spec(plan, "objects_label", slab=5, structure="nuclei").read == (19, 21)
+    assert told.pixels(plan) == (6 * 24 * 40, 4 * 24 * 40)
+    wide = spec(
+        with_voxels(tmp_path / "b", [16, 4, 4], smooth_z=2), "objects_label", slab=1, structure="nuclei"
+    )
+    assert (wide.deviation, wide.read) == (2, (0, 12))
+
+
+def test_thick_slices_masks_and_maps_from_elsewhere_are_not_averaged(tmp_path):
+    for plan in (
+        with_voxels(tmp_path / "a", [60, 4, 4]),
+        with_voxels(tmp_path / "b", [16, 4, 4], smooth_z=0),
+        with_voxels(tmp_path / "c", [16, 4, 4], kind="mask"),
+    ):
+        told = spec(plan, "objects", slab=1, structure="nuclei")
+        assert (told.deviation, told.read) == (0, told.slab)
+    plan = plan_of_maps(tmp_path / "d", voxel_size_nm=[4, 4, 4])
+    plan.structures["membrane"] |= {"kind": "organelle"}
+    assert plan.network_of("membrane").maps
+    assert spec(plan, "objects", slab=1, structure="membrane").deviation == 0
 
 
 def test_final_ids_are_read_for_objects_and_not_for_masks(tmp_path):

@@ -19,6 +19,21 @@ def test_tiles_never_read_around_a_test_slice(tmp_path):
     assert slabs(found, "image.zarr/0") == [0, 1, 3, 4, 5]
 
 
+def test_slices_without_labels_are_learned_from_where_wanted_and_never_a_test_slice(tmp_path):
+    plan = plan_holding_out(tmp_path, 10)
+    assert spec(plan, "tiles", network="context").split["a"] == plan.split("context", "a")
+    plan.networks["context"].settings["unlabelled"] = 3
+    told = spec(plan, "tiles", network="context")
+    free = [z for z, use in told.split["a"].items() if use == "unlabelled"]
+    assert len(free) == 3 and not {*free} & {0, 5, 10, 15, 20}
+    assert free == sorted(free) and free[0] < 7 and free[-1] > 13  # spread
+    assert not any(10 in told.contexts["a"][z] for z in free)
+    assert about_network(plan, plan.networks["context"])["unlabelled_slices"] == {"a": free}
+    plan.networks["context"].settings["unlabelled"] = 1000
+    free = [z for z, use in spec(plan, "tiles", network="context").split["a"].items() if use == "unlabelled"]
+    assert free == [z for z in range(21) if z % 5 and z not in (9, 11)]  # which see the test slice
+
+
 def test_tiles_read_labels_of_their_structures_only(tmp_path):
     plan, folder = make_plan(tmp_path), "results/a/work/labels"
     labels = {network: files(plan, "tiles", network=network)["labels"] for network in plan.networks}

@@ -6,7 +6,7 @@ import zipfile
 import pandas as pd
 import pytest
 from ultraseg.base.errors import UserError
-from ultraseg.networks.card import threshold_of, weights_hash, write_card, write_history
+from ultraseg.networks.card import learned_dice, threshold_of, weights_hash, write_card, write_history
 
 CARD = {"channels": ["nuclei", "cells/interior"], "thresholds": {"nuclei": 0.2, "cells/interior": 1.0}}
 
@@ -47,3 +47,13 @@ def test_the_checksum_is_that_of_the_weights_alone(files, weights):
     card = json.loads(open(files[0]).read())
     assert card["weights_blake2b"] == weights_hash(weights[1]) and len(card["weights_blake2b"]) == 32
     assert card["channels"] == CARD["channels"]
+
+
+def test_the_dice_before_training_learned_from_validation_slices_is_told(files):
+    told = {"validation_dice": {"nuclei": 0.8, "golgi": None, "er": 0.7}}
+    write_card(files[0], CARD | told | {"learned_from_validation": ["nuclei", "golgi"]})
+    assert learned_dice(files[0], "nuclei") == [0.8]
+    assert learned_dice(files[0], "golgi") == [None]
+    assert learned_dice(files[0], "er") == []
+    write_card(files[0], CARD | told)  # of an earlier version
+    assert learned_dice(files[0], "nuclei") == []

@@ -4,7 +4,15 @@ import cc3d
 import numpy as np
 import pytest
 from ultraseg.arrays.labels import relabel
-from ultraseg.objects.organelles import face_pairs, fill_holes, label_slab, mask_slab, merge_slabs
+from ultraseg.grid.along_z import reach
+from ultraseg.objects.organelles import (
+    face_pairs,
+    fill_holes,
+    label_slab,
+    mask_slab,
+    merge_slabs,
+    smooth_along_z,
+)
 
 
 def objects_by_slab(probability, shape, depth, min_voxels=1, **settings):
@@ -97,3 +105,33 @@ def test_misfit_is_refused():
 def test_empty_volumes():
     got = objects_by_slab(np.zeros((3, 4, 4), np.uint8), (4, 4), 2)
     assert got.dtype == np.uint32 and not got.any()
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.5, 1.5, 2.0])
+def test_maps_are_averaged_along_z_alike_in_every_slab(deviation):
+    from scipy.ndimage import gaussian_filter1d
+
+    maps = np.random.default_rng(0).integers(0, 256, (11, 6, 7), np.uint8)
+    whole = smooth_along_z(maps, 0, len(maps), deviation)
+    for depth in (1, 3, 4):
+        parts = []
+        for first in range(0, len(maps), depth):
+            low, stop = max(first - reach(deviation), 0), min(first + depth, len(maps))
+            near = maps[low : stop + reach(deviation)]
+            parts.append(smooth_along_z(near, first - low, stop - first, deviation))
+        assert np.array_equal(np.concatenate(parts), whole)
+    if not deviation:
+        assert np.array_equal(whole, maps)
+        return
+    inner = slice(reach(deviation), -reach(deviation))
+    expected = gaussian_filter1d(maps.astype(float), deviation, axis=0, radius=reach(deviation))
+    assert np.abs(whole[inner] - expected[inner]).max() < 0.51
+
+
+def test_what_is_the_same_in_all_slices_stays_and_what_is_in_one_fades():
+    maps = np.zeros((9, 4, 4), np.uint8)
+    maps[:, :2] = 255
+    maps[4, 3] = 255  # a speck in one slice
+    smooth = smooth_along_z(maps, 0, 9, 1.5)
+    assert (smooth[:, :2] == 255).all()  # at the ends as well
+    assert smooth[:, 2:].max() < 128

@@ -30,12 +30,12 @@ def test_the_threshold_is_the_best_one_in_the_image():
     probability, truth = _faint()
     target = downsample_mask(truth, D)
     known = np.full_like(target, 255)
-    level, dice = best_level(level_counts(probability, target, known, D))
+    level, dice = best_level(dice_by_level(level_counts(probability, target, known, D)))
     best = max(_dice(probability, truth, t) for t in range(1, 256))
     assert _dice(probability, truth, level) > best - 0.01
     assert dice == pytest.approx(_dice(probability, truth, level), abs=0.02)
     # At the network's scale the faint disc is all that counts, and what it costs on all outlines is not seen.
-    small, _ = best_level(level_counts(probability, target, known, 1))
+    small, _ = best_level(dice_by_level(level_counts(probability, target, known, 1)))
     assert small <= 51 and _dice(probability, truth, small) < best - 0.02
 
 
@@ -53,14 +53,14 @@ def test_only_what_is_known_counts():
     np.testing.assert_array_equal(counts[0], np.bincount(levels[~inside], minlength=256))
 
 
-def test_nothing_inside_gives_the_middle():
-    assert best_level(np.zeros((2, 256))) == (128, None)
+def test_levels_that_are_alike_give_the_middle():
+    assert best_level(np.full(256, 0.7)) == (128, 0.7)
 
 
 def test_best_level_by_hand():
     counts = np.zeros((2, 256))
     counts[0, 10], counts[0, 150], counts[1, 100], counts[1, 200] = 100, 10, 1, 9
-    level, dice = best_level(counts)
+    level, dice = best_level(dice_by_level(counts))
     assert level == 151 and dice == pytest.approx(2 * 9 / (9 + 10))
     assert dice_by_level(counts)[100] == pytest.approx(2 * 10 / (20 + 10))
 

@@ -10,7 +10,7 @@ from ultraseg.networks.export import export_network
 from ultraseg.train import train_network as training
 from ultraseg.train.tiles import write_tiles
 from ultraseg.train.train_network import train_network
-from ultraseg.train.validation import validate
+from ultraseg.train.validation import Validation, validate
 
 
 @pytest.fixture
@@ -21,13 +21,12 @@ def tiles_file(tmp_path):
 
 
 def test_learns_an_easy_structure(tiles_file, tmp_path):
-    result = train_network(tiles_file, tmp_path / "ck", SMALL)
+    result = train_network(tiles_file, tmp_path / "ck", replace(SMALL, hold_back=1))
     assert result.validation_dice["disc"] > 0.9
     assert 1 <= result.thresholds["disc"] <= 255
     assert len(result.history) == 6 and not result.stopped_by_time
     assert all(np.isfinite(row["loss"]) and np.isfinite(row["val_loss"]) for row in result.history)
-    best = max(result.history, key=lambda row: row["dice_disc"])
-    assert best["epoch"] == result.best_epoch and best["dice_disc"] == result.validation_dice["disc"]
+    assert result.learned_from_validation == []
 
 
 def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypatch):
@@ -60,6 +59,99 @@ def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypat
 def test_time_limit_stops_and_is_recorded(tiles_file, tmp_path):
     result = train_network(tiles_file, tmp_path / "ck", replace(SMALL, epochs=500, max_minutes=0.02))
     assert result.stopped_by_time and 1 <= len(result.history) < 500
+
+
+def scripted(monkeypatch, *dice):
+    """Let validation tell these values of Dice, one after the other; the best threshold is 200."""
+    told = iter(dice)
+
+    def fixed(model, tiles, channels, *_):
+        found = next(told)
+        return Validation(tuple(channels), {"disc": np.where(np.arange(256) == 200, found, found / 2)}, 0.5)
+
+    monkeypatch.setattr(training, "validate", fixed)
+
+
+def test_one_lucky_epoch_is_not_kept(tiles_file, tmp_path, monkeypatch):
+    scripted(monkeypatch, 0.2, 0.9, 0.3, 0.8, 0.82, 0.81)
+    result = train_network(tiles_file, tmp_path / "ck", replace(SMALL, steps_per_epoch=1, hold_back=1))
+    assert result.best_epoch == 6
+    assert [row["dice_disc"] for row in result.history] == pytest.approx([0.2, 0.9, 0.3, 0.8, 0.82, 0.81])
+    assert 0.6 < result.validation_dice["disc"] < 0.8  # of the last epochs, not of the luckiest
+
+
+def test_from_hold_back_on_training_learns_from_all_slices(tiles_file, tmp_path, monkeypatch):
+    seen, real = [], training.TileCrops
+    monkeypatch.setattr(
+        training, "TileCrops", lambda draw, *a: (seen.append(sorted({*draw.tiles.z})), real(draw, *a))[1]
+    )
+    scripted(monkeypatch, 0.6, 0.7, 0.8)
+    settings = replace(SMALL, steps_per_epoch=1, hold_back=0.5)
+    result = train_network(tiles_file, tmp_path / "ck", settings)
+    assert seen == [[0, 1, 2, 3]] * 3 + [[0, 1, 2, 3, 9]] * 3
+    assert [row["dice_disc"] is None for row in result.history] == [False] * 3 + [True] * 3
+    assert result.best_epoch == 6 and result.learned_from_validation == ["disc"]
+    assert 0.6 < result.validation_dice["disc"] < 0.8 and result.thresholds["disc"] == 200
+
+
+def test_few_slices_are_learned_from_in_the_end_and_many_are_held_back(tmp_path):
+    settings = replace(SMALL, epochs=3, steps_per_epoch=1)
+    for count, learned in ((2, ["disc"]), (3, [])):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        groups = [("train", "v", disc_tiles(z)) for z in range(count)] + [("validation", "w", disc_tiles(0))]
+        write_tiles(folder / "t.h5", groups, channels=["disc"])
+        assert train_network(folder / "t.h5", folder / "ck", settings).learned_from_validation == learned
+
+
+def test_a_threshold_of_what_was_hardly_found_does_not_outlive_its_epoch(tiles_file, tmp_path, monkeypatch):
+    settings = replace(SMALL, steps_per_epoch=1, epochs=2, hold_back=0.5)
+    scripted(monkeypatch, 0.4)
+    assert train_network(tiles_file, tmp_path / "a", settings).thresholds == {"disc": 128}
+    scripted(monkeypatch, 0.6)
+    assert train_network(tiles_file, tmp_path / "b", settings).thresholds != {"disc": 128}
+
+
+def test_a_training_that_is_resumed_remembers_what_validation_told(tiles_file, tmp_path, monkeypatch):
+    settings = replace(SMALL, steps_per_epoch=1, hold_back=0.7)
+    scripted(monkeypatch, 0.6, 0.7, 0.8, 0.9, 0.95)
+    whole = train_network(tiles_file, tmp_path / "a", settings)
+    real = training._run_epoch
+    for cut in (2, 5):  # while slices are held back, and afterwards
+        calls = []
+
+        def killed(*args, calls=calls, cut=cut):
+            calls.append(1)
+            if len(calls) > cut:
+                raise KeyboardInterrupt
+            real(*args)
+
+        scripted(monkeypatch, 0.6, 0.7, 0.8, 0.9, 0.95)
+        monkeypatch.setattr(training, "_run_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_network(tiles_file, tmp_path / f"b{cut}", settings)
+        monkeypatch.setattr(training, "_run_epoch", real)
+        resumed = train_network(tiles_file, tmp_path / f"b{cut}", settings)
+        assert resumed.validation_dice == whole.validation_dice and resumed.thresholds == whole.thresholds
+        assert resumed.learned_from_validation == whole.learned_from_validation == ["disc"]
+
+
+def test_the_only_examples_of_a_structure_are_learned(tmp_path, caplog):
+    """The slice that is held back shows all of the second structure, and some of the first."""
+    shown, empty = disc_tiles(9, (1, 1), 2), disc_tiles(0, (1, 1), 2)
+    empty.target[..., 1] = 0
+    write_tiles(
+        tmp_path / "t.h5", [("train", "v", empty), ("validation", "v", shown)], channels=["disc", "rest"]
+    )
+    with caplog.at_level("WARNING"):
+        result = train_network(tmp_path / "t.h5", tmp_path / "ck", replace(SMALL, hold_back=1))
+    assert "rest: the slices held back for validation show most of what is labelled" in caplog.text
+    assert result.learned_from_validation == ["rest"]
+    assert result.validation_dice["rest"] is None and result.thresholds["rest"] == 128
+    assert result.validation_dice["disc"] > 0.5  # which was held back
+    found = result.model.predict_on_batch(shown.image.astype(np.float32))[..., 1] > 0.5
+    true = shown.target[..., 1] > 127
+    assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.8
 
 
 def test_channel_without_validation_labels_gets_the_middle_threshold(tmp_path):

@@ -6,7 +6,7 @@ from disc_tiles import disc_tiles
 from rare_tiles import rare_tiles
 from ultraseg.train.losses import pack, soft_dice
 from ultraseg.train.tiles import read_downsample, write_tiles
-from ultraseg.train.validation import Validation, spread_rows, validate
+from ultraseg.train.validation import KEPT, Validation, spread_rows, validate
 
 
 def test_validation_is_at_the_size_of_the_image(tmp_path):
@@ -73,5 +73,37 @@ def test_rows_are_spread_evenly():
 
 
 def test_the_score_leaves_out_what_has_no_label():
-    assert Validation({}, {"a": 0.5, "b": None, "c": 1.0}, 0.1).score == 0.75
-    assert Validation({}, {"b": None}, None).score is None
+    curves = {"a": np.full(256, 0.5), "c": np.ones(256)}
+    assert Validation(("a", "b", "c"), curves, 0.1).score == 0.75
+    assert Validation(("b",), {}, None).score is None
+
+
+def told(dice, level=200):
+    return Validation(("a", "b"), {"a": np.where(np.arange(256) == level, dice, 0)}, None)
+
+
+def test_the_last_epochs_count_and_earlier_ones_fade():
+    first, second = told(1.0), told(0.5)
+    both = second.after(first.curves, 1)
+    share = (1 - KEPT) / (1 - KEPT**2)
+    assert both.dice == {"a": pytest.approx(1 - share + 0.5 * share), "b": None}
+    later = both
+    for epochs in range(2, 30):
+        later = second.after(later.curves, epochs)
+    assert later.dice["a"] == pytest.approx(0.5, abs=1e-3)
+    assert second.after({}, 0).dice == second.dice
+
+
+def test_the_mean_of_the_first_epochs_is_a_plain_one():
+    found = told(0.2)
+    for epochs, dice in enumerate((0.4, 0.6), 1):
+        found = told(dice).after(found.curves, epochs)
+    weights = KEPT ** np.arange(2, -1, -1.0)
+    assert found.dice["a"] == pytest.approx(np.average([0.2, 0.4, 0.6], weights=weights))
+
+
+def test_a_threshold_that_is_good_once_is_not_that_of_many_epochs():
+    found, steady = told(0.8, level=100), told(0.7, level=150)
+    for epochs in range(1, 8):
+        found = steady.after(found.curves, epochs)
+    assert found.thresholds == {"a": 150, "b": 128}

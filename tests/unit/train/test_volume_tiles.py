@@ -70,6 +70,16 @@ def test_every_slice_but_the_test_slices_gives_tiles(folder):
     assert found == [("train", "v", {0}), ("validation", "v", {5}), ("train", "v", {7})]
 
 
+def test_slices_without_labels_give_tiles_without_labels(folder):
+    contexts = CONTEXTS | {1: [0, 1, 2]}
+    groups = {use: tiles for use, _, tiles in all_tiles(folder, SPLIT | {1: "unlabelled"}, contexts)}
+    free = groups["unlabelled"]
+    assert set(free.z.tolist()) == {1} and not free.target.any()
+    assert free.weight.all()  # the slice is there; labels are not
+    seen = normalise_slice(downsample_image(image()[1], 2))
+    assert np.array_equal(free.image[0, ..., 1], seen[:16, :16])
+
+
 def test_the_images_around_a_test_slice_and_its_labels_are_not_opened(folder):
     with_test = all_tiles(folder, contexts={z: [z] for z in SPLIT})
     (folder / "image.zarr/0/c/3/0/0").unlink()

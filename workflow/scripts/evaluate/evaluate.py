@@ -6,6 +6,7 @@ from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.evaluate.summary import meeting_note, volume_summary
 from ultraseg.jobs.evaluate import Evaluate
+from ultraseg.networks.card import learned_dice
 from ultraseg.quality.flags import quality_note
 from ultraseg.run.job import job
 
@@ -24,6 +25,8 @@ with job(snakemake, Evaluate) as (spec, log):
         left_out=spec.left_out,
         min_cell_voxels=spec.settings["min_cell_voxels"],
         bad=spec.bad,
+        learned={s: dice for s, card in spec.cards.items() for dice in learned_dice(card, s)},
+        min_object_voxels=spec.min_object_voxels,
     )
     metrics = score_volume(volume, Truth(spec.truth, spec.plane, spec.crop))
     write_table(out.metrics, metrics)

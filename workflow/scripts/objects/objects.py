@@ -4,13 +4,14 @@ import numpy as np
 from ultraseg.arrays.labels import count_ids
 from ultraseg.jobs.objects import Objects
 from ultraseg.networks.card import threshold_of
-from ultraseg.objects.organelles import final_labels
+from ultraseg.objects.organelles import final_labels, smooth_along_z
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slices
 from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake, Objects) as (spec, log):
-    maps = read_slices(spec.files.probability(spec.network), *spec.slab)[:, spec.channel]
+    near = read_slices(spec.files.probability(spec.network), *spec.read)[:, spec.channel]
+    maps = smooth_along_z(near, spec.slab[0] - spec.read[0], spec.depth, spec.deviation)
     final_ids = None
     for file in snakemake.input.merged:
         with np.load(file) as tables:

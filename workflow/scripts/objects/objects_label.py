@@ -3,12 +3,13 @@
 from ultraseg.base.files import write_arrays
 from ultraseg.jobs.objects import ObjectsLabel
 from ultraseg.networks.card import threshold_of
-from ultraseg.objects.organelles import label_slab
+from ultraseg.objects.organelles import label_slab, smooth_along_z
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slices
 
 with job(snakemake, ObjectsLabel) as (spec, log):
-    maps = read_slices(spec.files.probability(spec.network), *spec.slab)[:, spec.channel]
+    near = read_slices(spec.files.probability(spec.network), *spec.read)[:, spec.channel]
+    maps = smooth_along_z(near, spec.slab[0] - spec.read[0], spec.depth, spec.deviation)
     threshold = spec.threshold or threshold_of(snakemake.input.card, spec.structure)
     labels, sizes = label_slab(
         maps,

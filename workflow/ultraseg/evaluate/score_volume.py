@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import fastremap
 import numpy as np
@@ -12,7 +12,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import upsample_labels
-from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, combine, distance_to_labelled
+from ultraseg.evaluate.object_scores import ObjectScore
+from ultraseg.evaluate.scores import (
+    CellScore,
+    MaskScore,
+    ProtrusionScore,
+    combine,
+    distance_to_labelled,
+    table_of,
+)
+from ultraseg.evaluate.size_scores import SizeScore
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.labels.reader import LabelReader
@@ -35,7 +44,9 @@ class ScoredVolume:
 
     cells: the structure whose ids are carried, if any; downsample: of the network of the cells; left_out: labelled
     slice -> the gap that was carried past this slice as if it were not labelled; min_cell_voxels: smaller true cells
-    do not enter the mean Dice against truth.
+    do not enter the mean Dice against truth. learned: structure whose validation slices the network learned from in
+    the end -> its Dice on them as training measured it before, None where it could not. min_object_voxels: objects of
+    an organelle that are smaller are neither missed nor invented.
     """
 
     folder: str
@@ -50,6 +61,8 @@ class ScoredVolume:
     left_out: Mapping[int, Gap]
     min_cell_voxels: int
     bad: Sequence[int] = ()
+    learned: Mapping[str, float | None] = field(default_factory=dict)
+    min_object_voxels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def files(self) -> VolumeFiles:
@@ -87,30 +100,42 @@ def score_volume(volume: ScoredVolume, truth: Truth) -> pd.DataFrame:
         else:
             tables += _given_slices(volume, structure)
         if structure in truth.sources:
-            tables.append(_against_truth(volume, truth, structure))
+            tables += _against_truth(volume, truth, structure)
     cells = volume.cells
     if cells is not None and cells in volume.kinds and PROTRUSIONS in truth.sources:
         tables.append(_protrusions(volume, truth, cells))
     return combine(tables)
 
 
-def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> pd.DataFrame:
-    """Scores on every good slice that the user did not label: a labelled slice gave its truth away."""
+def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> list[pd.DataFrame]:
+    """Scores on every good slice that the user did not label: a labelled slice gave its truth away.
+
+    All slices tell how large a cell is, and which parts of the truth of an organelle are one object.
+    """
+    kind = volume.kinds[structure]
     distance = distance_to_labelled(volume.shape[0], volume.labelled[structure])
     given_away = {*volume.labelled[structure], *volume.bad}
-    reader = truth.reader(structure, volume.kinds[structure] == "cells")
+    reader = truth.reader(structure, kind == "cells")
     score: CellScore | MaskScore = MaskScore(structure)
-    if volume.kinds[structure] == "cells":
+    objects = (
+        ObjectScore(structure, volume.min_object_voxels.get(structure, 1)) if kind == "organelle" else None
+    )
+    if kind == "cells":
         shown = _shown_ids(volume.label_files[structure]) if volume.labelled[structure] else set()
         score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm, shown)
-    for ref in truth.sources[structure].slices:
-        if ref.z not in given_away:
-            true, known = reader.read(ref)
-            score.add(ref.z, volume.final(structure, ref.z, known), true, int(distance[ref.z]))
+    for ref in sorted(truth.sources[structure].slices, key=lambda ref: ref.z):
+        if ref.z in given_away and kind == "mask":
+            continue
+        true, known = reader.read(ref)
+        final = None if ref.z in given_away else volume.final(structure, ref.z, known)
+        if final is not None:
+            score.add(ref.z, final, true, int(distance[ref.z]))
         elif isinstance(score, CellScore):
-            score.count(reader.read(ref)[0])  # the size of a cell is its size in the whole volume
+            score.count(true)
+        if objects is not None:
+            objects.add(ref.z, true, final)
     _point_out(reader, structure)
-    return score.rows()
+    return [score.rows()] if objects is None else [score.rows(), objects.rows()]
 
 
 def _shown_ids(label_file: str) -> set[int]:
@@ -141,13 +166,25 @@ def _given_slices(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:
     """Scores on the validation and on the test slices of a structure that a network predicts alone."""
     tables = []
     for use in ("validation", "test"):
-        score = MaskScore(structure, use)
+        if use == "validation" and structure in volume.learned:
+            tables.append(_as_measured_before(volume, structure))
+            continue
+        score, size = MaskScore(structure, use), SizeScore(structure, use)
         for z in volume.labelled[structure]:
             if volume.uses[structure][z] == use:
                 with LabelSlices(volume.label_files[structure]) as given:
-                    score.add(z, volume.final(structure, z, given.known(z)), given.read(z))
-        tables.append(score.rows())
+                    final, true = volume.final(structure, z, given.known(z)), given.read(z)
+                score.add(z, final, true)
+                size.add(final, true)
+        tables += [score.rows(), size.rows()] if use == "test" else [score.rows()]
     return tables
+
+
+def _as_measured_before(volume: ScoredVolume, structure: str) -> pd.DataFrame:
+    """Dice on validation slices that the network learned from: its final maps there would flatter it."""
+    count = list(volume.uses[structure].values()).count("validation")
+    value = volume.learned[structure]
+    return table_of([] if value is None or not count else [(structure, "dice", "validation", value, count)])
 
 
 def _left_out_cells(volume: ScoredVolume, structure: str) -> list[pd.DataFrame]:

@@ -101,7 +101,7 @@ class CellScore:
     def rows(self) -> pd.DataFrame:
         """The scores as rows of metrics.csv; no row where no slice was scored."""
         if not self._slices:
-            return _table([])
+            return table_of([])
         overlaps = merge_overlaps(self._overlaps)
         pairs = self.pairs()
         error, precision, recall = adapted_rand(overlaps)
@@ -132,7 +132,7 @@ class CellScore:
             for end, number in zip(("", "_low", "_high"), numbers, strict=True):
                 name = f"dice_distance_{distance}{end}"
                 rows.append((self.structure, name, self.split, number, group["z"].nunique()))
-        return _table(rows)
+        return table_of(rows)
 
 
 class MaskScore:
@@ -157,7 +157,7 @@ class MaskScore:
     def rows(self) -> pd.DataFrame:
         """The scores as rows of metrics.csv; no row where no slice was scored."""
         if not self._slices:
-            return _table([])
+            return table_of([])
         counts = np.array(self._counts)
         values = binary_scores(*counts[:, 1:].sum(axis=0).tolist())
         rows: list[Row] = [
@@ -167,7 +167,7 @@ class MaskScore:
             chosen = counts[counts[:, 0] == distance]
             value = binary_scores(*chosen[:, 1:].sum(axis=0).tolist())["dice"]
             rows.append((self.structure, f"dice_distance_{distance}", self.split, value, len(chosen)))
-        return _table(rows)
+        return table_of(rows)
 
 
 class ProtrusionScore:
@@ -197,9 +197,9 @@ class ProtrusionScore:
         """The scores as rows of metrics.csv, n_slices of slices with protrusions; no row without protrusions."""
         total = self._counts.sum()
         if total == 0:
-            return _table([])
+            return table_of([])
         names = ("protrusion_right", "protrusion_wrong", "protrusion_none")
-        return _table(
+        return table_of(
             [
                 (self.structure, name, self.split, count / total, self._with_protrusion)
                 for name, count in zip(names, self._counts.tolist(), strict=True)
@@ -267,7 +267,7 @@ def distance_to_labelled(n_slices: int, labelled: Iterable[int]) -> NDArray[np.i
 def combine(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """One table of scores, with the columns of metrics.csv, from the rows of several scores."""
     tables = [table for table in tables if len(table)]
-    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else _table([])
+    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else table_of([])
 
 
 def accuracy_by_distance(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -299,7 +299,7 @@ def _check_new(z: int, slices: set[int]) -> None:
     slices.add(z)
 
 
-def _table(rows: Sequence[Row]) -> pd.DataFrame:
+def table_of(rows: Sequence[Row]) -> pd.DataFrame:
     """A table of scores, with its types also where it has no rows."""
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"value": float, "n_slices": int})

@@ -11,6 +11,7 @@ import pandas as pd
 from ultraseg.evaluate.definitions import DEFINITIONS, SPLITS
 from ultraseg.evaluate.scores import accuracy_by_distance
 
+WHOLE_NUMBERS = ("dice_pairs", "objects_true", "objects_found")
 MEETINGS = 10  # places where two cells meet that the summary names
 
 
@@ -50,7 +51,7 @@ def _cell(metric: str, row: Any | None) -> str:
     """A score and its number of slices; row: of the table of scores, from ``itertuples``."""
     if row is None or pd.isna(row.value):
         return "-"
-    value = f"{row.value:.0f}" if metric == "dice_pairs" else f"{row.value:.3f}"
+    value = f"{row.value:.0f}" if metric in WHOLE_NUMBERS else f"{row.value:.3f}"
     return f"{value} ({row.n_slices})"
 
 

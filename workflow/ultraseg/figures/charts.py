@@ -24,7 +24,11 @@ from ultraseg.figures.style import (
 )
 
 # Scores between 0 and 1.
-OTHERS = ("voi_split", "voi_merge", "dice_pairs", "dice_low", "dice_high", "boundary_distance_nm")
+OTHERS = (
+    *("voi_split", "voi_merge", "dice_pairs", "dice_low", "dice_high", "boundary_distance_nm"),
+    *("objects_true", "objects_found", "count_error"),
+    *(f"{of}_ratio{end}" for of in ("area", "profile") for end in ("", "_low", "_high")),
+)
 BAR_METRICS = [name for name in DEFINITIONS if name not in OTHERS]
 SCATTER_LIMIT = 20_000
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap
+from ultraseg.grid.paths import NetworkFiles
 from ultraseg.jobs.link import Link
 from ultraseg.jobs.spec import Cost, Files, OfShownVolumes, Rate, VolumeJob, Wildcards, every_slab
 from ultraseg.labels.source import LabelSource
@@ -80,7 +81,8 @@ class Evaluate(OfShownVolumes, VolumeJob):
     kinds, labelled, uses, label_files: per structure its kind, its labelled slices, what each labelled slice serves
     for, and the file with the checked labels; left_out: labelled slice that is left out in turn -> the gap around it;
     truth: dense truth; cells: the structure of kind cells; plane, crop: size of the slices of the truth, and the part
-    of them that is used; first: number of the first slice of the region of interest.
+    of them that is used; first: number of the first slice of the region of interest; cards: the network's card of every
+    structure with validation slices; min_object_voxels: of the organelles.
     """
 
     kinds: dict[str, str]
@@ -98,17 +100,20 @@ class Evaluate(OfShownVolumes, VolumeJob):
     bad: tuple[int, ...]
     first: int
     settings: dict[str, Any]
+    cards: dict[str, str]
+    min_object_voxels: dict[str, int]
 
     rate: ClassVar[Rate] = Rate(1.6, 0.05, 200, 36)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Evaluate:
         v, shown = plan.volumes[wc.volume], plan.structures_in(wc.volume)
+        uses = {s: plan.uses(s, v.name) for s in shown}
         return cls(
             v.name,
             kinds=plan.kinds_in(v.name),
             labelled={s: v.labelled(s) for s in shown},
-            uses={s: plan.uses(s, v.name) for s in shown},
+            uses=uses,
             label_files={s: v.label_file(s) for s in shown},
             left_out=plan.left_out(v.name) if plan.has_cells(v.name) else {},
             truth=v.truth,
@@ -121,6 +126,12 @@ class Evaluate(OfShownVolumes, VolumeJob):
             bad=v.bad,
             first=v.roi[0][0],
             settings=plan.config["evaluate"],
+            cards={
+                s: NetworkFiles(plan.network_of(s).name).card
+                for s, use in uses.items()
+                if s != plan.cells and "validation" in use.values()
+            },
+            min_object_voxels={s: plan.structures[s]["min_voxels"] for s in plan.organelles_in(v.name)},
         )
 
     def inputs(self, plan: Plan) -> Files:
@@ -132,6 +143,7 @@ class Evaluate(OfShownVolumes, VolumeJob):
             "truth": [file for s, source in self.truth.items() if s in known for file in source.files],
             "left_out": [files.propagated(gap.name) for gap in self.left_out.values()],
             "slices": files.table("slices"),
+            "cards": list(dict.fromkeys(self.cards.values())),
             "meetings": [files.table("meetings")] if plan.has_cells(self.volume) else [],
             "advice": [files.table("label_next")] if plan.has_cells(self.volume) else [],
             "chosen": [files.method] if ChooseMethod.each(plan, self.volume) else [],

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ultraseg.grid.along_z import deviation, reach
 from ultraseg.grid.paths import NetworkFiles, metadata
 from ultraseg.jobs.spec import Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
 from ultraseg.predict.map_source import MapSource
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 class ObjectsLabel(SlabJob):
     """Numbers the objects of one structure in one slab; keeps their sizes and the slab's outer faces.
 
-    shape: of the volume; threshold: of the configuration, None where the network's card has it.
+    shape: of the volume; threshold: of the configuration, None where the network's card has it; deviation: of the
+    weights of neighbouring slices whose maps are averaged, in slices; read: the first slice that is read for this, and
+    the one after the last.
     """
 
     structure: str
@@ -28,6 +31,8 @@ class ObjectsLabel(SlabJob):
     downsample: int
     threshold: float | None
     max_hole_pixels: int
+    deviation: float
+    read: tuple[int, int]
 
     rate: ClassVar[Rate] = Rate(0.7, 0.024, 190, 6.8)
 
@@ -39,6 +44,10 @@ class ObjectsLabel(SlabJob):
     def _about(plan: Plan, wc: Wildcards) -> dict[str, Any]:
         v, settings = plan.volumes[wc.volume], plan.structures[wc.structure]
         net = plan.network_of(wc.structure)
+        # Masks may be as thin as membranes, and maps of another program are taken as they are.
+        smooth = settings["smooth_z"] if settings["kind"] == "organelle" and not net.maps else 0.0
+        spread = deviation(v.voxel_size_nm, net.downsample, smooth)
+        first, stop = v.slab(wc.slab)
         return {
             "volume": v.name,
             "slab": v.slab(wc.slab),
@@ -49,6 +58,8 @@ class ObjectsLabel(SlabJob):
             "downsample": net.downsample,
             "threshold": settings.get("threshold"),
             "max_hole_pixels": settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0,
+            "deviation": spread,
+            "read": (max(first - reach(spread), 0), min(stop + reach(spread), v.n_slices)),
         }
 
     @classmethod
@@ -59,12 +70,12 @@ class ObjectsLabel(SlabJob):
         v = plan.volumes[self.volume]
         return {
             "card": NetworkFiles(self.network).card,
-            "maps": slabs_with(v, self.files.probability(self.network), range(*self.slab), channels=True),
+            "maps": slabs_with(v, self.files.probability(self.network), range(*self.read), channels=True),
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(self.shape[1:])
-        return self.depth * plane, self.depth * plane
+        return (self.read[1] - self.read[0]) * plane, self.depth * plane
 
 
 @dataclass(frozen=True)

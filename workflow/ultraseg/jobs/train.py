@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TILE_KEYS = ("downsample", "z_context", "boundary_width", "tile", "tiles_per_slice", "seed")
 TRAIN_KEYS = (
     *("architecture", "filters", "crop", "batch", "epochs", "steps_per_epoch", "learning_rate"),
-    *("weight_decay", "optimizer", "loss", "max_minutes", "seed", "augmentation"),
+    *("weight_decay", "optimizer", "loss", "max_minutes", "hold_back", "seed", "augmentation"),
 )
 EPOCH_S = 0.5  # validation and checkpoint of an epoch
 TRAIN_MACS = 85e9  # multiply-adds per second, forward and backward, with two threads
@@ -47,8 +47,9 @@ class NetworkJob(JobSpec):
 class Tiles(NetworkJob):
     """Cuts image and labels of the training and validation slices, together.
 
-    Per volume: split: what each labelled slice serves for; labelled: the slices of each structure that the network
-    may learn from; contexts: what the network sees for each slice. cuts: offsets of the cuts that it learns.
+    Per volume: split: what each labelled slice serves for, and the slices without labels that are learned from;
+    labelled: the slices of each structure that the network may learn from; contexts: what the network sees for each
+    slice. cuts: offsets of the cuts that it learns.
     """
 
     settings: dict[str, Any]
@@ -65,14 +66,15 @@ class Tiles(NetworkJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Tiles:
         net = plan.networks[wc.network]
         settings = {key: net.settings[key] for key in TILE_KEYS} | {"stride": net.stride}
+        free = {v: unlabelled(plan, net, v) for v in net.train_on}
         return cls(
             net.name,
             settings,
             net.channels,
             kinds={s: plan.structures[s]["kind"] for s in net.structures},
-            split={v: plan.split(net.name, v) for v in net.train_on},
+            split={v: plan.split(net.name, v) | dict.fromkeys(free[v], "unlabelled") for v in net.train_on},
             labelled={v: {s: plan.volumes[v].taught(s) for s in net.structures} for v in net.train_on},
-            contexts={v: plan.contexts(net.name, v) for v in net.train_on},
+            contexts={v: plan.contexts(net.name, v) | free[v] for v in net.train_on},
             cuts=net.cuts,
         )
 
@@ -206,7 +208,23 @@ def about_network(plan: Plan, net: Network) -> dict[str, Any]:
         "voxel_size_nm": {v: plan.volumes[v].voxel_size_nm for v in net.train_on},
         "windows": {v: plan.window_rule(v) for v in net.train_on},
         "slices": {v: plan.split(net.name, v) for v in net.train_on},
+        "unlabelled_slices": {v: list(unlabelled(plan, net, v)) for v in net.train_on},
     }
+
+
+def unlabelled(plan: Plan, net: Network, volume: str) -> dict[int, list[int]]:
+    """Slices without labels that a network learns from, spread evenly, with the slices that it sees of each.
+
+    None of these is a test slice.
+    """
+    v, most = plan.volumes[volume], net.settings["unlabelled"]
+    uses = plan.split(net.name, volume)
+    labelled = {*uses, *(z for s in net.structures for z in v.labelled(s))}
+    test = {z for z in labelled if uses.get(z, "test") == "test"}
+    seen = {z: v.good_slices.context(z, net.z_context) for z in v.good_slices.good if z not in labelled}
+    free = [z for z, context in seen.items() if not test & {*context}] if most else []
+    count = min(most, len(free))
+    return {z: seen[z] for z in (free[(2 * i + 1) * len(free) // (2 * count)] for i in range(count))}
 
 
 def macs_of(net: Network) -> float:
@@ -233,5 +251,5 @@ def _tile_count(plan: Plan, net: Network) -> int:
             tile_count(n, tile, tile_overlap(tile)) for n in plan.volumes[name].plane(net.downsample)
         )
         uses = [use for use in plan.split(net.name, name).values() if use != "test"]
-        count += len(uses) * min(fits, net.settings["tiles_per_slice"])
+        count += (len(uses) + len(unlabelled(plan, net, name))) * min(fits, net.settings["tiles_per_slice"])
     return count

@@ -47,3 +47,13 @@ def threshold_of(file: str, structure: str) -> float:
             f"Set structures.{structure}.threshold in the configuration, or train the network anew.",
         )
     return thresholds[structure]
+
+
+def learned_dice(file: str, structure: str) -> list[float | None]:
+    """Dice on validation slices before training learned from them as well, None where it could not be told.
+
+    Empty where training learned nothing of the structure from its validation slices.
+    """
+    card = json.loads(Path(file).read_text())
+    learned = structure in card.get("learned_from_validation", ())
+    return [card["validation_dice"][structure]] if learned else []

@@ -12,9 +12,32 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.labels import label_sizes, overlap_counts, relabel_in_place
 from ultraseg.arrays.scale import enlarge_map
+from ultraseg.grid.along_z import weights
 from ultraseg.grid.slabs import ceil_div
 
 log = logging.getLogger(__name__)
+
+
+def smooth_along_z(maps: NDArray[np.uint8], first: int, count: int, deviation: float) -> NDArray[np.uint8]:
+    """So many slices from ``first`` on of a stack of maps (n, Y, X), as means over neighbouring slices.
+
+    deviation: of the weights, in slices; 0 leaves the maps as they are. What lies beyond the stack counts nowhere: so
+    a stack must reach ``grid.along_z.reach`` slices beyond, but for the ends of the volume.
+    """
+    if not deviation:
+        return maps[first : first + count]
+    by_step = weights(deviation)
+    smooth = np.empty((count, *maps.shape[1:]), np.uint8)
+    for z in range(first, first + count):
+        near = [(i, by_step[abs(i - z)]) for i in range(z - len(by_step) + 1, z + len(by_step))]
+        near = [(i, weight) for i, weight in near if 0 <= i < len(maps)]
+        total = sum(weight for _, weight in near)
+        mean = np.zeros(maps.shape[1:], np.float32)
+        for i, weight in near:
+            mean += np.float32(weight / total) * maps[i]
+        np.rint(mean, out=mean)
+        smooth[z - first] = mean
+    return smooth
 
 
 def mask_slab(

@@ -16,6 +16,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,6 +25,8 @@ from ultraseg.base.files import whole_file, write_arrays, write_text
 
 if TYPE_CHECKING:
     import keras
+
+    from ultraseg.train.tiles import Tiles
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +101,29 @@ def save_state(folder: Path, state: State, model: keras.Model) -> None:
         write_arrays(folder / state["best_weights"], **values)
     write_text(folder / STATE, json.dumps(state, indent=1))
     for file in folder.iterdir():
-        if file.name not in (state["model"], state["best_weights"], STATE):
+        if file.name not in (state["model"], state["best_weights"], state.get("taught"), STATE):
             file.unlink(missing_ok=True)
+
+
+def save_taught(folder: Path, state: State, tiles: Tiles) -> None:
+    """Write what snapshots of the training say of tiles without labels; the next ``save_state`` names the file."""
+    state["taught"] = f"taught_{state['epoch']:05d}.npz"
+    write_arrays(folder / state["taught"], target=tiles.target, weight=tiles.weight)
+
+
+def load_taught(folder: Path, state: State, tiles: Tiles) -> Tiles | None:
+    """The tiles with what snapshots said of them; None where there was none. Raises UserError for a damaged file."""
+    import numpy as np
+
+    if "taught" not in state:
+        return None
+    try:
+        with np.load(folder / state["taught"]) as arrays:
+            return replace(tiles, target=arrays["target"], weight=arrays["weight"])
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise errors of many kinds on damaged files
+        raise _damaged(folder, error) from error
 
 
 def load_best(folder: Path, state: State, model: keras.Model) -> None:

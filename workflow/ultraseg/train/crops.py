@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cv2
@@ -15,13 +15,15 @@ from ultraseg.train.cut_crops import cut_places, in_either_order, moved_cuts
 from ultraseg.train.settings import TrainSettings
 from ultraseg.train.tiles import Tiles
 
+Draw = Callable[[np.random.Generator], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+
 FOCUSED = 0.5  # share of the crops that are drawn around a pixel of some structure
 
 
 class TileCrops(keras.utils.PyDataset):
     """Augmented crops of training tiles; batch i of epoch e is the same in every run with the same seed."""
 
-    def __init__(self, draw: CropDraw, settings: TrainSettings, epoch: int, devices: int = 1):
+    def __init__(self, draw: Draw, settings: TrainSettings, epoch: int, devices: int = 1):
         # Spread over several devices, Keras starts its workers twice and mixes the order of the batches.
         workers = 2 if devices == 1 else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=6)

@@ -20,6 +20,8 @@ class TrainSettings:
     filters: None means those of the architecture. crop: side in pixels. batch: crops per step. learning_rate falls
     along a cosine over ``epochs``, or over ``max_minutes`` of training where that is sooner. optimizer, loss: a name of
     ``optimizers.OPTIMIZERS`` and of ``losses.LOSSES``. validation_tiles: validate on so many tiles at most.
+    hold_back: share of the training for which validation slices are held back; then it learns from them as well. None:
+    as ``held_back.share_of`` says.
     """
 
     architecture: str = "resunet"
@@ -34,6 +36,7 @@ class TrainSettings:
     loss: str = "dice_cross_entropy"
     augmentation: Augmentation = field(default_factory=Augmentation)
     validation_tiles: int = VALIDATION_TILES
+    hold_back: float | None = None
     max_minutes: float | None = None
     seed: int = 0
 

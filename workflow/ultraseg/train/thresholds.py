@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from ultraseg.arrays.scale import enlarge_map
 from ultraseg.networks.channels import is_of_cells
 
+FOUND = 0.5  # Dice of a structure that a network has hardly found: its threshold would be chance
+HALF = 128  # the level of a probability of a half
 NEARLY = 0.005  # a few slices do not tell thresholds apart whose Dice differs by less than this
 
 
@@ -43,14 +45,11 @@ def dice_by_level(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return 2 * hit / np.maximum(hit + false + counts[1].sum(), 1)
 
 
-def best_level(counts: NDArray[np.float64]) -> tuple[int, float | None]:
+def best_level(dice: NDArray[np.float64]) -> tuple[int, float]:
     """The level (1-255) with the best Dice, and its Dice; of levels that are nearly as good, the one nearest to a half.
 
-    128 and None where nothing is known to lie inside.
+    dice: (256,) for each level (``dice_by_level``).
     """
-    if not counts[1].any():
-        return 128, None
-    dice = dice_by_level(counts)
     best = np.flatnonzero(dice[1:] >= dice[1:].max() - NEARLY) + 1
-    level = int(best[np.abs(best - 128).argmin()])
+    level = int(best[np.abs(best - HALF).argmin()])
     return level, float(dice[level])

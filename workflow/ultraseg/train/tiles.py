@@ -20,6 +20,8 @@ from ultraseg.storage.hdf5 import Hdf5Writer, damage_told, new_hdf5, open_hdf5
 
 log = logging.getLogger(__name__)
 
+UNLABELLED = "unlabelled"  # the split of tiles that show slices without any label; their weight says where the slice is
+
 
 def cell_targets(
     ids: NDArray[np.integer[Any]], width: int = 1, known: NDArray[np.bool] | None = None
@@ -204,7 +206,7 @@ def write_tiles(
 
     Tiles of test slices are refused: they have no place in what a network is trained on.
     """
-    counts = {"train": 0, "validation": 0}
+    counts = {"train": 0, "validation": 0, UNLABELLED: 0}
     with new_hdf5(path) as file:
         file.attrs.update(channels=list(channels), **attributes)
         for split, volume, tiles in groups:
@@ -216,7 +218,7 @@ def write_tiles(
             raise UserError(
                 "there is no tile to train on", cure="check the labels and the split of the slices"
             )
-    log.info("%d training and %d validation tiles", counts["train"], counts["validation"])
+    log.info("%d training, %d validation and %d unlabelled tiles", *counts.values())
     return counts
 
 
@@ -243,6 +245,15 @@ def read_tiles(path: str | Path, split: str) -> tuple[Tiles, list[str]]:
         # Whole-column reads: h5py's index reads are slower than decompressing both splits.
         found = {f.name: file[f.name][:][rows] for f in fields(Tiles) if f.name in file}
         return Tiles(**found), channels
+
+
+def count_slices(path: str | Path) -> int:
+    """Number of labelled slices, of all volumes, whose tiles train or validate."""
+    with damage_told(path), open_hdf5(path) as file:
+        columns = (file["split"].asstr()[:], file["volume"].asstr()[:], file["z"][:])
+        return len(
+            {(volume, int(z)) for split, volume, z in zip(*columns, strict=True) if split != UNLABELLED}
+        )
 
 
 def read_downsample(path: str | Path) -> int:

@@ -7,13 +7,18 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.training_log import epoch_line
 from ultraseg.networks.architecture import build_network, start_at_shares, take_weights
+from ultraseg.networks.channels import cut_of
+from ultraseg.networks.fused_norms import fuse_norms
 from ultraseg.networks.sizes import network_stride
 from ultraseg.train.checkpoints import (
     State,
@@ -21,17 +26,21 @@ from ultraseg.train.checkpoints import (
     fingerprint,
     load_best,
     load_state,
+    load_taught,
     mark_finished,
     save_state,
+    save_taught,
 )
-from ultraseg.train.crops import CropDraw, TileCrops
-from ultraseg.train.fused_norms import fuse_norms
+from ultraseg.train.crops import CropDraw, Draw, TileCrops
+from ultraseg.train.held_back import only, scarce_channels, share_of, together, without
 from ultraseg.train.losses import loss_by_name
 from ultraseg.train.optimizers import optimizer_by_name
 from ultraseg.train.result import TrainResult
 from ultraseg.train.settings import Compute, TrainSettings
-from ultraseg.train.tiles import Tiles, read_downsample, read_tiles
-from ultraseg.train.validation import validate
+from ultraseg.train.thresholds import FOUND, HALF
+from ultraseg.train.tiles import UNLABELLED, Tiles, count_slices, read_downsample, read_tiles
+from ultraseg.train.unlabelled import MixedDraw, snapshots_until, taught_by
+from ultraseg.train.validation import Validation, validate
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +49,20 @@ log = logging.getLogger(__name__)
 class _Data:
     """What a training learns from: tiles of both splits, the channels, and pixels of the image per pixel of a tile.
 
-    ``draw`` draws the crops of the training tiles.
+    ``held`` validates, until the progress ``hold_back``; ``draw`` draws the crops of the training tiles, ``draw_all``
+    those of both splits; ``scarce``: channels that are learned from validation slices from the start; ``unlabelled``:
+    tiles without labels.
     """
 
     tiles: Tiles
     held: Tiles
     draw: CropDraw
+    draw_all: Callable[[], CropDraw]
     channels: list[str]
     downsample: int
+    scarce: list[str]
+    unlabelled: Tiles
+    hold_back: float
 
 
 def train_network(
@@ -83,7 +98,7 @@ def train_network(
         "%s, %d parameters, %d training tiles", settings.architecture, model.count_params(), len(data.tiles)
     )
     while state["epoch"] < settings.epochs and not _time_is_up(state, settings.max_minutes):
-        _run_epoch(model, data, settings, compute.devices, state, clock)
+        _run_epoch(model, data, settings, compute.devices, state, clock, folder)
         save_state(folder, state, model)
     mark_finished(folder, state)
     load_best(folder, state, model)
@@ -98,14 +113,41 @@ def train_network(
         seconds=state["seconds"],
         stopped_by_time=state["epoch"] < settings.epochs,
         parameters=model.count_params(),
+        learned_from_validation=state.get("joined", data.scarce),
     )
 
 
 def _read(tiles_file: str | Path, settings: TrainSettings) -> _Data:
     tiles, channels = read_tiles(tiles_file, "train")
     held, _ = read_tiles(tiles_file, "validation")
-    draw = CropDraw(tiles, settings.crop, settings.augmentation, channels)
-    return _Data(tiles, held, draw, channels, read_downsample(tiles_file))
+    draw_of = partial(
+        CropDraw, crop=settings.crop, augmentation=settings.augmentation, channels=tuple(channels)
+    )
+    both = cache(partial(lambda *splits: draw_of(together(*splits)), tiles, held))
+    scarce = scarce_channels(tiles, held, channels)
+    names = [channels[k] for k in scarce]
+    if names:
+        log.warning(
+            "%s: the slices held back for validation show most of what is labelled. Training learns from these labels "
+            "as well, so nothing validates %s. Label more slices that show %s.",
+            *[", ".join(names), *["it" if len(names) == 1 else "them"] * 2],
+        )
+        tiles = together(tiles, only(held, scarce))
+    unlabelled, _ = read_tiles(tiles_file, UNLABELLED)
+    hold_back = share_of(settings.hold_back, count_slices(tiles_file))
+    if len(held) and hold_back < 1:
+        log.info("validation slices are held back for %g %% of the training", 100 * hold_back)
+    return _Data(
+        tiles=tiles,
+        held=without(held, scarce),
+        draw=draw_of(tiles),
+        draw_all=both,
+        channels=channels,
+        downsample=read_downsample(tiles_file),
+        scarce=names,
+        unlabelled=unlabelled,
+        hold_back=hold_back,
+    )
 
 
 def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from: str | None) -> keras.Model:
@@ -143,32 +185,90 @@ def _run_epoch(
     devices: int,
     state: State,
     clock: Callable[[], float],
+    folder: Path,
 ) -> None:
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
-    fit = model.fit(TileCrops(data.draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
+    # The first epoch always holds back, so that there are thresholds.
+    late = bool(epoch and len(data.held) and _progress(state, settings) >= data.hold_back)
+    draw: Draw = data.draw_all() if late else data.draw
+    if taught := _taught(model, data, settings, devices, state, folder):
+        draw = MixedDraw(data.draw_all() if late else data.draw, taught, settings.crop, settings.augmentation)
+    fit = model.fit(TileCrops(draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):
         raise UserError(f"the loss became {loss} in epoch {epoch + 1}", cure="lower learning_rate")
-    found = validate(
-        model, data.held, data.channels, settings.loss, settings.validation_tiles, devices, data.downsample
-    )
-    row: dict[str, float | None] = {"epoch": epoch + 1, "loss": loss, "val_loss": found.loss}
-    row |= {f"dice_{name}": value for name, value in found.dice.items()}
+    row: dict[str, float | None] = {"epoch": epoch + 1, "loss": loss, "val_loss": None}
+    row |= dict.fromkeys((f"dice_{name}" for name in data.channels), None)
+    if late:
+        _go_on_with_all(state, epoch + 1, data.channels)
+    else:
+        found = validate(
+            model,
+            data.held,
+            data.channels,
+            settings.loss,
+            settings.validation_tiles,
+            devices,
+            data.downsample,
+        )
+        row |= {"val_loss": found.loss} | {f"dice_{name}": value for name, value in found.dice.items()}
+        _keep_best(state, found.after(state.get("curves", {}), epoch), data.hold_back, epoch + 1)
     state["epoch"] = epoch + 1
     state["seconds"] += clock() - start
     row["seconds"] = round(state["seconds"], 1)
     state["history"].append(row)
-    best, score = state["best"], found.score
-    if best is None or score is None or score > best["score"]:
-        state["best"] = {
-            "epoch": epoch + 1,
-            "score": score,
-            "thresholds": found.thresholds,
-            "dice": found.dice,
-        }
     log.info("%s", epoch_line(row))
+
+
+def _taught(
+    model: keras.Model, data: _Data, settings: TrainSettings, devices: int, state: State, folder: Path
+) -> Tiles | None:
+    """The tiles without labels, with what the snapshots so far say of them; None before the first one.
+
+    What they say lies in the folder of the checkpoint, for a training that is cut off.
+    """
+    due = snapshots_until(_progress(state, settings)) if len(data.unlabelled) else 0
+    known = load_taught(folder, state, data.unlabelled)
+    if due <= state.get("snapshots", 0):
+        return known
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        # A network on several devices wants a tile for each of them.
+        return np.asarray(model.predict_on_batch(np.repeat(image, devices, axis=0)))[:1]
+
+    cuts = [k for k, name in enumerate(data.channels) if cut_of(name)]
+    found = without(
+        taught_by(data.unlabelled, run, known), cuts
+    )  # views turn them: each would say something else
+    save_taught(folder, state, found)
+    state["snapshots"] = due
+    return found
+
+
+def _keep_best(state: State, found: Validation, hold_back: float, epoch: int) -> None:
+    """Remember what validation told of the last epochs, and whether this epoch is the one to keep.
+
+    Where training goes on with the validation slices, the last epoch is kept.
+    """
+    state["curves"] = {name: curve.tolist() for name, curve in found.curves.items()}
+    best, score = state["best"], found.score
+    if best is None or score is None or hold_back < 1 or score > best["score"]:
+        state["best"] = {"epoch": epoch, "score": score, "thresholds": found.thresholds, "dice": found.dice}
+
+
+def _go_on_with_all(state: State, epoch: int, channels: list[str]) -> None:
+    """Keep the epoch that learned from validation slices: what they told before holds.
+
+    But no threshold of a structure that the network had hardly found by then.
+    """
+    best = state["best"]
+    levels = {
+        name: best["thresholds"][name] if (best["dice"][name] or 0) >= FOUND else HALF for name in channels
+    }
+    best |= {"epoch": epoch, "thresholds": levels}
+    state["joined"] = channels
 
 
 def _progress(state: State, settings: TrainSettings) -> float:

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultraseg.train.losses import loss_by_name, pack
 from ultraseg.train.settings import VALIDATION_TILES
-from ultraseg.train.thresholds import best_level, level_counts, scale_of
+from ultraseg.train.thresholds import HALF, best_level, dice_by_level, level_counts, scale_of
 from ultraseg.train.tiles import Tiles
 
 if TYPE_CHECKING:
     import keras
 
 
+KEPT = 0.7  # of what is remembered, at each epoch: the mean is over the last three epochs or so
+
+
 @dataclass(frozen=True)
 class Validation:
-    """Threshold (0-255) and Dice of each channel, and the loss; Dice and loss are None where no label tells them."""
+    """Dice (256,) by threshold of each channel of which anything is labelled, and the loss, None where nothing is."""
 
-    thresholds: dict[str, int]
-    dice: dict[str, float | None]
+    channels: tuple[str, ...]
+    curves: Mapping[str, NDArray[np.float64]]
     loss: float | None
+
+    @property
+    def thresholds(self) -> dict[str, int]:
+        """The threshold (1-255) of each channel, a half where no label tells it."""
+        return {
+            name: best_level(self.curves[name])[0] if name in self.curves else HALF for name in self.channels
+        }
+
+    @property
+    def dice(self) -> dict[str, float | None]:
+        """Dice of each channel at its threshold, None where no label tells it."""
+        return {
+            name: best_level(self.curves[name])[1] if name in self.curves else None for name in self.channels
+        }
+
+    def after(self, earlier: Mapping[str, Sequence[float]], epochs: int) -> Validation:
+        """The mean over the last epochs, in which earlier ones fade. ``earlier``: the mean of ``epochs`` epochs.
+
+        On few slices Dice moves by 0.05 from epoch to epoch. So one epoch tells neither the best one nor a threshold.
+        """
+        share = (1 - KEPT) / (1 - KEPT ** (epochs + 1))  # all epochs count alike where there are few
+        curves = {
+            name: curve if not epochs else (1 - share) * np.asarray(earlier[name]) + share * curve
+            for name, curve in self.curves.items()
+        }
+        return Validation(self.channels, curves, self.loss)
 
     @property
     def score(self) -> float | None:
@@ -56,12 +86,8 @@ def validate(
         for k, name in enumerate(channels):
             enlarge = scale_of(name, downsample)
             counts[k] += level_counts(levels[0, ..., k], target[0, ..., k], weight[0, ..., k], enlarge)
-    picked = {name: best_level(counts[k]) for k, name in enumerate(channels)}
-    return Validation(
-        {name: level for name, (level, _) in picked.items()},
-        {name: dice for name, (_, dice) in picked.items()},
-        float(np.mean(losses)) if losses else None,
-    )
+    curves = {name: dice_by_level(counts[k]) for k, name in enumerate(channels) if counts[k][1].any()}
+    return Validation(tuple(channels), curves, float(np.mean(losses)) if losses else None)
 
 
 def spread_rows(count: int, most: int) -> list[int]:

@@ -15,7 +15,7 @@ from ultraseg.networks.channels import CELLS, channels_of
 from ultraseg.networks.sizes import STRIDE
 from ultraseg.storage.arrays import read_image
 from ultraseg.storage.label_slices import LabelSlices
-from ultraseg.train.tiles import Tiles, cell_targets, cell_weights, cut_tiles, tile_size
+from ultraseg.train.tiles import UNLABELLED, Tiles, cell_targets, cell_weights, cut_tiles, tile_size
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,13 @@ def volume_tiles(
     ``folder`` is the folder of the volume's results. ``split``: the split of every labelled slice. ``labelled``: the
     labelled slices of every structure. ``kinds``: the kind of every structure. ``contexts``: for each labelled slice
     the slices that the network sees, the labelled slice in the middle. A structure that is not labelled on a slice, or
-    on a part of the slice, has weight 0 there. ``cuts``: offsets of the cuts between cells that are learned besides.
+    on a part of the slice, has weight 0 there. Slices of the split ``unlabelled`` have none of all labels, and weight
+    where the slice is. ``cuts``: offsets of the cuts between cells that are learned besides.
     """
     for z, use in split.items():
         if use == "test":
             continue
+        free = use == UNLABELLED
         image = np.stack(
             [
                 downsample_image(read_image(f"{folder}/image.zarr/0", i, i + 1)[0], downsample)
@@ -66,7 +68,7 @@ def volume_tiles(
                     target, weight = target + more, weight + hold
             else:
                 target = [np.zeros(image.shape[1:], np.uint8)] * len(channels_of(structure, kind, cuts))
-                weight = [np.zeros(image.shape[1:], bool)] * len(target)
+                weight = [np.full(image.shape[1:], free)] * len(target)
             targets += target
             weights += weight
         if not any(weight.any() for weight in weights):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ultraseg.networks.architecture import build_network, load_network
-from ultraseg.train.fused_norms import fuse_norms
+from ultraseg.networks.fused_norms import fuse_norms
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="for TensorFlow alone")
 
