@@ -18,7 +18,9 @@ def test_long_files_come_first_and_tests_of_a_file_stay_in_order():
     files = [TESTS / name for name in files]
     items = [SimpleNamespace(path=file, name=name) for file in files for name in "ba"]
     ORDER["pytest_collection_modifyitems"](items)
-    assert [(item.path, item.name) for item in items] == [(file, name) for file in files[::-1] for name in "ba"]
+    assert [(item.path, item.name) for item in items] == [
+        (file, name) for file in files[::-1] for name in "ba"
+    ]
 
 
 def test_workers_do_not_bring_the_files_into_an_order_of_their_own():
