@@ -7,7 +7,8 @@ from once import once
 
 HERE = Path(__file__).parent
 # No worker shall be alone with a long file at the end.
-# Files that take more than a minute, the longest first, and what is left of their folders. Unit tests come after them.
+# Files that take more than a minute, the longest first, and what is left of their folders. Unit tests come after them,
+# first those that load TensorFlow or start processes.
 # The first two do without the whole run that others share: the second worker does not wait for the first to make it.
 LONGEST = (
     "workflow/test_killed_runs.py",
@@ -20,6 +21,10 @@ LONGEST = (
     "workflow/test_label_runs.py",
     "browser",
     "workflow",
+    "unit/train",
+    "unit/networks",
+    "unit/predict",
+    "unit/run",
 )
 
 
