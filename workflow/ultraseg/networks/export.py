@@ -49,8 +49,8 @@ def export_network(
             embed_card(part, card)
 
 
-def _write_litert(model: keras.Model, file: str) -> None:
-    """Write a network of fixed size, built with TensorFlow, as a file for LiteRT.
+def _write_litert(model: keras.Model, part: str) -> None:
+    """Write a network of fixed size, built with TensorFlow, to an unfinished file for LiteRT.
 
     Keras' own export writes a SavedModel first and reads it twice, which takes four times as long.
     """
@@ -62,7 +62,7 @@ def _write_litert(model: keras.Model, file: str) -> None:
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], model)
     converter.experimental_lower_to_saved_model = False  # weights become constants at once
-    Path(file).write_bytes(converter.convert())
+    Path(part).write_bytes(converter.convert())
 
 
 def fixed_size(
