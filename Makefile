@@ -13,7 +13,10 @@ env: $(STAMP)
 $(STAMP): envs/$(ENV).lock pyproject.toml
 	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "ultraseg needs Python 3.11, 3.12 or 3.13, this is " + sys.version.split()[0] + ": call make PYTHON=python3.12"'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/$(ENV).lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r envs/$(ENV).lock
+	@# pip compiles Python's files one after the other; all processors do it together, and leave out the libraries' tests.
+	@# Files that are no valid Python, such as templates, are no error, as with pip.
+	@$(BIN)/python -m compileall -qq -j $(CORES) -x '/tests?/' .venv/lib/python3*/site-packages || true
 	@# The package itself, from this folder, with what the lock brought: the command ultraseg.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps --editable .
 	@# Plain `snakemake` uses all processors once the environment is active.

@@ -1,13 +1,19 @@
 """Runs commands of Snakemake in forks of one process that has imported it, which saves each a second or two.
 
 A program ``snakemake`` that calls ``ask`` sends its arguments, folder, environment and open files here and ends as the
-command ends.
+command ends. What Python itself takes from the environment when it starts, such as PYTHONPATH, is that of the server.
+
+    python snakemake_server.py ADDRESS                  serves, until its standard input ends
+    python snakemake_server.py ADDRESS ask ARGUMENT...  is such a program
 """
 
 import json
 import os
+import select
 import socket
+import subprocess
 import sys
+from contextlib import contextmanager, suppress
 
 
 def ask(address: str) -> int:
@@ -43,7 +49,7 @@ def run(connection: socket.socket) -> int:
 
 
 def serve(address: str) -> None:
-    """Serve commands, one fork each, until this process is ended."""
+    """Serve commands, one fork each, until the standard input ends: with the process that started this one at last."""
     import jsonschema  # noqa: F401  what the Snakefile imports
     import snakemake.cli
     import yaml  # noqa: F401
@@ -53,7 +59,7 @@ def serve(address: str) -> None:
         server.bind(address)
         server.listen()
         print("ready", flush=True)
-        while True:
+        while server in select.select([server, sys.stdin], [], [])[0]:
             connection, _ = server.accept()
             with connection:
                 if os.fork() == 0:
@@ -66,9 +72,24 @@ def serve(address: str) -> None:
                         sys.stderr.flush()
                         connection.sendall(str(status).encode())
                         os._exit(status)
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            with suppress(ChildProcessError):  # none is left
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+
+
+@contextmanager
+def served(address: str, **environment: str):
+    """A server in a process of its own while the block lasts."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(
+        [sys.executable, __file__, address], env=os.environ | environment, **pipes
+    ) as server:
+        assert server.stdout.readline() == "ready\n"
+        yield
 
 
 if __name__ == "__main__":
+    if sys.argv[2:3] == ["ask"]:
+        del sys.argv[2]
+        sys.exit(ask(sys.argv.pop(1)))
     serve(sys.argv[1])

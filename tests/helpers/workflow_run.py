@@ -1,12 +1,17 @@
 """Whole runs of the workflow in a folder of their own."""
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
+import snakemake_server
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +65,16 @@ def tiny_config(data: Path, **changes) -> dict:
     return config | changes
 
 
+@cache
+def server() -> str:
+    """The address of a Snakemake that is loaded, for all runs of this process."""
+    open_things = ExitStack()
+    atexit.register(open_things.close)
+    address = f"{open_things.enter_context(tempfile.TemporaryDirectory())}/socket"
+    open_things.enter_context(snakemake_server.served(address, PYTHONDONTWRITEBYTECODE="1"))
+    return address
+
+
 class Run:
     """One working directory with its configuration, and a copy of the workflow that makes its results."""
 
@@ -77,15 +92,23 @@ class Run:
 
     def command(self, *arguments: str) -> list[str]:
         """The command of a run with these arguments."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
-        command += ["--configfile", str(self.folder / "config.yaml"), "--directory", str(self.folder)]
+        return [sys.executable, "-m", "snakemake", *self.options(*arguments)]
+
+    def options(self, *arguments: str) -> list[str]:
+        """What the command says after the name of the program."""
+        options = ["--snakefile", str(self.code / "Snakefile"), "--directory", str(self.folder)]
+        options += ["--configfile", str(self.folder / "config.yaml"), "--cores", "2"]
         # Training on one thread is repeatable.
-        return [*command, "--cores", "2", *arguments, "--set-threads", "train=1"]
+        return [*options, *arguments, "--set-threads", "train=1"]
 
     def call(self, *arguments: str, **how) -> subprocess.CompletedProcess:
-        """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``."""
+        """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``, of a process that loads Snakemake."""
+        command = self.command(*arguments)
+        if not how:
+            ask = [sys.executable, "-SE", snakemake_server.__file__, server(), "ask"]
+            command = [*ask, *self.options(*arguments)]
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True, env=env, **how)
+        return subprocess.run(command, capture_output=True, text=True, env=env, **how)
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run Snakemake; returns all it printed."""

@@ -1,11 +1,10 @@
 """Whole runs of the workflow on a tiny tissue, from a copy of the code so that tests may edit it."""
 
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
 import pytest
+from once import once
 from ultraseg.phantom.volume import write_phantom
 from workflow_run import Run, copy_code, tiny_config
 
@@ -13,25 +12,14 @@ from workflow_run import Run, copy_code, tiny_config
 @pytest.fixture(scope="session")
 def tissue(tmp_path_factory) -> Path:
     """TIFF slices, labels on every 4th slice and truth of a tiny tissue."""
-    folder = tmp_path_factory.mktemp("tissue")
-    write_phantom(str(folder), (18, 96, 96), seed=3, label_slices=[0, 4, 8, 12, 17], scale=0.35)
-    return folder
+    how = {"seed": 3, "label_slices": [0, 4, 8, 12, 17], "scale": 0.35}
+    return once(tmp_path_factory, "tissue", lambda folder: write_phantom(str(folder), (18, 96, 96), **how))
 
 
 @pytest.fixture(scope="session")
 def whole_run(tmp_path_factory, tissue) -> Path:
-    """A folder with data, code and a finished run, which no test changes: one for all processes of a test session."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "whole"
-    with open(shared / "whole.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "finished").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            _make_whole_run(folder, tissue)
-            (folder / "finished").touch()
-    return folder
+    """A folder with data, code and a finished run, which no test changes."""
+    return once(tmp_path_factory, "whole", lambda folder: _make_whole_run(folder, tissue))
 
 
 def _make_whole_run(folder: Path, tissue: Path) -> None:

@@ -32,6 +32,7 @@ from documented import (
 )
 from errors_page import SNAKEMAKE
 from rule_graph import BEGIN, END, block
+from snakemake_server import served
 
 CLASSES = (AS_WRITTEN, SERVE, DRY, INSTEAD, NOT_RUN)
 RUNNABLE = sorted({*AS_WRITTEN, *DRY, *INSTEAD})
@@ -140,7 +141,7 @@ def write_programs(folder: Path, address: Path) -> None:
 class Copy:
     """A copy of the repository with a finished run in runs/demo, and a Snakemake that is loaded."""
 
-    def __init__(self, folder: Path, whole_run: Path):
+    def __init__(self, folder: Path, whole_run: Path, address: Path):
         shutil.copytree(whole_run, folder, symlinks=True)
         self.folder = folder / "code"
         for name in ("Makefile", "pyproject.toml", "profiles", "benchmarks"):
@@ -158,11 +159,7 @@ class Copy:
         shutil.copy(folder / "run/results/tiny/summary.txt", folder / "run/results/demo")
         write_examples(self.folder)
         write_archives(self.folder)
-        address = folder / "socket"
         write_programs(self.folder / ".venv/bin", address)
-        command = [sys.executable, str(ROOT / "tests/helpers/snakemake_server.py"), str(address)]
-        self.server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.server.stdout.readline() == "ready\n"
         self.run = cache(self._run)
         for command in AS_WRITTEN:  # the tutorial cuts its data out of archives before it uses them
             if command.startswith("ultraseg cut "):
@@ -219,10 +216,9 @@ class Copy:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory, whole_run):
-    made = Copy(tmp_path_factory.mktemp("documented") / "copy", whole_run)
-    yield made
-    made.server.terminate()
-    made.server.wait()
+    folder = tmp_path_factory.mktemp("documented")
+    with served(str(folder / "socket")):
+        yield Copy(folder / "copy", whole_run, folder / "socket")
 
 
 @pytest.mark.parametrize("command", RUNNABLE)

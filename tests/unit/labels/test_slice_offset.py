@@ -1,11 +1,10 @@
 """Labels that lie on a neighbouring slice are told by how well they fit its image."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import ndimage
 from ultraseg.arrays.edges import label_edges
-from ultraseg.labels.slice_offset import edge_fit, fit_table, offset_of, offset_warning
+from ultraseg.labels.slice_offset import edge_fit, fit_table, mean_fits, offset_of, offset_warning
 
 SHAPE = (96, 112)
 N = 30
@@ -75,7 +74,10 @@ def test_slices_without_an_edge_and_beyond_the_stack_do_not_count(stack):
     slices = [(0, labels[0], None), (3, np.zeros_like(labels[0]), None), (N - 1, labels[N - 1], None)]
     table = fit_table(slices, lambda z: images[z], N)
     assert table["z"].tolist() == [0, N - 1]
-    assert np.isnan(table["before"][0]) and np.isnan(table["after"][1]) and table["own"].notna().all()
+    assert np.isnan(table["before"][0]) and np.isnan(table["after"][1]) and not np.isnan(table["own"]).any()
+    fits = mean_fits(table)
+    assert fits == {"before": table["before"][1], "own": table["own"].mean(), "after": table["after"][0]}
+    assert np.isnan(list(mean_fits(fit_table([], lambda z: images[z], N)).values())).all()
 
 
 def test_the_warning_gives_both_scores_and_the_cure(stack):
@@ -89,5 +91,5 @@ def test_the_warning_gives_both_scores_and_the_cure(stack):
 
 
 def test_equal_scores_are_no_offset():
-    same = pd.DataFrame({"z": range(9), "before": 0.5, "own": 0.5, "after": 0.5})
+    same = {name: np.full(9, 0.5) for name in ("z", "before", "own", "after")}
     assert offset_of(same) == 0

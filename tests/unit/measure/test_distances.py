@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from ultraseg.measure.distances import organelle_distances
+from scipy import ndimage
+from ultraseg.measure.distances import _distances, organelle_distances
 
 SPACING = (0.02, 0.01, 0.01)
 SHAPE = (50, 100, 120)
@@ -70,3 +71,19 @@ def test_a_cell_without_an_outside_and_a_volume_without_cells_have_no_membrane()
 def test_a_cell_that_the_coarse_grid_lost_is_left_out(tissue):
     found = organelle_distances(table(("mito", 1, 99, 0.5, 0.5, 0.5)), *tissue, SPACING, "nuclei")
     assert found.isna().all().all() and len(found) == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.98, 1.0])
+def test_distances_of_places_are_those_of_a_whole_distance_transform(share):
+    rng = np.random.default_rng(0)
+    smooth = ndimage.uniform_filter(rng.random((12, 30, 40)), 3)
+    inside = (smooth < np.quantile(smooth, share)) | (share == 1)
+    places = tuple(rng.integers(0, n, 200) for n in inside.shape)
+    spacing = np.array([0.04, 0.016, 0.02])
+    found = _distances(inside, places, spacing)
+    if share == 1:
+        assert np.isnan(found).all()
+        return
+    whole = ndimage.distance_transform_edt(inside, sampling=spacing)[places]
+    assert whole.any() == inside.any()
+    np.testing.assert_allclose(found, whole, rtol=1e-12)

@@ -128,23 +128,23 @@ print(json.dumps(devices.open_device("gpu", 3, 1).record("mixed_bfloat16")))"""
 TRAIN = """
 import json
 import tensorflow as tf
-count = {count}
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from ultraseg.networks.devices import data_parallel, open_device
 open_device("cpu", 1)
 from ultraseg.train.augment import NONE
 from ultraseg.train.settings import Compute, TrainSettings
 from ultraseg.train.train_network import train_network
-result = train_network(
-    {tiles!r}, {folder!r} + str(count),
-    TrainSettings(
-        filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10, learning_rate=1e-2, augmentation=NONE
-    ),
-    Compute(devices=count, scope=data_parallel(count, "cpu")),
-)
-replicas = result.model.distribute_strategy.num_replicas_in_sync if count > 1 else 1
-print("RESULT", json.dumps([replicas, result.history, result.validation_dice, result.thresholds]))
+for count in (1, 2):
+    result = train_network(
+        {tiles!r}, {folder!r} + str(count),
+        TrainSettings(
+            filters=(6, 8), crop=32, batch=4, epochs=4, steps_per_epoch=10, learning_rate=1e-2, augmentation=NONE
+        ),
+        Compute(devices=count, scope=data_parallel(count, "cpu")),
+    )
+    replicas = result.model.distribute_strategy.num_replicas_in_sync if count > 1 else 1
+    print("RESULT", json.dumps([replicas, result.history, result.validation_dice, result.thresholds]))
 """
 
 
@@ -152,12 +152,10 @@ def test_training_on_two_devices_equals_training_on_one(tmp_path):
     """Two virtual devices share the batch; losses and accuracy agree to rounding, which Adam amplifies."""
     groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
     write_tiles(tmp_path / "tiles.h5", groups, channels=["disc"])
-    found = {}
-    for count in (1, 2):
-        code = TRAIN.format(count=count, tiles=str(tmp_path / "tiles.h5"), folder=str(tmp_path / "ck"))
-        status, text, _ = run(code)
-        assert status == 0, text[-3000:]
-        found[count] = json.loads(text.split("RESULT", 1)[1].splitlines()[0])
+    status, text, _ = run(TRAIN.format(tiles=str(tmp_path / "tiles.h5"), folder=str(tmp_path / "ck")))
+    assert status == 0, text[-3000:]
+    results = [json.loads(part.splitlines()[0]) for part in text.split("RESULT")[1:]]
+    found = dict(zip((1, 2), results, strict=True))
     assert found[1][0] == 1 and found[2][0] == 2
     losses = {count: np.array([row["loss"] for row in rows[1]]) for count, rows in found.items()}
     assert len(losses[2]) == 4 and losses[2][-1] < losses[2][0]

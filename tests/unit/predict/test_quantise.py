@@ -1,5 +1,7 @@
 """Networks in 8-bit integers are used only where validation proves them as good."""
 
+import shutil
+
 import numpy as np
 import pytest
 from disc_tiles import SMALL, disc_tiles
@@ -9,18 +11,16 @@ from ultraseg.networks.export import export_network, fixed_size
 from ultraseg.networks.model_file import read_card
 from ultraseg.predict.predictor import Predictor, load_predictor
 from ultraseg.predict.quantise import compare, refuse_worse, write_int8
-from ultraseg.train.tiles import write_tiles
 from ultraseg.train.train_network import train_network
 
 SETTINGS = dict(tile=48, overlap=16, stride=16)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, disc_training):
     """A network that finds discs, its files, and the card."""
     folder = tmp_path_factory.mktemp("q")
-    groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
-    write_tiles(folder / "tiles.h5", groups, channels=["disc"])
+    shutil.copytree(disc_training, folder, dirs_exist_ok=True)
     result = train_network(folder / "tiles.h5", folder / "ck", SMALL)
     thresholds = {"disc": result.thresholds["disc"] / 255}
     card = card_of("disc", filters=SMALL.filters, thresholds=thresholds)

@@ -1,8 +1,9 @@
 from dataclasses import fields, replace
 
+import cv2
 import numpy as np
 import pytest
-from ultraseg.train.augment import NONE, Augmentation, crop_and_augment
+from ultraseg.train.augment import NONE, Augmentation, _sample, _sampling_map, crop_and_augment
 
 ALL = Augmentation(curtains=12, strip=0.06, slice_shift=2)
 
@@ -138,3 +139,13 @@ def test_every_change_can_be_configured_with_the_same_default():
         "properties"
     ]
     assert {f.name: f.default for f in fields(Augmentation)} == {k: v["default"] for k, v in known.items()}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 5, 9, 13])
+def test_many_channels_move_as_each_alone(channels):
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 256, (70, 90, channels), np.uint8)
+    grid = _sampling_map((70, 90), 48, rng, Augmentation(), None)
+    for how in ((cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101), (cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)):
+        alone = [cv2.remap(array[..., k].copy(), *grid, how[0], borderMode=how[1]) for k in range(channels)]
+        assert np.array_equal(_sample(array, grid, *how), np.stack(alone, axis=-1))

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +15,15 @@ from ultraseg.train.validation import Validation, validate
 
 
 @pytest.fixture
-def tiles_file(tmp_path):
-    groups = [("train", "v", disc_tiles(z)) for z in range(4)] + [("validation", "v", disc_tiles(9))]
-    write_tiles(tmp_path / "tiles.h5", groups, channels=["disc"])
-    return tmp_path / "tiles.h5"
+def tiles_file(disc_training):
+    return disc_training / "tiles.h5"
+
+
+@pytest.fixture
+def trained(disc_training, tmp_path):
+    """The result of the training that is shared; nothing is trained again."""
+    shutil.copytree(disc_training / "ck", tmp_path / "trained")
+    return train_network(disc_training / "tiles.h5", tmp_path / "trained", SMALL)
 
 
 def test_learns_an_easy_structure(tiles_file, tmp_path):
@@ -29,8 +35,7 @@ def test_learns_an_easy_structure(tiles_file, tmp_path):
     assert result.learned_from_validation == []
 
 
-def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypatch):
-    whole = train_network(tiles_file, tmp_path / "a", SMALL)
+def test_killed_and_resumed_equals_uninterrupted(tiles_file, trained, tmp_path, monkeypatch):
     real, calls = training._run_epoch, []
 
     def killed(*args):
@@ -47,7 +52,7 @@ def test_killed_and_resumed_equals_uninterrupted(tiles_file, tmp_path, monkeypat
     assert [r["epoch"] for r in resumed.history] == [1, 2, 3, 4, 5, 6]
     # Two threads add in any order, so equal to rounding, not to the bit.
     np.testing.assert_allclose(
-        [r["loss"] for r in resumed.history], [r["loss"] for r in whole.history], rtol=0.05
+        [r["loss"] for r in resumed.history], [r["loss"] for r in trained.history], rtol=0.05
     )
     # A finished training is not repeated, another one starts anew.
     again = train_network(tiles_file, tmp_path / "b", SMALL)
@@ -198,11 +203,10 @@ def test_a_checkpoint_of_other_code_is_not_continued(tiles_file, tmp_path, monke
         assert len(calls) == expected
 
 
-def test_training_goes_on_from_an_earlier_network(tiles_file, tmp_path):
-    first = train_network(tiles_file, tmp_path / "a", SMALL)
+def test_training_goes_on_from_an_earlier_network(tiles_file, trained, tmp_path):
     card = card_of("disc", filters=SMALL.filters)
     export_network(
-        first.model, tmp_path / "a.keras", architecture="resunet", filters=SMALL.filters, card=card
+        trained.model, tmp_path / "a.keras", architecture="resunet", filters=SMALL.filters, card=card
     )
     short = replace(SMALL, epochs=1, steps_per_epoch=1, learning_rate=1e-5)
     tuned = train_network(tiles_file, tmp_path / "b", short, init_from=str(tmp_path / "a.keras"))
@@ -211,3 +215,13 @@ def test_training_goes_on_from_an_earlier_network(tiles_file, tmp_path):
     # Another network to start from is another training.
     prints = [json.loads((tmp_path / f"{n}/state.json").read_text())["fingerprint"] for n in "bc"]
     assert prints[0] != prints[1]
+
+
+def test_the_graph_of_a_step_is_built_once(tiles_file, tmp_path, monkeypatch):
+    """TensorFlow builds it anew where a step made variables: that took longer than a tiny training."""
+    built, real = [], training.loss_by_name
+    monkeypatch.setattr(
+        training, "loss_by_name", lambda name: lambda *of: (built.append(1), real(name)(*of))[1]
+    )
+    train_network(tiles_file, tmp_path / "ck", replace(SMALL, epochs=2, steps_per_epoch=2))
+    assert len(built) == 1

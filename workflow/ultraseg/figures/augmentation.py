@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,15 @@ def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: s
     random draws the one that shows the change most. Then come all changes together, as training sees them. The slice
     shift is shown on the slice before.
     """
-    panels = [("unchanged", *_drawn(tiles, crop, NONE, 0))]
+    place = _place(tiles, crop)
+    panels = [("unchanged", *place.drawn(NONE, 0))]
     for change in fields(Augmentation):
         strength = getattr(settings, change.name)
         if strength:
             alone = replace(NONE, **{change.name: strength})
             channel = _shown(change.name, tiles.image.shape[-1])
-            panels.append((f"{change.name} {_text(strength)}", *_strongest(tiles, crop, alone, channel)))
-    panels += [("all together", *_drawn(tiles, crop, settings, seed)) for seed in range(TOGETHER)]
+            panels.append((f"{change.name} {_text(strength)}", *_strongest(place, alone, channel)))
+    panels += [("all together", *place.drawn(settings, seed)) for seed in range(TOGETHER)]
     rows = ceil_div(len(panels), COLUMNS)
     figure = new_figure(COLUMNS * PANEL, rows * (PANEL + 24) + 40)
     for index, (name, image, truth) in enumerate(panels):
@@ -56,32 +57,43 @@ def _text(strength: float | bool) -> str:
     return "" if strength is True else f"{strength:g}"
 
 
-def _place(tiles: Tiles) -> tuple[int, tuple[int, int]]:
-    """The tile that shows most structures and the middle of what it shows."""
+@dataclass(frozen=True)
+class _Place:
+    """The tile that shows most structures, and the middle of what it shows; all crops are drawn around it."""
+
+    image: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    extent: tuple[int, int]
+    near: tuple[int, int]
+    crop: int
+
+    def drawn(self, settings: Augmentation, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Image and truth of a crop, changed at random."""
+        rng = np.random.default_rng(seed)
+        return crop_and_augment(self.image, self.truth, self.crop, rng, settings, self.extent, self.near)
+
+
+def _place(tiles: Tiles, crop: int) -> _Place:
     found = (tiles.target > 127) & (tiles.weight > 0)
     shares = found.mean((1, 2))
     best = int((shares / np.maximum(shares.mean(0), 1e-9)).sum(1).argmax())
     places = np.argwhere(found[best].any(-1))
     middle = places[len(places) // 2] if len(places) else np.array(found.shape[1:3]) // 2
-    return best, (int(middle[0]), int(middle[1]))
+    return _Place(
+        tiles.image[best],
+        np.concatenate([tiles.target[best], tiles.weight[best]], axis=-1),
+        (int(tiles.height[best]), int(tiles.width[best])),
+        (int(middle[0]), int(middle[1])),
+        crop,
+    )
 
 
-def _drawn(tiles: Tiles, crop: int, settings: Augmentation, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    i, near = _place(tiles)
-    truth = np.concatenate([tiles.target[i], tiles.weight[i]], axis=-1)
-    extent = (int(tiles.height[i]), int(tiles.width[i]))
-    rng = np.random.default_rng(seed)
-    return crop_and_augment(tiles.image[i], truth, crop, rng, settings, extent, near)
-
-
-def _strongest(
-    tiles: Tiles, crop: int, alone: Augmentation, channel: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _strongest(place: _Place, alone: Augmentation, channel: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Of some draws the one that alters the shown slice of the crop most, against the same draw without the change."""
-    best, most = _drawn(tiles, crop, alone, 0), 0.0
+    best, most = place.drawn(alone, 0), 0.0
     for seed in range(MOST_DRAWS):
-        drawn = _drawn(tiles, crop, alone, seed)
-        without, _ = _drawn(tiles, crop, NONE, seed)
+        drawn = place.drawn(alone, seed)
+        without, _ = place.drawn(NONE, seed)
         change = float(np.abs(drawn[0][..., channel].astype(np.int16) - without[..., channel]).mean())
         if change > most:
             best, most = drawn, change

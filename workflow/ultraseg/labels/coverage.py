@@ -1,11 +1,12 @@
 """Reading and checking the user's labels of a few slices, and the table of what they cover."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import Problems, UserError
@@ -14,6 +15,9 @@ from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.labels.doubts import Doubts
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +120,7 @@ def coverage_row(structure: str, slice_: LabelSlice, kind: str, split: str) -> d
     }
 
 
-def coverage_table(
+def coverage_rows(
     sources: Mapping[str, LabelSource | SliceSource | Sequence[SliceRef]],
     kinds: Mapping[str, str],
     shape: tuple[int, int],
@@ -124,8 +128,8 @@ def coverage_table(
     splits: Mapping[str, Mapping[int, str]] | Mapping[int, str] | None = None,
     crop: Sequence[Sequence[int]] | None = None,
     problems: list[UserError] | None = None,
-) -> pd.DataFrame:
-    """Check the label files of all structures and tabulate what they cover.
+) -> list[dict[str, Any]]:
+    """Check the label files of all structures and tell what they cover, by structure and z.
 
     ``sources`` and ``kinds`` by structure; ``splits`` maps z to 'train', 'validation' or 'test', for all
     structures or by structure; a slice in none is 'train'; ``crop`` as in ``iterate_labels``. One row per slice, see
@@ -147,8 +151,14 @@ def coverage_table(
             log.warning("%s: at most one cell id on every slice; was a mask given as cell ids?", structure)
     if raised:
         raise_problems(problems)
-    table = pd.DataFrame(rows, columns=COVERAGE_COLUMNS)
-    return table.sort_values(["structure", "z"], kind="stable", ignore_index=True)
+    return sorted(rows, key=lambda row: (row["structure"], row["z"]))
+
+
+def coverage_table(*given: Any, **which: Any) -> pd.DataFrame:
+    """The ``coverage_rows`` as a table."""
+    import pandas as pd  # jobs that write the rows do not wait for it
+
+    return pd.DataFrame(coverage_rows(*given, **which), columns=COVERAGE_COLUMNS)
 
 
 def _whole_problems(structure: str, source: LabelSource, rows: list[dict[str, Any]]) -> Iterator[UserError]:

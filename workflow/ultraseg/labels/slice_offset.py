@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.arrays.edges import label_edges
@@ -21,6 +20,8 @@ WINDOW = 2048  # side of the part of a slice that is looked at, around its middl
 # a neighbour by these limits; those off by one lose by 7 % of the score or more, and by 3.7 standard errors or more,
 # unless structures are few or blurred.
 SHARE, GAIN, T = 0.8, 0.05, 3.0
+COLUMNS = ("z", "before", "own", "after")
+Fits = Mapping[str, NDArray[Any]]  # the columns of the table, by name
 
 
 def edge_fit(image: NDArray[Any], labels: NDArray[Any], known: NDArray[Any] | None = None) -> float:
@@ -51,8 +52,8 @@ def fit_table(
     slices: Iterable[tuple[int, NDArray[Any], NDArray[Any] | None]],
     read_image: Callable[[int], NDArray[Any]],
     n_slices: int,
-) -> pd.DataFrame:
-    """Fit of each label slice (z, labels, known) to its own image and to both neighbours: z, before, own, after.
+) -> dict[str, NDArray[Any]]:
+    """Fit of each label slice (z, labels, known) to its own image and to both neighbours, as columns: ``COLUMNS``.
 
     ``read_image(z)`` gives the image (Y, X) as uint8. NaN beyond the ends of the stack. The middle of slices counts.
     """
@@ -69,25 +70,38 @@ def fit_table(
             inside = 0 <= other < n_slices
             row[name] = edge_fit(read_image(other)[cut], labels, known) if inside else float("nan")
         rows.append(row)
-    return pd.DataFrame(rows, columns=["z", "before", "own", "after"])
+    types = {"z": np.int64} | dict.fromkeys(COLUMNS[1:], np.float64)
+    return {name: np.array([row[name] for row in rows], kind) for name, kind in types.items()}
 
 
-def offset_of(table: pd.DataFrame) -> int:
+def mean_fits(table: Fits) -> dict[str, float]:
+    """The mean of each fit over the slices that have it; NaN where none has."""
+    known = {name: table[name][~np.isnan(table[name])] for name in COLUMNS[1:]}
+    return {name: float(values.mean()) if len(values) else float("nan") for name, values in known.items()}
+
+
+def _both(table: Fits, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The fits to a neighbour and to the own slice, of the slices that have both."""
+    known = ~(np.isnan(table[name]) | np.isnan(table["own"]))
+    return table[name][known], table["own"][known]
+
+
+def offset_of(table: Fits) -> int:
     """By how many slices all labels seem off: -1 or 1 where the slice before or after fits clearly better, else 0.
 
     Clearly: on at least 80 % of three or more slices, by 5 % of the score on average, and by three standard errors.
     """
     for step, name in ((-1, "before"), (1, "after")):
-        both = table.dropna(subset=[name, "own"])
-        gain = (both[name] - both["own"]).to_numpy()
-        if len(gain) < 3 or (gain > 0).mean() < SHARE or gain.mean() < GAIN * both["own"].mean():
+        other, own = _both(table, name)
+        gain = other - own
+        if len(gain) < 3 or (gain > 0).mean() < SHARE or gain.mean() < GAIN * own.mean():
             continue
         if gain.mean() >= T * max(gain.std(ddof=1) / np.sqrt(len(gain)), 1e-9):
             return step
     return 0
 
 
-def offset_warning(structure: str, where: str, table: pd.DataFrame, first_slice_number: int) -> str | None:
+def offset_warning(structure: str, where: str, table: Fits, first_slice_number: int) -> str | None:
     """What to tell the user of labels that seem to be off by one, with both scores and the cure; None where they fit.
 
     ``where``: the key of the labels in the configuration, 'volumes.a.labels.cells'.
@@ -96,14 +110,14 @@ def offset_warning(structure: str, where: str, table: pd.DataFrame, first_slice_
     if not step:
         return None
     name = {-1: "before", 1: "after"}[step]
-    both = table.dropna(subset=[name, "own"])
+    other, own = _both(table, name)
     wanted = first_slice_number - step
     cure = f"set {where}.first_slice_number: {wanted} (it is {first_slice_number} now)"
     if wanted < 0:
         cure = f"raise the number in the name of each file of {where} by 1"
     return (
-        f"{structure}: the labels seem to be off by one slice. On {len(both)} labelled slices they fit the image of "
-        f"the slice {name} better than their own: score {both[name].mean():.3f} against {both['own'].mean():.3f} "
+        f"{structure}: the labels seem to be off by one slice. On {len(own)} labelled slices they fit the image of "
+        f"the slice {name} better than their own: score {other.mean():.3f} against {own.mean():.3f} "
         f"(share of the variance of the grey values near label edges that the labels explain). If so, {cure}; in a "
         "multi-page TIFF give the slice of each page with 'slices'. Look at an overlay first."
     )

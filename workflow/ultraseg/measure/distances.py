@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 COLUMNS = ["nucleus_distance_um", "membrane_distance_um"]
+ENDS = (slice(None, -1), slice(1, None))  # all but the last, all but the first
 PLACE = ["centroid_z_um", "centroid_y_um", "centroid_x_um"]
 
 
@@ -54,18 +55,33 @@ def organelle_distances(
         inside_box = np.floor(rows[PLACE].to_numpy() / spacing).astype(int) - [s.start for s in box]
         places = tuple(np.clip(inside_box, 0, last).T)
         inside = cells[box] == number
-        found.loc[rows.index, COLUMNS[1]] = _distance(inside, spacing)[places]
+        found.loc[rows.index, COLUMNS[1]] = _distances(inside, places, spacing)
         own = organelles.loc[is_nucleus & (organelles["cell"] == cell), "id"]
         if nuclei is not None and len(own):
             outside = ~np.isin(nuclei[box], own.to_numpy())
-            found.loc[rows.index, COLUMNS[0]] = _distance(outside, spacing)[places]
+            found.loc[rows.index, COLUMNS[0]] = _distances(outside, places, spacing)
     return found
 
 
-def _distance(inside: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of every voxel to the nearest voxel that is not ``inside``; NaN where all voxels are."""
-    if inside.all():
-        return np.full(inside.shape, np.nan)
-    from scipy import ndimage
+def _distances(
+    inside: NDArray[np.bool_], places: tuple[NDArray[np.int64], ...], spacing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance from each of some places (z, y, x) to the nearest voxel that is not ``inside``; NaN where all are.
 
-    return ndimage.distance_transform_edt(inside, sampling=spacing)
+    A whole distance transform gives the same and takes several times as long.
+    """
+    if inside.all():
+        return np.full(len(places[0]), np.nan)
+    from scipy.spatial import cKDTree
+
+    # The nearest voxel outside touches one inside by a face: a step towards the place would otherwise end outside.
+    shell = np.zeros_like(inside)
+    for axis in range(inside.ndim):
+        low, high = (tuple(s if i == axis else slice(None) for i in range(inside.ndim)) for s in ENDS)
+        shell[low] |= inside[high]
+        shell[high] |= inside[low]
+    shell &= ~inside
+    if not shell.any():  # nothing is inside
+        return np.zeros(len(places[0]))
+    found, _ = cKDTree(np.argwhere(shell) * spacing).query(np.stack(places, axis=1) * spacing)
+    return np.where(inside[places], found, 0.0)

@@ -168,6 +168,8 @@ def _new_model(data: _Data, settings: TrainSettings, compute: Compute, init_from
         loss_by_name(settings.loss),
         jit_compile=False,
     )
+    # An optimizer that makes its variables during the first step lets TensorFlow build the graph of a step twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
