@@ -89,6 +89,9 @@ INSTEAD = {
     "KERAS_BACKEND=jax snakemake --configfile my.yaml": "KERAS_BACKEND=jax snakemake --configfile my.yaml -n",
     "make napari DIRECTORY=FOLDER": "make -n napari DIRECTORY=runs/demo",
     "ultraseg napari --directory runs/demo --python ~/napari/bin/python": "ultraseg napari --help",
+    # Driven in napari itself: tests/unit/exchange/test_label_window.py.
+    "ultraseg label": "ultraseg label --help",
+    "ultraseg label --configfile my.yaml": "ultraseg label --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
     "ultraseg proofread export": "ultraseg proofread export --help",
     "ultraseg proofread export --configfile my.yaml --slices 12 40-42": (

@@ -69,8 +69,8 @@ SECTIONS = {
     "Edits of cells": "link.edit_file link.apply_edits",
     "Viewer, proofreading, comparison, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
-        "viewer.napari run.status exchange.proofread exchange.export exchange.compare exchange.cut_public "
-        "exchange.public_arrays"
+        "viewer.start_napari exchange.labelling exchange.label_target exchange.label_window run.status "
+        "exchange.proofread exchange.export exchange.compare exchange.cut_public exchange.public_arrays"
     ),
 }
 PAIRS = (

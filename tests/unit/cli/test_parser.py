@@ -75,6 +75,7 @@ def test_commands_on_a_run_share_their_options():
         ["status"],
         ["view"],
         ["napari"],
+        ["label", "--configfile", "a"],
         ["export", "slices"],
         ["proofread", "import", "--configfile", "a"],
     ):

@@ -7,6 +7,7 @@ from ultraseg.ingest.name_numbers import (
     fault_of_pattern,
     odd_names,
     slice_number,
+    with_number,
 )
 
 
@@ -81,3 +82,17 @@ def test_a_pattern_says_which_number_may_differ():
     names = [f"z{z:04d}_um{40 * z}.tif" for z in range(20)]
     assert odd_names(names, r"^z(\d+)") is None
     assert odd_names([*names, "w_z20_um800.tif"], r"z(\d+)") == ("z0000_um0.tif", ["w_z20_um800.tif"])
+
+
+@pytest.mark.parametrize(
+    "file, number, pattern, expected",
+    [
+        ("a/z0003.tif", 12, None, "z0012.tif"),
+        ("s2_z9.tiff", 10, None, "s2_z10.tiff"),
+        ("s_0001_v3.tif", 7, r"^s_(\d+)", "s_0007_v3.tif"),
+        ("cells.tif", 7, None, None),
+    ],
+)
+def test_a_name_for_another_slice_is_built_like_the_others(file, number, pattern, expected):
+    made = with_number(file, number, pattern)
+    assert made == expected and (made is None or slice_number(made, pattern) == number)

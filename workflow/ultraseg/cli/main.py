@@ -96,9 +96,24 @@ def _view(given: Namespace) -> None:
 
 
 def _napari(given: Namespace) -> None:
-    from ultraseg.viewer.napari import show
+    from ultraseg.viewer.start_napari import show
 
     show(given.directory, given.volume, given.python)
+
+
+def _label(given: Namespace) -> None:
+    from ultraseg.exchange.label_window import open_window
+    from ultraseg.exchange.labelling import Desk
+
+    desk = Desk(
+        Path(given.configfile),
+        Path(given.directory),
+        given.volume,
+        given.structures,
+        given.to,
+        given.data_root,
+    )
+    open_window(desk, given.python)
 
 
 def _export(given: Namespace) -> None:
@@ -131,6 +146,7 @@ COMMANDS = {
     "status": _status,
     "view": _view,
     "napari": _napari,
+    "label": _label,
     "export": _export,
     "proofread": _proofread,
     "compare": _compare,

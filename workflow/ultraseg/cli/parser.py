@@ -22,6 +22,7 @@ before a run:
   check      reads images and labels, and says what is wrong with them and what the run will cost
   cut        cuts a box out of a public volume, as TIFF slices and labels
   phantom    writes a synthetic tissue with labels and known truth, to try things on
+  label      opens a volume in napari to label slices, or to correct what a run made of them
 
 while it runs:
   status     tells how far the run is, and what failed
@@ -80,7 +81,7 @@ def parser() -> Parser:
     commands = whole.add_subparsers(
         prog="ultraseg", dest="command", metavar="COMMAND", help=argparse.SUPPRESS
     )
-    for add in (_check, _cut, _phantom, _status, _view, _napari, _export, _proofread, _compare):
+    for add in (_check, _cut, _phantom, _status, _view, _napari, _label, _export, _proofread, _compare):
         add(commands)
     return whole
 
@@ -262,6 +263,27 @@ def _napari(commands: Any) -> None:
         _one_volume(),
     )
     napari.add_argument("--python", metavar="FILE", help="a Python that has napari, zarr 3 and dask")
+
+
+def _label(commands: Any) -> None:
+    label = _add(
+        commands,
+        "label",
+        "Label slices in napari: before the first run, and after a run the slices that it advises, with its results\n"
+        "as a start. Finished slices are saved as labels of the volume, or as corrections. `make napari` installs\n"
+        "napari.",
+        "ultraseg label --configfile my.yaml",
+        _configuration(),
+        _one_volume(),
+    )
+    label.add_argument("--structures", nargs="+", metavar="NAME", help="structures to label (default: all)")
+    label.add_argument(
+        "--to",
+        choices=("labels", "corrections"),
+        metavar="PLACE",
+        help="labels or corrections (default: corrections, where the volume has a folder for them)",
+    )
+    label.add_argument("--python", metavar="FILE", help="a Python that has napari, zarr 3 and dask")
 
 
 def _export(commands: Any) -> None:

@@ -16,10 +16,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.base.files import whole_file, write_text
+from ultraseg.base.files import write_text
 from ultraseg.base.text import format_numbers
 from ultraseg.exchange.imagej_outlines import outline_rois
-from ultraseg.exchange.tiff_write import FLOAT_LARGEST, imagej_stack
+from ultraseg.exchange.tiff_write import FLOAT_LARGEST, imagej_stack, whole_label_slice
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.labels.reader import LabelReader
@@ -78,12 +78,9 @@ def import_slices(
     taken = _edited(volume, kinds, folder, everything)
     for structure, pages in taken.items():
         for number, page in pages.items():
+            file = corrections / structure / f"z{about['slices'][number]:05d}.tif"
             # Label files hold whole slices of the stack, of which the volume may be a part.
-            whole = np.zeros(volume.full_shape[1:], page.dtype)
-            whole[tuple(slice(*side) for side in volume.plane_crop)] = page
-            z = about["slices"][number]
-            with whole_file(corrections / structure / f"z{z:05d}.tif") as part:
-                tifffile.imwrite(part, whole, compression="zlib", photometric="minisblack")
+            whole_label_slice(file, page, volume.full_shape[1:], volume.plane_crop)
             about["exported"][structure][number] = _checksum(page)
     write_text(folder / LIST, json.dumps(about, indent=1))
     return {s: [about["slices"][number] for number in pages] for s, pages in taken.items() if pages}

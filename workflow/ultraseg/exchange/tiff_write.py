@@ -72,6 +72,22 @@ def streamed_stack(
         tifffile.imwrite(part, converted, shape=tuple(shape), dtype=dtype, metadata=about, **how)
 
 
+def whole_label_slice(
+    path: str | os.PathLike[str],
+    page: NDArray[Any],
+    full: Sequence[int],
+    crop: Sequence[Sequence[int]],
+) -> None:
+    """Write one slice of labels (y, x) as a label file has it: a whole slice of the stack, of ``full`` (y, x) pixels.
+
+    ``crop``: where the page lies in it, start and stop in y and x; around it the file is 0.
+    """
+    whole = np.zeros(tuple(full), page.dtype)
+    whole[tuple(slice(*side) for side in crop)] = page
+    with whole_file(path) as part:
+        tifffile.imwrite(part, whole, compression="zlib", photometric="minisblack")
+
+
 def label_slices(
     folder: str | os.PathLike[str],
     slices: Iterable[tuple[int, NDArray[Any]]],

@@ -20,6 +20,19 @@ def slice_number(file: str, pattern: str | None = None) -> int | None:
     return None if place is None else int(os.path.basename(file)[slice(*place)])
 
 
+def with_number(file: str, number: int, pattern: str | None = None) -> str | None:
+    """The name of another slice's file, built like ``file``, without its folder; None where ``file`` has no number.
+
+    As many digits as before, more where the number needs them.
+    """
+    name = os.path.basename(file)
+    place = _place(name, pattern)
+    if place is None:
+        return None
+    start, stop = place
+    return f"{name[:start]}{number:0{stop - start}d}{name[stop:]}"
+
+
 def _place(name: str, pattern: str | None) -> tuple[int, int] | None:
     """Where the number of the slice begins and ends in a name without folder."""
     if pattern is None:

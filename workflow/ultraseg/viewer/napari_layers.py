@@ -10,11 +10,15 @@ from typing import Any
 import dask.array as da
 import zarr
 
+LARGEST_COLOURED = (
+    2**16
+)  # id that napari can give a colour of our choice; numba, which is not installed, has no limit
+
 
 def add_layers(viewer: Any, described: list[dict[str, Any]], colormap: Callable[..., Any]) -> None:
     """Add image and labels, multi-scale and at their true size in µm.
 
-    ``colormap``: napari's ``DirectLabelColormap``.
+    ``colormap``: napari's ``DirectLabelColormap``. Where a cell has an id above 65536, napari chooses the colours.
     """
     for layer in described:
         # One chunk is a piece of one slice: many are read at a time, and only what is looked at.
@@ -28,11 +32,13 @@ def add_layers(viewer: Any, described: list[dict[str, Any]], colormap: Callable[
         if layer["kind"] == "image":
             viewer.add_image(levels, multiscale=True, contrast_limits=layer["window"], **place)
             continue
-        colours: dict[int | None, str] = {int(i): colour for i, colour in layer["colours"].items() if i}
+        colours: dict[int, str] = {int(i): colour for i, colour in layer["colours"].items() if i}
         rest = layer["colours"].get("", "#888888")
-        table: dict[int | None, str] = {None: rest, 0: "transparent", **colours}
-        paint = colormap(color_dict=table)
-        viewer.add_labels(levels, multiscale=True, colormap=paint, opacity=layer["opacity"], **place)
+        table: dict[int | None, str] = {None: rest, 0: "transparent"}
+        table |= {number: colour for number, colour in colours.items()}
+        if max(colours, default=0) <= LARGEST_COLOURED:
+            place["colormap"] = colormap(color_dict=table)
+        viewer.add_labels(levels, multiscale=True, opacity=layer["opacity"], **place)
     viewer.scale_bar.visible = True
 
 

@@ -8,7 +8,7 @@ import pytest
 from napari_volume import write_napari_volume
 from ultraseg.base.colours import LABEL_OPACITY, id_colours, structure_colours
 from ultraseg.base.errors import UserError
-from ultraseg.viewer import napari
+from ultraseg.viewer import start_napari as napari
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """napari with a volume's image and labels: describes the layers and starts napari where it is installed.
 
 napari brings a window system of its own, so it lives in an environment of its own; only ``napari_layers.py`` runs
-there.
+there. No module beside it may be called napari.py: scripts would take it for napari.
 """
 
 from __future__ import annotations
