@@ -91,6 +91,8 @@ INSTEAD = {
     "ultraseg napari --directory runs/demo --python ~/napari/bin/python": "ultraseg napari --help",
     # Driven in napari itself: tests/unit/exchange/test_label_window.py.
     "ultraseg label": "ultraseg label --help",
+    "ultraseg napari": "ultraseg napari --help",
+    "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
     "ultraseg proofread export": "ultraseg proofread export --help",
