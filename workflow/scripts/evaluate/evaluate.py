@@ -2,6 +2,7 @@
 
 from ultraseg.base.files import read_table, write_table, write_text
 from ultraseg.evaluate.choose_method import method_note
+from ultraseg.evaluate.gain import gain_note
 from ultraseg.evaluate.label_next import advice_note
 from ultraseg.evaluate.score_volume import ScoredVolume, Truth, score_volume
 from ultraseg.evaluate.summary import meeting_note, volume_summary
@@ -32,7 +33,8 @@ with job(snakemake, Evaluate) as (spec, log):
     write_table(out.metrics, metrics)
     notes = [quality_note(read_table(given.slices), spec.first)]
     notes += [meeting_note(read_table(file)) for file in given.meetings]
-    notes += [advice_note(read_table(file)) for file in given.advice]
+    for advice in map(read_table, given.advice):
+        notes += [advice_note(advice), gain_note(volume, advice)]
     notes.append(method_note(given.chosen))
     summary = volume_summary(spec.volume, metrics, notes)
     write_text(out.summary, summary)
