@@ -10,6 +10,7 @@ import zarr
 from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.writer import write_multiscale
 from workflow_run import Run, tiny_config
+from zarr_server import serving
 
 SHAPE = (12, 40, 50)
 ROI = {"z": [3, 11], "y": [4, 36], "x": [10, 50]}
@@ -54,6 +55,7 @@ def run(tmp_path_factory):
     for version in ("0.4", "0.5"):
         path = write_zarr(folder / f"v{version}.zarr", version)
         volumes[f"zarr{version[-1]}"] = {"image": path}
+    volumes["served"] = {"image": "v0.5.zarr"}  # behind an address, see below
     volumes["zarrpart"] = volumes["zarr5"] | {"roi": ROI}
     volumes["part"] = volumes["tiff16"] | {"roi": ROI}
     volumes["kept"] = volumes["tiff16"] | {"roi": ROI, "bit_depth": 16, "intensity_window": [1000, 2500]}
@@ -61,11 +63,18 @@ def run(tmp_path_factory):
     config["volumes"] = {n: v | {"voxel_size_nm": size, "labels": labels} for n, v in volumes.items()}
     config["structures"] = {"mitochondria": {"kind": "organelle"}}
     config["networks"] = {"detail": config["networks"]["detail"]}
-    run = Run(folder / "run", config)
     slabs = {name: range(-(-(8 if "roi" in v else 12) // 6)) for name, v in volumes.items()}
     targets = [f"results/{n}/image.zarr/0/c/{s}/0/0" for n, found in slabs.items() for s in found]
-    run.snakemake(*targets, *[f"results/{n}/image.zarr/zarr.json" for n in ("part", "kept")])
+    with serving(folder) as http:
+        config["volumes"]["served"]["image"] = f"{http.address}/v0.5.zarr"
+        http.fail["/v0.5.zarr/0/c/1/0/0"] = [503]
+        run = Run(folder / "run", config)
+        run.snakemake(*targets, *[f"results/{n}/image.zarr/zarr.json" for n in ("part", "kept")])
     return run
+
+
+def test_an_image_at_an_address_is_read_as_one_in_a_folder(run):
+    assert (image(run, "served")[:] == image(run, "zarr5")[:]).all() and image(run, "served")[:].any()
 
 
 def image(run, name, level=0):

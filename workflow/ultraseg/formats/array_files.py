@@ -14,6 +14,7 @@ from typing import Any
 from ultraseg.base.errors import UserError
 from ultraseg.formats import ome_zarr_layout
 from ultraseg.formats.hdf5_links import check_inside
+from ultraseg.formats.remote_zarr import open_store
 from ultraseg.formats.slice_checks import check_count, check_plane
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".ilp")
@@ -115,7 +116,7 @@ def _block(stored: Any, array: ArrayFile, start: int, stop: int, channel: int) -
     chosen = {"z": slice(start, stop), "c": channel, "t": 0}
     try:
         values = np.asarray(stored[tuple(chosen.get(axis, slice(None)) for axis in array.axes)])
-    except MemoryError:
+    except (MemoryError, UserError):
         raise  # is told as such
     except Exception as error:  # damaged chunks make decoders raise errors of many kinds
         raise UserError(
@@ -141,7 +142,7 @@ class _opened:
         import zarr
 
         try:
-            return zarr.open_array(zarr.storage.LocalStore(self._array.path, read_only=True), mode="r")
+            return zarr.open_array(open_store(self._array.path), mode="r")
         except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
             raise UserError(
                 f"{self._array.path}: its metadata are damaged or not those of a Zarr array "

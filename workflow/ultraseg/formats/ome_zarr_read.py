@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
 from ultraseg.formats.ome_zarr_layout import missing_chunks, zarr_array
+from ultraseg.formats.remote_zarr import address_of, open_store
 from ultraseg.formats.slice_checks import check_size, check_type
 from ultraseg.formats.slice_source import SliceRef
 
@@ -30,31 +31,41 @@ def read_blocks(
     check_size(found.shape[-2:], plane, path)
     check_type(found.dtype, dtype, path)
     pages = [ref.page or 0 for ref in refs]
-    missing, total = missing_chunks(path, pages, crop)
+    address = address_of(path)
     array = _open(path)
-    if missing:
-        log.warning(
-            "%s: %d of %d chunk files of slices %d to %d do not exist, first %s; voxels there are %s. Programs leave "
-            "out chunks of one value; if yours does not, copy the OME-Zarr again.",
-            path, len(missing), total, pages[0], pages[-1], missing[0], array.fill_value or 0,
-        )  # fmt: skip
+    missing, total = missing_chunks(path, pages, crop)
+    if address is None:
+        _point_out(path, missing, total, pages, array.fill_value or 0)
     leading: tuple[int | slice, ...] = (0,) * (array.ndim - 3)
     for first, last in _blocks(pages, found.block[-3]):
         try:
             block = np.asarray(array[(*leading, slice(first, last + 1), slice(*crop[0]), slice(*crop[1]))])
-        except MemoryError:
+        except (MemoryError, UserError):
             raise  # is told as such
         except Exception as error:  # damaged chunks make decoders raise errors of many kinds
             raise UserError(
-                f"{path}: slices {first} to {last} do not decode ({type(error).__name__}: {error})",
+                f"{address or path}: slices {first} to {last} do not decode ({type(error).__name__}: {error})",
                 "A chunk file is damaged: copy the OME-Zarr again from the source.",
             ) from error
         yield from block.astype(block.dtype.newbyteorder("="), copy=False)
+    if address is not None:  # which chunks are there shows when they are asked for
+        _point_out(address, sorted({*array.store.missing}), total, pages, array.fill_value or 0)
+
+
+def _point_out(name: str, missing: Sequence[str], total: int, pages: Sequence[int], fill: Any) -> None:
+    if missing:
+        log.warning(
+            "%s: %d of %d chunk files of slices %d to %d do not exist, first %s; voxels there are %s. Programs leave "
+            "out chunks of one value; if yours does not, copy the OME-Zarr again.",
+            name, len(missing), total, pages[0], pages[-1], missing[0], fill,
+        )  # fmt: skip
 
 
 def _open(path: str) -> Any:
     try:
-        return zarr.open_array(zarr.storage.LocalStore(path, read_only=True), mode="r")
+        return zarr.open_array(open_store(path), mode="r")
+    except UserError:
+        raise
     except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
         raise UserError(
             f"{path}: its metadata are damaged or not those of a Zarr array ({type(error).__name__}: {error})",

@@ -13,6 +13,7 @@ LOGS = "logs"
 MODELS = f"{RESULTS}/models"
 CHECKPOINTS = f"{MODELS}/checkpoints"
 CHECKSUMS = f"{RESULTS}/checksums"
+REMOTE = f"{RESULTS}/.remote"  # metadata of images that are read from a server
 RUN_PAGE = f"{RESULTS}/run.html"
 REPORT = f"{RESULTS}/report.zip"
 IMAGE = "image.zarr"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ultraseg.formats import mrc, ome_zarr_layout
 from ultraseg.formats.pixel_size import PixelSize
+from ultraseg.formats.remote_zarr import is_address, mirrored
 from ultraseg.formats.slice_checks import check_image_type, check_plane
 from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.formats.tiff_read import read_image_header
@@ -34,6 +35,8 @@ def file_kind(file: str) -> str:
 
 def resolve_image(path: str, missing_slices: str = "error", pattern: str | None = None) -> SliceSource:
     """The slices of the image that ``path`` names. Raises UserError where it names none, or for gaps ("error")."""
+    if is_address(path):
+        path = mirrored(path)
     if ome_zarr_layout.is_zarr(path):
         return ome_zarr_layout.resolve_zarr(path)
     if path.lower().endswith(mrc.SUFFIXES) and not os.path.isdir(path):

@@ -12,6 +12,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
 from ultraseg.formats.array_files import ArrayFile, is_array_file, open_header
 from ultraseg.formats.other_formats import refuse_other_volumes
+from ultraseg.formats.remote_zarr import is_address, mirrored
 from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
 from ultraseg.ingest.crop import Roi, crop_source
 from ultraseg.ingest.find_slices import matching, resolve_slices
@@ -112,6 +113,8 @@ def resolve_labels(
     """
     settings = {"path": settings} if isinstance(settings, str) else settings
     path = locate(settings["path"])
+    if is_address(path):
+        path = mirrored(path)
     region = settings.get("region")
     if os.path.isfile(path):
         refuse_other_volumes(path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
+from ultraseg.formats.remote_zarr import is_address, mirrored
 from ultraseg.ingest.any_volume import open_volume_file
 from ultraseg.plan.open_volume import check_names, located
 from ultraseg.plan.volume import Volume
@@ -49,6 +50,7 @@ def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root:
     source = {"path": source} if isinstance(source, str) else source
     path = located(source["path"], {"data_root": data_root})
     try:
+        path = mirrored(path) if is_address(path) else path
         found = open_volume_file(path, source.get("axes"))
         check_names([path, *found.files([0])])
     except UserError as error:

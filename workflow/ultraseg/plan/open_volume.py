@@ -16,6 +16,7 @@ from typing import Any
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.formats.pixel_size import check_pixel_size, doubtful_size
+from ultraseg.formats.remote_zarr import is_address
 from ultraseg.formats.slice_source import SliceRef, SliceSource
 from ultraseg.grid.paths import RESULTS
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
@@ -214,7 +215,9 @@ def check_names(files: Sequence[str]) -> None:
 
 
 def located(path: str, config: Settings) -> str:
-    """A path of the configuration, from ``data_root`` on where it is relative."""
+    """A path of the configuration, from ``data_root`` on where it is relative; an address stays as it is."""
+    if is_address(path):
+        return path
     path = os.path.join(os.path.expanduser(config["data_root"]), os.path.expanduser(path))
     return os.path.normpath(path)
 
