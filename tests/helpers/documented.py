@@ -147,6 +147,7 @@ INSTEAD = {
 }
 SLURM = "needs a SLURM cluster; tests/slurm runs the workflow on one"
 NETWORK = "needs the internet"
+CONTAINERS = "needs a registry of images; tests/workflow/test_deployment.py checks the recipes"
 # Not run at all, and why; that the shell can parse them is checked.
 NOT_RUN = {
     "git clone <address of this repository> ultraseg": NETWORK,
@@ -155,6 +156,12 @@ NOT_RUN = {
     ),
     "curl -L -o public/ids.h5 https://storage.googleapis.com/ffn-flyem-fib25/training_sample2/groundtruth.h5": NETWORK,
     "wget -m -nH --cut-dirs=3 -P public ftp://ftp.ebi.ac.uk/empiar/world_availability/NUMBER/data/": NETWORK,
+    "apptainer build ultraseg.sif envs/ultraseg.def": CONTAINERS,
+    "apptainer exec ultraseg.sif snakemake --snakefile /opt/ultraseg/Snakefile --configfile my.yaml": CONTAINERS,
+    "docker build -f envs/Dockerfile -t ultraseg .": CONTAINERS,
+    'docker run --rm -v "$PWD:/work" ultraseg snakemake --snakefile /opt/ultraseg/Snakefile --configfile my.yaml': (
+        CONTAINERS
+    ),
     "squeue --me": SLURM,
     'squeue --me -o "%i %T %M %l %m %k"': SLURM,
     "scancel --me": SLURM,
