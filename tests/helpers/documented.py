@@ -104,6 +104,7 @@ INSTEAD = {
     "ultraseg compare A B": "ultraseg compare runs/demo runs/demo --to compared",
     "ultraseg compare runs/before runs/after --to compare": "ultraseg compare --help",
     "ultraseg cut SOURCE --to FOLDER": "ultraseg cut --help",
+    "ultraseg cut": "ultraseg cut --help",
     "ultraseg view": "ultraseg view --help",
     "ultraseg view --directory /scratch/me/run1 --no-browser": "ultraseg view --help",
     "ultraseg status --directory runs/demo --watch": "ultraseg status --directory runs/demo",
