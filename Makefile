@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view napari status test test-quick lint format docs lock clean-demo
+.PHONY: env demo view napari extras status test test-quick lint format docs lock clean-demo
 
 env: $(STAMP)
 
@@ -41,6 +41,14 @@ napari: $(STAMP) .venv-napari/installed
 .venv-napari/installed: envs/napari.lock
 	test -x .venv-napari/bin/python || $(PYTHON) -m venv .venv-napari
 	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/napari.lock
+	touch $@
+
+# make extras: software for skeletons of cells (`ultraseg export swc`), in an environment of its own.
+extras: $(STAMP) .venv-extras/installed
+
+.venv-extras/installed: envs/extras.lock
+	test -x .venv-extras/bin/python || $(PYTHON) -m venv .venv-extras
+	.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/extras.lock
 	touch $@
 
 status: $(STAMP)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves the dependencies in pyproject.toml to envs/cpu.lock, gpu.lock, jax.lock and napari.lock: pins and hashes for Python 3.11 to 3.13.
+# Resolves the dependencies in pyproject.toml to envs/cpu.lock, gpu.lock, jax.lock, napari.lock and extras.lock: pins and hashes for Python 3.11 to 3.13.
 # A pin that a lock has stays as long as it fits; `rm envs/*.lock` first takes the newest of everything.
 set -eu
 cd "$(dirname "$0")"
@@ -19,6 +19,8 @@ compile gpu -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^t
 compile jax -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 # napari in an environment of its own.
 resolve --group ../pyproject.toml:napari -o napari.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
+# What few people need, in an environment of its own.
+resolve --group ../pyproject.toml:extras -o extras.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 # For `snakemake --software-deployment-method conda`, which copies the file away from the locks: the same pins.
 {
     echo '# Made by envs/lock.sh from cpu.lock.'

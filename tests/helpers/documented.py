@@ -78,6 +78,7 @@ DRY = {
     "snakemake meshes",
     "snakemake meshes --configfile config/demo.yaml --directory runs/demo",
     "make napari DIRECTORY=runs/demo",
+    "make extras",
 }
 # Placeholders, long runs and programs that may be missing: another command that does the same on what is there.
 INSTEAD = {
@@ -94,6 +95,8 @@ INSTEAD = {
     "ultraseg napari": "ultraseg napari --help",
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
+    # With kimimaro itself: tests/unit/exchange/test_skeletons.py.
+    "ultraseg export swc --directory runs/demo --structures cells": "ultraseg export --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
     "ultraseg proofread export": "ultraseg proofread export --help",
     "ultraseg proofread export --configfile my.yaml --slices 12 40-42": (

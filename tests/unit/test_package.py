@@ -57,7 +57,12 @@ def test_what_the_code_imports_is_declared():
     files = [*PACKAGE.rglob("*.py"), *(ROOT / "workflow/scripts").rglob("*.py")]
     used = set().union(*(imported(file) for file in files)) - set(sys.stdlib_module_names) - {"ultraseg"}
     assert {"numpy", "snakemake", "tornado"} <= used
-    used -= {"napari", "qtpy", "napari_layers"}  # in an environment of its own; a script beside another
+    used -= {
+        "napari",
+        "qtpy",
+        "napari_layers",
+        "kimimaro",
+    }  # in environments of their own; a script beside another
     # Parts of Snakemake's own, which come with it.
     used -= {"snakemake_interface_logger_plugins", "snakemake_interface_report_plugins"}
     project = PROJECT["project"]

@@ -1,4 +1,4 @@
-"""Results in forms that other software asks for: TIFF slices, TIFF stacks, and OME-Zarr 0.4."""
+"""Results in forms that other software asks for: TIFF slices, TIFF stacks, OME-Zarr 0.4 and SWC."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     out = Path(out)
     if form == "ome-zarr":
         return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
+    if form == "swc":
+        from ultraseg.exchange.skeletons import export_swc
+
+        return export_swc(Path(folder), names, out)
     written = []
     for name in names:
         path = f"{_group(folder, name)}/0"
