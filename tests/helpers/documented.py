@@ -96,6 +96,7 @@ INSTEAD = {
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
     # With kimimaro itself: tests/unit/exchange/test_skeletons.py.
+    "ultraseg export swc": "ultraseg export --help",
     "ultraseg export swc --directory runs/demo --structures cells": "ultraseg export --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
     "ultraseg proofread export": "ultraseg proofread export --help",
