@@ -1,22 +1,17 @@
-"""Whether labels on the slices that ultraseg advises help more than labels on as many equally spaced ones, and whether
-they gain as much as ultraseg foretells.
+"""Whether labels on the slices that ultraseg advises help more than labels on as many equally spaced ones.
 
     .venv/bin/python benchmarks/label_next.py --data-root /where/fib25/is [--cores 2] [--every 40 20]
-        [--count 3] [--seeds 5] [--name fib25] [--run FOLDER]
+        [--count 3] [--seeds 5]
 
 The network has learned from the labels of the wide spacing alone (benchmarks/spacing.py) and is the same for all arms:
 only propagation and linking are made again, with the added labels. All arms are scored on the same slices, those that
-no arm labels. Advice sees no truth: propagation, pieces and links of the wide spacing alone. What an arm should gain is
-foretold from the labels of the wide spacing, each left out in turn (``ultraseg.evaluate.gain``).
-
---run takes the maps of a run that is there, and trains nothing; --name demo is the phantom.
+no arm labels. Advice sees no truth: propagation, pieces and links of the wide spacing alone.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +22,13 @@ from spacing import MAPS, labelled, make
 from ultraseg.cells.flow import stack_flow
 from ultraseg.cells.pieces import given_pieces, slice_cells
 from ultraseg.cells.propagate import propagate_gap
-from ultraseg.evaluate.gain import LOOKED_AT, changes_around, expected_gains, gain_per_slice, spread
 from ultraseg.evaluate.label_next import advise, doubt_table
 from ultraseg.evaluate.scores import CellScore
 from ultraseg.link.decide import link_pieces
 from ultraseg.link.edges import slab_edges
 from ultraseg.link.nodes import piece_luts, relabel_pieces
+
+NAME = "fib25"
 
 
 class Segmented(NamedTuple):
@@ -70,25 +66,6 @@ def advised_slices(found: Segmented, zs: Sequence[int], count: int) -> list[int]
     """The slices that ultraseg advises, given what it made of labels on the slices ``zs``."""
     ranked = advise(doubt_table(found.nodes, found.differ, zs, (), len(found.cells)), count=count)
     return ranked.loc[ranked["rank"] > 0, "z"].tolist()
-
-
-def gain_of_a_slice(
-    image: np.ndarray,
-    flow: np.ndarray,
-    maps: np.ndarray,
-    truth: np.ndarray,
-    zs: Sequence[int],
-    found: Segmented,
-) -> float:
-    """Dice that a slice should gain for each slice that its nearest label comes nearer, from labels left out."""
-    tables = []
-    for low, left_out, high in zip(zs, zs[1:], zs[2:], strict=False):
-        gap = np.s_[low : high + 1]
-        carried, _ = propagate_gap(image[gap], flow[gap], maps[gap, 0], maps[gap, 1], truth[low], truth[high])
-        looked_at = spread(range(low + 1, high), LOOKED_AT)
-        pairs = ((z, found.cells[z], carried[z - low]) for z in looked_at)
-        tables.append(changes_around(left_out, (low, high), pairs, MIN_VOXELS * len(looked_at) / len(image)))
-    return gain_per_slice(pd.concat(tables)) or 0.0
 
 
 def score(cells: np.ndarray, truth: np.ndarray, scored: Sequence[int]) -> dict[str, float]:
@@ -133,26 +110,21 @@ def arms(
 
 
 def compare(
-    name: str, every: int, image: np.ndarray, maps: np.ndarray, truth: np.ndarray, count: int, seeds: int
+    every: int, image: np.ndarray, maps: np.ndarray, truth: np.ndarray, count: int, seeds: int
 ) -> None:
     """Print the scores of all arms."""
-    flow, zs = stack_flow(image), labelled(name, every)
+    flow, zs = stack_flow(image), labelled(NAME, every)
     before = segment(image, flow, maps, truth, zs)
-    per_slice = gain_of_a_slice(image, flow, maps, truth, zs, before)
     added = arms(zs, len(image), advised_slices(before, zs, count), count, seeds)
     scored = sorted({*range(len(image))} - {*zs}.union(*added.values()))
-    taken = [z for z in range(len(image)) if z not in scored]
     rows = []
     for arm, more in added.items():
         found = segment(image, flow, maps, truth, sorted([*zs, *more])) if more else before
-        foretold = expected_gains(per_slice, zs, more, taken, len(image))[-1] if more else 0.0
         names = {"arm": arm, "added": " ".join(map(str, more)) or "-"}
-        rows.append(names | score(found.cells, truth, scored) | {"foretold gain": foretold})
-    table = pd.DataFrame(rows)
-    table.insert(4, "gain", table["dice"] - table["dice"].iloc[0])
-    print(f"\n{name}: labels on every {every}th slice and {count} more")
+        rows.append(names | score(found.cells, truth, scored))
+    print(f"\n{NAME}: labels on every {every}th slice and {count} more")
     print(f"scored on the {len(scored)} slices that no arm labels")
-    print(table.to_string(index=False, float_format=lambda v: f"{v:.3f}") + "\n", flush=True)
+    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda v: f"{v:.3f}") + "\n", flush=True)
 
 
 def main() -> None:
@@ -162,16 +134,11 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=3, help="labels that are added")
     parser.add_argument("--seeds", type=int, default=5, help="arms with labels on random slices")
-    parser.add_argument("--name", default="fib25", choices=("fib25", "demo"), help="data (default: fib25)")
-    parser.add_argument("--run", help="folder of a finished run, whose maps are taken (default: one is made)")
     settings = parser.parse_args()
     root = os.path.abspath(settings.data_root)
     for every in settings.every:
-        folder = (
-            Path(settings.run) if settings.run else make(settings.name, every, root, settings.cores, MAPS)
-        )
-        stacks = read_run(settings.name, folder, root)
-        compare(settings.name, every, *stacks, settings.count, settings.seeds)
+        folder = make(NAME, every, root, settings.cores, MAPS)
+        compare(every, *read_run(NAME, folder, root), settings.count, settings.seeds)
 
 
 if __name__ == "__main__":

@@ -40,10 +40,8 @@ def read_run(name: str, folder: Path, data_root: str) -> tuple[np.ndarray, np.nd
     """Image uint8 (Z, Y, X), maps uint8 (Z, 2, Y, X) and true ids uint32 (Z, Y, X), at the network's scale."""
     path = f"{folder}/results/{name}/image.zarr/0"
     depth = shape_of(path)[0]
-    networks = yaml.safe_load((folder / "config.yaml").read_text())["networks"]
-    network = next(key for key, settings in networks.items() if "cells" in settings["structures"])
-    downsample = networks[network]["downsample"]
-    maps = read_slices(str(folder / VolumeFiles.of(name).probability(network)), 0, depth)[:, :2]
+    downsample = yaml.safe_load((folder / "config.yaml").read_text())["networks"]["all"]["downsample"]
+    maps = read_slices(str(folder / VolumeFiles.of(name).probability("all")), 0, depth)[:, :2]
     made = folder / f"data/phantom/{name}/truth/cells.tif"
     file = made if name == "demo" else Path(data_root, name, "truth/cells.tif")
     truth = np.stack([downsample_ids(ids, downsample) for ids in tifffile.imread(file)]).astype(np.uint32)

@@ -135,6 +135,9 @@ INSTEAD = {
         "python benchmarks/propagation.py --help"
     ),
     "python benchmarks/protrusions.py": "python benchmarks/protrusions.py --help",
+    "python benchmarks/label_gain.py --configfile config/demo.yaml --directory runs/demo": (
+        "python benchmarks/label_gain.py --help"
+    ),
     "python benchmarks/label_next.py --data-root /where/fib25/is": "python benchmarks/label_next.py --help",
     "df -h results": "df -h runs/demo/results",
     "du -sh results/*/work": "du -sh runs/demo/results/*/work",

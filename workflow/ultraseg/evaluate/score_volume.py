@@ -121,7 +121,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> list[p
         ObjectScore(structure, volume.min_object_voxels.get(structure, 1)) if kind == "organelle" else None
     )
     if kind == "cells":
-        shown = _shown_ids(volume.label_files[structure]) if volume.labelled[structure] else set()
+        shown = shown_ids(volume.label_files[structure]) if volume.labelled[structure] else set()
         score = CellScore(structure, "truth", volume.min_cell_voxels, volume.pixel_nm, shown)
     for ref in sorted(truth.sources[structure].slices, key=lambda ref: ref.z):
         if ref.z in given_away and kind == "mask":
@@ -138,7 +138,7 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> list[p
     return [score.rows()] if objects is None else [score.rows(), objects.rows()]
 
 
-def _shown_ids(label_file: str) -> set[int]:
+def shown_ids(label_file: str) -> set[int]:
     """All ids on the labelled slices of a file of checked labels."""
     with LabelSlices(label_file) as given:
         return {int(cell) for z in given.zs for cell in fastremap.unique(given.read(z))}
