@@ -9,6 +9,7 @@ from tiny_plan import (
     plan_without_cells,
     two_volumes,
 )
+from ultraseg.evaluate.gain import LOOKED_AT
 from ultraseg.grid.gaps import Gap
 from ultraseg.jobs.evaluate import ChooseMethod, Evaluate
 from ultraseg.plan.config import load_config
@@ -96,7 +97,11 @@ def test_the_cost_is_that_of_all_scored_slices(tmp_path):
     config = make_config(tmp_path)
     config["volumes"]["a"]["truth"] = {"cells": "cells"}
     plan = Plan(load_config(config))
-    assert spec(plan, "evaluate").pixels(plan) == ((5 + 5 + 5 + 2) * 24 * 40, 24 * 40)
+    looked_at = LOOKED_AT * len(plan.left_out("a"))
+    assert looked_at and spec(plan, "evaluate").pixels(plan) == (
+        (5 + 5 + 5 + 2 + looked_at) * 24 * 40,
+        24 * 40,
+    )
 
 
 def test_advice_is_taken_from_linking_and_all_gaps(tmp_path):
