@@ -19,8 +19,8 @@ compile gpu -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^t
 compile jax -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 # napari in an environment of its own.
 resolve --group ../pyproject.toml:napari -o napari.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
-# What few people need, in an environment of its own.
-resolve --group ../pyproject.toml:extras -o extras.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
+# What few people need, in an environment of its own; the check of RO-Crates wants another rich.
+resolve --group ../pyproject.toml:extras -o extras.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^rich==')
 # For `snakemake --software-deployment-method conda`, which copies the file away from the locks: the same pins.
 {
     echo '# Made by envs/lock.sh from cpu.lock.'

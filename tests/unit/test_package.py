@@ -62,6 +62,7 @@ def test_what_the_code_imports_is_declared():
         "qtpy",
         "napari_layers",
         "kimimaro",
+        "rocrate",
     }  # in environments of their own; a script beside another
     # Parts of Snakemake's own, which come with it.
     used -= {"snakemake_interface_logger_plugins", "snakemake_interface_report_plugins"}

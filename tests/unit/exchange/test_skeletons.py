@@ -126,6 +126,6 @@ def test_what_is_missing_or_fails_is_told(folder, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(skeletons, "INSTALLED", tmp_path / "none")
     monkeypatch.setattr(skeletons.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="kimimaro.* is not installed") as raised:
+    with pytest.raises(UserError, match="kimimaro, which is needed here, is not installed") as raised:
         find_python()
     assert "make extras" in raised.value.cure

@@ -133,6 +133,15 @@ def _proofread(given: Namespace) -> None:
         run.take(given.all)
 
 
+def _crate(given: Namespace) -> None:
+    from ultraseg.exchange.crate import write_crate
+
+    file = write_crate(
+        Path(given.configfile), Path(given.directory), given.licence, given.author, given.orcid
+    )
+    print(file)
+
+
 def _compare(given: Namespace) -> None:
     from ultraseg.exchange.compare import compare
 
@@ -150,6 +159,7 @@ COMMANDS = {
     "export": _export,
     "proofread": _proofread,
     "compare": _compare,
+    "crate": _crate,
 }
 
 

@@ -32,6 +32,7 @@ with the results:
   napari     shows a volume in napari
   export     writes labels as TIFF slices, as a stack for ImageJ, or as OME-Zarr 0.4
   proofread  gives out slices to correct by hand, and takes them in again
+  crate      describes a run for an archive, as a RO-Crate
   compare    compares two runs of a volume, or two label volumes: scores, changed objects, a picture
 
 Each command explains itself, with an example:  ultraseg COMMAND --help
@@ -81,7 +82,19 @@ def parser() -> Parser:
     commands = whole.add_subparsers(
         prog="ultraseg", dest="command", metavar="COMMAND", help=argparse.SUPPRESS
     )
-    for add in (_check, _cut, _phantom, _status, _view, _napari, _label, _export, _proofread, _compare):
+    for add in (
+        _check,
+        _cut,
+        _phantom,
+        _status,
+        _view,
+        _napari,
+        _label,
+        _export,
+        _proofread,
+        _crate,
+        _compare,
+    ):
         add(commands)
     return whole
 
@@ -343,6 +356,28 @@ def _proofread(commands: Any) -> None:
     )
     taken.add_argument(
         "--all", action="store_true", help="slices that were not edited as well: they are right"
+    )
+
+
+def _crate(commands: Any) -> None:
+    crate = _add(
+        commands,
+        "crate",
+        "Describe a finished run for an archive: what was made from what, with which settings and versions, how\n"
+        "accurate it is, by whom, and under which licence. Writes ro-crate-metadata.json (Workflow Run RO-Crate) to\n"
+        "the folder of the run. `make extras` installs what it needs.",
+        'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"',
+        _run_folder(),
+    )
+    crate.add_argument("--configfile", required=True, metavar="FILE", help="configuration of the run")
+    crate.add_argument(
+        "--licence", required=True, metavar="NAME", help="of the results: a name of SPDX, or an address"
+    )
+    crate.add_argument(
+        "--author", required=True, action="append", metavar="NAME", help="may be given several times"
+    )
+    crate.add_argument(
+        "--orcid", action="append", default=[], metavar="ID", help="ORCID iD of each author, in their order"
     )
 
 

@@ -35,15 +35,15 @@ UNKNOWN = 0  # kind of a point in SWC: cells of any tissue are of no kind
 PROTRUSIONS = "protrusions"
 
 
-def find_python() -> str:
-    """The Python that has kimimaro: that of ``make extras``, or this one. Raises UserError."""
+def find_python(package: str = "kimimaro") -> str:
+    """The Python that has a package of ``make extras``: that of .venv-extras, or this one. Raises UserError."""
     if INSTALLED.exists():
         return str(INSTALLED)
-    if importlib.util.find_spec("kimimaro"):
+    if importlib.util.find_spec(package):
         return sys.executable
     raise UserError(
-        "kimimaro, which makes skeletons, is not installed",
-        "Type make extras in the folder of ultraseg: it installs kimimaro into .venv-extras (300 MB).",
+        f"{package}, which is needed here, is not installed",
+        "Type make extras in the folder of ultraseg: it installs the package into .venv-extras (400 MB).",
     )
 
 
