@@ -50,6 +50,8 @@ def run(tmp_path):
     (tmp_path / "results/v/tables").mkdir()
     pd.DataFrame({"cell": [4]}).to_csv(tmp_path / "results/v/tables/cells.csv", index=False)
     (tmp_path / "results/v/summary.txt").write_text("Accuracy of volume v")
+    (tmp_path / "results/v/work/labels").mkdir(parents=True)
+    pd.DataFrame({"z": [0, 3, 7]}).to_csv(tmp_path / "results/v/work/labels/cells.csv", index=False)
     (tmp_path / "results/models").mkdir()
     (tmp_path / "results/models/context.keras").write_bytes(b"network")
     (tmp_path / "logs/ingest/v").mkdir(parents=True)
@@ -91,6 +93,10 @@ def test_the_crate_is_valid(run):
         "Ada Lovelace",
         "Émilie du Châtelet",
     ]
+    lines = (run / "ro-crate/rembi.tsv").read_text().splitlines()
+    assert "REMBI\tImage data: v\tDimension extents\tz 8, y 20, x 30" in lines
+    assert "MIFA\tAnnotations: cells of v\tAnnotation coverage\twhole volume; by hand 3 of 8 slices" in lines
+    assert "MIFA\tAnnotations: cells of v\tAnnotation confidence level\tDice (test) 0.910" in lines
     assert (run / "ro-crate/config.yaml").read_text() == (run / "my.yaml").read_text()
 
 

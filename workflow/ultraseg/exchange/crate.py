@@ -22,18 +22,22 @@ import yaml
 from ultraseg import __version__
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
+from ultraseg.exchange.rembi import scores_of, sheet
 from ultraseg.exchange.skeletons import ROOT, find_python
 from ultraseg.grid.paths import LOGS, MODELS, REPORT, VolumeFiles, metadata
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import read_config_file
 from ultraseg.report.run_facts import versions
+from ultraseg.storage.arrays import shape_of
 from ultraseg.storage.finished_runs import volumes_of
+from ultraseg.storage.ome_read import read_scaling, structures_of
 
 SCRIPT = Path(__file__).with_name("write_crate.py")
 CRATE, COPIES = (
     "ro-crate-metadata.json",
     "ro-crate",
 )  # the file, and the folder of copies of workflow and configuration
+SHEET = f"{COPIES}/rembi.tsv"
 SPDX = "https://spdx.org/licenses/"
 SCORES = ("dice", "adapted_rand_error", "precision", "recall", "average_precision_50")
 
@@ -51,6 +55,7 @@ def write_crate(
     (folder / COPIES).mkdir(exist_ok=True)
     shutil.copy(ROOT / "workflow/Snakefile", folder / facts["workflow"])
     write_text(folder / facts["config"], Path(configfile).read_text())
+    write_text(folder / SHEET, sheet(facts, about_volumes(configfile, folder)))
     with tempfile.TemporaryDirectory() as scratch:
         write_text(f"{scratch}/facts.json", json.dumps(facts))
         done = subprocess.run([python, "-P", str(SCRIPT), f"{scratch}/facts.json", str(folder)])
@@ -108,6 +113,28 @@ def gather(
         ],
         "scores": [pair for name in volumes for pair in _scores(folder, name)],
     }
+
+
+def about_volumes(configfile: Path, folder: Path) -> dict[str, dict[str, Any]]:
+    """What the sheet for the BioImage Archive says of each volume (``rembi.sheet``)."""
+    config, found = load_config(read_config_file(configfile)), {}
+    for name in [name for name in volumes_of(folder) if name in config["volumes"]]:
+        files = VolumeFiles(str(folder / VolumeFiles.of(name).folder))
+        structures = structures_of(files.folder)
+        table = pd.read_csv(files.metrics)
+        found[name] = {
+            "shape": shape_of(files.image_level()),
+            "voxel_size_nm": read_scaling(files.image)[0].size_nm,
+            "kinds": {s: config["structures"][s]["kind"] for s in structures if s in config["structures"]},
+            "labelled": {s: _labelled(Path(files.coverage(s))) for s in structures},
+            "scores": scores_of(table.to_dict("records")),
+        }
+    return found
+
+
+def _labelled(coverage: Path) -> int:
+    """How many slices of a structure people labelled."""
+    return len(pd.read_csv(coverage)) if coverage.exists() else 0
 
 
 def _times(folder: Path) -> tuple[str, str]:
