@@ -1,0 +1,79 @@
+"""Writes the tables of docs/comparison.md, between their marks, from the files of finished and failed runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from common import ROOT
+
+from peers.methods import FAILED, METHODS, RESULT, TASKS
+
+PAGE = ROOT / "docs/comparison.md"
+COLUMNS = {
+    "cells": {"Dice": "cells dice", "adapted Rand error": "cells adapted_rand_error"},
+    "organelles": {"mitochondria, Dice": "mitochondria dice", "membrane, Dice": "membrane dice"},
+}
+
+
+def rows(runs: Path, job: str) -> list[dict]:
+    """One row for each task and method that was run: task, title, and what its file says."""
+    found = []
+    for name in TASKS[job]:
+        for method, how in METHODS[job].items():
+            for kind in (RESULT, FAILED):
+                file = runs / job / name / method / kind
+                if file.exists():
+                    found.append(
+                        {"task": name, "title": how.title, "kind": kind} | json.loads(file.read_text())
+                    )
+    return found
+
+
+def table(rows: list[dict], job: str) -> str:
+    """A Markdown table of the finished rows of a job; the best value of each task and column is bold."""
+    done = [row for row in rows if row["kind"] == RESULT]
+    heads = ["task", "method", *COLUMNS[job], "CPU minutes", "peak memory, MB", "commit"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in done:
+        values = []
+        for metric in COLUMNS[job].values():
+            same = [other["scores"][metric] for other in done if other["task"] == row["task"]]
+            best = min(same) if metric.endswith("error") else max(same)
+            text = f"{row['scores'][metric]:.3f}"
+            values.append(f"**{text}**" if row["scores"][metric] == best else text)
+        cost = [f"{row['cpu_seconds'] / 60:.1f}", f"{row['peak_mb']:.0f}", row["commit"]]
+        lines.append("| " + " | ".join([row["task"], row["title"], *values, *cost]) + " |")
+    return "\n".join(lines)
+
+
+def failures(rows: list[dict]) -> str:
+    """What could not be installed or run, with the error as it was printed."""
+    failed = [row for row in rows if row["kind"] == FAILED]
+    if not failed:
+        return "Nothing failed."
+    parts = []
+    for row in failed:
+        parts.append(f"{row['title']}, {row['task']}, {row['step']}:\n\n```text\n{row['error']}\n```")
+    return "\n\n".join(parts)
+
+
+def placed(text: str, name: str, content: str) -> str:
+    """A page with new content between the marks of a name. Raises ValueError where the page has no such marks."""
+    start, end = f"<!-- {name}: written by make peers -->", f"<!-- end of {name} -->"
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"{PAGE.name} has no place for {name}: {start}")
+    return pattern.sub(lambda _: f"{start}\n{content}\n{end}", text)
+
+
+def write(runs: Path, page: Path = PAGE) -> None:
+    """Rewrite the tables of the page, those of jobs of which anything was run."""
+    text = page.read_text()
+    for job in METHODS:
+        found = rows(runs, job)
+        if found:
+            text = placed(text, job, table(found, job))
+            text = placed(text, f"{job} that failed", failures(found))
+    page.write_text(text)

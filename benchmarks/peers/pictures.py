@@ -1,0 +1,61 @@
+"""One picture for each task: of every method its worst slice, beside the truth of that slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from common import ROOT
+from numpy.typing import NDArray
+from ultraseg.base.colours import id_colours
+
+from peers.methods import METHODS, RESULT, result_of
+from peers.scoring import by_slice
+from peers.volumes import Task
+
+FIGURES = ROOT / "docs/figures"
+OPACITY = 0.5
+
+
+def draw(runs: Path, task: Task, file: Path | None = None) -> Path | None:
+    """Draw the picture of a task; returns its file, or None where no method has finished.
+
+    Of every method and structure the slice of lowest Dice (of cells: the lowest mean over cells).
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    done = finished(runs, task.job, task.name)
+    if not done:
+        return None
+    structure = next(iter(task.truth))
+    figure, axes = plt.subplots(
+        2, len(done), figsize=(1.9 * len(done), 4.1), squeeze=False, layout="constrained"
+    )
+    for column, method in zip(axes.T, done, strict=True):
+        found = result_of(runs, task, method)[structure]
+        dice = by_slice(task, structure, found)
+        z = int(dice.idxmin())
+        for ax, labels in zip(column, (found, task.truth[structure]), strict=True):
+            ax.imshow(overlay(task.image[z], labels[z]), interpolation="nearest")
+            ax.set_axis_off()
+        column[0].set_title(f"{METHODS[task.job][method].title}\nslice {z}, Dice {dice[z]:.3f}", fontsize=7)
+    axes[1, 0].set_title("truth of the same slices", fontsize=7, loc="left")
+    file = file or FIGURES / f"peers_{task.name}.png"
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+    return file
+
+
+def finished(runs: Path, job: str, name: str) -> list[str]:
+    """The methods that have a result for a task."""
+    return [method for method in METHODS[job] if (runs / job / name / method / RESULT).exists()]
+
+
+def overlay(image: NDArray[np.uint8], labels: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Grey slice (Y, X) with ids in colour, uint8 (Y, X, 3); an id has the same colour in every slice and method."""
+    grey = np.repeat(image[..., None], 3, axis=2).astype(float)
+    mixed = (1 - OPACITY) * grey + OPACITY * id_colours(labels)
+    return np.where((labels > 0)[..., None], mixed, grey).astype(np.uint8)
