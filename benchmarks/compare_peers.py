@@ -6,7 +6,7 @@
 Every method runs in an environment of its own (`.venv-peers`), made from the lock file in its folder under
 benchmarks/peers. A method gets a folder with the image and the labelled slices, never the truth. What is finished
 lies in runs/peers and is not made again; a run that was cut off goes on. What failed is kept with its error;
-`--again` tries it once more. `--tables` only writes tables and figures from what is there.
+`--again` tries it once more. `--tables` only writes tables and all pictures from what is there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="try again what failed")
     parser.add_argument("--tables", action="store_true", help="run nothing")
     o = parser.parse_args()
-    root, cut = Path(os.path.abspath(o.data_root)), False
+    root, cut, new = Path(os.path.abspath(o.data_root)), False, set()
     for job, methods in METHODS.items():
         for name in TASKS[job]:
             for method in methods:
@@ -45,10 +45,11 @@ def main() -> None:
                 said = run(RUNS, job, name, method, root, **how)
                 print(f"{job} {name} {method}: {said}", flush=True)
                 cut |= said.startswith("cut off")
-    for job, tasks in TASKS.items():
-        for name in tasks:
-            if pictures.finished(RUNS, job, name):
-                pictures.draw(RUNS, read(job, name, root))
+                new |= {(job, name)} if said.startswith("done") else set()
+    every = {(job, name) for job, tasks in TASKS.items() for name in tasks}
+    for job, name in sorted(every if o.tables else new):
+        if pictures.finished(RUNS, job, name):
+            pictures.draw(RUNS, read(job, name, root))
     page.write(RUNS)
     sys.exit(75 if cut else 0)
 

@@ -16,6 +16,7 @@ import psutil
 PARTS = "parts.jsonl"  # one line for each call of a program
 EVERY = 0.5  # seconds from one look at the memory to the next
 PATIENCE = 60  # seconds that a program has to end after it was asked to
+PAUSE = 10.0  # seconds between two looks from which on everything was suspended (Ctrl-Z) in between
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ def measured(
 ) -> Cost:
     """Run a command; what it prints goes to ``folder/log.txt``, its cost is a line of ``folder/parts.jsonl``.
 
-    most_seconds: clock time after which the program and its children are interrupted as by Ctrl-C (``stopped``).
+    most_seconds: clock time after which the program and its children are interrupted as by Ctrl-C (``stopped``). Time
+    in which everything was suspended does not count.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
+    clock = _Clock()
     with open(folder / "log.txt", "a") as log:
         log.write(f"$ {' '.join(command)}\n")
         log.flush()
@@ -54,12 +56,13 @@ def measured(
             cwd=cwd,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
+            preexec_fn=_heed_interrupts,
         )
         tree, stopped, asked = _Tree(process.pid), False, 0.0
         try:
             while process.poll() is None:
                 tree.look()
-                now = time.monotonic() - start
+                now = clock.seconds()
                 if most_seconds is not None and now > most_seconds and not stopped:
                     stopped, asked = True, now
                     os.killpg(process.pid, signal.SIGINT)
@@ -73,7 +76,7 @@ def measured(
                 stopped = True
             cost = Cost(
                 round(tree.cpu_seconds, 1),
-                round(time.monotonic() - start, 1),
+                round(clock.seconds(), 1),
                 round(tree.peak / 1e6),
                 process.returncode,
                 stopped,
@@ -81,6 +84,11 @@ def measured(
             with open(folder / PARTS, "a") as parts:
                 parts.write(json.dumps(asdict(cost)) + "\n")
     return cost
+
+
+def _heed_interrupts() -> None:
+    """Programs that a shell starts in the background ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def total(folder: Path) -> Cost:
@@ -93,6 +101,20 @@ def total(folder: Path) -> Cost:
         parts[-1].status,
         parts[-1].stopped,
     )
+
+
+class _Clock:
+    """Seconds since it was made, without those in which this program and what it runs were suspended."""
+
+    def __init__(self) -> None:
+        self._last, self._sum = time.monotonic(), 0.0
+
+    def seconds(self) -> float:
+        now = time.monotonic()
+        step = now - self._last
+        self._sum += step if step < PAUSE else EVERY
+        self._last = now
+        return self._sum
 
 
 class _Tree:

@@ -16,13 +16,13 @@ from common import ROOT
 from peers.environments import InstallError, python_of
 from peers.measure import measured, total
 from peers.scoring import scores, with_ids_of
-from peers.volumes import CELLS, ORGANELLES, Task, read
+from peers.volumes import CELLS, ORGANELLES, PROTRUSIONS, Task, on_pieces, read
 
 HERE = Path(__file__).parent
-TASKS = {"cells": list(CELLS), "organelles": list(ORGANELLES)}
+TASKS = {"cells": list(CELLS), "organelles": list(ORGANELLES), "protrusions": list(PROTRUSIONS)}
 RESULT, FAILED = "result.json", "failed.json"
 OF_OURS = ("pieces.npy", "maps.npy")
-OWN_PYTHON = ("ours", "shape", "published")  # methods that run in our environment
+OWN_PYTHON = ("ours", "shape", "published", "linking")  # methods that run in our environment
 LAST_LINES = 6  # of what a program that failed has printed
 
 
@@ -49,6 +49,12 @@ METHODS: dict[str, dict[str, Method]] = {
         "ours": Method("ultraseg", "ours"),
         "nnunet": Method("nnU-Net v2", "nnunet", options=("20",)),  # minutes of processor time
         "biapy": Method("BiaPy", "biapy", options=("15",)),  # epochs, about 20 minutes
+    },
+    "protrusions": {
+        "ours": Method("ultraseg, linking alone", "linking", options=("ours",)),
+        "greedy": Method("published loop over regions", "linking", options=("greedy",)),
+        "cellpose": Method("Cellpose, stitching", "cellpose"),
+        "usegment3d": Method("u-Segment3D", "usegment3d"),
     },
 }
 
@@ -121,7 +127,13 @@ def result_of(runs: Path, task: Task, method: str) -> dict[str, np.ndarray]:
             raise FileNotFoundError(f"{folder}: no result for {structure}")
         found[structure] = np.load(file)
         if file.name.startswith("objects"):
-            found[structure] = with_ids_of(task.labels[structure], task.given, found[structure])
+            labels, given = task.labels[structure], task.given
+            if task.pieces is not None:  # bodies have ids between the labelled slices as well
+                labels, given = (
+                    on_pieces(task.pieces, task.nodes, task.nodes["cell"]),
+                    list(range(len(labels))),
+                )
+            found[structure] = with_ids_of(labels, given, found[structure])
     return found
 
 

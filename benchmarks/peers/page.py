@@ -11,23 +11,38 @@ from common import ROOT
 from peers.methods import FAILED, METHODS, RESULT, TASKS
 
 PAGE = ROOT / "docs/comparison.md"
+RECORDED = Path(__file__).with_name("recorded.json")
 COLUMNS = {
     "cells": {"Dice": "cells dice", "adapted Rand error": "cells adapted_rand_error"},
+    "protrusions": {
+        "right": "cells protrusion_right",
+        "wrong cell": "cells protrusion_wrong",
+        "no cell": "cells protrusion_none",
+        "orphans taken": "cells orphans_taken",
+    },
     "organelles": {"mitochondria, Dice": "mitochondria dice", "membrane, Dice": "membrane dice"},
 }
 
+LESS_IS_BETTER = ("error", "wrong", "none", "taken")
+
 
 def rows(runs: Path, job: str) -> list[dict]:
-    """One row for each task and method that was run: task, title, and what its file says."""
+    """One row for each task and method that was run: task, title, and what its file says.
+
+    Other benchmarks ran some of these before (``recorded.json``); such a row stands until the comparison has its own.
+    """
     found = []
     for name in TASKS[job]:
+        here = len(found)
         for method, how in METHODS[job].items():
             for kind in (RESULT, FAILED):
                 file = runs / job / name / method / kind
                 if file.exists():
-                    found.append(
-                        {"task": name, "title": how.title, "kind": kind} | json.loads(file.read_text())
-                    )
+                    row = {"task": name, "title": how.title, "kind": kind}
+                    found.append(row | json.loads(file.read_text()))
+        titles = {row["title"] for row in found[here:] if row["kind"] == RESULT}
+        before = [row for row in json.loads(RECORDED.read_text()) if (row["job"], row["task"]) == (job, name)]
+        found[here:here] = [{"kind": RESULT} | row for row in before if row["title"] not in titles]
     return found
 
 
@@ -39,11 +54,14 @@ def table(rows: list[dict], job: str) -> str:
     for row in done:
         values = []
         for metric in COLUMNS[job].values():
-            same = [other["scores"][metric] for other in done if other["task"] == row["task"]]
-            best = min(same) if metric.endswith("error") else max(same)
+            # As shown, so that two equal figures are both the best.
+            same = [f"{other['scores'][metric]:.3f}" for other in done if other["task"] == row["task"]]
+            best = min(same, key=float) if metric.endswith(LESS_IS_BETTER) else max(same, key=float)
             text = f"{row['scores'][metric]:.3f}"
-            values.append(f"**{text}**" if row["scores"][metric] == best else text)
-        cost = [f"{row['cpu_seconds'] / 60:.1f}", f"{row['peak_mb']:.0f}", row["commit"]]
+            values.append(f"**{text}**" if text == best else text)
+        of, memory = row.get("of"), row.get("peak_mb")
+        minutes = f"{row['cpu_seconds'] / 60:.1f}" + (f" ({of})" if of else "")
+        cost = [minutes, "" if memory is None else f"{memory:.0f}", row["commit"]]
         lines.append("| " + " | ".join([row["task"], row["title"], *values, *cost]) + " |")
     return "\n".join(lines)
 

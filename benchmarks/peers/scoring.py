@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from ultraseg.evaluate.scores import CellScore, MaskScore, distance_to_labelled
+from ultraseg.evaluate.scores import CellScore, MaskScore, ProtrusionScore, distance_to_labelled
 
-from peers.volumes import Task
+from peers.volumes import ORPHAN, Task
 
 MIN_VOXELS = 2400  # of a true cell that enters the mean Dice, as in the workflow
 
@@ -25,13 +25,44 @@ def scores(task: Task, found: dict[str, NDArray[np.integer]]) -> dict[str, float
             raise ValueError(
                 f"{structure}: the result has shape {found[structure].shape}, the image {task.image.shape}"
             )
+        if task.job == "protrusions":
+            return protrusion_scores(task, found[structure])
         table = _score(task, structure, found[structure]).rows().set_index("metric")["value"]
         values |= {f"{structure} {metric}": float(value) for metric, value in table.items()}
     return values
 
 
+def protrusion_scores(task: Task, found: NDArray[np.integer]) -> dict[str, float]:
+    """Pixels of protrusions by the cell that they were given to, and pixels of orphans that any cell took.
+
+    A new number, which no label shows, counts as no cell.
+    """
+    truth, top = task.truth["cells"], int(task.labels["cells"].max())
+    known = np.where(found <= top, found, 0)
+    score, orphans, taken = ProtrusionScore(), 0, 0
+    for z in task.free:
+        orphan = truth[z] > ORPHAN
+        score.add(z, known[z], np.where(orphan, 0, truth[z]))
+        orphans, taken = orphans + np.count_nonzero(orphan), taken + np.count_nonzero(known[z][orphan])
+    values = score.rows().set_index("metric")["value"]
+    return {f"cells {metric}": float(value) for metric, value in values.items()} | {
+        "cells orphans_taken": taken / max(orphans, 1)
+    }
+
+
 def by_slice(task: Task, structure: str, found: NDArray[np.integer]) -> pd.Series:
-    """Dice of each slice without a label; of cells the mean over the cells of the slice."""
+    """Dice of each slice without a label; of cells the mean over the cells of the slice.
+
+    In the job `protrusions` the share of their pixels with the right cell, of slices with a hundred pixels or more.
+    """
+    if task.job == "protrusions":
+        truth = np.where(task.truth[structure] > ORPHAN, 0, task.truth[structure])
+        right = {
+            z: ((found[z] == truth[z]) & (truth[z] > 0)).sum() / (truth[z] > 0).sum()
+            for z in task.free
+            if (truth[z] > 0).sum() >= 100
+        }
+        return pd.Series(right)
     if structure == "cells":
         score = _score(task, structure, found)
         assert isinstance(score, CellScore)

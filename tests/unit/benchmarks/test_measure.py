@@ -1,10 +1,12 @@
 """What a program takes: processor time of its children too, peak memory, and the sum over parts."""
 
 import os
+import signal
 import sys
 import time
 
 import pytest
+from peers import measure
 from peers.measure import measured, total
 
 
@@ -58,3 +60,21 @@ def test_parts_are_summed_and_the_largest_memory_counts(tmp_path):
     measured(python(BURN.format(0.4)), tmp_path)
     whole = total(tmp_path)
     assert whole.peak_mb > 140 and whole.cpu_seconds >= 0.35 and whole.seconds > 1.2 and whole.status == 0
+
+
+def test_a_program_is_interrupted_also_where_interrupts_are_ignored(tmp_path):
+    """As they are in what a shell starts in the background; what it starts inherits that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        start = time.monotonic()
+        assert measured(python("import time; time.sleep(60)"), tmp_path, most_seconds=1).stopped
+        assert time.monotonic() - start < 20
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_time_in_which_everything_was_suspended_does_not_count(monkeypatch):
+    times = iter([0.0, 0.5, 1.0, 601.0, 601.5])  # ten minutes between two looks: Ctrl-Z
+    monkeypatch.setattr(measure.time, "monotonic", lambda: next(times))
+    clock = measure._Clock()
+    assert [clock.seconds() for _ in range(4)] == [0.5, 1.0, 1.5, 2.0]

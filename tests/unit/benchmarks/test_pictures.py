@@ -29,3 +29,10 @@ def test_ids_are_coloured_over_the_grey_slice_and_background_stays_grey():
     picture = pictures.overlay(np.full((2, 2), 100, np.uint8), labels)
     assert picture[0, 0].tolist() == [100, 100, 100]
     assert (picture[0, 1] == picture[1, 0]).all() and (picture[0, 1] != picture[1, 1]).any()
+
+
+def test_the_part_with_the_most_wrong_pixels_is_shown():
+    wrong = np.zeros((300, 50), bool)
+    wrong[10, 10] = wrong[250, 20] = wrong[260, 30] = True
+    y, x = pictures.window(wrong, 100)
+    assert wrong[y, x].sum() == 2 and y.stop - y.start == 100 and (x.start, x.stop) == (0, 50)

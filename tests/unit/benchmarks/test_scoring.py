@@ -1,9 +1,10 @@
 """One scorer for all methods, and ids for objects that a method numbers as it likes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from peers.scoring import by_slice, scores, with_ids_of
-from peers.volumes import Task
+from peers.volumes import ORPHAN, Task, on_pieces
 
 
 def two_cells(depth: int = 5) -> np.ndarray:
@@ -93,3 +94,25 @@ def test_a_method_is_given_labels_but_no_truth(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"image.npy", "given.npy", "labels-cells.npy"}
     labels = np.load(tmp_path / "labels-cells.npy")
     assert (labels[task.free] == 0).all() and (labels[task.given] == task.truth["cells"][task.given]).all()
+
+
+def test_protrusions_are_scored_by_cell_and_new_numbers_are_no_cell():
+    labels, truth = np.zeros((2, 3, 60, 60), np.uint32)
+    labels[0, :, :30], labels[0, :, 30:] = 1, 2
+    truth[1, :4, :10] = 1  # 40 pixels: 10 right, 10 wrong, 10 none, 10 of a new number
+    truth[1, 10:14, :10] = ORPHAN + 3  # 40 pixels, 10 of them taken
+    found = np.zeros_like(truth)
+    found[1, 0, :10], found[1, 1, :10], found[1, 3, :10] = 1, 2, 77
+    found[1, 10, :10], found[1, 11, :10] = 2, 78
+    task = Task(
+        "protrusions", "p", np.zeros(truth.shape, np.uint8), {"cells": labels}, [0, 2], {"cells": truth}
+    )
+    values = scores(task, {"cells": found})
+    shares = {name: values[f"cells protrusion_{name}"] for name in ("right", "wrong", "none")}
+    assert shares == {"right": 0.25, "wrong": 0.25, "none": 0.5} and values["cells orphans_taken"] == 0.25
+
+
+def test_a_value_of_each_node_is_laid_on_its_piece():
+    pieces = np.array([[[1, 2]], [[0, 1]]], np.int32)
+    nodes = pd.DataFrame({"z": [0, 0, 1], "piece": [1, 2, 1]})
+    assert on_pieces(pieces, nodes, np.array([5, 6, 7])).tolist() == [[[5, 6]], [[0, 7]]]
