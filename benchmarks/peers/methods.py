@@ -55,6 +55,8 @@ METHODS: dict[str, dict[str, Method]] = {
         "greedy": Method("published loop over regions", "linking", options=("greedy",)),
         "cellpose": Method("Cellpose, stitching", "cellpose"),
         "usegment3d": Method("u-Segment3D", "usegment3d"),
+        "ultrack": Method("ultrack", "ultrack"),
+        "trackastra": Method("Trackastra", "trackastra"),
     },
 }
 

@@ -23,7 +23,8 @@ COLUMNS = {
     "organelles": {"mitochondria, Dice": "mitochondria dice", "membrane, Dice": "membrane dice"},
 }
 
-LESS_IS_BETTER = ("error", "wrong", "none", "taken")
+LESS_IS_BETTER = ("error", "wrong", "taken")
+NEITHER = "none"  # a pixel without a cell is no error where the cell is in doubt
 
 
 def rows(runs: Path, job: str) -> list[dict]:
@@ -58,7 +59,7 @@ def table(rows: list[dict], job: str) -> str:
             same = [f"{other['scores'][metric]:.3f}" for other in done if other["task"] == row["task"]]
             best = min(same, key=float) if metric.endswith(LESS_IS_BETTER) else max(same, key=float)
             text = f"{row['scores'][metric]:.3f}"
-            values.append(f"**{text}**" if text == best else text)
+            values.append(f"**{text}**" if text == best and not metric.endswith(NEITHER) else text)
         of, memory = row.get("of"), row.get("peak_mb")
         minutes = f"{row['cpu_seconds'] / 60:.1f}" + (f" ({of})" if of else "")
         cost = [minutes, "" if memory is None else f"{memory:.0f}", row["commit"]]
