@@ -6,7 +6,7 @@
 Every method runs in an environment of its own (`.venv-peers`), made from the lock file in its folder under
 benchmarks/peers. A method gets a folder with the image and the labelled slices, never the truth. What is finished
 lies in runs/peers and is not made again; a run that was cut off goes on. What failed is kept with its error;
-`--again` tries it once more. `--tables` only writes tables and all pictures from what is there.
+`--again` tries it once more. `--tables` only writes tables and pictures from what is there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
                 new |= {(job, name)} if said.startswith("done") else set()
     every = {(job, name) for job, tasks in TASKS.items() for name in tasks}
     for job, name in sorted(every if o.tables else new):
-        if pictures.finished(RUNS, job, name):
+        if name in pictures.SHOWN and pictures.finished(RUNS, job, name):
             pictures.draw(RUNS, read(job, name, root))
     page.write(RUNS)
     sys.exit(75 if cut else 0)

@@ -17,6 +17,7 @@ from peers.volumes import Task
 
 FIGURES = ROOT / "docs/figures"
 OPACITY = 0.5
+SHOWN = ("fib25-40", "phantom-noisy", "vnc")  # the tasks whose pictures are on the page
 
 
 def draw(runs: Path, task: Task, file: Path | None = None) -> Path | None:
