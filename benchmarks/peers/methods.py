@@ -107,7 +107,7 @@ def run(
     # Some programs end well after an error of theirs, so the result is looked for.
     missing = [] if cost.status else [s for s in task.truth if not result_file(folder, s)]
     if cost.status or missing:
-        said = (folder / "log.txt").read_text().strip().splitlines()[-LAST_LINES:]
+        said = last_words((folder / "log.txt").read_text())
         said += [f"no result-{structure}.npy" for structure in missing]
         return keep(
             folder / FAILED, {"step": "run", "error": plain("\n".join(said)), **asdict(cost)}, "failed"
@@ -143,6 +143,18 @@ def result_file(folder: Path, structure: str) -> Path | None:
     """The file with the result of a structure: under the ids of the labels, or objects under numbers of their own."""
     files = [folder / f"{kind}-{structure}.npy" for kind in ("result", "objects")]
     return next((file for file in files if file.exists()), None)
+
+
+def last_words(log: str) -> list[str]:
+    """The last lines of a log; of a traceback only the error that ends it."""
+    lines = log.strip().splitlines()
+    frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+    if frames:
+        rest = lines[frames[-1] + 1 :]
+        while rest and rest[0].startswith("  "):
+            rest = rest[1:]
+        lines = rest or lines
+    return lines[-LAST_LINES:]
 
 
 def plain(text: str) -> str:

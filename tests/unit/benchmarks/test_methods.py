@@ -78,6 +78,19 @@ def test_a_failure_is_kept_with_its_words_and_tried_again_only_when_asked(tmp_pa
     assert not (tmp_path / "runs/cells/tiny/mine/failed.json").exists()
 
 
+def test_of_a_traceback_only_the_error_is_kept(tmp_path, peer):
+    peer("def inner():\n    raise OSError('no weights')\ninner()")
+    run(tmp_path)
+    error = json.loads((tmp_path / "runs/cells/tiny/mine/failed.json").read_text())["error"]
+    assert error == "OSError: no weights"
+    assert methods.last_words("one\n  two\n") == ["one", "  two"]
+
+
+def test_an_error_is_shown_without_the_folders_of_this_computer():
+    text = f"{methods.ROOT}/.venv-peers/x, {sys.base_prefix}/lib, {Path.home()}/data"
+    assert methods.plain(text) == "./.venv-peers/x, python/lib, ~/data"
+
+
 def test_a_program_that_ends_well_without_a_result_is_no_row(tmp_path, peer):
     peer("pass")
     assert run(tmp_path) == "failed"
