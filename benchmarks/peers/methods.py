@@ -99,8 +99,7 @@ def run(
         *arguments(how, task, given, folder, data_root, cores),
     ]
     env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    if how.folder in OWN_PYTHON:
-        env["PYTHONPATH"] = str(ROOT / "workflow")
+    env["PYTHONPATH"] = str(ROOT / "workflow" if how.folder in OWN_PYTHON else HERE / "site")
     cost = measured(command, folder, env=env, cwd=ROOT, most_seconds=minutes and 60 * minutes)
     if cost.stopped:
         return f"cut off after {cost.seconds:.0f} s; call again and it goes on"

@@ -71,11 +71,22 @@ def failures(rows: list[dict]) -> str:
     """What could not be installed or run, with the error as it was printed."""
     failed = [row for row in rows if row["kind"] == FAILED]
     if not failed:
-        return "Nothing failed."
+        return "Nothing failed that was run."
     parts = []
     for row in failed:
         parts.append(f"{row['title']}, {row['task']}, {row['step']}:\n\n```text\n{row['error']}\n```")
     return "\n\n".join(parts)
+
+
+def missing(runs: Path, job: str) -> str:
+    """What of a job was not run to its end yet, in one line."""
+    gaps = []
+    for method, how in METHODS[job].items():
+        folders = [runs / job / name / method for name in TASKS[job]]
+        names = [f.parent.name for f in folders if not (f / RESULT).exists() and not (f / FAILED).exists()]
+        if names:
+            gaps.append(f"{how.title} ({', '.join(names)})")
+    return f"Not run yet: {'; '.join(gaps)}." if gaps else "Everything was run."
 
 
 def placed(text: str, name: str, content: str) -> str:
@@ -94,5 +105,5 @@ def write(runs: Path, page: Path = PAGE) -> None:
         found = rows(runs, job)
         if found:
             text = placed(text, job, table(found, job))
-            text = placed(text, f"{job} that failed", failures(found))
+            text = placed(text, f"{job} that failed", f"{failures(found)}\n\n{missing(runs, job)}")
     page.write_text(text)

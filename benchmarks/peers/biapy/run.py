@@ -6,14 +6,10 @@ not overlap, so they are two classes of one map. A training that was cut off goe
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import tifffile
 import yaml
-
-# A torchvision for CUDA beside a torch for the processor lacks compiled operators; BiaPy needs none of them here.
-sys.modules.setdefault("torchvision._meta_registrations", ModuleType("torchvision._meta_registrations"))
 
 
 def main() -> None:

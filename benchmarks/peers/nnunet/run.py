@@ -1,7 +1,7 @@
 """nnU-Net v2, 2d configuration, by the commands of its documentation: plan and preprocess, train, predict.
 
 Every labelled slice is a training case (fold `all`). Mitochondria and membrane do not overlap, so they are two labels
-of one map. The trainer is its own, ended after the given processor time (budget_trainer.py).
+of one map. The trainer is its own, ended after the given processor time (trainer/budget_trainer.py).
 """
 
 import json
@@ -38,20 +38,19 @@ env = os.environ | {
     "nnUNet_raw": str(out / "raw"),
     "nnUNet_preprocessed": str(out / "preprocessed"),
     "nnUNet_results": str(out / "results"),
-    "nnUNet_extTrainer": str(Path(__file__).parent),
-    "nnUNet_n_proc_DA": "0",
+    "nnUNet_extTrainer": str(Path(__file__).parent / "trainer"),
     "PEERS_CPU_SECONDS": str(60 * minutes),
 }
 commands = Path(sys.executable).parent
 fold = out / "results/Dataset001_peers/BudgetTrainer__nnUNetPlans__2d/fold_all"
 if not (out / "preprocessed/Dataset001_peers/nnUNetPlans_2d").exists():
-    subprocess.run(
-        [commands / "nnUNetv2_plan_and_preprocess", "-d", "1", "-c", "2d", "-np", "1"], check=True, env=env
-    )
+    plan = [commands / "nnUNetv2_plan_and_preprocess", "-d", "1", "-c", "2d", "-np", "1"]
+    subprocess.run(plan, check=True, env=env)
 if not (fold / "checkpoint_final.pth").exists():
     train = [commands / "nnUNetv2_train", "1", "2d", "all", "-tr", "BudgetTrainer", "-device", "cpu"]
     again = ["--c"] if (fold / "checkpoint_latest.pth").exists() else []
-    subprocess.run([*train, *again], check=True, env=env)
+    # Augmentation in the process that trains: two cores are too few for more, and its budget is of one process.
+    subprocess.run([*train, *again], check=True, env=env | {"nnUNet_n_proc_DA": "0"})
 predict = [
     commands / "nnUNetv2_predict",
     "-i",

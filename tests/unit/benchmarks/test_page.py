@@ -69,7 +69,20 @@ def test_figures_that_are_equal_as_shown_are_both_the_best():
 def test_failures_are_shown_with_their_error(runs):
     text = page.failures(page.rows(runs, "cells"))
     assert "Biomedisa, fib25-20, run:" in text and "Error: No device found." in text
-    assert page.failures([]) == "Nothing failed."
+    assert page.failures([]) == "Nothing failed that was run."
+
+
+def test_what_is_still_to_be_run_is_named(runs, monkeypatch):
+    monkeypatch.setitem(page.TASKS, "cells", ["fib25-20", "fib25-40"])
+    text = page.missing(runs, "cells")
+    assert (
+        "ultraseg (fib25-40)" in text
+        and "Biomedisa (fib25-40)" in text
+        and "u-Segment3D (fib25-20, fib25-40)" in text
+    )
+    monkeypatch.setattr(page, "METHODS", {"cells": {"ours": page.METHODS["cells"]["ours"]}})
+    monkeypatch.setitem(page.TASKS, "cells", ["fib25-20"])
+    assert page.missing(runs, "cells") == "Everything was run."
 
 
 def test_a_page_is_rewritten_between_its_marks_only(runs, tmp_path):
