@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view napari extras status test test-quick lint format docs lock clean-demo
+.PHONY: env demo view napari extras status test test-quick lint format docs lock peers clean-demo
 
 env: $(STAMP)
 
@@ -84,6 +84,11 @@ docs: $(STAMP)
 
 lock:
 	envs/lock.sh
+
+# Other programs on the same data: hours, but what is finished is not made again (docs/comparison.md).
+DATA ?= data
+peers: $(STAMP)
+	$(BIN)/python benchmarks/compare_peers.py --data-root "$(DATA)" --cores $(CORES)
 
 clean-demo:
 	rm -rf runs/demo

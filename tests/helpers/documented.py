@@ -155,6 +155,8 @@ INSTEAD = {
     "python benchmarks/dag.py --slabs 2500 --simulate --most-jobs 3000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",
     "python benchmarks/startup.py": "python benchmarks/startup.py --help",
+    "make peers DATA=/where/fib25/and/vnc/are": "make -n peers DATA=data",
+    "python benchmarks/compare_peers.py --help": "python benchmarks/compare_peers.py --help",
 }
 SLURM = "needs a SLURM cluster; tests/slurm runs the workflow on one"
 NETWORK = "needs the internet"

@@ -1,0 +1,1 @@
+"""What the comparison with other programs consists of; `benchmarks/compare_peers.py` runs it."""

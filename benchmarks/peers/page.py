@@ -1,0 +1,109 @@
+"""Writes the tables of docs/comparison.md, between their marks, from the files of finished and failed runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from common import ROOT
+
+from peers.methods import FAILED, METHODS, RESULT, TASKS
+
+PAGE = ROOT / "docs/comparison.md"
+RECORDED = Path(__file__).with_name("recorded.json")
+COLUMNS = {
+    "cells": {"Dice": "cells dice", "adapted Rand error": "cells adapted_rand_error"},
+    "protrusions": {
+        "right": "cells protrusion_right",
+        "wrong cell": "cells protrusion_wrong",
+        "no cell": "cells protrusion_none",
+        "orphans taken": "cells orphans_taken",
+    },
+    "organelles": {"mitochondria, Dice": "mitochondria dice", "membrane, Dice": "membrane dice"},
+}
+
+LESS_IS_BETTER = ("error", "wrong", "taken")
+NEITHER = "none"  # a pixel without a cell is no error where the cell is in doubt
+
+
+def rows(runs: Path, job: str) -> list[dict]:
+    """One row for each task and method that was run: task, title, and what its file says.
+
+    Other benchmarks ran some of these before (``recorded.json``); such a row stands until the comparison has its own.
+    """
+    found = []
+    for name in TASKS[job]:
+        here = len(found)
+        for method, how in METHODS[job].items():
+            for kind in (RESULT, FAILED):
+                file = runs / job / name / method / kind
+                if file.exists():
+                    row = {"task": name, "title": how.title, "kind": kind}
+                    found.append(row | json.loads(file.read_text()))
+        titles = {row["title"] for row in found[here:] if row["kind"] == RESULT}
+        before = [row for row in json.loads(RECORDED.read_text()) if (row["job"], row["task"]) == (job, name)]
+        found[here:here] = [{"kind": RESULT} | row for row in before if row["title"] not in titles]
+    return found
+
+
+def table(rows: list[dict], job: str) -> str:
+    """A Markdown table of the finished rows of a job; the best value of each task and column is bold."""
+    done = [row for row in rows if row["kind"] == RESULT]
+    heads = ["task", "method", *COLUMNS[job], "CPU minutes", "peak memory, MB", "commit"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in done:
+        values = []
+        for metric in COLUMNS[job].values():
+            # As shown, so that two equal figures are both the best.
+            same = [f"{other['scores'][metric]:.3f}" for other in done if other["task"] == row["task"]]
+            best = min(same, key=float) if metric.endswith(LESS_IS_BETTER) else max(same, key=float)
+            text = f"{row['scores'][metric]:.3f}"
+            values.append(f"**{text}**" if text == best and not metric.endswith(NEITHER) else text)
+        of, memory = row.get("of"), row.get("peak_mb")
+        minutes = f"{row['cpu_seconds'] / 60:.1f}" + (f" ({of})" if of else "")
+        cost = [minutes, "" if memory is None else f"{memory:.0f}", row["commit"]]
+        lines.append("| " + " | ".join([row["task"], row["title"], *values, *cost]) + " |")
+    return "\n".join(lines)
+
+
+def failures(rows: list[dict]) -> str:
+    """What could not be installed or run, with the error as it was printed."""
+    failed = [row for row in rows if row["kind"] == FAILED]
+    if not failed:
+        return "Nothing failed that was run."
+    parts = []
+    for row in failed:
+        parts.append(f"{row['title']}, {row['task']}, {row['step']}:\n\n```text\n{row['error']}\n```")
+    return "\n\n".join(parts)
+
+
+def missing(runs: Path, job: str) -> str:
+    """What of a job was not run to its end yet, in one line."""
+    gaps = []
+    for method, how in METHODS[job].items():
+        folders = [runs / job / name / method for name in TASKS[job]]
+        names = [f.parent.name for f in folders if not (f / RESULT).exists() and not (f / FAILED).exists()]
+        if names:
+            gaps.append(f"{how.title} ({', '.join(names)})")
+    return f"Not run yet: {'; '.join(gaps)}." if gaps else "Everything was run."
+
+
+def placed(text: str, name: str, content: str) -> str:
+    """A page with new content between the marks of a name. Raises ValueError where the page has no such marks."""
+    start, end = f"<!-- {name}: written by make peers -->", f"<!-- end of {name} -->"
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"{PAGE.name} has no place for {name}: {start}")
+    return pattern.sub(lambda _: f"{start}\n{content}\n{end}", text)
+
+
+def write(runs: Path, page: Path = PAGE) -> None:
+    """Rewrite the tables of the page, those of jobs of which anything was run."""
+    text = page.read_text()
+    for job in METHODS:
+        found = rows(runs, job)
+        if found:
+            text = placed(text, job, table(found, job))
+            text = placed(text, f"{job} that failed", f"{failures(found)}\n\n{missing(runs, job)}")
+    page.write_text(text)

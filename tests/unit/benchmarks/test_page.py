@@ -1,0 +1,120 @@
+"""Tables of the comparison are written from the files of its runs, and only between their marks."""
+
+import json
+
+import pytest
+from peers import page
+
+
+@pytest.fixture(autouse=True)
+def recorded(tmp_path, monkeypatch):
+    """Rows of other benchmarks: ours, which the comparison has itself in these tests, and one that it has not."""
+    old = {"job": "cells", "task": "fib25-20", "cpu_seconds": 600, "of": "training alone", "commit": "old"}
+    rows = [
+        old | {"title": "ultraseg", "scores": {"cells dice": 0.5, "cells adapted_rand_error": 0.5}},
+        old | {"title": "older", "scores": {"cells dice": 0.7, "cells adapted_rand_error": 0.2}},
+    ]
+    file = tmp_path / "recorded.json"
+    file.write_text(json.dumps(rows))
+    monkeypatch.setattr(page, "RECORDED", file)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    def keep(method, kind, **about):
+        folder = tmp_path / "cells/fib25-20" / method
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / kind).write_text(json.dumps(about))
+
+    cost = {
+        "cpu_seconds": 90.0,
+        "seconds": 60.0,
+        "peak_mb": 512,
+        "status": 0,
+        "stopped": False,
+        "commit": "abc",
+    }
+    keep("ours", "result.json", scores={"cells dice": 0.9, "cells adapted_rand_error": 0.1}, **cost)
+    keep("shape", "result.json", scores={"cells dice": 0.8, "cells adapted_rand_error": 0.05}, **cost)
+    keep("biomedisa", "failed.json", step="run", error="Error: No device found.", status=1)
+    return tmp_path
+
+
+def test_the_best_of_each_column_is_bold_whoever_it_is(runs):
+    lines = page.table(page.rows(runs, "cells"), "cells").splitlines()
+    assert "| fib25-20 | ultraseg | **0.900** | 0.100 | 1.5 | 512 | abc |" in lines
+    assert "| fib25-20 | shape interpolation | 0.800 | **0.050** | 1.5 | 512 | abc |" in lines
+    assert len(lines) == 5
+
+
+def test_a_recorded_row_stands_until_the_comparison_has_its_own(runs):
+    lines = page.table(page.rows(runs, "cells"), "cells").splitlines()
+    assert "| fib25-20 | older | 0.700 | 0.200 | 10.0 (training alone) |  | old |" in lines
+    assert not any("0.500" in line for line in lines)
+    (runs / "cells/fib25-20/ours/result.json").unlink()
+    lines = page.table(page.rows(runs, "cells"), "cells").splitlines()
+    assert "| fib25-20 | ultraseg | 0.500 | 0.500 | 10.0 (training alone) |  | old |" in lines
+
+
+def test_figures_that_are_equal_as_shown_are_both_the_best():
+    one = {"kind": "result.json", "task": "t", "cpu_seconds": 6, "peak_mb": 1, "commit": "c"}
+    values = {"cells dice": 0.9001, "cells adapted_rand_error": 0.1}
+    rows = [
+        one | {"title": "a", "scores": values},
+        one | {"title": "b", "scores": values | {"cells dice": 0.9004}},
+    ]
+    assert page.table(rows, "cells").count("**0.900**") == 2
+
+
+def test_failures_are_shown_with_their_error(runs):
+    text = page.failures(page.rows(runs, "cells"))
+    assert "Biomedisa, fib25-20, run:" in text and "Error: No device found." in text
+    assert page.failures([]) == "Nothing failed that was run."
+
+
+def test_what_is_still_to_be_run_is_named(runs, monkeypatch):
+    monkeypatch.setitem(page.TASKS, "cells", ["fib25-20", "fib25-40"])
+    text = page.missing(runs, "cells")
+    assert (
+        "ultraseg (fib25-40)" in text
+        and "Biomedisa (fib25-40)" in text
+        and "u-Segment3D (fib25-20, fib25-40)" in text
+    )
+    monkeypatch.setattr(page, "METHODS", {"cells": {"ours": page.METHODS["cells"]["ours"]}})
+    monkeypatch.setitem(page.TASKS, "cells", ["fib25-20"])
+    assert page.missing(runs, "cells") == "Everything was run."
+
+
+def test_a_page_is_rewritten_between_its_marks_only(runs, tmp_path):
+    file = tmp_path / "comparison.md"
+    marks = [
+        f"<!-- {n}: written by make peers -->\nstale\n<!-- end of {n} -->"
+        for n in ("cells", "cells that failed")
+    ]
+    file.write_text("Before \\1\n" + "\nbetween\n".join(marks) + "\nafter\n")
+    page.write(runs, file)
+    text = file.read_text()
+    assert text.startswith("Before \\1\n") and text.endswith("\nafter\n") and "\nbetween\n" in text
+    assert "stale" not in text and "ultraseg" in text and "No device found" in text
+    page.write(runs, file)
+    assert file.read_text() == text
+
+
+def test_a_page_without_the_place_is_an_error():
+    with pytest.raises(ValueError, match="no place for cells"):
+        page.placed("nothing here", "cells", "x")
+
+
+def test_the_recorded_rows_of_the_repository_have_all_columns():
+    rows = json.loads((page.ROOT / "benchmarks/peers/recorded.json").read_text())
+    for row in rows:
+        assert row["task"] in page.TASKS[row["job"]] and set(row["scores"]) == set(
+            page.COLUMNS[row["job"]].values()
+        )
+
+
+def test_the_page_of_the_repository_has_a_place_for_every_table():
+    text = page.PAGE.read_text()
+    for job in page.METHODS:
+        for name in (job, f"{job} that failed"):
+            page.placed(text, name, "x")
