@@ -117,7 +117,7 @@ def decide_pieces(
     unknown piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
-    overlaps, direct = _overlaps(nodes, edges)
+    overlaps, direct = overlaps_of(nodes, edges)
     decisions = Decisions.of_terminals(nodes, min_confidence)
     body, size = nodes["body"].to_numpy(), own_size(nodes)
     # An id that a small piece carries from a slice far away need not be its own.
@@ -133,7 +133,7 @@ def decide_pieces(
     joined = bodies.only(large[overlaps.a] & large[overlaps.b] & (overlaps.iou >= min_body_iou))
     next_id = _join_bodies(nodes, decisions, large, joined, persistence, next_id)
 
-    links = _links(nodes, overlaps, direct, decisions, large, bridge_slices)
+    links = all_links(nodes, overlaps, direct, decisions, large, bridge_slices)
     graph = Graph(nodes, decisions, links, evidence, banned)
     weights = learned(graph, nodes, large) if learn else KNOWN
     rest = np.flatnonzero((decisions.outcome == "") & ~decisions.blocked)
@@ -178,7 +178,7 @@ def _numbered_cells(
     return _new_cells(nodes, decisions, rows, links, Persistence(min_slices, 0), next_id)
 
 
-def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:
+def overlaps_of(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:
     """The edges as rows of pieces, and which of them join neighbouring slices."""
     a, b, rows = indexed_edges(nodes, edges)
     iou, containment = (edges[name].to_numpy()[rows] for name in ("iou", "containment"))
@@ -191,7 +191,7 @@ def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArr
     return overlaps.only(together), direct[together]
 
 
-def _links(
+def all_links(
     nodes: pd.DataFrame,
     overlaps: Overlaps,
     direct: NDArray[np.bool_],

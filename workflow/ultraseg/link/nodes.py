@@ -63,8 +63,13 @@ def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFram
     """One table of the pieces and one of the edges of all slabs; of edges only the columns that linking reads."""
     return (
         pd.concat([read_table(file) for file in nodes], ignore_index=True),
-        pd.concat([read_table(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True),
+        pd.concat([read_edges(file) for file in edges], ignore_index=True),
     )
+
+
+def read_edges(file: str) -> pd.DataFrame:
+    """The edges of a slab, only the columns that linking reads."""
+    return read_table(file, columns=list(READ)).astype(READ)
 
 
 def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:

@@ -146,8 +146,9 @@ def protrusion_rows(members: pd.DataFrame, roots: pd.DataFrame) -> pd.DataFrame:
     table = _extent(grouped)
     table["cell"] = grouped["final"].first()
     table["strength"] = grouped["strength"].min()
-    weighted = (members["strength"] * members["area"]).groupby(members["protrusion"]).sum()
-    table["probability"] = weighted / table["voxels"]
+    # pandas rounds the sum of a lone group in another way than that of one among others.
+    place = np.searchsorted(table.index, members["protrusion"])
+    table["probability"] = np.bincount(place, members["strength"] * members["area"]) / table["voxels"]
     places = roots[["z", "y", "x"]].set_axis(["z_root", "y_root", "x_root"], axis=1)
     table = table.join(places.set_index(pd.Index(roots["protrusion"])))
     table["z_root"] = table["z_root"].fillna(-1)
