@@ -47,7 +47,9 @@ def widened(work: Path, across: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         if "new" in pieces:
             risen["new"] = pieces["new"].where(pieces["new"] == 0, pieces["new"] + i * 100_000)
         wide.append(pieces.assign(**risen))
-        between.append(edges.assign(piece_a=edges["piece_a"] + i * piece, piece_b=edges["piece_b"] + i * piece))
+        between.append(
+            edges.assign(piece_a=edges["piece_a"] + i * piece, piece_b=edges["piece_b"] + i * piece)
+        )
     return pd.concat(wide, ignore_index=True), pd.concat(between, ignore_index=True)
 
 

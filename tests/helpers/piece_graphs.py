@@ -18,7 +18,11 @@ def random_graph(seed, depth=40, courses=60):
     rng = np.random.default_rng(seed)
     rows = []
     for course in range(courses):
-        place, speed, radius = rng.uniform(5, SIDE - 5, 2), rng.normal(0, 0.7, 2), rng.choice([1.6, 2.5, 4, 8])
+        place, speed, radius = (
+            rng.uniform(5, SIDE - 5, 2),
+            rng.normal(0, 0.7, 2),
+            rng.choice([1.6, 2.5, 4, 8]),
+        )
         first = int(rng.integers(-10, depth - 2))
         id_here, trust = int(rng.integers(0, 25)), rng.uniform(0, 1)
         other, switch = int(rng.integers(0, 25)), int(rng.integers(0, 3 * depth))
@@ -34,9 +38,35 @@ def random_graph(seed, depth=40, courses=60):
             cell = 0 if given and left_out else cell
             number = 0 if cell or given else number_in_volume(new, z - z % LABELLED)
             rows.append(
-                (z, y, x, size, np.pi * size**2, cell, trust, size > 5, given, traced and not given, number, course)
+                (
+                    z,
+                    y,
+                    x,
+                    size,
+                    np.pi * size**2,
+                    cell,
+                    trust,
+                    size > 5,
+                    given,
+                    traced and not given,
+                    number,
+                    course,
+                )
             )
-    columns = ["z", "y", "x", "size", "area", "cell", "confidence", "body", "given", "traced", "new", "course"]
+    columns = [
+        "z",
+        "y",
+        "x",
+        "size",
+        "area",
+        "cell",
+        "confidence",
+        "body",
+        "given",
+        "traced",
+        "new",
+        "course",
+    ]
     nodes = pd.DataFrame(rows, columns=columns).sort_values(["z", "course"], ignore_index=True)
     nodes["area"] = nodes["area"].round().astype("int64")
     nodes["piece"] = nodes.groupby("z").cumcount() + 1
@@ -67,7 +97,9 @@ def _overlaps(nodes):
             )  # fmt: skip
             lost = ~a["course"].isin(nodes["course"][nodes["z"] == zs[zs.index(z) + 1]]).to_numpy()[i]
             tables.append(table[(iou >= 0.25) & lost] if gap == 2 else table)
-    return pd.concat(tables, ignore_index=True).sort_values(["z", "piece_a", "gap", "piece_b"], ignore_index=True)
+    return pd.concat(tables, ignore_index=True).sort_values(
+        ["z", "piece_a", "gap", "piece_b"], ignore_index=True
+    )
 
 
 def spread_in_slabs(nodes, edges, depth):

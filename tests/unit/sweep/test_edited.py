@@ -1,12 +1,9 @@
 """A volume linked block by block has the tables of the volume linked at once, to the bit."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from piece_graphs import edits_of, random_graph, spread_in_slabs
-from ultraseg.base.errors import UserError
 from ultraseg.link.apply_edits import link_edited
-from ultraseg.link.edit_file import CellEdit
 from ultraseg.sweep.edited import link_volume
 
 SETTINGS = {"min_cell_voxels": 300, "max_user_id": 40}
@@ -14,7 +11,9 @@ SETTINGS = {"min_cell_voxels": 300, "max_user_id": 40}
 
 def at_once(nodes, edges, edits, at, **settings):
     result, ids = link_edited(nodes, edges, edits, at, **settings)
-    return {name: getattr(result, name) for name in ("nodes", "links", "protrusions", "meetings")} | {"ids": ids}
+    return {name: getattr(result, name) for name in ("nodes", "links", "protrusions", "meetings")} | {
+        "ids": ids
+    }
 
 
 def in_blocks(folder, nodes, edges, edits, at, block, depth=7, **settings):
@@ -31,9 +30,11 @@ def assert_same(found, expected):
         pd.testing.assert_frame_equal(found[name], table, check_exact=True, obj=name)
 
 
-@pytest.mark.parametrize("seed, block", [(0, (1, 1)), (1, (60, 3)), (2, (150, 1)), (3, (1, 9)), (4, (10**6, 1))])
+@pytest.mark.parametrize(
+    "seed, block", [(0, (1, 1)), (1, (60, 3)), (2, (150, 1)), (3, (1, 9)), (4, (10**6, 1))]
+)
 def test_random_volumes_are_linked_as_at_once(tmp_path, seed, block):
-    nodes, edges = random_graph(seed)
+    nodes, edges = random_graph(seed, depth=28, courses=45)
     assert_same(
         in_blocks(tmp_path / "columns", nodes, edges, [], {}, block, **SETTINGS),
         at_once(nodes, edges, [], {}, **SETTINGS),

@@ -49,7 +49,9 @@ def test_groups_of_blocks_are_those_of_the_whole(tmp_path, monkeypatch, block, k
     assert np.array_equal(found.of(0, slices.count), expected) and found.count == expected.max() > 20
     sizes = np.bincount(expected)
     found.keep(lambda start, stop: sizes[start:stop] >= 3)
-    assert np.array_equal(found.of(0, slices.count), at_once((sizes[expected] >= 3) & member, a, b, key if keyed else None))
+    assert np.array_equal(
+        found.of(0, slices.count), at_once((sizes[expected] >= 3) & member, a, b, key if keyed else None)
+    )
     some = rng.permutation(slices.count)[:50]
     assert np.array_equal(found.at(some), found.of(0, slices.count)[some])
     assert np.array_equal(np.concatenate([number for _, number in found.blocks()]), found.of(0, slices.count))
@@ -69,10 +71,14 @@ def test_a_ring_that_closes_late_is_one_group(tmp_path):
     assert found.count == 1 and (found.of(0, 80) == 1).all()
 
 
+NONE = np.zeros(0, int)
+
+
 def test_without_members_there_are_no_groups(tmp_path):
     for name, pieces in (("empty", []), ("none", [3, 3])):
         slices = Slices(np.arange(len(pieces)), np.array(pieces, int), (1, 1))
-        none = np.zeros(0, int)
-        found = Groups(tmp_path / name, slices, 1, lambda places: np.zeros(3, bool), lambda places: (none, none))
+        found = Groups(
+            tmp_path / name, slices, 1, lambda places: np.zeros(3, bool), lambda places: (NONE, NONE)
+        )
         found.keep(lambda start, stop: np.ones(stop - start, bool))
         assert found.count == 0 and not found.of(0, slices.count).any()

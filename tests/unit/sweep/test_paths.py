@@ -18,7 +18,11 @@ class Volume:
         place = np.minimum(slices.place(a) + rng.integers(1, 4, count), 59)
         b = rng.integers(slices.starts[place], slices.starts[place + 1])
         later = slices.place(b) > slices.place(a)
-        weight = 1 - 10 ** -rng.uniform(0.3, 6, count) if strong else rng.choice([0.003, 0.05, 0.5, 0.9, 0.99], count)
+        weight = (
+            1 - 10 ** -rng.uniform(0.3, 6, count)
+            if strong
+            else rng.choice([0.003, 0.05, 0.5, 0.9, 0.99], count)
+        )
         self.links = Links(a[later], b[later], weight[later])
         self.closed = rng.random(n) < (0.02 if strong else 0.1)
         self.chance = np.where(self.closed, 1.0, rng.uniform(0, 1, n) * (rng.random(n) < 0.05))
@@ -48,7 +52,7 @@ class Volume:
         return self.links.only((self.links.b >= start) & (self.links.b < stop))
 
     def in_blocks(self):
-        return posteriors(self.slices, self.starts, self.ending, self.banned)
+        return posteriors(self.slices, self.starts, self.ending, self.banned, self.slices.least)
 
 
 @pytest.mark.parametrize("strong", [False, True])

@@ -16,7 +16,9 @@ with job(snakemake, Link) as (spec, log), scratch_folder(snakemake.output.nodes)
     pieces = pieces_at(voxels, lambda z: read_slice(spec.files.pieces, z), spec.downsample)
     tables, edges = map(read_table, given.tables), map(read_edges, given.edges)
     highest = highest_id(given.labels)
-    linked, ids = link_volume(scratch, tables, edges, spec.edits, pieces, max_user_id=highest, **spec.settings)
+    linked, ids = link_volume(
+        scratch, tables, edges, spec.edits, pieces, max_user_id=highest, **spec.settings
+    )
     write_table_parts([out.nodes], linked.nodes())
     write_table_parts([out.protrusions], linked.protrusions())
     write_table(out.ids, ids)

@@ -120,7 +120,9 @@ def link_edited(
     return with_tables(Decided(second, after.strong, after.bodies), min_protrusion_slices), table
 
 
-def planned_edits(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int) -> Planned:
+def planned_edits(
+    nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int
+) -> Planned:
     """The edits in terms of pieces and ids. Raises one UserError that names every problem.
 
     nodes: with z, piece, cell, final, outcome, fragment, and the number of each piece as index. Of all pieces it needs

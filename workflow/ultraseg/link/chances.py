@@ -59,7 +59,9 @@ def overlap_chances(
     """Probability that the two pieces of each overlap belong together; body: which pieces are bodies of cells."""
     features = overlap_features(pieces, chains, overlaps)
     kind = overlap_kinds(pieces, chains, overlaps, body)
-    odds = np.select([kind == k for k in range(4)], [weighted(features, w) for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)])
+    odds = np.select(
+        [kind == k for k in range(4)], [weighted(features, w) for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)]
+    )
     return chance(odds)
 
 

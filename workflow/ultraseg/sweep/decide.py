@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ from ultraseg.link.decide import (
     strong_links,
     surely_traced,
 )
-from ultraseg.link.decisions import COLUMNS, Decisions
+from ultraseg.link.decisions import Decisions
 from ultraseg.link.nodes import NOBODY, size_by_bodies
 from ultraseg.link.paths import Graph, Links, Posterior
 from ultraseg.sweep.columns import Columns, Rows
 from ultraseg.sweep.groups import Block, Groups
 from ultraseg.sweep.links import WEIGHT, direct_overlaps, slice_shifts, window, write_links
-from ultraseg.sweep.paths import Starts, posteriors
+from ultraseg.sweep.paths import BLOCK, Starts, posteriors
 from ultraseg.sweep.volume import Pairs, Volume, body_areas
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,9 @@ def decisions_of(volume: Volume, slices: Block) -> Decisions:
     """What was decided so far of the pieces of some slices."""
     columns = volume.read(*slices, STATE)
     outcome = OUTCOMES[columns["outcome"].to_numpy()]
-    return Decisions(outcome=outcome, **{name: columns[name].to_numpy(copy=True) for name in STATE if name != "outcome"})
+    return Decisions(
+        outcome=outcome, **{name: columns[name].to_numpy(copy=True) for name in STATE if name != "outcome"}
+    )
 
 
 class _Deciding:
@@ -114,6 +116,7 @@ class _Deciding:
         self._columns, self._slices = volume.columns, volume.slices
         self._next_id = settings.max_user_id + 1
         self._links: list[Pairs] = []
+        self._path_block = min(BLOCK, volume.slices.least)
 
     def all(self) -> Decided:
         persistence = Persistence(self._set.min_cell_slices, self._set.min_cell_voxels)
@@ -230,8 +233,12 @@ class _Deciding:
             none = np.zeros(len(final), np.int64)
             return self._starts(block, near(edges.read(*block)), final, begins, none, final > 0, none > 0)
 
-        for rows, found in posteriors(self._slices, starts, lambda block: _as_links(near(edges.ending(*block)))):
-            outcome, large, blocked = (self._columns.at(name, rows) for name in ("outcome", "large", "blocked"))
+        for rows, found in posteriors(
+            self._slices, starts, lambda block: _as_links(near(edges.ending(*block))), block=self._path_block
+        ):
+            outcome, large, blocked = (
+                self._columns.at(name, rows) for name in ("outcome", "large", "blocked")
+            )
             given = np.flatnonzero(large & (outcome == CODES[""]) & ~blocked & (found.cell > 0))
             decisions = Decisions(*(np.zeros(len(given), kind) for kind in STATE_TYPES))
             decisions.give(np.arange(len(given)), found[given])
@@ -304,8 +311,11 @@ class _Deciding:
 
         for name, dtype in POSTERIOR.items():
             self._columns.add(f"found_{name}", dtype, self._slices.count)
-        links = (lambda block: _as_links(self._links_of(block)))
-        for rows, found in posteriors(self._slices, starts, links, self._banned):
+
+        def links(block: Block) -> Links:
+            return _as_links(self._links_of(block))
+
+        for rows, found in posteriors(self._slices, starts, links, self._banned, self._path_block):
             for name in POSTERIOR:
                 self._columns.put(f"found_{name}", rows, getattr(found, name))
 
@@ -314,7 +324,7 @@ class _Deciding:
         return pd.concat([pairs.read(*block) if ahead else pairs.ending(*block) for pairs in self._links])
 
     def _weights(self) -> NDArray[np.float64]:
-        """Weights of paths under which the labelled slices foretell each other best, as `calibrate.learned` finds them."""
+        """Weights of paths under which labelled slices foretell each other best, as `calibrate.learned` finds them."""
         labelled = [
             np.unique(nodes["z"][nodes["given"]])
             for nodes in (self._volume.read(*block, ["z", "given"]) for block in self._slices.blocks)
@@ -356,7 +366,9 @@ class _Deciding:
             arrays = window(block, reach, reach)
             start, first, last = (self._slices.rows(*arrays)[0], *self._slices.rows(*block))
             found = self._links_of(wide, ahead=True)
-            links = Links(found["a"].to_numpy() - start, found["b"].to_numpy() - start, found["weight"].to_numpy())
+            links = Links(
+                found["a"].to_numpy() - start, found["b"].to_numpy() - start, found["weight"].to_numpy()
+            )
             near, _ = direct_overlaps(self._volume, arrays)
             overlaps = Links(near.a, near.b, near.iou)
             large = self._column("large", arrays)
@@ -381,7 +393,9 @@ class _Deciding:
             start, _ = self._slices.rows(*wide)
             found = self._volume.edges.read(*block)
             found = found[found["direct"]]
-            links = Links(found["a"].to_numpy() - start, found["b"].to_numpy() - start, found["iou"].to_numpy())
+            links = Links(
+                found["a"].to_numpy() - start, found["b"].to_numpy() - start, found["iou"].to_numpy()
+            )
             body, large = self._column("body", wide), self._column("large", wide)
             within = body[links.a] & body[links.b]
             nodes = self._volume.read(*wide, ["cell"])

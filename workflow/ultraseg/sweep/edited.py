@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.link.apply_edits import (
-    Planned,
     PiecesAt,
+    Planned,
     edited_ids,
     kept_ids,
     planned_edits,
@@ -66,7 +65,9 @@ def link_volume(
     result = Tables(first, folder / "first_tables", min_protrusion_slices)
     if not edits:
         return result, Planned().id_table()
-    plan = planned_edits(_looked_at(before, result, edits, pieces or {}), edits, pieces or {}, chosen.max_user_id)
+    plan = planned_edits(
+        _looked_at(before, result, edits, pieces or {}), edits, pieces or {}, chosen.max_user_id
+    )
     table = plan.id_table()
     changed = volume.own(folder / "second")
     highest = _change(changed, before, plan, table)
@@ -86,7 +87,9 @@ def _looked_at(volume: Volume, result: Tables, edits: Sequence[CellEdit], pieces
     chosen, ends = [], pd.DataFrame({name: np.zeros(0, np.int64) for name in [*names, "fragment"]})
     for block, number in result.fragments.blocks():
         table = volume.read(*block, names).assign(fragment=number)
-        at_place = [place in places for place in zip(table["z"], table["piece"], strict=True)] if places else []
+        at_place = (
+            [place in places for place in zip(table["z"], table["piece"], strict=True)] if places else []
+        )
         chosen.append(table[np.array(at_place, bool)] if places else table[:0])
         ends = _ends(pd.concat([ends, table]))
     named = np.unique(np.concatenate([part["fragment"] for part in chosen]))
@@ -136,7 +139,10 @@ def _change(changed: Volume, before: Volume, plan: Planned, table: pd.DataFrame)
         changed.edges.append(a[kept], b[kept], *(found[name].to_numpy()[kept] for name in EDGE_VALUES))
     highest = [0]
     for block in slices.blocks:
-        highest += [int(changed.read(*block, ["cell"])["cell"].max()), int(before.read(*block, ["final"])["final"].max())]
+        highest += [
+            int(changed.read(*block, ["cell"])["cell"].max()),
+            int(before.read(*block, ["final"])["final"].max()),
+        ]
     return max(highest)
 
 
@@ -155,13 +161,17 @@ def _new_cells(volume: Volume) -> set[int]:
 
 
 def _keep_to_edits(second: Decided, before: Volume, plan: Planned, table: pd.DataFrame) -> int:
-    """Give cells the ids of the first linking, and fragments the cells of the edits; returns how many pieces changed."""
+    """Give cells the ids of the first linking, fragments the cells of the edits; returns how many pieces changed."""
     volume, columns, slices = second.volume, second.volume.columns, second.volume.slices
     parts = []
     for block in slices.blocks:
         nodes = volume.read(*block, ["final", "outcome", "area"])
-        nodes = nodes.assign(outcome=OUTCOMES[nodes["outcome"]], before=before.read(*block, ["final"])["final"])
-        parts = [pd.concat([*parts, shared_areas(nodes)]).groupby(["now", "before"], as_index=False)["area"].sum()]
+        nodes = nodes.assign(
+            outcome=OUTCOMES[nodes["outcome"]], before=before.read(*block, ["final"])["final"]
+        )
+        parts = [
+            pd.concat([*parts, shared_areas(nodes)]).groupby(["now", "before"], as_index=False)["area"].sum()
+        ]
     ids = kept_ids(parts[0], _new_cells(before)) if parts else {}
     for block in slices.blocks:
         nodes = volume.read(*block, ["z", *CELLS])

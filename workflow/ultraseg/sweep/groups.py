@@ -41,7 +41,10 @@ class Groups:
         self._columns.add("label", np.int64)
         self._columns.add("parent", np.int64, 1)  # label 0: no member
         self._members, self._links, self._keys = members, links, keys
-        self._held = np.zeros(0, np.int64), np.zeros(0, np.int64)  # rows and labels that links may still reach
+        self._held = (
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+        )  # rows and labels that links may still reach
         self._known = np.zeros(0, np.int64), np.zeros(0, np.int64)  # keys and their labels
         for block in slices.blocks:
             self._add(block)
@@ -119,7 +122,7 @@ class Groups:
         return count
 
     def keep(self, chosen: Callable[[int, int], NDArray[np.bool_]]) -> None:
-        """Number anew only the groups that ``chosen(start, stop)`` says of the numbers start to stop - 1; others are 0."""
+        """Number anew the groups that ``chosen(start, stop)`` says of the numbers start to stop - 1; others are 0."""
         columns, kept = self._columns, 0
         columns.add("kept", np.int64, self.count + 1)
         for start, stop in columns.chunks(self.count):

@@ -1,4 +1,4 @@
-"""All links of the pieces of a volume with their probabilities, window by window, as `link.decide` finds them at once."""
+"""All links of the pieces of a volume with their probabilities, block by block as `link.decide` finds them at once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_links(
     bridge_slices: int,
     name: str = "link",
 ) -> list[Pairs]:
-    """Write the links of `decide.decide_pieces` as columns: overlaps in neighbouring slices, and joins of broken chains.
+    """Write all links with their probabilities as columns: overlaps in neighbouring slices, joins of broken chains.
 
     open_pieces: which pieces of some slices may be joined; volume: with a column ``large``; shifts: as from
     `slice_shifts`.

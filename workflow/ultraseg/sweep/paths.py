@@ -1,4 +1,4 @@
-"""The likeliest paths from every piece of a volume to cells, found block by block as `link.paths` finds them at once."""
+"""The likeliest paths from every piece of a volume to cells, block by block as `link.paths` finds them at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from ultraseg.sweep.groups import Block
 from ultraseg.sweep.volume import Slices
 
 UNKNOWN = -1  # in place of a cell: from here on paths of pieces that come later may arrive
+# Least pieces and slices of a block. Few pieces stay in the processor's cache; nothing around a block is read.
+BLOCK = 10_000, 4
 FARTHEST = -float(np.log(LEAST))
 
 
@@ -82,11 +84,12 @@ def posteriors(
     starts: Callable[[Block], Starts],
     links: Callable[[Block], Links],
     banned: Mapping[int, set[int]] | None = None,
+    block: tuple[int, int] = BLOCK,
 ) -> Iterator[tuple[Rows, Posterior]]:
     """What all paths say of every piece that is not closed: rows, and their posterior, as soon as it is certain.
 
     links: of a block, all whose second pieces are in it, with rows of the volume. banned: row -> cells that do not
-    enter it.
+    enter it; block: least number of pieces and slices of a block.
 
     The paths are those of `link.paths.likeliest_paths` to the bit: a path is final once it is more likely than any that
     could still come from later blocks, and a piece is done once it has MOST final paths or no more can come. In memory
@@ -97,9 +100,9 @@ def posteriors(
     held = _Open.of(0, Starts(*(none.astype(t) for t in (int, float, int, bool, bool, int, float))))
     kept = Links(none.astype(int), none.astype(int), none)  # with costs in place of weights
     waiting: Events = []
-    for block in slices.blocks:
-        start, stop = slices.rows(*block)
-        begin, new = starts(block), links(block)
+    for places in slices.cut(*block):
+        start, stop = slices.rows(*places)
+        begin, new = starts(places), links(places)
         new = Links(new.a, new.b, _cost(new.weight))
         events = waiting + _carried_on(held, new) + _beginning(start, begin)
         everything = held.and_also(_Open.of(start, begin))
@@ -171,7 +174,7 @@ def _follow(pieces: _Open, links: Links, events: Events, banned: Mapping[int, se
     ends, others = np.concatenate([a, b]), np.concatenate([b, a])
     enters = ~(pieces.done | pieces.closed)[others]  # no other path would change anything there
     ends, others, costs = ends[enters], others[enters], np.concatenate([links.weight, links.weight])[enters]
-    order = np.argsort(ends, kind="stable")
+    order = np.lexsort((costs, ends))  # a search may end at the first link that is too dear
     first = np.searchsorted(ends[order], np.arange(count + 1)).tolist()
     towards, costs = others[order].tolist(), costs[order].tolist()
     closed, named = pieces.closed.tolist(), pieces.named.tolist()
@@ -180,24 +183,24 @@ def _follow(pieces: _Open, links: Links, events: Events, banned: Mapping[int, se
         for i in np.flatnonzero(k < pieces.found).tolist():
             found[i].append((int(pieces.cells[i, k]), int(pieces.sources[i, k])))
     place = dict(zip(rows.tolist(), range(count), strict=True))
-    heap = [(cost, cell, source, place[row]) for cost, cell, source, row in events]
+    heap = [(cost, cell, source, place[row]) for cost, cell, source, row in events if cost <= FARTHEST]
     heapq.heapify(heap)
     bans = {place[row]: cells for row, cells in banned.items() if row in place}
     unsure = bytearray(count)
     waiting: list[tuple[float, int, int, int]] = []
     while heap:
         reached, cell, source, node = heapq.heappop(heap)
-        if reached > FARTHEST:
-            break
         here = found[node]
         if cell == UNKNOWN:
             if unsure[node] or len(here) == MOST:
                 continue
             unsure[node] = 1
             for k in range(first[node], first[node + 1]):
-                there = towards[k]
+                there, onward = towards[k], reached + costs[k]
+                if onward > FARTHEST:
+                    break
                 if not unsure[there] and len(found[there]) < MOST:
-                    heapq.heappush(heap, (reached + costs[k], UNKNOWN, UNKNOWN, there))
+                    heapq.heappush(heap, (onward, UNKNOWN, UNKNOWN, there))
             continue
         if len(here) == MOST or (cell, source) in here or (named[node] and cell == NOBODY):
             continue
@@ -211,11 +214,17 @@ def _follow(pieces: _Open, links: Links, events: Events, banned: Mapping[int, se
         here.append((cell, source))
         if closed[node] and reached > 0:
             continue
+        label = (cell, source)
         for k in range(first[node], first[node + 1]):
+            onward = reached + costs[k]
+            if onward > FARTHEST:
+                break
             there = found[towards[k]]
-            if len(there) < MOST and (cell, source) not in there:
-                heapq.heappush(heap, (reached + costs[k], cell, source, towards[k]))
+            if len(there) < MOST and label not in there:
+                heapq.heappush(heap, (onward, cell, source, towards[k]))
     pieces.found[:] = [len(one) for one in found]
     pieces.done |= ~np.frombuffer(unsure, bool) | (pieces.found == MOST) | pieces.closed
     back = rows.tolist()
-    return [(cost, cell, source, back[node]) for cost, cell, source, node in waiting if len(found[node]) < MOST]
+    return [
+        (cost, cell, source, back[node]) for cost, cell, source, node in waiting if len(found[node]) < MOST
+    ]

@@ -161,7 +161,11 @@ class Tables:
             spans.add(name, np.int64, groups.count + 1)  # first: as it lies before -1, so that 0 is none
         for block, number in groups.blocks():
             z = self._volume.columns.read("z", *self._slices.rows(*block))
-            table = pd.DataFrame({"number": number, "z": z})[number > 0].groupby("number")["z"].agg(["min", "max"])
+            table = (
+                pd.DataFrame({"number": number, "z": z})[number > 0]
+                .groupby("number")["z"]
+                .agg(["min", "max"])
+            )
             rows = table.index.to_numpy()
             first = spans.at("first", rows)
             spans.put("first", rows, np.where(first < 0, first, -1 - table["min"].to_numpy()))
@@ -194,7 +198,9 @@ class Tables:
         nodes = self._volume.read(*wide, ["body", "final", "area", "z", "y", "x"])
         links, rows = self._decided.strong.read(*block), self._slices.rows(*wide)
         ends = (links[end].to_numpy() - rows[0] for end in ("a", "b"))
-        return nearest_body(roots_of(nodes, self._protrusions.of(*rows), *ends)).rename_axis("row").reset_index()
+        return (
+            nearest_body(roots_of(nodes, self._protrusions.of(*rows), *ends)).rename_axis("row").reset_index()
+        )
 
 
 def _no_nodes() -> pd.DataFrame:

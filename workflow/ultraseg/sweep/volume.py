@@ -1,4 +1,4 @@
-"""The pieces of a volume and pairs of them as columns on disk, and the blocks of slices that are worked on at a time."""
+"""The pieces of a volume and pairs of them as columns on disk, and the blocks of slices to work on at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ultraseg.sweep.columns import Columns, Rows, Spool
 
 # A block has at least so many pieces and so many slices, if the volume has: every block is worked on with the slices
 # around it that its links depend on, and what these cost should not outweigh the block.
-BLOCK_PIECES, BLOCK_SLICES = 50_000, 32
+BLOCK_PIECES, BLOCK_SLICES = 20_000, 32
 HEAP = 1_000_000  # records of a heap, about
 
 
@@ -25,19 +25,23 @@ class Slices:
     """The slices of a volume that have pieces, in order, and the first row of each.
 
     zs (n,): slices; starts (n + 1,): first row of each, then the number of rows; blocks: ranges of slices, by their
-    place in zs.
+    place in zs; least: number of pieces and slices of a block.
     """
 
     def __init__(self, zs: NDArray[np.int64], pieces: NDArray[np.int64], block: tuple[int, int]):
         """pieces (n,): number of pieces; block: least number of pieces and slices of a block."""
         self.zs, self.starts = zs, np.concatenate([[0], np.cumsum(pieces)]).astype(np.int64)
-        self.blocks: list[tuple[int, int]] = []
-        first = 0
-        for i in range(1, len(zs) + 1):
-            enough = self.starts[i] - self.starts[first] >= block[0] and i - first >= block[1]
-            if enough or i == len(zs):
-                self.blocks.append((first, i))
+        self.least, self.blocks = block, self.cut(*block)
+
+    def cut(self, pieces: int, slices: int) -> list[tuple[int, int]]:
+        """Ranges of slices, by place, each with at least so many pieces and so many slices, but for the last."""
+        blocks, first = [], 0
+        for i in range(1, len(self.zs) + 1):
+            enough = self.starts[i] - self.starts[first] >= pieces and i - first >= slices
+            if enough or i == len(self.zs):
+                blocks.append((first, i))
                 first = i
+        return blocks
 
     def __len__(self) -> int:
         return len(self.zs)
