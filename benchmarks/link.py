@@ -1,6 +1,6 @@
 """Measure time and memory of linking against the depth of the volume.
 
-    .venv/bin/python benchmarks/link.py [--run runs/demo] [--copies 16 64 256] [--across 4] [--at-once]
+    .venv/bin/python benchmarks/link.py [--run runs/demo] [--copies 16 64 256] [--across 1] [--at-once]
 
 The pieces and overlaps of a finished run of the demo (make demo) stand side by side so many times (across, each with
 cells of its own), and so many times behind each other (copies): every second copy is mirrored, so cells go on through
@@ -139,7 +139,7 @@ class Disk:
 def main() -> None:
     parser = options(__doc__, "run")
     parser.add_argument("--copies", type=int, nargs="+", default=[16, 64, 256])
-    parser.add_argument("--across", type=int, default=4)
+    parser.add_argument("--across", type=int, default=1)
     parser.add_argument("--at-once", action="store_true", help="also with all pieces in memory")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     o = parser.parse_args()

@@ -3,9 +3,11 @@
 import pytest
 from asked import files, slabs, spec
 from tiny_plan import make_config, make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
-from ultraseg.jobs.link import Link, LinkEdges, LinkRelabel
+from ultraseg.jobs import link
+from ultraseg.jobs.link import BLOCK_SLICES, Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
+from ultraseg.sweep import volume
 
 
 @pytest.mark.parametrize("max_gap", [0, 1, 3])
@@ -65,6 +67,23 @@ def test_linking_reads_the_pieces_that_edits_name(tmp_path):
     assert [edit.kind for edit in told.edits] == ["merge", "assign", "forbid"]
     assert told.voxels == [(7, 3, 20, 6), (20, 1, 2, 20)]  # the bad slice 7 shows slice 6
     assert slabs(files(plan, "link")["pieces"], "work/pieces") == [1, 5]
+
+
+def test_linking_holds_a_block_and_a_part_of_the_longest_gap_whatever_the_depth(tmp_path, monkeypatch):
+    assert BLOCK_SLICES == volume.BLOCK_SLICES
+    plan = make_plan(tmp_path, n_slices=400, labelled=(0, 40, 60, 399))
+    assert max(gap.last - gap.first for gap in plan.gaps("a")) == 339
+    assert spec(plan, "link").pixels(plan) == (
+        400 * 60,
+        400 * 60,
+    )  # all, which is less than is held in any case
+    monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
+    assert spec(plan, "link").pixels(plan) == (120 * 60, (32 + 29) * 60)
+    monkeypatch.setattr(link, "BLOCK_PIXELS", 5_000)
+    assert spec(plan, "link").pixels(plan) == (120 * 60, 5_000)
+    deeper = make_plan(tmp_path / "b", n_slices=180, labelled=(0, 40, 60, 119, 178))
+    monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
+    assert spec(deeper, "link").pixels(deeper) == (180 * 60, (32 + 29) * 60)
 
 
 def test_a_volume_without_labels_of_cells_is_linked_without(tmp_path):

@@ -24,7 +24,7 @@ def test_slices_are_shifted_as_in_the_whole(graph):
     near, pieces = overlaps.only(direct), Pieces.of(nodes)
     steps = slice_steps(pieces, near.a, near.b, near.iou)
     assert np.array_equal(slice_shifts(volume), np.cumsum(steps, axis=0)) and (steps != 0).mean() > 0.3
-    found, _ = direct_overlaps(volume, (10, 20))
+    found = direct_overlaps(volume, (10, 20))
     start, stop = volume.slices.rows(10, 20)
     inside = (near.a >= start) & (near.b < stop)
     assert np.array_equal(found.a + start, near.a[inside]) and np.array_equal(found.iou, near.iou[inside])

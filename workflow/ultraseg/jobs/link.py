@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Slices that are filled in between two slices of a body, and pixels at the scale of the cells that they are thick: over
 # more the body need not be straight, and the space beside it may be as thick. One slice is filled in any case.
 MOST_LOST, MOST_THICK = 4, 4
+# Slices that linking holds at a time (`sweep.volume.BLOCK_SLICES`), or so many pixels, where that is more.
+BLOCK_SLICES, BLOCK_PIXELS = 32, 6_000_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Link(VolumeJob):
     voxels: list[tuple[int, int, int, int]]
     downsample: int
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.04, 185, 2.6)
+    rate: ClassVar[Rate] = Rate(1.0, 0.17, 230, 4)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Link:
@@ -84,8 +86,11 @@ class Link(VolumeJob):
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        pixels = plan.volumes[self.volume].n_slices * math.prod(cell_plane(plan, self.volume))
-        return pixels, pixels
+        plane, n_slices = math.prod(cell_plane(plan, self.volume)), plan.volumes[self.volume].n_slices
+        # Beside a block are held the pieces before it that the next labelled slice may still decide, few of each slice.
+        longest = max((gap.last - gap.first for gap in plan.gaps(self.volume)), default=0)
+        held = max((BLOCK_SLICES + longest // 2) * plane, BLOCK_PIXELS)
+        return n_slices * plane, min(held, n_slices * plane)
 
 
 @dataclass(frozen=True)

@@ -369,7 +369,7 @@ class _Deciding:
             links = Links(
                 found["a"].to_numpy() - start, found["b"].to_numpy() - start, found["weight"].to_numpy()
             )
-            near, _ = direct_overlaps(self._volume, arrays)
+            near = direct_overlaps(self._volume, arrays)
             overlaps = Links(near.a, near.b, near.iou)
             large = self._column("large", arrays)
             chosen = strong_links(links, decisions_of(self._volume, arrays), large, overlaps)

@@ -106,7 +106,7 @@ def _ends(nodes: pd.DataFrame) -> pd.DataFrame:
     end = np.zeros(len(nodes), bool)
     for name in ("cell", "final"):
         for keep in ("first", "last"):
-            end |= ~nodes[name].duplicated(keep=keep).to_numpy()  # type: ignore[arg-type]  # a literal
+            end |= ~nodes[name].duplicated(keep=keep).to_numpy()
     return nodes[end]
 
 
@@ -163,7 +163,7 @@ def _new_cells(volume: Volume) -> set[int]:
 def _keep_to_edits(second: Decided, before: Volume, plan: Planned, table: pd.DataFrame) -> int:
     """Give cells the ids of the first linking, fragments the cells of the edits; returns how many pieces changed."""
     volume, columns, slices = second.volume, second.volume.columns, second.volume.slices
-    parts = []
+    parts: list[pd.DataFrame] = []
     for block in slices.blocks:
         nodes = volume.read(*block, ["final", "outcome", "area"])
         nodes = nodes.assign(

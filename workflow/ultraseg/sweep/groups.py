@@ -115,9 +115,9 @@ class Groups:
             own[: int(start == 0)] = False  # label 0 stays 0
             number = count + np.cumsum(own)
             count = int(number[-1])
-            inside = root >= start
-            number[inside] = np.where(root[inside] > 0, number[root[inside] - start], 0)
-            number[~inside] = columns.at("number", root[~inside])
+            here = root >= start
+            number[here] = np.where(root[here] > 0, number[root[here] - start], 0)
+            number[~here] = columns.at("number", root[~here])
             columns.write("number", start, number)
         return count
 

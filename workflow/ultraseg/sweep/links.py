@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ultraseg.link.chains import LONG, REACH, Pieces, chains_of, slice_steps
@@ -33,13 +32,13 @@ def window(block: Block, around: int, ahead: int = 0) -> Block:
     return max(block[0] - around, 0), block[1] + around + ahead
 
 
-def direct_overlaps(volume: Volume, slices: Block) -> tuple[Overlaps, pd.DataFrame]:
+def direct_overlaps(volume: Volume, slices: Block) -> Overlaps:
     """The overlaps in neighbouring slices within some slices, their pieces counted from the first one there."""
     edges = volume.edges.inside(*slices)
     edges = edges[edges["direct"]]
     start = volume.slices.rows(*slices)[0]
-    ends = (edges[end].to_numpy() - start for end in ("a", "b"))
-    return Overlaps(*ends, edges["iou"].to_numpy(), edges["containment"].to_numpy()), edges
+    a, b = (edges[end].to_numpy() - start for end in ("a", "b"))
+    return Overlaps(a, b, edges["iou"].to_numpy(), edges["containment"].to_numpy())
 
 
 def slice_shifts(volume: Volume) -> NDArray[np.float64]:
@@ -47,7 +46,7 @@ def slice_shifts(volume: Volume) -> NDArray[np.float64]:
     steps = np.zeros((len(volume.slices), 2))
     for block in volume.slices.blocks:
         wide = window(block, 2)
-        near, _ = direct_overlaps(volume, wide)
+        near = direct_overlaps(volume, wide)
         found = slice_steps(_pieces(volume, wide), near.a, near.b, near.iou)
         steps[slice(*block)] = found[block[0] - wide[0] :][: block[1] - block[0]]
     return np.cumsum(steps, axis=0)
@@ -73,7 +72,7 @@ def write_links(
         wide = wide[0], min(wide[1], len(volume.slices))
         start, first, last = (volume.slices.rows(*wide)[0], *volume.slices.rows(*block))
         pieces = _pieces(volume, wide)
-        near, _ = direct_overlaps(volume, wide)
+        near = direct_overlaps(volume, wide)
         chains = chains_of(pieces, near.a, near.b, near.iou, shifts[slice(*wide)])
         large = volume.read(*wide, ["large"])["large"].to_numpy()
         chance = overlap_chances(pieces, chains, near, large)

@@ -32,7 +32,7 @@ from ultraseg.sweep.groups import Block, Ends, Groups
 from ultraseg.sweep.links import window
 
 log = logging.getLogger(__name__)
-HEAP = 200_000  # pieces whose rows of a table are made at a time, about
+HEAP = 50_000  # pieces whose rows of a table are made at a time, about
 PROTRUSION_MEMBER = ["z", "area", "final", "strength"]
 ROOT = {"row": "int64", "protrusion": "int64", "area": "int64", "z": "int64", "y": "float64", "x": "float64"}
 
@@ -103,8 +103,8 @@ class Tables:
             wide = window(block, 0, reach)
             nodes = self._volume.read(*wide, ["final", "z", "y", "x", "area"])
             links, start = self._decided.bodies.read(*block), self._slices.rows(*wide)[0]
-            ends = (links[end].to_numpy() - start for end in ("a", "b"))
-            places = places_of_meetings(nodes, *ends, links["iou"].to_numpy())
+            a, b = (links[end].to_numpy() - start for end in ("a", "b"))
+            places = places_of_meetings(nodes, a, b, links["iou"].to_numpy())
             held = [most_alike(pd.concat([*held, places], ignore_index=True))]
         if not held or not len(held[0]):
             return meeting_rows(places_of_meetings(_no_nodes(), *np.zeros((3, 0), np.int64)), pd.Series())

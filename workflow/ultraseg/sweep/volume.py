@@ -80,14 +80,13 @@ class Pairs:
         if not len(a):
             return
         order = np.argsort(a, kind="stable")
-        a, b, *values = (part[order] for part in (a, b, *values))
-        places = self._slices.place(a)
+        places = self._slices.place(a[order])
         if self._counts[places.min() + 2 :].any():
             raise ValueError("the tables of overlaps must be in the order of their slices")
-        self.reach = max(self.reach, int((self._slices.place(b) - places).max()))
+        self.reach = max(self.reach, int((self._slices.place(b[order]) - places).max()))
         self._counts[1:] += np.bincount(places, minlength=len(self._slices))
         for column, part in zip(["a", "b", *self._values], (a, b, *values), strict=True):
-            self._columns.append(f"{self._name}_{column}", part)
+            self._columns.append(f"{self._name}_{column}", part[order])
 
     def read(self, first: int, last: int) -> pd.DataFrame:
         """Columns a, b and the values of all pairs whose first piece is in the slices first to last - 1, by place."""
