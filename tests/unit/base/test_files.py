@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from ultraseg.base import files
 from ultraseg.base.errors import UserError
@@ -153,8 +154,10 @@ def test_no_module_or_script_writes_under_the_final_name():
     assert found == []
 
 
+@pytest.mark.parametrize("rows", [1, 2, 100])
 @pytest.mark.parametrize("cuts", [[], [2], [0, 1, 1, 5]])
-def test_a_table_in_parts_is_the_table(tmp_path, cuts):
+def test_a_table_in_parts_is_the_table(tmp_path, monkeypatch, cuts, rows):
+    monkeypatch.setattr(files, "ROWS", rows)
     number = np.arange(5)
     text = pd.Series(["a", "b", "a", "", "c"], dtype="str")
     table = pd.DataFrame({"number": number, "share": number / 3, "outcome": text, "sure": number > 2})
@@ -165,6 +168,8 @@ def test_a_table_in_parts_is_the_table(tmp_path, cuts):
     pd.testing.assert_frame_equal(read_table(tmp_path / "parts.parquet"), table)
     assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
     assert counts == {"a": 2, "b": 1, "": 1, "c": 1} and len(os.listdir(tmp_path)) == 4
+    groups = (pq.ParquetFile(tmp_path / f"{name}.parquet").num_row_groups for name in ("parts", "whole"))
+    assert len({*groups}) == 1
 
 
 def test_damage_of_a_table_in_parts_is_noticed(tmp_path):

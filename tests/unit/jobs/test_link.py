@@ -71,19 +71,17 @@ def test_linking_reads_the_pieces_that_edits_name(tmp_path):
 
 def test_linking_holds_a_block_and_a_part_of_the_longest_gap_whatever_the_depth(tmp_path, monkeypatch):
     assert BLOCK_SLICES == volume.BLOCK_SLICES
-    plan = make_plan(tmp_path, n_slices=400, labelled=(0, 40, 60, 399))
-    assert max(gap.last - gap.first for gap in plan.gaps("a")) == 339
-    assert spec(plan, "link").pixels(plan) == (
-        400 * 60,
-        400 * 60,
-    )  # all, which is less than is held in any case
+    plan = make_plan(tmp_path, n_slices=60, labelled=(0, 20, 30, 59))
+    assert max(gap.last - gap.first for gap in plan.gaps("a")) == 29
+    # All, which is less than is held in any case.
+    assert spec(plan, "link").pixels(plan) == (60 * 60, 60 * 60)
     monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
-    assert spec(plan, "link").pixels(plan) == (120 * 60, (32 + 29) * 60)
-    monkeypatch.setattr(link, "BLOCK_PIXELS", 5_000)
-    assert spec(plan, "link").pixels(plan) == (120 * 60, 5_000)
-    deeper = make_plan(tmp_path / "b", n_slices=180, labelled=(0, 40, 60, 119, 178))
+    assert spec(plan, "link").pixels(plan) == (60 * 60, (32 + 14) * 60)
+    monkeypatch.setattr(link, "BLOCK_PIXELS", 3_000)
+    assert spec(plan, "link").pixels(plan) == (60 * 60, 3_000)
+    deeper = make_plan(tmp_path / "b", n_slices=90, labelled=(0, 20, 30, 59, 88))
     monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
-    assert spec(deeper, "link").pixels(deeper) == (180 * 60, (32 + 29) * 60)
+    assert spec(deeper, "link").pixels(deeper) == (90 * 60, (32 + 14) * 60)
 
 
 def test_a_volume_without_labels_of_cells_is_linked_without(tmp_path):

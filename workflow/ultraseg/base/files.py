@@ -89,10 +89,11 @@ def write_table(path: AnyPath, table: pd.DataFrame) -> None:
 
 
 def write_table_parts(paths: Sequence[AnyPath], parts: Iterable[pd.DataFrame]) -> dict[str, int]:
-    """Write one table, given in parts of rows, to several files as `write_table` does; at most one part is in memory.
+    """Write one table, given in parts of rows, to several files as `write_table` does.
 
-    All parts have the same columns and types, and there is at least one. Returns the number of rows of each value of
-    the column ``outcome``, where there is one. Raises ValueError for other suffixes and without any part.
+    In memory are ROWS rows and a part. All parts have the same columns and types, and there is at least one. Returns
+    the number of rows of each value of the column ``outcome``, where there is one. Raises ValueError for other suffixes
+    and without any part.
     """
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
@@ -103,7 +104,7 @@ def write_table_parts(paths: Sequence[AnyPath], parts: Iterable[pd.DataFrame]) -
         if any(Path(file).suffix not in (".csv", ".parquet") for file in files):
             raise ValueError(f"{paths}: a table is a .csv or a .parquet file")
         writers: dict[str, Any] = {}
-        for number, part in enumerate(parts):
+        for number, part in enumerate(_in_groups(parts)):
             rows = pa.Table.from_pandas(part, preserve_index=False)
             for file in files:
                 if file.endswith(".csv"):
@@ -120,6 +121,24 @@ def write_table_parts(paths: Sequence[AnyPath], parts: Iterable[pd.DataFrame]) -
         if not any(Path(file).exists() for file in files):
             raise ValueError(f"{paths}: no part of the table was given")
     return dict(counts.most_common())
+
+
+def _in_groups(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The rows of parts in parts of ROWS rows, but for the last: a file knows where each of its groups of rows is."""
+    import pandas as pd
+
+    held: list[pd.DataFrame] = []
+    grouped = False
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= ROWS:
+            table = pd.concat(held, ignore_index=True)
+            whole = len(table) - len(table) % ROWS
+            yield table[:whole]
+            grouped = True
+            held = [table[whole:]] if whole < len(table) else []
+    if any(map(len, held)) or (held and not grouped):
+        yield pd.concat(held, ignore_index=True)
 
 
 @contextmanager
