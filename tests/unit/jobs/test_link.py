@@ -4,7 +4,7 @@ import pytest
 from asked import files, slabs, spec
 from tiny_plan import make_config, make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
 from ultraseg.jobs import link
-from ultraseg.jobs.link import BLOCK_SLICES, Link, LinkEdges, LinkRelabel
+from ultraseg.jobs.link import HELD_SLICES, Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 from ultraseg.sweep import volume
@@ -69,19 +69,16 @@ def test_linking_reads_the_pieces_that_edits_name(tmp_path):
     assert slabs(files(plan, "link")["pieces"], "work/pieces") == [1, 5]
 
 
-def test_linking_holds_a_block_and_a_part_of_the_longest_gap_whatever_the_depth(tmp_path, monkeypatch):
-    assert BLOCK_SLICES == volume.BLOCK_SLICES
-    plan = make_plan(tmp_path, n_slices=60, labelled=(0, 20, 30, 59))
-    assert max(gap.last - gap.first for gap in plan.gaps("a")) == 29
-    # All, which is less than is held in any case.
-    assert spec(plan, "link").pixels(plan) == (60 * 60, 60 * 60)
-    monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
-    assert spec(plan, "link").pixels(plan) == (60 * 60, (32 + 14) * 60)
-    monkeypatch.setattr(link, "BLOCK_PIXELS", 3_000)
-    assert spec(plan, "link").pixels(plan) == (60 * 60, 3_000)
-    deeper = make_plan(tmp_path / "b", n_slices=90, labelled=(0, 20, 30, 59, 88))
-    monkeypatch.setattr(link, "BLOCK_PIXELS", 100)
-    assert spec(deeper, "link").pixels(deeper) == (90 * 60, (32 + 14) * 60)
+def test_linking_holds_a_part_of_the_volume_whatever_its_depth(tmp_path, monkeypatch):
+    assert HELD_SLICES == 2 * volume.BLOCK_SLICES
+    for n_slices in (100, 200):
+        plan = make_plan(tmp_path / str(n_slices), n_slices=n_slices, labelled=(0, 20))
+        assert spec(plan, "link").pixels(plan) == (n_slices * 60, n_slices * 60)  # all, which is little
+        with monkeypatch.context() as few:
+            few.setattr(link, "HELD_PIXELS", 100)
+            assert spec(plan, "link").pixels(plan) == (n_slices * 60, 64 * 60)
+            few.setattr(link, "HELD_PIXELS", 5_000)
+            assert spec(plan, "link").pixels(plan) == (n_slices * 60, 5_000)
 
 
 def test_a_volume_without_labels_of_cells_is_linked_without(tmp_path):

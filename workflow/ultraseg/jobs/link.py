@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 # Slices that are filled in between two slices of a body, and pixels at the scale of the cells that they are thick: over
 # more the body need not be straight, and the space beside it may be as thick. One slice is filled in any case.
 MOST_LOST, MOST_THICK = 4, 4
-# Slices that linking holds at a time (`sweep.volume.BLOCK_SLICES`), or so many pixels, where that is more.
-BLOCK_SLICES, BLOCK_PIXELS = 32, 6_000_000
+# Slices of which linking holds all pieces at a time: a block (`sweep.volume.BLOCK_SLICES`) and as many for the pieces
+# before it that wait for paths from later blocks; in the demo these were never more than 13 slices have. Thin slices
+# with few pieces make a block of more slices, of so many pixels.
+HELD_SLICES, HELD_PIXELS = 64, 6_000_000
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,7 @@ class Link(VolumeJob):
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane, n_slices = math.prod(cell_plane(plan, self.volume)), plan.volumes[self.volume].n_slices
-        # Beside a block are held the pieces before it that the next labelled slice may still decide, few of each slice.
-        longest = max((gap.last - gap.first for gap in plan.gaps(self.volume)), default=0)
-        held = max((BLOCK_SLICES + longest // 2) * plane, BLOCK_PIXELS)
-        return n_slices * plane, min(held, n_slices * plane)
+        return n_slices * plane, min(max(HELD_SLICES * plane, HELD_PIXELS), n_slices * plane)
 
 
 @dataclass(frozen=True)
