@@ -21,8 +21,8 @@ from ultraseg.link.decide import LEAST_LINK
 from ultraseg.sweep.groups import Block
 from ultraseg.sweep.volume import Pairs, Volume
 
-# Neighbouring slices on which the course of a piece depends: the pieces before it and after it, and their rivals.
-COURSE = max(LONG, REACH) + 2
+# Slices on either side on which the chances of a piece may depend: its own course and those of its neighbours.
+COURSE = 2 * max(LONG, REACH)
 MEASURES = ["z", "piece", "area", "y", "x", "yy", "yx", "xx"]
 WEIGHT = {"weight": "float64"}
 
