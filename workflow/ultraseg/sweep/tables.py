@@ -58,8 +58,8 @@ class Tables:
         self._keep_long(min_protrusion_slices)
 
     def nodes(self) -> Iterator[pd.DataFrame]:
-        """The pieces with all that was decided of them."""
-        for block in self._slices.blocks:
+        """The pieces with all that was decided of them; at least one part, which may be empty."""
+        for block in self._slices.blocks or [(0, 0)]:
             table = self._volume.read(*block, [*self._volume.table, *COLUMNS])
             table["outcome"] = pd.Series(OUTCOMES[table["outcome"].to_numpy()], table.index, "str")
             table["margin"] = table["strength"] - table["runner_up"]
