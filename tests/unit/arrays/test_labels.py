@@ -71,12 +71,24 @@ def test_a_table_that_does_not_fit_the_labels_is_refused():
         relabel(np.array([[1]]), np.array([7, 1], np.uint32))
 
 
-def test_relabelling_in_place_and_counting_ids_agree_with_whole_arrays():
+@pytest.mark.parametrize("looked_up", [1, 120, 10**6])  # rows at a time: one, two, all
+def test_relabelling_in_place_and_counting_ids_agree_with_whole_arrays(monkeypatch, looked_up):
+    monkeypatch.setattr("ultraseg.arrays.labels.LOOKED_UP", looked_up)
     labels = np.random.default_rng(4).integers(0, 30, (3, 40, 50)).astype(np.uint32)
     labels[labels == 7] = 8
     lut = np.arange(30, dtype=np.uint32)[::-1].copy()
     lut[0] = 0
     expected = lut[labels]
     assert count_ids(labels) == len(np.unique(labels[labels > 0])) == 28
-    relabel_in_place(labels, lut)
-    assert np.array_equal(labels, expected)
+    for part, whole in (
+        (labels, expected),
+        (labels[1], expected[1]),
+        (labels[:, ::2, 3:], expected[:, ::2, 3:]),
+    ):
+        assert np.array_equal(relabel(part, lut), whole)
+    assert np.array_equal(relabel(labels[0, 0].astype(np.uint8), lut.astype(np.int64)), expected[0, 0])
+    apart = np.zeros((3, 80, 50), np.uint32)[:, ::2]
+    apart[:] = labels
+    for each in (labels, apart):
+        relabel_in_place(each, lut)
+        assert np.array_equal(each, expected)

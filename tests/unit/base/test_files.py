@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from ultraseg.base import files
 from ultraseg.base.errors import UserError
@@ -13,10 +14,12 @@ from ultraseg.base.files import (
     is_part,
     read_table,
     remove_parts,
+    scratch_folder,
     whole_file,
     whole_folder,
     write_arrays,
     write_table,
+    write_table_parts,
     write_text,
 )
 
@@ -149,3 +152,56 @@ def test_no_module_or_script_writes_under_the_final_name():
     }
     found = [line for line in found if allowed.get(line.split(":")[0], "\n") not in line]
     assert found == []
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("cuts", [[], [2], [0, 1, 1, 5]])
+def test_a_table_in_parts_is_the_table(tmp_path, monkeypatch, cuts, rows):
+    monkeypatch.setattr(files, "ROWS", rows)
+    number = np.arange(5)
+    text = pd.Series(["a", "b", "a", "", "c"], dtype="str")
+    table = pd.DataFrame({"number": number, "share": number / 3, "outcome": text, "sure": number > 2})
+    parts = (table[start:stop] for start, stop in zip([0, *cuts], [*cuts, 5], strict=True))
+    counts = write_table_parts([tmp_path / "parts.parquet", tmp_path / "parts.csv"], parts)
+    for suffix in ("csv", "parquet"):
+        write_table(tmp_path / f"whole.{suffix}", table)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "parts.parquet"), table)
+    assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    assert counts == {"a": 2, "b": 1, "": 1, "c": 1} and len(os.listdir(tmp_path)) == 4
+    groups = (pq.ParquetFile(tmp_path / f"{name}.parquet").num_row_groups for name in ("parts", "whole"))
+    assert len({*groups}) == 1
+
+
+def test_damage_of_a_table_in_parts_is_noticed(tmp_path):
+    file, number = tmp_path / "parts.parquet", np.arange(10_000)
+    write_table_parts([file], (pd.DataFrame({"number": number + i}) for i in range(3)))
+    whole = bytearray(file.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    file.write_bytes(whole)
+    with pytest.raises(UserError, match="is damaged"):
+        read_table(file)
+
+
+def test_a_table_in_parts_that_fails_leaves_nothing(tmp_path):
+    def parts():
+        yield pd.DataFrame({"number": [1]})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_table_parts([tmp_path / "parts.parquet", tmp_path / "parts.csv"], parts())
+    with pytest.raises(ValueError, match="no part"):
+        write_table_parts([tmp_path / "parts.csv"], [])
+    with pytest.raises(ValueError, match="a .csv or a .parquet file"):
+        write_table_parts([tmp_path / "parts.txt"], [pd.DataFrame({"number": [1]})])
+    assert not os.listdir(tmp_path)
+
+
+def test_scratch_is_empty_and_gone_afterwards(tmp_path):
+    file = tmp_path / "link/nodes.parquet"
+    with pytest.raises(ValueError), scratch_folder(file) as folder:
+        (folder / "left").write_text("")
+        assert folder.parent == file.parent and is_part(folder.name)
+        with scratch_folder(file) as again:  # as after a job that was killed
+            assert not os.listdir(again)
+        raise ValueError
+    assert not os.listdir(file.parent)

@@ -3,9 +3,11 @@
 import pytest
 from asked import files, slabs, spec
 from tiny_plan import make_config, make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
-from ultraseg.jobs.link import Link, LinkEdges, LinkRelabel
+from ultraseg.jobs import link
+from ultraseg.jobs.link import HELD_SLICES, Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
+from ultraseg.sweep import volume
 
 
 @pytest.mark.parametrize("max_gap", [0, 1, 3])
@@ -65,6 +67,18 @@ def test_linking_reads_the_pieces_that_edits_name(tmp_path):
     assert [edit.kind for edit in told.edits] == ["merge", "assign", "forbid"]
     assert told.voxels == [(7, 3, 20, 6), (20, 1, 2, 20)]  # the bad slice 7 shows slice 6
     assert slabs(files(plan, "link")["pieces"], "work/pieces") == [1, 5]
+
+
+def test_linking_holds_a_part_of_the_volume_whatever_its_depth(tmp_path, monkeypatch):
+    assert HELD_SLICES == 2 * volume.BLOCK_SLICES
+    for n_slices in (100, 200):
+        plan = make_plan(tmp_path / str(n_slices), n_slices=n_slices, labelled=(0, 20))
+        assert spec(plan, "link").pixels(plan) == (n_slices * 60, n_slices * 60)  # all, which is little
+        with monkeypatch.context() as few:
+            few.setattr(link, "HELD_PIXELS", 100)
+            assert spec(plan, "link").pixels(plan) == (n_slices * 60, 64 * 60)
+            few.setattr(link, "HELD_PIXELS", 5_000)
+            assert spec(plan, "link").pixels(plan) == (n_slices * 60, 5_000)
 
 
 def test_a_volume_without_labels_of_cells_is_linked_without(tmp_path):

@@ -34,10 +34,12 @@ def counted_slowly(one, after, between):
     return found
 
 
+@pytest.mark.parametrize("cached", [1, 15, 200_000])  # rows at a time: one, two, all
 @pytest.mark.parametrize("between", [False, True])
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("factor", [1, 1_000_003, 2**30])  # numbered from 1, users' ids, ids near 2**32
-def test_unlike_neighbours_are_those_of_plain_search(between, last, factor):
+def test_unlike_neighbours_are_those_of_plain_search(monkeypatch, cached, between, last, factor):
+    monkeypatch.setattr("ultraseg.measure.surfaces.CACHED", cached)
     rng = np.random.default_rng(3)
     one, after = (rng.integers(0, 4, (2, 6, 7)) * factor).astype(np.uint32)
     table = slice_contacts(one, None if last else after, between)

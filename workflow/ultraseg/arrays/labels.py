@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+LOOKED_UP = 65_536  # labels that are looked up at a time
 # Labels a, labels b, and a number for each pair of them.
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -74,17 +75,37 @@ def relabel(labels: NDArray[np.integer], lut: NDArray[np.integer]) -> NDArray[np
 
     Raises ValueError for a label beyond the table, and for a table that changes the background.
     """
+    _check_table(labels, lut)
+    out = np.empty(labels.shape, np.uint32)
+    _look_up(labels, lut.astype(np.uint32, copy=False), out)
+    return out
+
+
+def _check_table(labels: NDArray[np.integer], lut: NDArray[np.integer]) -> None:
     if labels.size and int(labels.max()) >= len(lut):
         raise ValueError(f"label {int(labels.max())} is beyond the table of {len(lut)} entries")
     if lut[0] != 0:
         raise ValueError(f"background must stay 0, the table maps it to {lut[0]}")
-    return np.take(lut.astype(np.uint32, copy=False), labels)
+
+
+def _look_up(labels: NDArray[np.integer], table: NDArray[np.uint32], out: NDArray[np.uint32]) -> None:
+    """Write ``table[label]`` of every label to ``out``, which may be the labels themselves."""
+    if labels.ndim > 2:
+        for one, target in zip(labels, out, strict=True):
+            _look_up(one, table, target)
+        return
+    # NumPy makes 64-bit indices of labels: of some rows at a time, they stay in the processor's cache.
+    rows = max(LOOKED_UP // max(labels[:1].size, 1), 1)
+    for start in range(0, len(labels), rows):
+        part = slice(start, start + rows)
+        out[part] = np.take(table, labels[part])
 
 
 def relabel_in_place(labels: NDArray[np.uint32], lut: NDArray[np.integer]) -> None:
     """Do as ``relabel`` to the labels (n, Y, X) themselves, slice by slice, so that they are in memory once."""
     for one in labels:
-        one[:] = relabel(one, lut)
+        _check_table(one, lut)
+        _look_up(one, lut.astype(np.uint32, copy=False), one)
 
 
 def count_ids(labels: NDArray[np.integer]) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,74 @@ def write_table(path: AnyPath, table: pd.DataFrame) -> None:
             rounded(table).to_csv(part, index=False)
         else:
             table.to_parquet(part, row_group_size=ROWS, write_page_checksum=True)
+
+
+def write_table_parts(paths: Sequence[AnyPath], parts: Iterable[pd.DataFrame]) -> dict[str, int]:
+    """Write one table, given in parts of rows, to several files as `write_table` does.
+
+    In memory are ROWS rows and a part. All parts have the same columns and types, and there is at least one. Returns
+    the number of rows of each value of the column ``outcome``, where there is one. Raises ValueError for other suffixes
+    and without any part.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        files = [stack.enter_context(whole_file(path)) for path in paths]
+        if any(Path(file).suffix not in (".csv", ".parquet") for file in files):
+            raise ValueError(f"{paths}: a table is a .csv or a .parquet file")
+        writers: dict[str, Any] = {}
+        for number, part in enumerate(_in_groups(parts)):
+            rows = pa.Table.from_pandas(part, preserve_index=False)
+            for file in files:
+                if file.endswith(".csv"):
+                    from ultraseg.base.tables import rounded  # pandas
+
+                    rounded(part).to_csv(file, index=False, mode="a", header=number == 0)
+                    continue
+                if file not in writers:
+                    writer = ParquetWriter(file, rows.schema, write_page_checksum=True)
+                    writers[file] = stack.enter_context(writer)
+                writers[file].write_table(rows, row_group_size=ROWS)
+            if "outcome" in part:
+                counts.update(part["outcome"].value_counts().to_dict())
+        if not any(Path(file).exists() for file in files):
+            raise ValueError(f"{paths}: no part of the table was given")
+    return dict(counts.most_common())
+
+
+def _in_groups(parts: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """The rows of parts in parts of ROWS rows, but for the last: a file knows where each of its groups of rows is."""
+    import pandas as pd
+
+    held: list[pd.DataFrame] = []
+    grouped = False
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= ROWS:
+            table = pd.concat(held, ignore_index=True)
+            whole = len(table) - len(table) % ROWS
+            yield table[:whole]
+            grouped = True
+            held = [table[whole:]] if whole < len(table) else []
+    if any(map(len, held)) or (held and not grouped):
+        yield pd.concat(held, ignore_index=True)
+
+
+@contextmanager
+def scratch_folder(path: AnyPath) -> Iterator[Path]:
+    """An empty folder beside the file ``path`` for what a job needs while it works; it is gone when the block ends.
+
+    What a job that was killed left there is removed first.
+    """
+    folder = Path(path).with_name(f"{PART}scratch")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_table(path: AnyPath, **which: Any) -> pd.DataFrame:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # Slices that are filled in between two slices of a body, and pixels at the scale of the cells that they are thick: over
 # more the body need not be straight, and the space beside it may be as thick. One slice is filled in any case.
 MOST_LOST, MOST_THICK = 4, 4
+# Slices of which linking holds all pieces at a time: a block (`sweep.volume.BLOCK_SLICES`) and as many for the pieces
+# before it that wait for paths from later blocks; in the demo these were never more than 13 slices have. Thin slices
+# with few pieces make a block of more slices, of so many pixels.
+HELD_SLICES, HELD_PIXELS = 64, 6_000_000
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Link(VolumeJob):
     voxels: list[tuple[int, int, int, int]]
     downsample: int
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.04, 185, 2.6)
+    rate: ClassVar[Rate] = Rate(1.0, 0.17, 230, 4)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Link:
@@ -84,8 +88,8 @@ class Link(VolumeJob):
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        pixels = plan.volumes[self.volume].n_slices * math.prod(cell_plane(plan, self.volume))
-        return pixels, pixels
+        plane, n_slices = math.prod(cell_plane(plan, self.volume)), plan.volumes[self.volume].n_slices
+        return n_slices * plane, min(max(HELD_SLICES * plane, HELD_PIXELS), n_slices * plane)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ID_TYPES = {"cell": "int64", "z_first": "int64", "becomes": "int64"}
 
 
 @dataclass
-class _Plan:
+class Planned:
     """The edits, worked out: rows of pieces with their new cell, or with the cell they may not have; ids that change.
 
     splits: cell -> (first slice, new id), ...; merges: id -> the id that stays.
@@ -96,8 +96,8 @@ def link_edited(
     before = decide_pieces(nodes, edges, max_user_id=max_user_id, **settings)
     first, result = before.nodes, with_tables(before, min_protrusion_slices)
     if not edits:
-        return result, _Plan().id_table()
-    plan = _plan(result.nodes, edits, pieces, max_user_id)
+        return result, Planned().id_table()
+    plan = planned_edits(result.nodes, edits, pieces, max_user_id)
     table, z = plan.id_table(), nodes["z"].to_numpy()
     changed = nodes.assign(cell=edited_ids(nodes["cell"].to_numpy(), z, table))
     changed, kept_edges = _apply(changed, edges, plan, first)
@@ -120,9 +120,15 @@ def link_edited(
     return with_tables(Decided(second, after.strong, after.bodies), min_protrusion_slices), table
 
 
-def _plan(nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int) -> _Plan:
-    """The edits in terms of pieces and ids. Raises one UserError that names every problem."""
-    plan, problems = _Plan(), Problems()
+def planned_edits(
+    nodes: pd.DataFrame, edits: Sequence[CellEdit], pieces: PiecesAt, max_user_id: int
+) -> Planned:
+    """The edits in terms of pieces and ids. Raises one UserError that names every problem.
+
+    nodes: with z, piece, cell, final, outcome, fragment, and the number of each piece as index. Of all pieces it needs
+    those of the fragments that edits name, and of each id the first and the last one.
+    """
+    plan, problems = Planned(), Problems()
     known = {*nodes["final"], *nodes["cell"]} - {0}
     next_id = max(max_user_id, *known, *(e.new or 0 for e in edits), 0) + 1
     for edit in edits:
@@ -158,7 +164,7 @@ def _check_known(edit: CellEdit, known: set[int]) -> None:
         )
 
 
-def _split(plan: _Plan, nodes: pd.DataFrame, edit: CellEdit, new: int, known: set[int]) -> None:
+def _split(plan: Planned, nodes: pd.DataFrame, edit: CellEdit, new: int, known: set[int]) -> None:
     cell = edit.cells[0]
     zs = nodes["z"][(nodes["final"] == cell) | (nodes["cell"] == cell)]
     if not zs.min() < edit.z <= zs.max():
@@ -191,10 +197,10 @@ def _fragment(nodes: pd.DataFrame, edit: CellEdit, place: tuple[int, int]) -> np
             + ("drawn on a labelled slice" if drawn else f"the body of cell {row['final']}"),
             "Change the label of that slice." if drawn else "Split or merge cells, or label a slice here.",
         )
-    return np.flatnonzero(nodes["fragment"] == row["fragment"])
+    return nodes.index[nodes["fragment"] == row["fragment"]].to_numpy()
 
 
-def _check_contradictions(plan: _Plan) -> None:
+def _check_contradictions(plan: Planned) -> None:
     both = set(plan.splits) & {*plan.merges, *plan.merges.values()}
     if both:
         raise UserError(
@@ -217,7 +223,7 @@ def _check_contradictions(plan: _Plan) -> None:
 
 
 def _apply(
-    nodes: pd.DataFrame, edges: pd.DataFrame, plan: _Plan, first: pd.DataFrame
+    nodes: pd.DataFrame, edges: pd.DataFrame, plan: Planned, first: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pieces with assigned fragments fixed to their cells, and the edges without those of forbidden fragments."""
     cell, fixed = nodes["cell"].to_numpy(copy=True), np.zeros(len(nodes), bool)
@@ -244,14 +250,28 @@ def _apply(
 
 def _keep_ids(first: pd.DataFrame, second: pd.DataFrame) -> None:
     """Give cells that linking found the second time the ids of the first time, by the voxels they share; in place."""
-    new = (second["outcome"] == "new_cell").to_numpy()
-    shared = pd.DataFrame(
-        {"now": second["final"][new], "before": first["final"][new], "area": second["area"][new]}
-    )
     was_new = set(first["final"][first["outcome"] == "new_cell"])
-    shared = shared[shared["before"].isin(was_new)].groupby(["now", "before"], as_index=False)["area"].sum()
-    shared = shared.sort_values(["area", "now"], ascending=[False, True])
-    shared = shared.drop_duplicates("now").drop_duplicates("before")
-    ids = dict(zip(shared["now"], shared["before"], strict=True))
+    ids = kept_ids(shared_areas(second.assign(before=first["final"])), was_new)
     for name in ("final", "best_cell", "runner_up_cell"):
-        second[name] = second[name].map(lambda cell: ids.get(cell, cell)).astype("int64")
+        second[name] = with_ids(second[name], ids)
+
+
+def shared_areas(nodes: pd.DataFrame) -> pd.DataFrame:
+    """Area that new cells (now) share with the cells of the first linking (before).
+
+    nodes: final, outcome and area of pieces after the second linking, and their cells before.
+    """
+    new = nodes[nodes["outcome"] == "new_cell"].rename(columns={"final": "now"})
+    return new.groupby(["now", "before"], as_index=False)["area"].sum()
+
+
+def kept_ids(shared: pd.DataFrame, was_new: set[int]) -> dict[int, int]:
+    """The ids that new cells of the second linking take over from new cells of the first one (was_new)."""
+    shared = shared[shared["before"].isin(was_new)].sort_values(["area", "now"], ascending=[False, True])
+    shared = shared.drop_duplicates("now").drop_duplicates("before")
+    return dict(zip(shared["now"], shared["before"], strict=True))
+
+
+def with_ids(cells: pd.Series, ids: Mapping[int, int]) -> pd.Series:
+    """Cells with the ids that they take over."""
+    return cells.map(lambda cell: ids.get(cell, cell)).astype("int64")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ultraseg.link.logistic import chance, fit, log_odds
+from ultraseg.link.logistic import chance, fit, log_odds, weighted
 from ultraseg.link.nodes import NOBODY
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def path_features(path: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def strength_of(path: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probability that the end of the likeliest path is right."""
-    return chance(path_features(path) @ weights)
+    return chance(weighted(path_features(path), weights))
+
+
+def halves(labelled: NDArray[np.integer]) -> list[NDArray[np.integer]]:
+    """The labelled slices that are hidden together; none where too few slices are labelled."""
+    return [labelled[::2], labelled[1::2]] if len(labelled) >= MIN_SLICES else []
 
 
 def learned(graph: Graph, nodes: pd.DataFrame, large: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -39,18 +44,20 @@ def learned(graph: Graph, nodes: pd.DataFrame, large: NDArray[np.bool_]) -> NDAr
     are examples: right where the user drew them as that cell, wrong where as another one or as nobody.
     """
     given, z = nodes["given"].to_numpy(), nodes["z"].to_numpy()
-    labelled = np.unique(z[given])
-    if len(labelled) < MIN_SLICES:
-        return KNOWN
     paths, right = [], []
-    for part in (labelled[::2], labelled[1::2]):
+    for part in halves(np.unique(z[given])):
         hidden = given & ~large & np.isin(z, part)
         found = graph.posterior(hidden)
         rows = np.flatnonzero(hidden & (found.cell > 0) & (found.cell != NOBODY))
         paths.append(found.chance[rows])
         right.append(found.cell[rows] == nodes["cell"].to_numpy()[rows])
-    features = path_features(np.concatenate(paths))
-    weights = fit(features, np.concatenate(right), KNOWN, TRUST)
+    return weights_by(np.concatenate(paths), np.concatenate(right)) if paths else KNOWN
+
+
+def weights_by(path: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weights of `path_features` by examples: the probability of the likeliest path, and whether its end is right."""
+    features = path_features(path)
+    weights = fit(features, right, KNOWN, TRUST)
     weights[1] = max(weights[1], 0.2)  # a likelier path is never a worse sign
     log.info("%d labelled pieces foretold, weights %s", len(features), np.round(weights, 2).tolist())
     return weights

@@ -77,19 +77,24 @@ class Chains:
 
 
 def chains_of(
-    pieces: Pieces, a: NDArray[np.integer], b: NDArray[np.integer], iou: NDArray[np.float64]
+    pieces: Pieces,
+    a: NDArray[np.integer],
+    b: NDArray[np.integer],
+    iou: NDArray[np.float64],
+    shifts: NDArray[np.float64] | None = None,
 ) -> Chains:
-    """Chains of the overlaps (a, b) of neighbouring slices in which both pieces are each other's best."""
-    good = np.flatnonzero(iou >= LEAST_IOU)
-    best_a, best_b = (_best(end[good], iou[good], len(pieces)) for end in (a, b))
-    mutual = (best_a[a[good]] == np.arange(len(good))) & (best_b[b[good]] == np.arange(len(good)))
-    rows = good[mutual]
+    """Chains of the overlaps (a, b) of neighbouring slices in which both pieces are each other's best.
+
+    shifts: how far each slice lies from the first of the volume, y and x, where the pieces are a part of it.
+    """
+    rows = _mutual(pieces, a, b, iou)
     member = np.zeros(len(iou), bool)
     member[rows] = True
     after, before = np.full((2, len(pieces)), -1, np.int64)
     after[a[rows]], before[b[rows]] = b[rows], a[rows]
-    sure = rows[iou[rows] >= SURE_IOU]
-    place = pieces.place - _shifts(pieces, a[sure], b[sure])[pieces.order]
+    if shifts is None:
+        shifts = np.cumsum(slice_steps(pieces, a, b, iou), axis=0)
+    place = pieces.place - shifts[pieces.order]
     return Chains(
         member,
         after,
@@ -111,13 +116,27 @@ def _best(index: NDArray[np.integer], value: NDArray[np.float64], count: int) ->
     return best
 
 
-def _shifts(pieces: Pieces, a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.float64]:
-    """How far each slice lies from the first, by the median movement of the pieces that clearly go on (n, 2)."""
-    moved = pd.DataFrame(pieces.place[b] - pieces.place[a], columns=["y", "x"])
-    median = moved.groupby(pieces.order[b]).median()
+def _mutual(
+    pieces: Pieces, a: NDArray[np.integer], b: NDArray[np.integer], iou: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """The overlaps that link a chain."""
+    good = np.flatnonzero(iou >= LEAST_IOU)
+    best_a, best_b = (_best(end[good], iou[good], len(pieces)) for end in (a, b))
+    mutual = (best_a[a[good]] == np.arange(len(good))) & (best_b[b[good]] == np.arange(len(good)))
+    return good[mutual]
+
+
+def slice_steps(
+    pieces: Pieces, a: NDArray[np.integer], b: NDArray[np.integer], iou: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far each slice lies from the one before, by the median movement of the pieces that clearly go on (n, 2)."""
+    rows = _mutual(pieces, a, b, iou)
+    sure = rows[iou[rows] >= SURE_IOU]
+    moved = pd.DataFrame(pieces.place[b[sure]] - pieces.place[a[sure]], columns=["y", "x"])
+    median = moved.groupby(pieces.order[b[sure]]).median()
     step = np.zeros((int(pieces.order.max(initial=0)) + 1, 2))
     step[median.index.to_numpy(dtype=np.int64)] = median.to_numpy()
-    return np.cumsum(step, axis=0)
+    return step
 
 
 def _heading(pieces: Pieces, place: NDArray[np.float64], step: NDArray[np.int64]) -> Heading:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ultraseg.link.logistic import chance, log_odds
+from ultraseg.link.logistic import chance, log_odds, weighted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,9 @@ def overlap_chances(
     """Probability that the two pieces of each overlap belong together; body: which pieces are bodies of cells."""
     features = overlap_features(pieces, chains, overlaps)
     kind = overlap_kinds(pieces, chains, overlaps, body)
-    odds = np.select([kind == k for k in range(4)], [features @ w for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)])
+    odds = np.select(
+        [kind == k for k in range(4)], [weighted(features, w) for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)]
+    )
     return chance(odds)
 
 
@@ -201,9 +203,17 @@ def join_features(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.fl
 
 def join_chances(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.float64]:
     """Probability that each join is true, where an end goes on in one start at most, and a start comes from one end."""
-    alone = np.exp(np.clip(join_features(pieces, chains, joins) @ JOIN, -30, 30))
-    shared = log_odds(among_rivals(joins, alone))
-    return chance(AMONG_RIVALS[0] + AMONG_RIVALS[1] * shared)
+    return chances_among_rivals(joins, join_odds(pieces, chains, joins))
+
+
+def join_odds(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.float64]:
+    """Odds of each join against none, as if it had no rivals."""
+    return np.exp(np.clip(weighted(join_features(pieces, chains, joins), JOIN), -30, 30))
+
+
+def chances_among_rivals(joins: Joins, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability of each join for its odds against none, where its rivals are among the joins."""
+    return chance(AMONG_RIVALS[0] + AMONG_RIVALS[1] * log_odds(among_rivals(joins, odds)))
 
 
 def among_rivals(joins: Joins, odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -117,12 +117,12 @@ def decide_pieces(
     unknown piece or columns are missing.
     """
     nodes = sorted_nodes(nodes)
-    overlaps, direct = _overlaps(nodes, edges)
+    overlaps, direct = overlaps_of(nodes, edges)
     decisions = Decisions.of_terminals(nodes, min_confidence)
     body, size = nodes["body"].to_numpy(), own_size(nodes)
     # An id that a small piece carries from a slice far away need not be its own.
     decisions.reopen((decisions.outcome == "body") & (size < OWN))
-    decisions.settle(_surely_traced(nodes, decisions), nodes)
+    decisions.settle(surely_traced(nodes, decisions), nodes)
     evidence = carried_weight * nodes["confidence"].to_numpy() * np.where(body, CARRIED_BODY, 1.0)
     persistence = Persistence(min_cell_slices, min_cell_voxels)
     next_id = max(max_user_id, int(nodes["cell"].max()) if len(nodes) else 0) + 1
@@ -133,20 +133,20 @@ def decide_pieces(
     joined = bodies.only(large[overlaps.a] & large[overlaps.b] & (overlaps.iou >= min_body_iou))
     next_id = _join_bodies(nodes, decisions, large, joined, persistence, next_id)
 
-    links = _links(nodes, overlaps, direct, decisions, large, bridge_slices)
+    links = all_links(nodes, overlaps, direct, decisions, large, bridge_slices)
     graph = Graph(nodes, decisions, links, evidence, banned)
     weights = learned(graph, nodes, large) if learn else KNOWN
     rest = np.flatnonzero((decisions.outcome == "") & ~decisions.blocked)
     decisions.decide(rest, graph.posterior()[rest], weights, min_strength, min_margin, body[rest])
-    strong = _strong(links, decisions, large, bodies.only(direct))
+    strong = strong_links(links, decisions, large, bodies.only(direct))
     weak = rest[decisions.outcome[rest] == "unassigned_weak"]
     _new_cells(nodes, decisions, weak, strong, persistence, next_id)
     within = direct & body[bodies.a] & body[bodies.b]
-    within &= _reaches(nodes, decisions, large, bodies, min_body_iou)
+    within &= reaches(nodes, decisions, large, bodies, min_body_iou)
     return Decided(decisions.added_to(nodes), strong, bodies.only(within))
 
 
-def _surely_traced(nodes: pd.DataFrame, decisions: Decisions) -> NDArray[np.intp]:
+def surely_traced(nodes: pd.DataFrame, decisions: Decisions) -> NDArray[np.intp]:
     """Open pieces whose ids were found in three dimensions and are sure enough to stand."""
     if "traced" not in nodes:
         return np.zeros(0, np.intp)
@@ -178,7 +178,7 @@ def _numbered_cells(
     return _new_cells(nodes, decisions, rows, links, Persistence(min_slices, 0), next_id)
 
 
-def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:
+def overlaps_of(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArray[np.bool_]]:
     """The edges as rows of pieces, and which of them join neighbouring slices."""
     a, b, rows = indexed_edges(nodes, edges)
     iou, containment = (edges[name].to_numpy()[rows] for name in ("iou", "containment"))
@@ -191,7 +191,7 @@ def _overlaps(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Overlaps, NDArr
     return overlaps.only(together), direct[together]
 
 
-def _links(
+def all_links(
     nodes: pd.DataFrame,
     overlaps: Overlaps,
     direct: NDArray[np.bool_],
@@ -216,7 +216,7 @@ def _links(
     return links.only(links.weight >= LEAST_LINK)
 
 
-def _strong(links: Links, decisions: Decisions, large: NDArray[np.bool_], overlaps: Links) -> Links:
+def strong_links(links: Links, decisions: Decisions, large: NDArray[np.bool_], overlaps: Links) -> Links:
     """The links within fragments and protrusions: likely ones, but none from one side of a body to the other."""
     strong = links.only(links.weight >= STRONG)
     strong = strong.only(~(decisions.blocked[strong.a] | decisions.blocked[strong.b]))
@@ -257,7 +257,7 @@ def _join_bodies(
     return _new_cells(nodes, decisions, lonely, links, persistence, next_id)
 
 
-def _reaches(
+def reaches(
     nodes: pd.DataFrame, decisions: Decisions, large: NDArray[np.bool_], links: Links, min_iou: float
 ) -> NDArray[np.bool_]:
     """Links along one body: outlines that are alike, and from a body that got its id through links every link that

@@ -25,6 +25,17 @@ def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.log(p / (1 - p))
 
 
+def weighted(features: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of the features (n, k) of each entry times weights (k,), to the bit whatever entries stand beside it.
+
+    A product of matrices is rounded by where an entry stands: a part of a volume would differ from the whole.
+    """
+    total = np.zeros(len(features))
+    for column, weight in zip(features.T, weights, strict=True):
+        total += column * weight
+    return total
+
+
 def fit(
     features: NDArray[np.float64],
     true: NDArray[np.bool_],

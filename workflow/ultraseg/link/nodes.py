@@ -63,8 +63,13 @@ def read_tables(nodes: Sequence[str], edges: Sequence[str]) -> tuple[pd.DataFram
     """One table of the pieces and one of the edges of all slabs; of edges only the columns that linking reads."""
     return (
         pd.concat([read_table(file) for file in nodes], ignore_index=True),
-        pd.concat([read_table(file, columns=list(READ)).astype(READ) for file in edges], ignore_index=True),
+        pd.concat([read_edges(file) for file in edges], ignore_index=True),
     )
+
+
+def read_edges(file: str) -> pd.DataFrame:
+    """The edges of a slab, only the columns that linking reads."""
+    return read_table(file, columns=list(READ)).astype(READ)
 
 
 def _key(z: pd.Series, piece: pd.Series) -> np.ndarray:
@@ -78,9 +83,17 @@ def own_size(nodes: pd.DataFrame) -> np.ndarray:
     The body of a cell is its largest piece in a slice, the median over slices; the usual one is the mean over pixels.
     Without any cell, all sizes are 1.
     """
+    return size_by_bodies(nodes, largest_areas(nodes).groupby("cell").median())
+
+
+def largest_areas(nodes: pd.DataFrame) -> pd.Series:
+    """Area of the largest piece of each cell in each slice, by cell and z."""
+    return nodes.loc[nodes["cell"] > 0, ["cell", "z", "area"]].groupby(["cell", "z"])["area"].max()
+
+
+def size_by_bodies(nodes: pd.DataFrame, bodies: pd.Series) -> np.ndarray:
+    """Area of each piece, measured as in `own_size`; bodies: area of the body of each cell of the whole volume."""
     cell, area = nodes["cell"].to_numpy(), nodes["area"].to_numpy(float)
-    known = nodes.loc[cell > 0, ["cell", "z", "area"]]
-    bodies = known.groupby(["cell", "z"])["area"].max().groupby("cell").median()
     if not len(bodies):
         return np.ones(len(nodes))
     usual = float((bodies**2).sum() / bodies.sum())  # cells of which only protrusions show count little

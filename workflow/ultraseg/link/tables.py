@@ -51,6 +51,8 @@ MEETING_TYPES = {
     "iou": "float64",
     "edit": "str",
 }
+SETTLED = ["given", "body", "background"]  # outcomes that were no decision of linking
+OWNED = ["given", "assigned", "corrected"]  # outcomes of the pieces of protrusions
 ONE_BODY = 0.7  # IoU from which the outlines of two slices are of one body
 # The columns of pieces from which a row of the table of fragments is made.
 MEMBER = [
@@ -72,13 +74,17 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
     probabilities along the likeliest path). Places, areas and voxels
     at the scale of the pieces.
     """
-    decided = ~nodes["outcome"].isin(["given", "body", "background"]).to_numpy()
+    decided = ~nodes["outcome"].isin(SETTLED).to_numpy()
     code = pd.factorize(nodes["outcome"])[0]
     final = nodes["final"].to_numpy()
     number = _number(decided, a, b, (code[a] == code[b]) & (final[a] == final[b]))
-    members = nodes.loc[decided, MEMBER].assign(fragment=number[decided])
+    return number, fragment_rows(nodes.loc[decided, MEMBER].assign(fragment=number[decided]))
+
+
+def fragment_rows(members: pd.DataFrame) -> pd.DataFrame:
+    """The table of `fragment_table` for whole fragments: their pieces with MEMBER and fragment, in order of pieces."""
     if not len(members):
-        return number, empty_table(LINK_TYPES)
+        return empty_table(LINK_TYPES)
     grouped = members.groupby("fragment")
     table = _extent(grouped)
     table["body_pieces"] = grouped["body"].sum()
@@ -102,7 +108,7 @@ def fragment_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray) -> tuple[n
         "path",
     ):
         table[name] = worst[name]
-    return number, table.reset_index()[list(LINK_TYPES)].astype(LINK_TYPES)
+    return table.reset_index()[list(LINK_TYPES)].astype(LINK_TYPES)
 
 
 def protrusion_table(
@@ -116,7 +122,7 @@ def protrusion_table(
     scale of the pieces), strength (of the weakest piece; 1 for pieces that the user drew), probability (mean over its
     voxels), z_root, y_root, x_root (centre of its piece that overlaps the body; z_root is -1 where none does).
     """
-    member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(["given", "assigned", "corrected"]).to_numpy()
+    member = ~nodes["body"].to_numpy() & nodes["outcome"].isin(OWNED).to_numpy()
     final = nodes["final"].to_numpy()
     number = _number(member, a, b, final[a] == final[b])
     z = nodes["z"].to_numpy()
@@ -125,17 +131,28 @@ def protrusion_table(
     short &= spans.reindex(number).to_numpy() < min_slices
     number = _number(member & ~short, a, b, final[a] == final[b])
     members = nodes[number > 0].assign(protrusion=number[number > 0])
+    roots = nearest_body(roots_of(nodes, number, a, b))
+    return number, protrusion_rows(members, roots)
+
+
+def protrusion_rows(members: pd.DataFrame, roots: pd.DataFrame) -> pd.DataFrame:
+    """The table of `protrusion_table` for whole protrusions.
+
+    members: their pieces in order, with z, area, final, strength, protrusion; roots: as from `nearest_body`.
+    """
     if not len(members):
-        return number, empty_table(PROTRUSION_TYPES)
+        return empty_table(PROTRUSION_TYPES)
     grouped = members.groupby("protrusion")
     table = _extent(grouped)
     table["cell"] = grouped["final"].first()
     table["strength"] = grouped["strength"].min()
-    weighted = (members["strength"] * members["area"]).groupby(members["protrusion"]).sum()
-    table["probability"] = weighted / table["voxels"]
-    table = table.join(_roots(nodes, number, a, b))
+    # pandas rounds the sum of a lone group in another way than that of one among others.
+    place = np.searchsorted(table.index, members["protrusion"])
+    table["probability"] = np.bincount(place, members["strength"] * members["area"]) / table["voxels"]
+    places = roots[["z", "y", "x"]].set_axis(["z_root", "y_root", "x_root"], axis=1)
+    table = table.join(places.set_index(pd.Index(roots["protrusion"])))
     table["z_root"] = table["z_root"].fillna(-1)
-    return number, table.reset_index()[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES)
+    return table.reset_index()[list(PROTRUSION_TYPES)].astype(PROTRUSION_TYPES)
 
 
 def _first_of(group: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -162,16 +179,23 @@ def _extent(grouped: pd.core.groupby.DataFrameGroupBy) -> pd.DataFrame:
     )
 
 
-def _roots(nodes: pd.DataFrame, number: np.ndarray, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
-    """Where each protrusion overlaps its body: z_root, y_root, x_root of its piece beside the largest body."""
+def roots_of(nodes: pd.DataFrame, number: np.ndarray, a: np.ndarray, b: np.ndarray) -> pd.DataFrame:
+    """Where protrusions overlap their bodies: protrusion, area of the piece of the body, z, y, x of its own piece.
+
+    nodes: with body, final, area, z, y, x; number: protrusion of each piece. The index is that of the own piece.
+    """
     body, final, area = (nodes[name].to_numpy() for name in ("body", "final", "area"))
     here, there = np.concatenate([a, b]), np.concatenate([b, a])
     chosen = (number[here] > 0) & body[there] & (final[here] == final[there])
     here, there = here[chosen], there[chosen]
-    order = np.lexsort((here, -area[there], number[here]))
-    first = here[_first_of(number[here], order)] if len(here) else here
-    table = nodes.loc[first, ["z", "y", "x"]].set_axis(["z_root", "y_root", "x_root"], axis=1)
-    return table.set_index(pd.Index(number[first], name="protrusion"))
+    return nodes[["z", "y", "x"]].iloc[here].assign(protrusion=number[here], area=area[there])
+
+
+def nearest_body(roots: pd.DataFrame) -> pd.DataFrame:
+    """Of each protrusion the root beside the largest piece of a body, of equal ones the first piece."""
+    protrusion, area = roots["protrusion"].to_numpy(), roots["area"].to_numpy()
+    order = np.lexsort((roots.index.to_numpy(), -area, protrusion))
+    return roots.iloc[_first_of(protrusion, order) if len(roots) else order]
 
 
 def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.ndarray) -> pd.DataFrame:
@@ -183,20 +207,39 @@ def meeting_table(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.nda
     the upper piece), iou, edit (the line that would merge them in the file of edits, first the cell with more voxels).
     One row per pair of cells, where the outlines are most alike.
     """
-    final, area = nodes["final"].to_numpy(), nodes["area"].to_numpy()
+    places = places_of_meetings(nodes, a, b, iou)
+    return meeting_rows(places, nodes["area"].groupby(nodes["final"]).sum())
+
+
+def places_of_meetings(nodes: pd.DataFrame, a: np.ndarray, b: np.ndarray, iou: np.ndarray) -> pd.DataFrame:
+    """All places where two cells meet: the columns of `meeting_table` but for the edits, in the order of the links."""
+    final = nodes["final"].to_numpy()
     rows = np.flatnonzero((final[a] > 0) & (final[b] > 0) & (final[a] != final[b]))
-    if not len(rows):
-        return empty_table(MEETING_TYPES)
     upper = nodes.iloc[b[rows]]
     table = pd.DataFrame({"cell": final[a[rows]], "other_cell": final[b[rows]], "iou": iou[rows]})
-    for name in ("z", "y", "x", "area"):
-        table[name] = upper[name].to_numpy()
-    size = pd.Series(area).groupby(final).sum()
+    return table.assign(**{name: upper[name].to_numpy() for name in ("z", "y", "x", "area")})
+
+
+def most_alike(places: pd.DataFrame) -> pd.DataFrame:
+    """Of each pair of cells the place where the outlines are most alike, in the order of the places."""
+    pair = np.sort(places[["cell", "other_cell"]].to_numpy(), axis=1)
+    ordered = _by_likeness(places.assign(low=pair[:, 0], high=pair[:, 1]))
+    return ordered.drop_duplicates(["low", "high"]).drop(columns=["low", "high"]).sort_index()
+
+
+def _by_likeness(places: pd.DataFrame) -> pd.DataFrame:
+    return places.sort_values(["iou", "z"], ascending=[False, True], kind="stable")
+
+
+def meeting_rows(places: pd.DataFrame, size: pd.Series) -> pd.DataFrame:
+    """The table of `meeting_table` from places; size: voxels of each cell."""
+    table = _by_likeness(most_alike(places))
+    if not len(table):
+        return empty_table(MEETING_TYPES)
     table["edit"] = [
         f"- merge: [{', '.join(map(str, sorted(pair, key=lambda cell: (-size[cell], cell))))}]"
         for pair in zip(table["cell"], table["other_cell"], strict=True)
     ]
-    table = table.sort_values(["iou", "z"], ascending=[False, True], kind="stable").drop_duplicates("edit")
     return table.sort_values(["z", "cell"], ignore_index=True)[list(MEETING_TYPES)].astype(MEETING_TYPES)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ultraseg.base.tables import empty_table
 
+CACHED = 200_000  # pixels that are compared at a time
 Lengths = Sequence[float] | NDArray[np.float64]
 
 # Of the 26 neighbours (dz, dy, dx) of a voxel, one of each pair of opposite ones.
@@ -38,14 +39,8 @@ def slice_contacts(
     one row with other = 0, which counts all neighbours that are not of the label.
     """
     parts = []
-    for number, (dz, dy, dx) in enumerate(DIRECTIONS):
-        neighbour = after if dz else one
-        if neighbour is None:
-            continue
-        a = one[max(0, -dy) : one.shape[0] - max(0, dy), max(0, -dx) : one.shape[1] - max(0, dx)]
-        b = neighbour[max(0, dy) : one.shape[0] - max(0, -dy), max(0, dx) : one.shape[1] - max(0, -dx)]
-        unlike = a != b
-        keys, counts = (_pairs if between else _labels)(a[unlike], b[unlike])
+    for number, (a, b) in enumerate(_unlike_neighbours(one, after)):
+        keys, counts = (_pairs if between else _labels)(a, b)
         parts.append((number, keys, counts))
     pairs = np.unique(np.concatenate([keys for _, keys, _ in parts]))
     table = np.zeros((len(pairs), len(DIRECTIONS)), np.int64)
@@ -57,6 +52,33 @@ def slice_contacts(
     found.insert(0, "id", np.where(low == 0, high, low))
     found.insert(1, "other", np.where(low == 0, 0, high))
     return found
+
+
+def _unlike_neighbours(
+    one: NDArray[np.integer], after: NDArray[np.integer] | None
+) -> list[tuple[NDArray[np.integer], NDArray[np.integer]]]:
+    """The labels of all unlike neighbours in each direction; without a slice after, in those within the slice.
+
+    Some rows are compared in all directions before the next ones: they stay in the processor's cache, and from the
+    memory every row comes once.
+    """
+    directions = [d for d in DIRECTIONS if d[0] == 0 or after is not None]
+    flat = [np.ascontiguousarray(labels).reshape(-1) for labels in (one, one if after is None else after)]
+    height, width = one.shape
+    found: list[tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]] = [([], []) for _ in directions]
+    for top in range(0, height, max(CACHED // max(width, 1), 1)):
+        bottom = min(top + max(CACHED // max(width, 1), 1), height)
+        for (dz, dy, dx), (of_a, of_b) in zip(directions, found, strict=True):
+            first, last = max(top, -dy), min(bottom, height - dy)
+            left, right = max(0, -dx), width - max(0, dx)
+            neighbour = after if dz and after is not None else one
+            unlike = one[first:last, left:right] != neighbour[first + dy : last + dy, left + dx : right + dx]
+            y, x = np.divmod(np.flatnonzero(unlike), max(right - left, 1))
+            at = (y + first) * width + x + left
+            of_a.append(flat[0][at])
+            of_b.append(flat[dz][at + dy * width + dx])
+    none = one.reshape(-1)[:0]
+    return [(np.concatenate([none, *a]), np.concatenate([none, *b])) for a, b in found]
 
 
 def _pairs(a: NDArray[np.integer], b: NDArray[np.integer]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
