@@ -75,7 +75,8 @@ class ObjectsLabel(SlabJob):
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(self.shape[1:])
-        return (self.read[1] - self.read[0]) * plane, self.depth * plane
+        # Slices beside the slab are read at the network's scale alone.
+        return self.depth * plane, self.depth * plane
 
 
 @dataclass(frozen=True)
