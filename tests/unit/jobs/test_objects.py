@@ -86,6 +86,7 @@ def test_objects_of_all_slabs_are_joined(tmp_path):
     }
     told = spec(plan, "objects_merge", structure="nuclei")
     assert told.min_voxels == plan.structures["nuclei"]["min_voxels"]
+    assert (told.min_slices, told.n_slices) == (1, 21)
     assert told.pixels(plan) == (2 * 6 * 24 * 40, 24 * 40)
 
 

@@ -93,7 +93,7 @@ def test_defaults_are_those_of_the_schema():
     assert not {"filters", "max_minutes", "hold_back"} & {*network}
     assert config["structures"]["nuclei"] == {
         "kind": "organelle", "min_voxels": 200, "max_hole_pixels": 100, "ids_consistent": True,
-        "smooth_z": 0.5,
+        "smooth_z": 0.5, "min_slices": 1,
     }  # fmt: skip
 
 
