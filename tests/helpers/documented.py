@@ -141,6 +141,8 @@ INSTEAD = {
     "python benchmarks/label_gain.py --configfile config/demo.yaml --directory runs/demo": (
         "python benchmarks/label_gain.py --help"
     ),
+    "python benchmarks/objects.py": "python benchmarks/objects.py --help",
+    "python benchmarks/microscope.py": "python benchmarks/microscope.py --help",
     "python benchmarks/label_next.py --data-root /where/fib25/is": "python benchmarks/label_next.py --help",
     "df -h results": "df -h runs/demo/results",
     "du -sh results/*/work": "du -sh runs/demo/results/*/work",

@@ -6,6 +6,7 @@ import pytest
 from skimage.metrics import adapted_rand_error
 from ultraseg.evaluate import metrics as measures
 from ultraseg.evaluate.definitions import COLUMNS, DEFINITIONS
+from ultraseg.evaluate.object_scores import ObjectScore
 from ultraseg.evaluate.scores import (
     CellScore,
     MaskScore,
@@ -15,6 +16,7 @@ from ultraseg.evaluate.scores import (
     dice_interval,
     distance_to_labelled,
 )
+from ultraseg.evaluate.size_scores import SizeScore
 from wrong_labels import wrong_volumes
 
 RNG = np.random.default_rng(3)
@@ -193,7 +195,11 @@ def test_every_score_has_a_definition():
     cells.add(0, np.array([[1, 1, 2]]), np.array([[1, 1, 2]]))
     protrusions = ProtrusionScore()
     protrusions.add(0, np.array([[1]]), np.array([[1]]))
-    rows = combine([cells.rows(), a_mask().rows(), protrusions.rows()])
+    plane = np.eye(8, dtype=np.uint32)
+    objects, sizes = ObjectScore("mito"), SizeScore("mito", "test")
+    objects.add(0, plane, plane)
+    sizes.add(plane, plane)
+    rows = combine([score.rows() for score in (cells, a_mask(), protrusions, objects, sizes)])
     assert set(rows["metric"]) == set(DEFINITIONS)
 
 

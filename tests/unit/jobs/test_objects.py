@@ -48,7 +48,7 @@ def test_objects_also_read_the_slices_beside_their_slab(tmp_path):
         ]
     assert spec(plan, "objects_label", slab=0, structure="nuclei").read == (0, 5)
     assert spec(plan, "objects_label", slab=5, structure="nuclei").read == (19, 21)
-    assert told.pixels(plan) == (6 * 24 * 40, 4 * 24 * 40)
+    assert told.pixels(plan) == (4 * 24 * 40, 4 * 24 * 40)
     wide = spec(
         with_voxels(tmp_path / "b", [16, 4, 4], smooth_z=2), "objects_label", slab=1, structure="nuclei"
     )
@@ -86,6 +86,7 @@ def test_objects_of_all_slabs_are_joined(tmp_path):
     }
     told = spec(plan, "objects_merge", structure="nuclei")
     assert told.min_voxels == plan.structures["nuclei"]["min_voxels"]
+    assert (told.min_slices, told.n_slices) == (1, 21)
     assert told.pixels(plan) == (2 * 6 * 24 * 40, 24 * 40)
 
 

@@ -11,6 +11,7 @@ from ultraseg.objects.organelles import (
     label_slab,
     mask_slab,
     merge_slabs,
+    slices_of_labels,
     smooth_along_z,
 )
 
@@ -135,3 +136,33 @@ def test_what_is_the_same_in_all_slices_stays_and_what_is_in_one_fades():
     smooth = smooth_along_z(maps, 0, 9, 1.5)
     assert (smooth[:, :2] == 255).all()  # at the ends as well
     assert smooth[:, 2:].max() < 128
+
+
+@pytest.mark.parametrize("depth", [1, 3, 8])
+def test_objects_in_few_slices_are_dropped_unless_the_stack_cuts_them_off(depth):
+    maps = np.zeros((8, 6, 20), np.uint8)
+    maps[3:5, :3, 0:3] = 255  # two slices
+    maps[2:5, :3, 5:8] = 255  # three slices, on both sides of a face
+    maps[0:1, :3, 10:13] = maps[7:8, :3, 10:13] = 255  # one slice each, at the ends
+    maps[4, :3, 15:18] = maps[5, 2:5, 15:18] = 255  # two slices, by touching parts
+    sizes, pairs, slices, labels = [], [], [], []
+    for first in range(0, 8, depth):
+        found, size = label_slab(maps[first : first + depth], maps.shape[1:])
+        if labels:
+            pairs.append(face_pairs(labels[-1][-1], found[0]))
+        labels.append(found)
+        sizes.append(size)
+        slices.append(slices_of_labels(found, len(size) - 1, first))
+
+    def ids(**least):
+        tables = merge_slabs(sizes, pairs, slices=slices, n_slices=8, **least)
+        return np.concatenate([table[one] for table, one in zip(tables, labels, strict=True)])
+
+    whole = ids()
+    assert whole.max() == 5 and np.array_equal(whole > 0, maps > 0)
+    few = ids(min_slices=3)
+    assert few.max() == 3  # numbered without gaps
+    kept = [few[3, 0, 6], few[0, 0, 11], few[7, 0, 11]]
+    assert all(kept) and len({*kept}) == 3
+    assert not few[:, :, :4].any() and not few[:, :, 14:].any()
+    assert ids(min_slices=4)[2:5].max() == 0

@@ -90,9 +90,10 @@ def test_defaults_are_those_of_the_schema():
     assert network == {"structures": ["mitochondria"]} | plain
     assert (network["z_context"], network["tile"], network["validation"]) == (1, 320, 0.15)
     assert network["augmentation"]["flips"] is True
-    assert "filters" not in network and "max_minutes" not in network
+    assert not {"filters", "max_minutes", "hold_back"} & {*network}
     assert config["structures"]["nuclei"] == {
-        "kind": "organelle", "min_voxels": 200, "max_hole_pixels": 100, "ids_consistent": True
+        "kind": "organelle", "min_voxels": 200, "max_hole_pixels": 100, "ids_consistent": True,
+        "smooth_z": 0.5, "min_slices": 1,
     }  # fmt: skip
 
 

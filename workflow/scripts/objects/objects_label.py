@@ -3,7 +3,7 @@
 from ultraseg.base.files import write_arrays
 from ultraseg.jobs.objects import ObjectsLabel
 from ultraseg.networks.card import threshold_of
-from ultraseg.objects.organelles import label_slab, smooth_along_z
+from ultraseg.objects.organelles import label_slab, slices_of_labels, smooth_along_z
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slices
 
@@ -19,4 +19,5 @@ with job(snakemake, ObjectsLabel) as (spec, log):
         max_hole_pixels=spec.max_hole_pixels,
     )
     log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *spec.slab)
-    write_arrays(snakemake.output[0], sizes=sizes, first=labels[0], last=labels[-1])
+    slices = slices_of_labels(labels, len(sizes) - 1, spec.slab[0])
+    write_arrays(snakemake.output[0], sizes=sizes, slices=slices, first=labels[0], last=labels[-1])

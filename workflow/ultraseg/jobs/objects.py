@@ -75,21 +75,26 @@ class ObjectsLabel(SlabJob):
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(self.shape[1:])
-        return (self.read[1] - self.read[0]) * plane, self.depth * plane
+        # Slices beside the slab are read at the network's scale alone.
+        return self.depth * plane, self.depth * plane
 
 
 @dataclass(frozen=True)
 class ObjectsMerge(VolumeJob):
-    """Joins the objects of all slabs of one structure."""
+    """Joins the objects of all slabs of one structure. n_slices: of the volume."""
 
     structure: str
     min_voxels: int
+    min_slices: int
+    n_slices: int
 
     rate: ClassVar[Rate] = Rate(0.5, 0.0004, 100, 8)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> ObjectsMerge:
-        return cls(wc.volume, wc.structure, plan.structures[wc.structure]["min_voxels"])
+        settings = plan.structures[wc.structure]
+        n_slices = plan.volumes[wc.volume].n_slices
+        return cls(wc.volume, wc.structure, settings["min_voxels"], settings["min_slices"], n_slices)
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:

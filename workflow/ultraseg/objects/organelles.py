@@ -10,7 +10,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.arrays.labels import label_sizes, overlap_counts, relabel_in_place
+from ultraseg.arrays.labels import label_runs, label_sizes, overlap_counts, relabel_in_place
 from ultraseg.arrays.scale import enlarge_map
 from ultraseg.grid.along_z import weights
 from ultraseg.grid.slabs import ceil_div
@@ -105,6 +105,19 @@ def label_slab(
     return labels.astype(np.uint32, copy=False), label_sizes(labels, count)
 
 
+def slices_of_labels(labels: NDArray[np.uint32], count: int, first: int) -> NDArray[np.int64]:
+    """First and last slice (count + 1, 2) of each label of a slab (n, Y, X) whose first slice is ``first``.
+
+    Those of background are of no meaning.
+    """
+    found = np.stack([np.full(count + 1, np.iinfo(np.int64).max), np.full(count + 1, -1)], axis=1)
+    for z, one in enumerate(labels, first):
+        present = np.bincount(label_runs(one)[0][0], minlength=count + 1) > 0
+        found[present, 0] = np.minimum(found[present, 0], z)
+        found[present, 1] = z
+    return found
+
+
 def face_pairs(last: NDArray[np.uint32], first: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Pairs (n, 2) of labels that touch across the face between two slabs; each pair once, sorted.
 
@@ -115,14 +128,21 @@ def face_pairs(last: NDArray[np.uint32], first: NDArray[np.uint32]) -> NDArray[n
 
 
 def merge_slabs(
-    sizes: Sequence[NDArray[np.int64]], pairs: Sequence[NDArray[np.int64]], *, min_voxels: int = 1
+    sizes: Sequence[NDArray[np.int64]],
+    pairs: Sequence[NDArray[np.int64]],
+    *,
+    min_voxels: int = 1,
+    min_slices: int = 1,
+    slices: Sequence[NDArray[np.int64]] = (),
+    n_slices: int = 0,
 ) -> list[NDArray[np.uint32]]:
     """Join the labels of all slabs into objects, and give every slab the table label -> id of the object.
 
     sizes: of every slab, from ``label_slab``; pairs: of every face between consecutive slabs, from ``face_pairs``.
     Ids are 1 .. k in the order of the objects' first voxel in z, y, x, whatever the depth of the slabs. An object with
-    fewer than ``min_voxels`` voxels has id 0. ``arrays.labels.relabel`` takes the tables. Raises ValueError for pairs
-    that do not fit the sizes.
+    fewer than ``min_voxels`` voxels has id 0, and so has one in fewer than ``min_slices`` slices, unless an end of the
+    stack of ``n_slices`` cuts it off; ``slices``: of every slab, from ``slices_of_labels``. ``arrays.labels.relabel``
+    takes the tables. Raises ValueError for pairs that do not fit the sizes.
     """
     from scipy.sparse import coo_array  # jobs of slabs do not wait for it
     from scipy.sparse.csgraph import connected_components
@@ -142,11 +162,25 @@ def merge_slabs(
     graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(total, total))
     component = connected_components(graph, directed=False)[1] if total else np.zeros(0, np.int64)
     voxels = np.concatenate([np.zeros(0, np.int64), *(s[1:] for s in sizes)])
+    if min_slices > 1:
+        voxels[_seen(component, slices, n_slices) < min_slices] = 0
     ids = _number_objects(component, voxels, min_voxels)
     log.info("%d labels in %d slabs make %d objects", total, len(sizes), ids.max(initial=0))
     return [
         np.concatenate([np.zeros(1, np.uint32), ids[offsets[s] : offsets[s + 1]]]) for s in range(len(sizes))
     ]
+
+
+def _seen(
+    component: NDArray[np.integer], slices: Sequence[NDArray[np.int64]], n_slices: int
+) -> NDArray[np.int64]:
+    """Number of slices of the object of every label; ``n_slices`` where an end of the stack cuts the object off."""
+    ends = np.concatenate([np.zeros((0, 2), np.int64), *(found[1:] for found in slices)])
+    first, last = np.full(len(ends), n_slices), np.full(len(ends), -1)
+    np.minimum.at(first, component, ends[:, 0])
+    np.maximum.at(last, component, ends[:, 1])
+    cut_off = (first == 0) | (last == n_slices - 1)
+    return np.where(cut_off, n_slices, last - first + 1)[component]
 
 
 def _number_objects(
