@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 
+LOG = "log.txt"  # what all calls printed
 PARTS = "parts.jsonl"  # one line for each call of a program
-EVERY = 0.5  # seconds from one look at the memory to the next
+EVERY = 0.5  # seconds from one look at the memory to the next, at most
 PATIENCE = 60  # seconds that a program has to end after it was asked to
 PAUSE = 10.0  # seconds between two looks from which on everything was suspended (Ctrl-Z) in between
 
@@ -45,7 +46,7 @@ def measured(
     """
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
-    with open(folder / "log.txt", "a") as log:
+    with open(folder / LOG, "a") as log:
         log.write(f"$ {' '.join(command)}\n")
         log.flush()
         process = subprocess.Popen(
@@ -68,7 +69,7 @@ def measured(
                     os.killpg(process.pid, signal.SIGINT)
                 elif stopped and now > asked + PATIENCE:
                     os.killpg(process.pid, signal.SIGKILL)
-                time.sleep(EVERY)
+                time.sleep(min(EVERY, 0.02 + now / 10))  # short programs are looked at more often
         finally:
             if process.poll() is None:  # this program itself was interrupted
                 os.killpg(process.pid, signal.SIGINT)

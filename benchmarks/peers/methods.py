@@ -14,7 +14,7 @@ import numpy as np
 from common import ROOT
 
 from peers.environments import InstallError, python_of
-from peers.measure import measured, total
+from peers.measure import LOG, PARTS, measured, total
 from peers.scoring import scores, with_ids_of
 from peers.volumes import CELLS, ORGANELLES, PROTRUSIONS, Task, on_pieces, read
 
@@ -52,6 +52,7 @@ METHODS: dict[str, dict[str, Method]] = {
     },
     "protrusions": {
         "ours": Method("ultraseg, linking alone", "linking", options=("ours",)),
+        "without-flow": Method("- without optical flow", "linking", options=("without-flow",)),
         "greedy": Method("published loop over regions", "linking", options=("greedy",)),
         "cellpose": Method("Cellpose, stitching", "cellpose"),
         "usegment3d": Method("u-Segment3D", "usegment3d"),
@@ -80,8 +81,13 @@ def run(
         return "failed before"
     if how.after and not (runs / job / name / how.after / RESULT).exists():
         return f"waits for {how.after}"
-    (folder / FAILED).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / FAILED).exists():  # what the failed try took does not count
+        for name in (FAILED, PARTS, LOG):
+            (folder / name).unlink(missing_ok=True)
+    for kind in ("result", "objects"):
+        for file in folder.glob(f"{kind}-*.npy"):
+            file.unlink()
     try:
         python = python_of(how.folder)
     except InstallError as error:
@@ -106,7 +112,7 @@ def run(
     # Some programs end well after an error of theirs, so the result is looked for.
     missing = [] if cost.status else [s for s in task.truth if not result_file(folder, s)]
     if cost.status or missing:
-        said = last_words((folder / "log.txt").read_text())
+        said = last_words((folder / LOG).read_text())
         said += [f"no result-{structure}.npy" for structure in missing]
         return keep(
             folder / FAILED, {"step": "run", "error": plain("\n".join(said)), **asdict(cost)}, "failed"

@@ -1,4 +1,4 @@
-"""Linking of given pieces: ours with default settings, or the published loop over regions."""
+"""Linking of given pieces: ours as it is, ours without optical flow, or the published loop over regions."""
 
 import sys
 from pathlib import Path
@@ -16,8 +16,9 @@ from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
 given, out, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 image, labels, pieces = (np.load(given / f"{name}.npy") for name in ("image", "labels-cells", "pieces"))
 nodes, zs = pd.read_parquet(given / "nodes.parquet"), list(range(len(image)))
-if way == "ours":
-    flow = stack_flow(image) if image.any() else None  # the pieces that resemble real tissue have no image
+if way in ("ours", "without-flow"):
+    # The pieces that resemble real tissue have no image.
+    flow = stack_flow(image) if way == "ours" and image.any() else None
     edges = slab_edges(pieces, zs, flow=flow, max_gap=1)
     linked = link_pieces(nodes, edges, max_user_id=int(labels.max()))
     found = relabel_pieces(pieces, piece_luts(linked.nodes, zs))

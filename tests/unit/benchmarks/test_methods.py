@@ -91,6 +91,17 @@ def test_an_error_is_shown_without_the_folders_of_this_computer():
     assert methods.plain(text) == "./.venv-peers/x, python/lib, ~/data"
 
 
+def test_a_failed_try_leaves_nothing_behind(tmp_path, peer):
+    """Neither its time nor a result of it."""
+    peer(COPY + "\nimport time; time.sleep(1.5); sys.exit('after its result')")
+    assert run(tmp_path) == "failed"
+    peer("pass")
+    assert run(tmp_path, again=True) == "failed"  # no result of its own
+    peer(COPY)
+    assert run(tmp_path, again=True).startswith("done")
+    assert json.loads((tmp_path / "runs/cells/tiny/mine/result.json").read_text())["seconds"] < 1.5
+
+
 def test_a_program_that_ends_well_without_a_result_is_no_row(tmp_path, peer):
     peer("pass")
     assert run(tmp_path) == "failed"
@@ -184,6 +195,15 @@ def test_an_environment_is_made_once_and_again_when_its_lock_changes(tmp_path, i
     lock_file(tmp_path, "none==2.0")
     environment(tmp_path)
     assert len(called) == 4
+
+
+def test_a_torch_for_the_processor_is_looked_for_where_pytorch_has_it(tmp_path, installer):
+    called, broken = installer
+    broken.append("ERROR: No matching distribution found for torch==2.13.0+cpu")
+    lock_file(tmp_path, "torch==2.13.0+cpu")
+    with pytest.raises(InstallError, match="torch"):
+        environment(tmp_path)
+    assert [environments.TORCH_FOR_CPU in command for command in called] == [False, False, True]
 
 
 def test_a_method_without_a_lock_file_runs_in_our_environment(tmp_path):
