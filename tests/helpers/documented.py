@@ -95,7 +95,7 @@ INSTEAD = {
     "ultraseg napari": "ultraseg napari --help",
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
-    # With kimimaro itself: tests/unit/exchange/test_skeletons.py.
+    # With kimimaro itself: tests/unit/viewer/test_skeletons.py.
     # With rocrate itself: tests/unit/exchange/test_crate.py.
     "ultraseg crate": "ultraseg crate --help",
     'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"': "ultraseg crate --help",
