@@ -99,6 +99,9 @@ INSTEAD = {
     # With rocrate itself: tests/unit/exchange/test_crate.py.
     "ultraseg crate": "ultraseg crate --help",
     'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"': "ultraseg crate --help",
+    "ultraseg export stack --structures image cells": (
+        "ultraseg export stack --structures image cells --directory runs/demo --to exported"
+    ),
     "ultraseg export swc": "ultraseg export --help",
     "ultraseg export swc --directory runs/demo --structures cells": "ultraseg export --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
