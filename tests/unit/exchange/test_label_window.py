@@ -13,7 +13,8 @@ from labelled_stack import desk_of, write_stack_to_label
 from napari_python import INSTALLED, needs_napari
 from ultraseg.base.errors import UserError
 from ultraseg.exchange import label_window
-from ultraseg.exchange.label_window import answer, open_window, receive, send, servefrom written_volume import write_volume
+from ultraseg.exchange.label_window import answer, open_window, receive, send, serve
+from written_volume import write_volume
 
 DRIVER = Path(__file__).parents[2] / "helpers/drive_labelling.py"
 
@@ -44,10 +45,17 @@ def test_words_and_pixels_cross_the_socket(desk, tmp_path):
 
 def test_the_window_is_told_all_that_it_shows(desk, tmp_path):
     words, _ = answer(desk, {"what": "about"}, None)
-    assert words["shape"] == [12, 16, 20] and words["image"] == []  # slices of the source are asked for one by one
-    assert words["structures"]["cells"]["labelled"] == [0] and words["structures"]["mito"]["kind"] == "organelle"
+    assert (
+        words["shape"] == [12, 16, 20] and words["image"] == []
+    )  # slices of the source are asked for one by one
+    assert (
+        words["structures"]["cells"]["labelled"] == [0] and words["structures"]["mito"]["kind"] == "organelle"
+    )
     write_volume(
-        tmp_path / "results/v/image.zarr", {"image": np.zeros((12, 16, 20), np.uint8)}, voxel_nm=(20, 10, 10), depth=4
+        tmp_path / "results/v/image.zarr",
+        {"image": np.zeros((12, 16, 20), np.uint8)},
+        voxel_nm=(20, 10, 10),
+        depth=4,
     )
     image = answer(desk, {"what": "about"}, None)[0]["image"][0]
     assert (image["name"], image["kind"]) == ("image", "image") and len(image["levels"]) == 2
