@@ -95,10 +95,13 @@ INSTEAD = {
     "ultraseg napari": "ultraseg napari --help",
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
-    # With kimimaro itself: tests/unit/exchange/test_skeletons.py.
+    # With kimimaro itself: tests/unit/viewer/test_skeletons.py.
     # With rocrate itself: tests/unit/exchange/test_crate.py.
     "ultraseg crate": "ultraseg crate --help",
     'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"': "ultraseg crate --help",
+    "ultraseg export stack --structures image cells": (
+        "ultraseg export stack --structures image cells --directory runs/demo --to exported"
+    ),
     "ultraseg export swc": "ultraseg export --help",
     "ultraseg export swc --directory runs/demo --structures cells": "ultraseg export --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",

@@ -71,7 +71,7 @@ SECTIONS = {
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
         "viewer.start_napari exchange.labelling exchange.label_target exchange.label_window run.status "
         "exchange.proofread exchange.export exchange.compare exchange.cut_public exchange.public_arrays "
-        "exchange.skeletons exchange.crate"
+        "viewer.skeletons exchange.crate"
     ),
 }
 PAIRS = (

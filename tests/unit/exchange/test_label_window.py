@@ -14,6 +14,7 @@ from napari_python import INSTALLED, needs_napari
 from ultraseg.base.errors import UserError
 from ultraseg.exchange import label_window
 from ultraseg.exchange.label_window import answer, open_window, receive, send, serve
+from written_volume import write_volume
 
 DRIVER = Path(__file__).parents[2] / "helpers/drive_labelling.py"
 
@@ -40,6 +41,25 @@ def test_words_and_pixels_cross_the_socket(desk, tmp_path):
             assert (tifffile.imread(words["file"]) == drawn).all()
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_the_window_is_told_all_that_it_shows(desk, tmp_path):
+    words, _ = answer(desk, {"what": "about"}, None)
+    assert (
+        words["shape"] == [12, 16, 20] and words["image"] == []
+    )  # slices of the source are asked for one by one
+    assert (
+        words["structures"]["cells"]["labelled"] == [0] and words["structures"]["mito"]["kind"] == "organelle"
+    )
+    write_volume(
+        tmp_path / "results/v/image.zarr",
+        {"image": np.zeros((12, 16, 20), np.uint8)},
+        voxel_nm=(20, 10, 10),
+        depth=4,
+    )
+    image = answer(desk, {"what": "about"}, None)[0]["image"][0]
+    assert (image["name"], image["kind"]) == ("image", "image") and len(image["levels"]) == 2
+    assert all(Path(level, "zarr.json").exists() for level in image["levels"])
 
 
 def test_what_is_wrong_is_an_answer_and_no_end(desk, monkeypatch):

@@ -118,3 +118,34 @@ def test_damage_is_told(tmp_path):
     (tmp_path / "broken.h5").write_bytes(b"no HDF5")
     with pytest.raises(UserError, match="cannot be read as HDF5"):
         open_header(str(tmp_path / "broken.h5"))
+
+
+def write_webknossos(folder, stack, corner=(0, 0, 0)):
+    """A layer as webknossos 4.3 writes it: axes c, x, y, z, padded to a whole shard, its box in a JSON file."""
+    depth, height, width = stack.shape
+    group = zarr.open_group(str(folder / "cells"), mode="w")
+    array = group.create_array(
+        "1", shape=(1, 64, 64, 64), chunks=(1, 32, 32, 32), shards=(1, 64, 64, 64), dtype=stack.dtype,
+        dimension_names=("c", "x", "y", "z"),
+    )  # fmt: skip
+    array[0, :width, :height, :depth] = stack.transpose(2, 1, 0)
+    box = {"topLeft": list(corner), "width": width, "height": height, "depth": depth}
+    layers = [{"name": "cells", "category": "segmentation", "boundingBox": box, "dataFormat": "zarr3"}]
+    (folder / "datasource-properties.json").write_text(json.dumps({"dataLayers": layers}))
+    return str(folder / "cells/1")
+
+
+def test_a_layer_of_webknossos_has_the_size_of_its_box(tmp_path):
+    stack = np.random.default_rng(0).integers(0, 9, (12, 40, 30)).astype(np.uint32)
+    found = open_header(write_webknossos(tmp_path, stack))
+    assert found.shape == stack.shape and found.axes == "cxyz" and found.channels == 1
+    assert (np.stack(list(read_planes(found, range(12)))) == stack).all()
+
+
+def test_a_layer_of_webknossos_that_begins_elsewhere_is_refused(tmp_path):
+    folder = write_webknossos(tmp_path, np.ones((12, 40, 30), np.uint32), corner=(0, 0, 4))
+    with pytest.raises(UserError, match=r"layer 'cells' .* begins at x, y, z \[0, 0, 4\], not at 0"):
+        open_header(folder)
+    (tmp_path / "datasource-properties.json").write_text("{}")
+    with pytest.raises(UserError, match="no description of a webKnossos dataset"):
+        open_header(folder)

@@ -1,1 +1,1 @@
-"""In and out: boxes of public volumes, slices to correct by hand and back, results for other software, comparison."""
+"""In and out: boxes of public volumes, labels and corrections by hand, results for software and archives, comparing."""

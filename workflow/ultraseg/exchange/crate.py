@@ -23,7 +23,6 @@ from ultraseg import __version__
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
 from ultraseg.exchange.rembi import scores_of, sheet
-from ultraseg.exchange.skeletons import ROOT, find_python
 from ultraseg.grid.paths import LOGS, MODELS, REPORT, VolumeFiles, metadata
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import read_config_file
@@ -31,6 +30,7 @@ from ultraseg.report.run_facts import versions
 from ultraseg.storage.arrays import shape_of
 from ultraseg.storage.finished_runs import volumes_of
 from ultraseg.storage.ome_read import read_scaling, structures_of
+from ultraseg.viewer.skeletons import ROOT, find_python
 
 SCRIPT = Path(__file__).with_name("write_crate.py")
 CRATE, COPIES = (

@@ -31,7 +31,7 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     if form == "ome-zarr":
         return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
     if form == "swc":
-        from ultraseg.exchange.skeletons import export_swc
+        from ultraseg.viewer.skeletons import export_swc
 
         return export_swc(Path(folder), names, out)
     written = []

@@ -23,7 +23,7 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.system_errors import explain_system_error
 from ultraseg.exchange.labelling import Desk
 from ultraseg.grid.paths import metadata
-from ultraseg.viewer.start_napari import find_python, layers_of
+from ultraseg.viewer.start_napari import find_python, image_layer
 
 SCRIPT = Path(__file__).parents[1] / "viewer/napari_label.py"
 
@@ -67,7 +67,7 @@ def _about(desk: Desk, asked: dict[str, Any], pixels: NDArray[Any] | None) -> Re
         "first": start,
         "scale": [nm / 1000 for nm in volume.voxel_size_nm],
         "translate": [nm / 1000 for nm in volume.origin_nm],
-        "image": layers_of(volume.folder)[:1] if made else [],
+        "image": [image_layer(volume.folder)] if made else [],
         "structures": structures,
         "advised": desk.advised(),
         "opacity": LABEL_OPACITY,

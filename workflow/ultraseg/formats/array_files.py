@@ -18,6 +18,7 @@ from ultraseg.formats.remote_zarr import open_store
 from ultraseg.formats.slice_checks import check_count, check_plane
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".ilp")
+WEBKNOSSOS = "datasource-properties.json"  # in the folder of a dataset of webKnossos
 MOST_VOXELS = 2**26  # of a block that is decoded at a time
 LISTED = 8  # arrays that a message names
 
@@ -114,8 +115,10 @@ def _block(stored: Any, array: ArrayFile, start: int, stop: int, channel: int) -
     import numpy as np
 
     chosen = {"z": slice(start, stop), "c": channel, "t": 0}
+    # An array of webKnossos is larger than the volume in it.
+    part = (chosen.get(axis, slice(0, n)) for axis, n in zip(array.axes, array.size, strict=True))
     try:
-        values = np.asarray(stored[tuple(chosen.get(axis, slice(None)) for axis in array.axes)])
+        values = np.asarray(stored[tuple(part)])
     except (MemoryError, UserError):
         raise  # is told as such
     except Exception as error:  # damaged chunks make decoders raise errors of many kinds
@@ -238,7 +241,40 @@ def _zarr_header(path: str, axes: str | None) -> ArrayFile:
     found = ome_zarr_layout.zarr_array(folder)
     told = axes or "".join(name.rstrip("^")[:1].lower() for name in names)
     letters = _letters(folder, told, found.shape)
-    return ArrayFile(folder, "", letters, found.shape, found.block, found.dtype)
+    extents = _webknossos_extents(folder)
+    size = tuple(min(n, extents.get(axis, n)) for axis, n in zip(letters, found.shape, strict=True))
+    return ArrayFile(folder, "", letters, size, found.block, found.dtype)
+
+
+def _webknossos_extents(folder: str) -> dict[str, int]:
+    """How many voxels a layer of a webKnossos dataset has along x, y and z; empty for any other array.
+
+    Its arrays are padded to whole shards. Raises UserError where the layer does not begin at 0.
+    """
+    layer, dataset = os.path.basename(os.path.dirname(folder)), os.path.dirname(os.path.dirname(folder))
+    file = os.path.join(dataset, WEBKNOSSOS)
+    if not os.path.exists(file):
+        return {}
+    try:
+        with open(file, encoding="utf-8") as text:
+            layers = {one["name"]: one["boundingBox"] for one in json.load(text)["dataLayers"]}
+        box = layers.get(layer)
+        if box is None or os.path.basename(folder) not in ("1", "1-1-1"):
+            return {}
+        corner, size = box["topLeft"], {"x": box["width"], "y": box["height"], "z": box["depth"]}
+        if not all(type(n) is int and n > 0 for n in size.values()):
+            raise ValueError(f"its box has the size {size}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{file}: is no description of a webKnossos dataset that is read ({type(error).__name__}: {error})",
+            "Download the dataset again.",
+        ) from error
+    if any(corner):
+        raise UserError(
+            f"{folder}: layer '{layer}' of the webKnossos dataset begins at x, y, z {corner}, not at 0",
+            "Extend the box of the layer to the whole image in webKnossos, and download it again.",
+        )
+    return size
 
 
 def _letters(name: str, axes: str | None, size: Sequence[int]) -> str:

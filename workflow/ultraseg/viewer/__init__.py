@@ -1,1 +1,1 @@
-"""Views of results: page and server for the browser, napari, surfaces."""
+"""Views of results: page and server for the browser, napari, surfaces, skeletons."""

@@ -33,16 +33,21 @@ def layers_of(folder: str | Path) -> list[dict[str, Any]]:
     The image comes first. ``colours``: that of each cell, as in the report, or one for all objects of a structure.
     """
     files = VolumeFiles(str(Path(folder).absolute()))
-    image = Path(files.image)
     view, names = View(folder), structures_of(folder)
     painted = {layer["name"]: layer for layer in view.state()["layers"]}
     colours = structure_colours(names)
-    found = [_layer(image, "image") | {"window": list(read_window(image))}]
+    found = [image_layer(folder)]
     for name in names:
         each = painted[name].get("segmentColors")
         about = {"colours": each or {"": colours[name]}, "opacity": LABEL_OPACITY}
         found.append(_layer(Path(files.labels(name)), name) | about)
     return found
+
+
+def image_layer(folder: str | Path) -> dict[str, Any]:
+    """The layer of the image alone, as in ``layers_of``; reads nothing but metadata."""
+    image = Path(VolumeFiles(str(Path(folder).absolute())).image)
+    return _layer(image, "image") | {"window": list(read_window(image))}
 
 
 def _layer(group: Path, name: str) -> dict[str, Any]:

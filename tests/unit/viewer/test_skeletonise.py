@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 from extras_python import INSTALLED, needs_extras
-from ultraseg.exchange.skeletons import SCRIPT
+from ultraseg.viewer.skeletons import SCRIPT
 
 
 @needs_extras

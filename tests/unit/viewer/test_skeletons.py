@@ -11,8 +11,8 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_table
 from ultraseg.cli.main import call as command
 from ultraseg.cli.parser import parser
-from ultraseg.exchange import skeletons
-from ultraseg.exchange.skeletons import export_swc, find_python, swc
+from ultraseg.viewer import skeletons
+from ultraseg.viewer.skeletons import export_swc, find_python, swc
 from written_volume import write_volume
 
 VOXEL_NM, ORIGIN_NM = (20, 10, 5), (200, 0, 50)
