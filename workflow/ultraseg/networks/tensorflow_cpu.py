@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+# Keras, which TensorFlow imports, takes these for data frames and pictures, and does without where they are missing.
+# They are a fifth of the time of the import.
+NOT_NEEDED = ("pandas", "matplotlib")
 # Lines that TensorFlow writes to stderr whatever its level of logging is.
 TALK = (b"oneDNN custom operations are on", b"All log messages before absl::InitializeLog")
 
@@ -19,7 +22,7 @@ def start_tensorflow(threads: int) -> None:
     user's TF_ENABLE_ONEDNN_OPTS counts.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    with _without_talk():
+    with _without_talk(), _missing(NOT_NEEDED):
         import tensorflow as tf
 
         limit_threads(threads)
@@ -32,6 +35,18 @@ def limit_threads(threads: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(threads, 2))
+
+
+@contextmanager
+def _missing(libraries: Sequence[str]) -> Iterator[None]:
+    """Let libraries that are not loaded yet seem not to be installed."""
+    new = [name for name in libraries if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(new))  # type: ignore[arg-type]  # None: Python's word for it
+    try:
+        yield
+    finally:
+        for name in new:
+            del sys.modules[name]
 
 
 @contextmanager
