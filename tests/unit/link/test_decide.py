@@ -28,12 +28,13 @@ def test_crossing_tubes_keep_their_own_cells():
     assert set(scene.result.nodes.query("name == 4 and z <= 6")["final"]) == {22}
 
 
-def test_tubes_that_maps_merge_for_two_slices_keep_their_own_cells():
+@pytest.mark.parametrize("radius", [4, 5])
+def test_tubes_that_maps_merge_for_two_slices_keep_their_own_cells(radius):
     # Only one of them has a cell. Before, the other one got this cell, on both sides of the merged piece.
     scene = two_cells(left=(0, 16), right=(0, 16))
     scene.add(3, lambda z: disc(42, 30, 5), [*range(8), *range(10, 16)])
-    scene.add(4, lambda z: disc(53, 30, 4), [*range(1, 8), *range(10, 16)])
-    scene.add(5, lambda z: disc(42, 30, 5) | disc(53, 30, 4) | disc(48, 30, 2), [8, 9])
+    scene.add(4, lambda z: disc(53, 30, radius), [*range(1, 8), *range(10, 16)])
+    scene.add(5, lambda z: disc(42, 30, 5) | disc(53, 30, radius) | disc(48, 30, 2), [8, 9])
     scene.add(6, lambda z: disc(42, 30, 5), [0], cell=11)
     scene.given = {0}
     scene.link(1, bridge_slices=4)

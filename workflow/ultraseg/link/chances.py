@@ -90,10 +90,12 @@ def lesser_parts(
         first[start[apart]], last[here[apart]] = True, True
         goes_on = ~apart & (chains.after[here] >= 0)
         start, here = start[goes_on], chains.after[here[goes_on]]
-    largest_into, largest_out = np.zeros((2, count))
-    np.maximum.at(largest_into, b[into], area[a[into]])
-    np.maximum.at(largest_out, a[out], area[b[out]])
-    return (into & first[b] & (area[a] < largest_into[b])) | (out & last[a] & (area[b] < largest_out[a]))
+    lesser = np.zeros(len(a), bool)
+    for leads, whole, part, where in ((into, b, a, first), (out, a, b, last)):
+        rows = np.flatnonzero(leads & where[whole])
+        order = rows[np.lexsort((-area[part[rows]], whole[rows]))]
+        lesser[order] |= np.diff(whole[order], prepend=-1) == 0  # all but the first, which is the largest
+    return lesser
 
 
 def overlap_kinds(

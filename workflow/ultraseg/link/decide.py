@@ -78,7 +78,7 @@ def decide_pieces(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     *,
-    min_strength: float = 0.45,
+    min_strength: float = 0.4,
     min_margin: float = 0.1,
     carried_weight: float = 1.0,
     min_confidence: float = 0.25,
