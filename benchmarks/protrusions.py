@@ -17,8 +17,11 @@ never saw these phantoms, as long as the run had another seed (the demo's is 1).
 
 `tissue` is another phantom, as hard as real tumour tissue (`tissue_pieces.py`): linking alone, over 201 slices. Every
 50th slice is labelled; of every second labelled slice the ids are held out. Right, wrong and absorbed there count
-pixels of pieces, as on real tissue, on the held-out slices and on all slices without ids. `earlier`: the linking of
-another checkout of this repository, such as that of commit 513e5e5 (`git worktree add CHECKOUT 513e5e5`).
+pixels of pieces, as on real tissue: on the held-out slices, on slices up to 10 from one (`around`), and on all slices
+without ids. A phantom has about ten protrusions of its cells, so use many seeds. In brackets are intervals of 95 %:
+what the same number of gaps between labelled slices would give, drawn with replacement from those measured.
+`earlier`: the linking of another checkout of this repository, such as that of commit 513e5e5
+(`git worktree add CHECKOUT 513e5e5`).
 
 precision: right of what has a cell; recall: right of all pixels of protrusions; wrong: with another cell, of all;
 absorbed: pixels of orphans that were given to a cell, and orphans of which more than half was.
@@ -55,6 +58,7 @@ from ultraseg.link.nodes import piece_luts, relabel_pieces
 from ultraseg.phantom.volume import Phantom
 
 SHAPE, EVERY, ORPHANS = (33, 512, 512), 8, 8
+AROUND = 10  # slices from a held-out one
 BODY, FRAGMENT = 800, 16  # pixels of the full size from which a piece is a body, and is kept at all
 ARMS = ["ceiling", "linking", "greedy", "whole"]
 
@@ -248,7 +252,6 @@ def tissue_level(seeds: list[int], difficulty: float, every: int, checkout: Path
     foretold = []
     for seed in seeds:
         v = tissue_pieces.make(seed, difficulty, every)
-        free = [z for z in range(len(v.pieces)) if z not in v.labelled]
         true = tissue_pieces.true_cells(v)
         edges = slab_edges(v.pieces, range(len(v.pieces)), max_gap=1)
         start = time.process_time()
@@ -259,20 +262,25 @@ def tissue_level(seeds: list[int], difficulty: float, every: int, checkout: Path
         if checkout:
             arms["earlier"] = earlier(v, checkout)
         for arm, final in arms.items():
-            for where, slices in (("held out", v.held_out), ("all", free)):
-                counts.setdefault((arm, where), []).append(tissue_pieces.score(v, true, final, slices))
+            for where, gaps in scored_slices(v).items():
+                found = [tissue_pieces.score(v, true, final, slices) for slices in gaps]
+                counts.setdefault((arm, where), []).extend(found)
         open_ones = ~nodes["given"] & (nodes["best_cell"] > 0) & ~nodes["outcome"].isin(["body"])
         seen = (open_ones & (true >= 0)).to_numpy()
         right = nodes["best_cell"].to_numpy() == true
         foretold.append(pd.DataFrame({"strength": nodes["strength"][seen], "right": right[seen]}))
-    print(f"{'arm':8} {'slices':8} {'pixels':>8} {'right':>6} {'wrong':>6} {'none':>6} {'absorbed':>8}")
+    print(f"{'arm':8} {'slices':8} {'pixels':>8} {'right':>20} {'wrong':>20} {'absorbed':>20}")
     for (arm, where), found in counts.items():
-        c = pd.DataFrame(found).sum()
-        right, wrong = c["right"] / c["pixels"], c["wrong"] / c["pixels"]
-        absorbed = c["absorbed pixels"] / c["orphan pixels"]
-        print(
-            f"{arm:8} {where:8} {c['pixels']:8.0f} {right:6.3f} {wrong:6.3f} {1 - right - wrong:6.3f} {absorbed:8.3f}"
-        )
+        c = pd.DataFrame(found)
+        shares = [
+            share_with_interval(c[part].to_numpy(), c[of].to_numpy())
+            for part, of in (
+                ("right", "pixels"),
+                ("wrong", "pixels"),
+                ("absorbed pixels", "orphan pixels"),
+            )
+        ]
+        print(f"{arm:8} {where:8} {c['pixels'].sum():8.0f} " + " ".join(f"{share:>20}" for share in shares))
     table = pd.concat(foretold)
     table["bin"] = np.minimum((5 * table["strength"]).astype(int), 4) / 5
     held = table.groupby("bin").agg(
@@ -280,6 +288,27 @@ def tissue_level(seeds: list[int], difficulty: float, every: int, checkout: Path
     )
     print("strength of best cells, and how many are right:")
     print(held.round(3).to_string())
+
+
+def scored_slices(v: tissue_pieces.Volume) -> dict[str, list[list[int]]]:
+    """Slices to score, for each gap between slices with ids."""
+    gaps = [list(range(a + 1, b)) for a, b in zip(v.labelled, v.labelled[1:], strict=False)]
+    held_out = np.array(v.held_out)
+    return {
+        "held out": [[z for z in gap if z in v.held_out] for gap in gaps],
+        "around": [
+            [z for z in gap if np.abs(held_out - z).min(initial=AROUND + 1) <= AROUND] for gap in gaps
+        ],
+        "all": gaps,
+    }
+
+
+def share_with_interval(part: np.ndarray, of: np.ndarray, draws: int = 2000) -> str:
+    """The share of two sums over gaps, and the interval of 95 % if other gaps of the same kind had been measured."""
+    chosen = np.random.default_rng(0).integers(len(of), size=(draws, len(of)))
+    drawn = part[chosen].sum(1) / np.maximum(of[chosen].sum(1), 1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return f"{part.sum() / max(of.sum(), 1):.3f} ({low:.3f}-{high:.3f})"
 
 
 # ---------------------------------------------------------------- the whole way

@@ -7,8 +7,8 @@ from ultraseg.link.chains import Pieces, chains_of
 from ultraseg.link.chances import (
     Joins,
     Overlaps,
-    among_rivals,
     join_chances,
+    lesser_parts,
     off_course,
     overlap_chances,
     possible_joins,
@@ -63,13 +63,58 @@ def test_a_long_piece_may_go_on_at_its_end():
     assert moved[0] < moved[1] / 3
 
 
-def test_rivals_share_one_chance():
-    joins = Joins(np.array([0, 0, 1]), np.array([5, 6, 6]))
-    alone = among_rivals(Joins(np.array([0]), np.array([5])), np.array([9.0]))
-    assert alone[0] == pytest.approx(0.72, abs=0.02)  # against none at either side
-    both = among_rivals(joins, np.array([9.0, 9.0, 900.0]))
-    assert both[1] < 0.06 and both[2] > 0.9 and both[0] > 0.6
-    assert both[0] + both[1] <= 1 and both[1] + both[2] <= 1
+def test_both_halves_of_a_piece_that_maps_split_belong_to_the_chain_that_was_lost():
+    whole, half = (9.0, 0.0, 120.0), (9.0, 0.0, 30.0)
+    rows = [(z, 1, 220, 30, 40, *whole) for z in range(6)]
+    rows += [(7, piece, 110, 30, x, *half) for piece, x in ((1, 30), (2, 50))]
+    nodes = pd.DataFrame(rows, columns=["z", "piece", "area", "y", "x", "yy", "yx", "xx"])
+    pieces = Pieces.of(nodes)
+    a = np.arange(5)
+    chains = chains_of(pieces, a, a + 1, np.full(5, 0.9))
+    joins = possible_joins(pieces, chains, np.ones(len(nodes), bool), 1, NO)
+    assert {(int(e), int(s)) for e, s in zip(*joins, strict=True)} == {(5, 6), (5, 7)}
+    assert join_chances(pieces, chains, joins).min() > 0.6
+
+
+def side_by_side(merged, depth=14):
+    """Two tubes beside each other, in the slices `merged` one piece; overlaps as (piece, piece) names of both."""
+    rows = []
+    for z in range(depth):
+        rows += [(z, 3, 190, 25)] if z in merged else [(z, 1, 110, 20), (z, 2, 80, 30)]
+    nodes = pd.DataFrame(rows, columns=["z", "piece", "area", "y"]).assign(x=0.0)
+    pieces = Pieces.of(nodes)
+    z, name, area = (nodes[column].to_numpy() for column in ("z", "piece", "area"))
+    a, b = np.nonzero(
+        (z[:, None] + 1 == z) & ((name[:, None] == name) | ((name[:, None] == 3) != (name == 3)))
+    )
+    overlap = 0.9 * np.minimum(area[a], area[b])
+    overlaps = Overlaps(a, b, overlap / (area[a] + area[b] - overlap), np.full(len(a), 0.9))
+    return z, name, pieces, overlaps, chains_of(pieces, a, b, overlaps.iou)
+
+
+@pytest.mark.parametrize("merged", [{6}, {5, 6, 7}])
+def test_a_piece_that_maps_merged_of_two_tubes_belongs_with_the_larger_one(merged):
+    z, name, pieces, overlaps, chains = side_by_side(merged)
+    nobody = np.zeros(len(pieces), bool)
+    lesser = lesser_parts(pieces, chains, overlaps, nobody)
+    chance = overlap_chances(pieces, chains, overlaps, nobody)
+    ends = {
+        (int(z[a]), int(name[a]), int(name[b]))
+        for a, b in zip(overlaps.a[lesser], overlaps.b[lesser], strict=True)
+    }
+    assert ends == {(min(merged) - 1, 2, 3), (max(merged), 3, 2)}
+    assert chance[lesser].max() < 0.05 and chance[~lesser].min() > 0.5
+
+
+@pytest.mark.parametrize("merged", [set(), {*range(6, 14)}, {5, 6, 7, 8, 9}, set(range(14)) - {6}])
+def test_tubes_that_stay_apart_join_for_good_or_are_halves_of_one_for_a_slice_are_not_merged(merged):
+    _, _, pieces, overlaps, chains = side_by_side(merged)
+    assert not lesser_parts(pieces, chains, overlaps, np.zeros(len(pieces), bool)).any()
+
+
+def test_a_tube_and_the_body_that_it_touches_are_not_a_merged_piece():
+    _, name, pieces, overlaps, chains = side_by_side({6})
+    assert not lesser_parts(pieces, chains, overlaps, name == 3).any()
 
 
 def test_larger_overlaps_are_likelier_and_rivals_make_a_body_less_so():

@@ -28,6 +28,32 @@ def test_crossing_tubes_keep_their_own_cells():
     assert set(scene.result.nodes.query("name == 4 and z <= 6")["final"]) == {22}
 
 
+@pytest.mark.parametrize("radius", [4, 5])
+def test_tubes_that_maps_merge_for_two_slices_keep_their_own_cells(radius):
+    # Only one of them has a cell. Before, the other one got this cell, on both sides of the merged piece.
+    scene = two_cells(left=(0, 16), right=(0, 16))
+    scene.add(3, lambda z: disc(42, 30, 5), [*range(8), *range(10, 16)])
+    scene.add(4, lambda z: disc(53, 30, radius), [*range(1, 8), *range(10, 16)])
+    scene.add(5, lambda z: disc(42, 30, 5) | disc(53, 30, radius) | disc(48, 30, 2), [8, 9])
+    scene.add(6, lambda z: disc(42, 30, 5), [0], cell=11)
+    scene.given = {0}
+    scene.link(1, bridge_slices=4)
+    assert scene.cells(3, "assigned") == [11] and scene.cells(4) == [0]
+
+
+@pytest.mark.parametrize("first, confidence, cell", [(0, 0.5, 11), (5, 0.5, 0), (5, 0.9, 11)])
+def test_a_doubtful_id_of_a_body_stands_where_a_chain_leads_to_a_piece_drawn_as_that_cell(
+    first, confidence, cell
+):
+    scene = Scene(16)
+    scene.add(2, lambda z: disc(45, 45, 8), range(16), cell=22, body=True)
+    scene.add(1, lambda z: disc(20, 12, 7), range(first, 16), cell=11, confidence=confidence, body=True)
+    scene.add(3, lambda z: disc(20, 40, 7), [0], cell=11, body=True)
+    scene.given = {0}
+    scene.link(min_cell_voxels=10**6)
+    assert set(scene.result.nodes.query("name == 1 and z > 0")["final"]) == {cell}
+
+
 def test_parallel_near_tubes_stay_apart():
     scene = two_cells(left=(0, 4), right=(0, 4))
     scene.add(3, lambda z: disc(20 + min(2 * (z - 4), 20), min(12 + 3 * (z - 4), 28), 4), range(4, 20))

@@ -45,6 +45,16 @@ def test_a_piece_is_assigned_when_its_cell_is_likely_and_clear():
     assert state.runner_up_cell[rows].tolist() == [4, 0] and state.runner_up[1] == np.float64(0.1)
 
 
+def test_where_fragments_often_have_no_cell_the_doubt_about_the_best_one_does_not_speak_for_the_next_one():
+    state, rows = Decisions.of_terminals(NODES, 0.25), np.array([1, 4])
+    often_nobodys = np.array([-1.1, 1.2])
+    paths = found([7, 9], [0.7, 0.7], [4, NOBODY], [0.28, 0.28])
+    state.decide(rows, paths, often_nobodys, 0.4, 0.1, np.array([False, False]))
+    assert state.strength[1] == state.strength[4] and 0.45 < state.strength[1] < 0.5
+    assert state.runner_up[1] < 0.15 and state.outcome[1] == "assigned"
+    assert state.nobody[4] > 0.45 and state.outcome[4] == "unassigned_weak"
+
+
 def test_two_cells_that_are_alike_leave_a_fragment_but_never_a_body():
     state, rows = decided([7, 7], [0.46, 0.46], [4, 4], [0.44, 0.44], body=(False, True))
     assert state.outcome[rows].tolist() == ["unassigned_ambiguous", "assigned"]

@@ -15,22 +15,25 @@ if TYPE_CHECKING:
     from ultraseg.link.chains import Chains, Pieces
 
 # Weights of `overlap_features` for links of a chain, for other overlaps of pieces of about one size, of unequal ones,
-# and of unequal ones with a body; of `join_features`; and of the chance of a join among its rivals. Learned from
-# phantoms of the level `tissue` whose truth was known.
-CHAIN = np.array([4.09, 1.55, 2.26, 1.59, 0.0, -0.65, -1.27, -0.49, 0.0, 2.21])
-BESIDE = np.array([3.5, 0.75, 1.75, 1.65, 1.42, 1.01, -0.71, -0.76, 0.48, -0.55])
-UNEQUAL = np.array([1.43, 0.87, 1.98, 0.96, 0.97, 0.43, 0.06, -0.11, 0.16, -1.66])
-AT_BODY = np.array([1.18, -0.25, 2.9, 1.02, 0.56, -0.21, -0.7, -0.59, 0.7, -0.79])
-JOIN = np.array([2.09, -1.52, 0.2, -0.55, -0.49, -0.12, 0.59, 0.6, -0.12])
-AMONG_RIVALS = np.array([1.09, 1.05])
+# and of unequal ones with a body; and of `join_features`. Learned from phantoms of the level `tissue` whose truth was
+# known.
+CHAIN = np.array([4.13, 1.6, 2.3, 1.59, 0.0, -0.63, -1.29, -0.49, 0.0, 2.19])
+BESIDE = np.array([3.54, 0.85, 1.79, 1.64, 1.5, 0.9, -0.66, -0.64, 0.38, -0.6])
+UNEQUAL = np.array([1.46, 0.68, 1.96, 0.91, 0.96, 0.42, 0.06, -0.34, 0.18, -1.54])
+AT_BODY = np.array([1.2, 0.2, 3.25, 1.02, 0.64, 0.0, -0.46, -0.44, 0.58, -0.65])
+JOIN = np.array([2.5, -1.62, 0.26, -1.06, -0.54, 0.03, 0.42, 0.27, 0.16])
+# Probability that the smaller one of two protrusions belongs with the piece that maps made of both.
+LESSER_PART = 0.02
 
 EQUAL = 4.0  # pieces whose areas differ by less than this factor are of about one size
 # Pixels per slice by which a place is uncertain, without and with a known heading.
 NO_SPEED, SPEED = 1.0, 0.35
 # Pixels, spreads of a piece and pixels per slice within which its next piece is looked for.
 ROOM = (6.0, 2.2, 1.5)
+# A part of a merged piece is contained in it, has a share of its area, and its chain goes on for some pieces. Courses
+# are merged over a few slices at most.
+CONTAINED, PART, SEPARATE, MERGED = 0.5, (0.1, 0.85), 3, 4
 FAR = 1e5  # between slices, in pixels: larger than any slice is wide
-ROUNDS = 20
 
 
 class Overlaps(NamedTuple):
@@ -62,7 +65,39 @@ def overlap_chances(
     odds = np.select(
         [kind == k for k in range(4)], [weighted(features, w) for w in (CHAIN, BESIDE, UNEQUAL, AT_BODY)]
     )
-    return chance(odds)
+    return np.where(lesser_parts(pieces, chains, overlaps, body), LESSER_PART, chance(odds))
+
+
+def lesser_parts(
+    pieces: Pieces, chains: Chains, overlaps: Overlaps, body: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which overlaps lead from a merged piece to a part of it that is not its largest.
+
+    Where maps lose the membrane between two protrusions, they are one piece over a few slices: two chains end in it,
+    and two begin behind it. A path through that piece would lead from one protrusion into the other. So the piece
+    belongs with the largest part, and joins lead the others past it.
+    """
+    a, b, _, containment = overlaps
+    area, count = pieces.area, len(pieces)
+    least, most = PART
+    into = (chains.length_before[a] >= SEPARATE) & (area[a] >= least * area[b]) & (area[a] < most * area[b])
+    out = (chains.length_after[b] >= SEPARATE) & (area[b] >= least * area[a]) & (area[b] < most * area[a])
+    into &= (containment >= CONTAINED) & ~body[b]
+    out &= (containment >= CONTAINED) & ~body[a]
+    parts = np.bincount(b[into], minlength=count), np.bincount(a[out], minlength=count)
+    first, last = np.zeros((2, count), bool)
+    start = here = np.flatnonzero(parts[0] > 1)
+    for _ in range(MERGED):
+        apart = parts[1][here] > 1
+        first[start[apart]], last[here[apart]] = True, True
+        goes_on = ~apart & (chains.after[here] >= 0)
+        start, here = start[goes_on], chains.after[here[goes_on]]
+    lesser = np.zeros(len(a), bool)
+    for leads, whole, part, where in ((into, b, a, first), (out, a, b, last)):
+        rows = np.flatnonzero(leads & where[whole])
+        order = rows[np.lexsort((-area[part[rows]], whole[rows]))]
+        lesser[order] |= np.diff(whole[order], prepend=-1) == 0  # all but the first, which is the largest
+    return lesser
 
 
 def overlap_kinds(
@@ -202,25 +237,8 @@ def join_features(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.fl
 
 
 def join_chances(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.float64]:
-    """Probability that each join is true, where an end goes on in one start at most, and a start comes from one end."""
-    return chances_among_rivals(joins, join_odds(pieces, chains, joins))
+    """Probability that each join is true.
 
-
-def join_odds(pieces: Pieces, chains: Chains, joins: Joins) -> NDArray[np.float64]:
-    """Odds of each join against none, as if it had no rivals."""
-    return np.exp(np.clip(weighted(join_features(pieces, chains, joins), JOIN), -30, 30))
-
-
-def chances_among_rivals(joins: Joins, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability of each join for its odds against none, where its rivals are among the joins."""
-    return chance(AMONG_RIVALS[0] + AMONG_RIVALS[1] * log_odds(among_rivals(joins, odds)))
-
-
-def among_rivals(joins: Joins, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability of each join for its odds against none, by alternating scaling (Sinkhorn and Knopp 1967)."""
-    end, start = (np.unique(rows, return_inverse=True)[1] for rows in joins)
-    ends, starts = (np.ones(int(rows.max(initial=-1)) + 1) for rows in (end, start))
-    for _ in range(ROUNDS):
-        ends = 1 / (1 + np.bincount(end, odds * starts[start], minlength=len(ends)))
-        starts = 1 / (1 + np.bincount(start, odds * ends[end], minlength=len(starts)))
-    return odds * ends[end] * starts[start]
+    A join does not rule out another one: where maps split a long piece in two, both halves belong to one chain.
+    """
+    return chance(weighted(join_features(pieces, chains, joins), JOIN))

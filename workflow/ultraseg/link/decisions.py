@@ -96,14 +96,17 @@ class Decisions:
     ) -> None:
         """Decide the pieces `rows` by what paths say of them (`found`) and whether each is a `body`.
 
-        The strength is the probability that the best cell is right (`calibrate.strength_of`); the runner-up has its
-        share of the rest. A piece is assigned where the strength is at least `min_strength` and the margin at least
-        `min_margin`. A body is assigned too where only the choice between two cells is unclear.
+        The strength is the probability that the best cell is right (`calibrate.strength_of`). The runner-up has its
+        share of the rest, and another cell no more than its own path would give it. A piece is assigned where the
+        strength is at least `min_strength` and the margin at least `min_margin`. A body is assigned too where only the
+        choice between two cells is unclear.
         """
         nobody, other_nobody = found.cell == NOBODY, found.other == NOBODY
         strength = np.where(found.cell > 0, strength_of(found.chance, weights), 0.0)
         rest = np.maximum(1 - found.chance, CERTAIN)
         runner = (1 - strength) * np.minimum(found.other_chance / rest, 1)
+        # Doubt about whether there is any cell speaks for no other cell.
+        runner = np.where(other_nobody, runner, np.minimum(runner, strength_of(found.other_chance, weights)))
         likely = strength >= min_strength - TOLERANCE
         good = ~nobody & likely & (strength - runner >= min_margin - TOLERANCE)
         between = ~good & ~nobody & (found.other > 0) & ~other_nobody

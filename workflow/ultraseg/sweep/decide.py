@@ -19,6 +19,8 @@ from ultraseg.link.decide import (
     OWN,
     STEP_OF_BODY,
     Persistence,
+    as_drawn,
+    doubtfully_carried,
     reaches,
     strong_links,
     surely_traced,
@@ -58,7 +60,7 @@ KNOWN_OF_PIECES = [
 class Settings:
     """The settings of `link.decide.decide_pieces`."""
 
-    min_strength: float = 0.45
+    min_strength: float = 0.4
     min_margin: float = 0.1
     carried_weight: float = 1.0
     min_confidence: float = 0.25
@@ -176,16 +178,39 @@ class _Deciding:
             self._columns.add(name, dtype, self._slices.count)
         self._columns.add("large", "bool", self._slices.count)
         bodies = body_areas(self._volume, self._folder / "bodies")
+        chains, drawn = self._drawn_chains()
         for block in self._slices.blocks:
             nodes = self._pieces(block)
             decisions = Decisions.of_terminals(nodes, self._set.min_confidence)
-            size = size_by_bodies(nodes, bodies)
-            decisions.reopen((decisions.outcome == "body") & (size < OWN))
+            fragment = size_by_bodies(nodes, bodies) < OWN
+            chain = chains.of(*self._slices.rows(*block))
+            supported = pd.MultiIndex.from_arrays([chain, nodes["cell"].to_numpy()]).isin(drawn)
+            fragment |= doubtfully_carried(nodes) & ~supported
+            decisions.reopen((decisions.outcome == "body") & fragment)
             decisions.settle(surely_traced(nodes, decisions), nodes)
             self._write(block, decisions)
-            large = nodes["body"].to_numpy() & (size >= OWN)
+            large = nodes["body"].to_numpy() & ~fragment
             self._columns.write("large", self._slices.rows(*block)[0], large)
             self._next_id = max(self._next_id, int(nodes["cell"].max()) + 1)
+
+    def _drawn_chains(self) -> tuple[Groups, pd.MultiIndex]:
+        """Chains of overlapping pieces, and of each chain the cells that the user drew in it."""
+
+        def links(block: Block) -> pd.DataFrame:
+            found = self._volume.edges.ending(*block)
+            return found[found["iou"] >= self._set.min_body_iou]
+
+        def members(block: Block) -> NDArray[np.bool_]:
+            first, last = self._slices.rows(*block)
+            return np.ones(last - first, bool)
+
+        chains = self._groups("chains", self._volume.edges.reach, members, links)
+        drawn = pd.MultiIndex.from_arrays([np.zeros(0, np.int64)] * 2)
+        for block, chain in chains.blocks():
+            nodes = self._pieces(block)
+            here = pd.MultiIndex.from_arrays([chain, nodes["cell"].to_numpy()])[as_drawn(nodes)]
+            drawn = drawn.append(here).unique()
+        return chains, drawn
 
     def _numbered(self) -> Groups:
         """Open pieces that have one number of a new cell, or whose numbers meet between gaps."""

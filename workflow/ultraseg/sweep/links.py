@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from ultraseg.link.chains import LONG, REACH, Pieces, chains_of, slice_steps
 from ultraseg.link.chances import (
-    ROUNDS,
+    MERGED,
     Joins,
     Overlaps,
-    chances_among_rivals,
-    join_odds,
+    join_chances,
     overlap_chances,
     possible_joins,
 )
@@ -21,8 +20,9 @@ from ultraseg.link.decide import LEAST_LINK
 from ultraseg.sweep.groups import Block
 from ultraseg.sweep.volume import Pairs, Volume
 
-# Slices on either side on which the chances of a piece may depend: its own course and those of its neighbours.
-COURSE = 2 * max(LONG, REACH)
+# Slices on either side on which the chances of a piece may depend: its own course, those of its neighbours, and those
+# of all pieces that maps merged one after the other.
+COURSE = 2 * max(LONG, REACH) + MERGED + 1
 MEASURES = ["z", "piece", "area", "y", "x", "yy", "yx", "xx"]
 WEIGHT = {"weight": "float64"}
 
@@ -65,7 +65,7 @@ def write_links(
     `slice_shifts`.
     """
     near_links = Pairs(volume.columns, f"{name}_near", volume.slices, WEIGHT)
-    joins = Pairs(volume.columns, f"{name}_odds", volume.slices, {"odds": "float64"})
+    joins = Pairs(volume.columns, f"{name}_join", volume.slices, WEIGHT)
     ahead = max(bridge_slices + 1, volume.edges.reach)
     for block in volume.slices.blocks:
         wide = window(block, COURSE, ahead)
@@ -87,28 +87,10 @@ def write_links(
             apart = volume.read(*wide, ["apart"])["apart"].to_numpy()
             own &= apart[found.end] == apart[found.start]
         found = Joins(found.end[own], found.start[own])
-        joins.append(found.end + start, found.start + start, join_odds(pieces, chains, found))
-    return [near_links, _among_rivals(volume, joins, name)]
-
-
-def _among_rivals(volume: Volume, joins: Pairs, name: str) -> Pairs:
-    """The probabilities of joins by their odds and those of their rivals, each block with all that it depends on.
-
-    In every round of the scaling a join takes up what its rivals were before, which lie at most so many slices away.
-    """
-    links = Pairs(volume.columns, f"{name}_join", volume.slices, WEIGHT)
-    around = (ROUNDS + 1) * max(joins.reach, 1)
-    step = max(around, volume.slices.blocks[0][1] if volume.slices.blocks else 1)
-    for place in range(0, len(volume.slices), step):
-        found = joins.read(*window((place, place + step), around))
-        if not len(found):
-            continue
-        ends = Joins(found["a"].to_numpy(), found["b"].to_numpy())
-        chance = chances_among_rivals(ends, found["odds"].to_numpy())
-        first, last = volume.slices.rows(place, place + step)
-        own = (ends.end >= first) & (ends.end < last) & (chance >= LEAST_LINK)
-        links.append(ends.end[own], ends.start[own], chance[own])
-    return links
+        chance = join_chances(pieces, chains, found)
+        likely = chance >= LEAST_LINK
+        joins.append(found.end[likely] + start, found.start[likely] + start, chance[likely])
+    return [near_links, joins]
 
 
 def _pieces(volume: Volume, slices: Block) -> Pieces:
