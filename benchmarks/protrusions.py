@@ -1,7 +1,7 @@
 """Protrusions of known course on phantoms: which cells they and orphans are given to; speed of linking.
 
     .venv/bin/python benchmarks/protrusions.py [--run runs/demo] [--seeds 13] [--levels demo thin] [--skip-speed]
-    .venv/bin/python benchmarks/protrusions.py --levels tissue --seeds 34 35 [--earlier CHECKOUT] [--every 50]
+    .venv/bin/python benchmarks/protrusions.py --levels tissue --seeds 208 209 [--earlier CHECKOUT] [--every 50]
 
 Every level makes the same tissue harder in one way: thinner filopodia, more and closer ones (near-misses, then
 crossings), lost slices, fainter membranes and more noise. All have orphans: tubes whose cell lies nowhere in the
@@ -219,7 +219,11 @@ def greedy_id(mask: np.ndarray, neighbour: np.ndarray, least: float = 1e-5) -> i
 # ---------------------------------------------------------------- tissue
 EARLIER = """
 import sys, numpy as np, pandas as pd
-from ultraseg.link import link_pieces, slab_edges
+try:
+    from ultraseg.link.decide import link_pieces
+    from ultraseg.link.edges import slab_edges
+except ImportError:
+    from ultraseg.link import link_pieces, slab_edges
 folder = sys.argv[1]
 pieces = np.load(folder + "/pieces.npy")
 edges = slab_edges(pieces, range(len(pieces)), max_gap=1)
@@ -246,44 +250,49 @@ def greedy_cells(v: tissue_pieces.Volume) -> np.ndarray:
     return np.concatenate([i.ravel()[at[number > 0]] for i, (number, at) in zip(ids, first, strict=True)])
 
 
+Counts = dict[tuple[str, str], list[dict[str, float]]]
+
+
 def tissue_level(seeds: list[int], difficulty: float, every: int, checkout: Path | None) -> None:
     """Print the scores of all arms on the level `tissue`, and whether strengths hold what they say."""
-    counts: dict[tuple[str, str], list] = {}
+    counts: Counts = {}
     foretold = []
     for seed in seeds:
-        v = tissue_pieces.make(seed, difficulty, every)
-        true = tissue_pieces.true_cells(v)
-        edges = slab_edges(v.pieces, range(len(v.pieces)), max_gap=1)
-        start = time.process_time()
-        nodes = link_pieces(v.nodes, edges, max_user_id=int(v.cells.max())).nodes
-        took = time.process_time() - start
-        print(f"seed {seed}: {len(nodes)} pieces linked in {took:.2f} s", flush=True)
-        arms = {"greedy": greedy_cells(v), "linking": nodes["final"].to_numpy()}
-        if checkout:
-            arms["earlier"] = earlier(v, checkout)
-        for arm, final in arms.items():
-            for where, gaps in scored_slices(v).items():
-                found = [tissue_pieces.score(v, true, final, slices) for slices in gaps]
-                counts.setdefault((arm, where), []).extend(found)
-        open_ones = ~nodes["given"] & (nodes["best_cell"] > 0) & ~nodes["outcome"].isin(["body"])
-        seen = (open_ones & (true >= 0)).to_numpy()
-        right = nodes["best_cell"].to_numpy() == true
-        foretold.append(pd.DataFrame({"strength": nodes["strength"][seen], "right": right[seen]}))
+        found, said = tissue_scores(tissue_pieces.make(seed, difficulty, every), checkout)
+        for key, gaps in found.items():
+            counts.setdefault(key, []).extend(gaps)
+        foretold.append(said)
+    print_tissue(counts, pd.concat(foretold))
+
+
+def tissue_scores(v: tissue_pieces.Volume, checkout: Path | None) -> tuple[Counts, pd.DataFrame]:
+    """Counts of all arms by arm and slices, one for each gap; strengths of best cells and whether these are right."""
+    true = tissue_pieces.true_cells(v)
+    edges = slab_edges(v.pieces, range(len(v.pieces)), max_gap=1)
+    nodes = link_pieces(v.nodes, edges, max_user_id=int(v.cells.max())).nodes
+    arms = {"greedy": greedy_cells(v), "linking": nodes["final"].to_numpy()}
+    if checkout:
+        arms["earlier"] = earlier(v, checkout)
+    counts = {
+        (arm, where): [tissue_pieces.score(v, true, final, slices) for slices in gaps]
+        for arm, final in arms.items()
+        for where, gaps in scored_slices(v).items()
+    }
+    open_ones = ~nodes["given"] & (nodes["best_cell"] > 0) & ~nodes["outcome"].isin(["body"])
+    seen = (open_ones & (true >= 0)).to_numpy()
+    right = nodes["best_cell"].to_numpy() == true
+    return counts, pd.DataFrame({"strength": nodes["strength"][seen], "right": right[seen]})
+
+
+def print_tissue(counts: Counts, foretold: pd.DataFrame) -> None:
     print(f"{'arm':8} {'slices':8} {'pixels':>8} {'right':>20} {'wrong':>20} {'absorbed':>20}")
+    parts = (("right", "pixels"), ("wrong", "pixels"), ("absorbed pixels", "orphan pixels"))
     for (arm, where), found in counts.items():
         c = pd.DataFrame(found)
-        shares = [
-            share_with_interval(c[part].to_numpy(), c[of].to_numpy())
-            for part, of in (
-                ("right", "pixels"),
-                ("wrong", "pixels"),
-                ("absorbed pixels", "orphan pixels"),
-            )
-        ]
+        shares = [share_with_interval(c[part].to_numpy(), c[of].to_numpy()) for part, of in parts]
         print(f"{arm:8} {where:8} {c['pixels'].sum():8.0f} " + " ".join(f"{share:>20}" for share in shares))
-    table = pd.concat(foretold)
-    table["bin"] = np.minimum((5 * table["strength"]).astype(int), 4) / 5
-    held = table.groupby("bin").agg(
+    bins = np.minimum((5 * foretold["strength"]).astype(int), 4) / 5
+    held = foretold.groupby(bins).agg(
         pieces=("right", "size"), strength=("strength", "mean"), right=("right", "mean")
     )
     print("strength of best cells, and how many are right:")
