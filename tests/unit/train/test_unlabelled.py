@@ -110,8 +110,9 @@ def test_a_training_that_is_cut_off_remembers_what_it_was_taught(tmp_path, monke
 
     def killed(*args):
         real_epoch(*args)
-        if args[4]["epoch"] == 4:
-            training.save_state(args[6], args[4], args[0])
+        model, *_, folder, state, _ = args
+        if state["epoch"] == 4:
+            training.save_state(folder, state, model)
             raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "_run_epoch", killed)

@@ -98,7 +98,7 @@ def train_network(
         "%s, %d parameters, %d training tiles", settings.architecture, model.count_params(), len(data.tiles)
     )
     while state["epoch"] < settings.epochs and not _time_is_up(state, settings.max_minutes):
-        _run_epoch(model, data, settings, compute.devices, state, clock, folder)
+        _run_epoch(model, data, settings, compute.devices, folder, state, clock)
         save_state(folder, state, model)
     mark_finished(folder, state)
     load_best(folder, state, model)
@@ -185,9 +185,9 @@ def _run_epoch(
     data: _Data,
     settings: TrainSettings,
     devices: int,
+    folder: Path,
     state: State,
     clock: Callable[[], float],
-    folder: Path,
 ) -> None:
     """Train for one epoch, validate, and write both down in ``state``."""
     start, epoch = clock(), state["epoch"]
