@@ -13,8 +13,8 @@ from zarr.storage import WrapperStore
 
 from ultraseg.base.errors import UserError
 from ultraseg.formats.hdf5_links import check_inside
+from ultraseg.formats.remote_zarr import CONNECT_S, SILENT_S, server_options
 
-CONNECT_S, SILENT_S = 30, 60  # how long a server may take to answer, and may be silent then
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 
@@ -109,15 +109,9 @@ def _store(source: str) -> Store:
 
 
 def _options(address: str) -> dict[str, Any] | None:
-    """What fsspec is told: no name and password on S3, and how long to wait for a server."""
-    if address.startswith("s3://"):
-        return {"anon": True, "config_kwargs": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S}}
-    if address.startswith(("http://", "https://")):
-        from aiohttp import ClientTimeout
-
-        timeout = ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S, sock_read=SILENT_S)
-        return {"client_kwargs": {"timeout": timeout}}
-    return None
+    """What fsspec is told of a server; None where the address is no server's."""
+    known = address.startswith(("s3://", "http://", "https://"))
+    return server_options(address, CONNECT_S, SILENT_S) if known else None
 
 
 def _told(error: Exception) -> str:

@@ -173,13 +173,13 @@ def _told(error: Exception) -> str:
 
 
 # ---------------------------------------------------------------- servers
-def _options(address: str) -> dict[str, Any]:
-    """What fsspec is told: no name and password on S3, and how long to wait for a server."""
+def server_options(address: str, connect_s: int = CONNECT_S, silent_s: int = SILENT_S) -> dict[str, Any]:
+    """What fsspec is told of a server (S3 or HTTP): no name and password, and how long to wait, in seconds."""
     if address.startswith("s3://"):
-        return {"anon": True, "config_kwargs": {"connect_timeout": CONNECT_S, "read_timeout": SILENT_S}}
+        return {"anon": True, "config_kwargs": {"connect_timeout": connect_s, "read_timeout": silent_s}}
     from aiohttp import ClientTimeout
 
-    timeout = ClientTimeout(total=None, connect=CONNECT_S, sock_connect=CONNECT_S, sock_read=SILENT_S)
+    timeout = ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=silent_s)
     return {"client_kwargs": {"timeout": timeout}}
 
 
@@ -187,7 +187,7 @@ def _system(address: str) -> tuple[Any, str]:
     """The file system that an address belongs to, and its path there."""
     import fsspec
 
-    system, path = fsspec.core.url_to_fs(address, **_options(address))
+    system, path = fsspec.core.url_to_fs(address, **server_options(address))
     return system, path
 
 
@@ -231,4 +231,4 @@ def patient_store(address: str, folder: str) -> Store:
                     await asyncio.sleep(PAUSE_S * 2**attempt)
             raise AssertionError
 
-    return Patient(FsspecStore.from_url(address, storage_options=_options(address), read_only=True))
+    return Patient(FsspecStore.from_url(address, storage_options=server_options(address), read_only=True))
