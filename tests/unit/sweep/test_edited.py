@@ -7,6 +7,7 @@ from scene import random_scene
 from ultraseg.base.errors import UserError
 from ultraseg.link.apply_edits import link_edited
 from ultraseg.link.edit_file import CellEdit
+from ultraseg.sweep.columns import Columns, Spool
 from ultraseg.sweep.edited import link_volume
 
 SETTINGS = {"min_cell_voxels": 300, "max_user_id": 40}
@@ -59,6 +60,35 @@ def test_pieces_of_planted_cells_with_bad_slices_are_linked_as_at_once(tmp_path)
     found = in_blocks(tmp_path / "columns", nodes, edges, [], {}, (30, 2), min_cell_voxels=1000)
     assert_same(found, at_once(nodes, edges, [], {}, min_cell_voxels=1000))
     assert (edges["gap"] == 2).any()
+
+
+def test_no_step_reads_more_of_a_deeper_volume_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("ultraseg.sweep.columns.CHUNK", 50)
+    monkeypatch.setattr("ultraseg.sweep.tables.HEAP", 50)
+    monkeypatch.setattr("ultraseg.sweep.volume.HEAP", 50)
+    monkeypatch.setattr("ultraseg.sweep.links.ROUNDS", 2)
+    monkeypatch.setattr("ultraseg.link.chances.ROUNDS", 2)
+    rows, most, count = [], {}, {}
+    plain = {"read": Columns.read, "heap": Spool.heap}
+
+    def read(self, name, start, stop):
+        rows.append(stop - start)
+        return plain["read"](self, name, start, stop)
+
+    def heap(self, number):
+        found = plain["heap"](self, number)
+        rows.append(len(found))
+        return found
+
+    monkeypatch.setattr(Columns, "read", read)
+    monkeypatch.setattr(Spool, "heap", heap)
+    for depth in (60, 150):
+        nodes, edges = random_graph(1, depth=depth, courses=depth)
+        rows.clear()
+        in_blocks(tmp_path / str(depth), nodes, edges, [], {}, (150, 8), **SETTINGS)
+        most[depth], count[depth] = max(rows), len(nodes)
+    print(count, most)
+    assert count[150] > 2.5 * count[60] and most[150] < 1.3 * most[60]
 
 
 def test_volumes_without_overlaps_or_pieces_are_linked_as_at_once(tmp_path):

@@ -18,7 +18,7 @@ from ultraseg.sweep.columns import Columns, Rows, Spool
 # A block has at least so many pieces and so many slices, if the volume has: every block is worked on with the slices
 # around it that its links depend on, and what these cost should not outweigh the block.
 BLOCK_PIECES, BLOCK_SLICES = 20_000, 32
-HEAP = 1_000_000  # records of a heap, about
+HEAP = 250_000  # records of a heap, about
 
 
 class Slices:
