@@ -6,7 +6,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
 
-.PHONY: env demo view napari extras status test test-quick lint format docs lock peers clean-demo
+.PHONY: env demo view napari extras status test test-quick test-optional lint format docs lock peers clean-demo
 
 env: $(STAMP)
 
@@ -60,6 +60,10 @@ test: $(STAMP)
 # The tests of the modules alone, without whole runs of the workflow.
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile tests/unit
+
+# The tests that make test leaves out where napari and the extras are not installed; installs both (1.4 GB, once).
+test-optional: $(STAMP) .venv-napari/installed .venv-extras/installed
+	ULTRASEG_NAPARI=required ULTRASEG_EXTRAS=required $(BIN)/python -m pytest tests/unit/viewer tests/unit/exchange
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
