@@ -66,8 +66,6 @@ def test_no_step_reads_more_of_a_deeper_volume_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr("ultraseg.sweep.columns.CHUNK", 50)
     monkeypatch.setattr("ultraseg.sweep.tables.HEAP", 50)
     monkeypatch.setattr("ultraseg.sweep.volume.HEAP", 50)
-    monkeypatch.setattr("ultraseg.sweep.links.ROUNDS", 2)
-    monkeypatch.setattr("ultraseg.link.chances.ROUNDS", 2)
     rows, most, count = [], {}, {}
     plain = {"read": Columns.read, "heap": Spool.heap}
 
@@ -87,7 +85,6 @@ def test_no_step_reads_more_of_a_deeper_volume_at_a_time(tmp_path, monkeypatch):
         rows.clear()
         in_blocks(tmp_path / str(depth), nodes, edges, [], {}, (150, 8), **SETTINGS)
         most[depth], count[depth] = max(rows), len(nodes)
-    print(count, most)
     assert count[150] > 2.5 * count[60] and most[150] < 1.3 * most[60]
 
 
