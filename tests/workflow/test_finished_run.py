@@ -372,7 +372,7 @@ def test_second_run_has_nothing_to_do(finished_run):
 
 def test_linking_parameter_reruns_linking_and_what_follows(finished_run):
     with restored(finished_run.folder / "config.yaml"):
-        finished_run.write_config(finished_run.config | {"link": {"min_strength": 0.35}})
+        finished_run.write_config(finished_run.config | {"link": {"min_strength": 0.5}})
         planned = finished_run.planned()
     assert set(planned) == {"link", "link_relabel"} | AFTER_LINKS
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 OWN = 0.33  # smaller pieces, measured by the body of their cell, are no bodies, whatever id they carry
 # On phantoms, ids of less confidence on large pieces are right where a chain of overlaps leads to a piece drawn as that
-# cell (15,000 pieces, none wrong), and mostly wrong where none does (0.25 right of 220).
+# cell (776 pieces, none wrong), and mostly wrong where none does (0.30 right of 220).
 SURELY_CARRIED = 0.8
 # Evidence of an id, per confidence, on a piece too large for a fragment and too small for the body of that id.
 CARRIED_BODY = 0.3
@@ -81,7 +81,7 @@ def decide_pieces(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     *,
-    min_strength: float = 0.4,
+    min_strength: float = 0.35,
     min_margin: float = 0.1,
     carried_weight: float = 1.0,
     min_confidence: float = 0.25,

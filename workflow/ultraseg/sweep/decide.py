@@ -60,7 +60,7 @@ KNOWN_OF_PIECES = [
 class Settings:
     """The settings of `link.decide.decide_pieces`."""
 
-    min_strength: float = 0.4
+    min_strength: float = 0.35
     min_margin: float = 0.1
     carried_weight: float = 1.0
     min_confidence: float = 0.25
