@@ -57,6 +57,7 @@ SERVE = {
 DRY = {
     "make test",
     "make test-quick",
+    "make test-optional",
     "make lint",
     "make format",
     "make docs",
