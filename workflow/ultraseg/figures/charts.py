@@ -147,7 +147,7 @@ def metrics_figure(metrics: pd.DataFrame, path: str) -> None:
     axes.set_xlim(-0.02, 1.02)
     tidy(axes, "Scores (error, wrong, none: low is good)", "", grid="both")
     # The legend stands over the numbers, where the title does not reach.
-    _split_legend(axes, chosen["split"], line=False, right=1 + 0.1 * len(splits))
+    _split_legend(axes, chosen["split"], line=False, right=1.1 + 0.1 * len(splits))
     save_charts(figure, path)
 
 
