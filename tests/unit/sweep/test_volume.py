@@ -49,6 +49,13 @@ def test_pairs_are_found_by_either_end(tmp_path):
         pairs.append(np.array([2]), np.array([11]), np.array([0.75]))
 
 
+def test_slabs_may_have_their_columns_in_another_order(tmp_path, graph):
+    pieces, _ = spread_in_slabs(*graph, 6)
+    turned = [table[list(table)[::-1]] if i % 2 else table for i, table in enumerate(pieces)]
+    whole, found = (load_pieces(tmp_path / name, tables) for name, tables in (("a", pieces), ("b", turned)))
+    pd.testing.assert_frame_equal(found.read(0, 99), whole.read(0, 99))
+
+
 def test_tables_that_do_not_fit_are_refused(tmp_path, graph):
     pieces, overlaps = spread_in_slabs(*graph, 6)
     with pytest.raises(ValueError, match="in the order of their slices"):

@@ -151,7 +151,7 @@ def load_pieces(
             names = list(nodes)
             for name in names:
                 columns.add(name, nodes[name].dtype)
-        if list(nodes) != names:
+        if sorted(nodes) != sorted(names):  # their order may differ
             raise ValueError(f"the tables of pieces have the columns {names} and {list(nodes)}")
         here, count = np.unique(nodes["z"].to_numpy(), return_counts=True)
         if len(here) and len(zs[-1]) and here[0] <= zs[-1][-1]:
