@@ -32,7 +32,9 @@ def predicted(data: Data, card: dict, network: str, views: int, smooth: float) -
     maps = predict_slices(load_litert(network, 1), small[places], z_context=context, views=views)
     spread = deviation(next(iter(card["voxel_size_nm"].values())), data.downsample, smooth)
     planes: Iterable[np.ndarray] = maps.transpose(1, 0, 2, 3)
-    return np.stack([smooth_along_z(plane, 0, len(plane), spread) for plane in planes], axis=1)
+    return np.stack(
+        [smooth_along_z(plane, range(len(plane)), [True] * len(plane), spread) for plane in planes], axis=1
+    )
 
 
 def main() -> None:

@@ -84,7 +84,9 @@ def main() -> None:
             "max_hole_pixels": 100,
         }
         for smooth in SMOOTH:
-            near = smooth_along_z(maps, 0, len(maps), deviation(size, card["downsample"], smooth))
+            near = smooth_along_z(
+                maps, range(len(maps)), [True] * len(maps), deviation(size, card["downsample"], smooth)
+            )
             mask = mask_slab(near, truth.shape[1:], **cut)
             objects = cc3d.connected_components(mask, connectivity=6)
             show(structure, f"smooth_z {smooth:g}", objects, truth, labelled, least)

@@ -55,6 +55,14 @@ def test_objects_also_read_the_slices_beside_their_slab(tmp_path):
     assert (wide.deviation, wide.read) == (2, (0, 12))
 
 
+def test_bad_slices_show_good_ones_and_count_nowhere(tmp_path):
+    config = make_config(tmp_path)
+    config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4], "bad_slices": [4, 5]}
+    told = spec(Plan(load_config(config)), "objects", slab=1, structure="nuclei")
+    assert (told.slab, told.shown, told.read) == ((4, 8), [3, 6, 6, 7], (2, 9))
+    assert told.good == [True, True, False, False, True, True, True]
+
+
 def test_thick_slices_masks_and_maps_from_elsewhere_are_not_averaged(tmp_path):
     for plan in (
         with_voxels(tmp_path / "a", [60, 4, 4]),

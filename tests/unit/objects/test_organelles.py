@@ -113,13 +113,14 @@ def test_maps_are_averaged_along_z_alike_in_every_slab(deviation):
     from scipy.ndimage import gaussian_filter1d
 
     maps = np.random.default_rng(0).integers(0, 256, (11, 6, 7), np.uint8)
-    whole = smooth_along_z(maps, 0, len(maps), deviation)
+    good = [True] * len(maps)
+    whole = smooth_along_z(maps, range(len(maps)), good, deviation)
     for depth in (1, 3, 4):
         parts = []
         for first in range(0, len(maps), depth):
             low, stop = max(first - reach(deviation), 0), min(first + depth, len(maps))
             near = maps[low : stop + reach(deviation)]
-            parts.append(smooth_along_z(near, first - low, stop - first, deviation))
+            parts.append(smooth_along_z(near, range(first - low, stop - low), good[: len(near)], deviation))
         assert np.array_equal(np.concatenate(parts), whole)
     if not deviation:
         assert np.array_equal(whole, maps)
@@ -133,9 +134,20 @@ def test_what_is_the_same_in_all_slices_stays_and_what_is_in_one_fades():
     maps = np.zeros((9, 4, 4), np.uint8)
     maps[:, :2] = 255
     maps[4, 3] = 255  # a speck in one slice
-    smooth = smooth_along_z(maps, 0, 9, 1.5)
+    smooth = smooth_along_z(maps, range(9), [True] * 9, 1.5)
     assert (smooth[:, :2] == 255).all()  # at the ends as well
     assert smooth[:, 2:].max() < 128
+
+
+def test_a_bad_slice_counts_nowhere_and_shows_what_the_nearest_good_one_does():
+    maps = np.random.default_rng(1).integers(0, 256, (7, 4, 5), np.uint8)
+    good = [z not in (2, 3) for z in range(7)]
+    shown = [0, 1, 1, 4, 4, 5, 6]
+    found = smooth_along_z(maps, shown, good, 0.8)
+    assert np.array_equal(found[2], found[1]) and np.array_equal(found[3], found[4])
+    other = np.where(np.array(good)[:, None, None], maps, 255 - maps)
+    assert np.array_equal(smooth_along_z(other, shown, good, 0.8), found)
+    assert not np.array_equal(found[1], smooth_along_z(maps, shown, [True] * 7, 0.8)[1])
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8])

@@ -11,7 +11,7 @@ from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake, Objects) as (spec, log):
     near = read_slices(spec.files.probability(spec.network), *spec.read)[:, spec.channel]
-    maps = smooth_along_z(near, spec.slab[0] - spec.read[0], spec.depth, spec.deviation)
+    maps = smooth_along_z(near, [z - spec.read[0] for z in spec.shown], spec.good, spec.deviation)
     final_ids = None
     for file in snakemake.input.merged:
         with np.load(file) as tables:

@@ -9,7 +9,7 @@ from ultraseg.storage.arrays import read_slices
 
 with job(snakemake, ObjectsLabel) as (spec, log):
     near = read_slices(spec.files.probability(spec.network), *spec.read)[:, spec.channel]
-    maps = smooth_along_z(near, spec.slab[0] - spec.read[0], spec.depth, spec.deviation)
+    maps = smooth_along_z(near, [z - spec.read[0] for z in spec.shown], spec.good, spec.deviation)
     threshold = spec.threshold or threshold_of(snakemake.input.card, spec.structure)
     labels, sizes = label_slab(
         maps,

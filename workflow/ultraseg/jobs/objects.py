@@ -21,7 +21,8 @@ class ObjectsLabel(SlabJob):
 
     shape: of the volume; threshold: of the configuration, None where the network's card has it; deviation: of the
     weights of neighbouring slices whose maps are averaged, in slices; read: the first slice that is read for this, and
-    the one after the last.
+    the one after the last; shown: for each slice of the slab the good slice that it shows; good: whether each slice of
+    those read is one.
     """
 
     structure: str
@@ -33,6 +34,8 @@ class ObjectsLabel(SlabJob):
     max_hole_pixels: int
     deviation: float
     read: tuple[int, int]
+    shown: list[int]
+    good: list[bool]
 
     rate: ClassVar[Rate] = Rate(0.7, 0.024, 190, 6.8)
 
@@ -47,7 +50,10 @@ class ObjectsLabel(SlabJob):
         # Masks may be as thin as membranes, and maps of another program are taken as they are.
         smooth = settings["smooth_z"] if settings["kind"] == "organelle" and not net.maps else 0.0
         spread = deviation(v.voxel_size_nm, net.downsample, smooth)
-        first, stop = v.slab(wc.slab)
+        # Maps of bad slices are those of the good slices that they show: they must not count twice.
+        shown = v.good_slices.stand_ins(*v.slab(wc.slab)) if spread else [*range(*v.slab(wc.slab))]
+        first, stop = max(shown[0] - reach(spread), 0), min(shown[-1] + 1 + reach(spread), v.n_slices)
+        first, stop = min(first, v.slab(wc.slab)[0]), max(stop, v.slab(wc.slab)[1])
         return {
             "volume": v.name,
             "slab": v.slab(wc.slab),
@@ -59,7 +65,9 @@ class ObjectsLabel(SlabJob):
             "threshold": settings.get("threshold"),
             "max_hole_pixels": settings["max_hole_pixels"] if settings["kind"] == "organelle" else 0,
             "deviation": spread,
-            "read": (max(first - reach(spread), 0), min(stop + reach(spread), v.n_slices)),
+            "read": (first, stop),
+            "shown": shown,
+            "good": [v.good_slices.stand_in(z) == z for z in range(first, stop)],
         }
 
     @classmethod

@@ -18,25 +18,31 @@ from ultraseg.grid.slabs import ceil_div
 log = logging.getLogger(__name__)
 
 
-def smooth_along_z(maps: NDArray[np.uint8], first: int, count: int, deviation: float) -> NDArray[np.uint8]:
-    """So many slices from ``first`` on of a stack of maps (n, Y, X), as means over neighbouring slices.
+def smooth_along_z(
+    maps: NDArray[np.uint8], shown: Sequence[int], good: Sequence[bool], deviation: float
+) -> NDArray[np.uint8]:
+    """The slices ``shown`` of a stack of maps (n, Y, X), as means over neighbouring slices.
 
+    good: (n,), which slices of the stack count; a bad slice counts nowhere, and shows what a good one does.
     deviation: of the weights, in slices; 0 leaves the maps as they are. What lies beyond the stack counts nowhere: so
     a stack must reach ``grid.along_z.reach`` slices beyond, but for the ends of the volume.
     """
     if not deviation:
-        return maps[first : first + count]
+        return maps[list(shown)]
     by_step = weights(deviation)
-    smooth = np.empty((count, *maps.shape[1:]), np.uint8)
-    for z in range(first, first + count):
+    smooth = np.empty((len(shown), *maps.shape[1:]), np.uint8)
+    for place, z in enumerate(shown):
+        if place and z == shown[place - 1]:
+            smooth[place] = smooth[place - 1]
+            continue
         near = [(i, by_step[abs(i - z)]) for i in range(z - len(by_step) + 1, z + len(by_step))]
-        near = [(i, weight) for i, weight in near if 0 <= i < len(maps)]
+        near = [(i, weight) for i, weight in near if 0 <= i < len(maps) and good[i]]
         total = sum(weight for _, weight in near)
         mean = np.zeros(maps.shape[1:], np.float32)
         for i, weight in near:
             mean += np.float32(weight / total) * maps[i]
         np.rint(mean, out=mean)
-        smooth[z - first] = mean
+        smooth[place] = mean
     return smooth
 
 
