@@ -91,6 +91,11 @@ def test_an_error_is_shown_without_the_folders_of_this_computer():
     assert methods.plain(text) == "./.venv-peers/x, python/lib, ~/data"
 
 
+def test_a_home_beside_the_repository_is_named_as_well(monkeypatch):
+    monkeypatch.setattr(methods.Path, "home", lambda: Path(f"{methods.ROOT}-home"))
+    assert methods.plain(f"{methods.ROOT}-home/data in {methods.ROOT}") == "~/data in ."
+
+
 def test_a_failed_try_leaves_nothing_behind(tmp_path, peer):
     """Neither its time nor a result of it."""
     peer(COPY + "\nimport time; time.sleep(1.5); sys.exit('after its result')")
