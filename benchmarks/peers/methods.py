@@ -165,7 +165,9 @@ def last_words(log: str) -> list[str]:
 def plain(text: str) -> str:
     """An error without the folders of this computer, so that it can be shown."""
     names = {str(ROOT): ".", sys.base_prefix: "python", str(Path.home()): "~"}
-    for folder, name in sorted(names.items(), key=lambda one: -len(one[0])):  # one may be the beginning of another
+    for folder, name in sorted(
+        names.items(), key=lambda one: -len(one[0])
+    ):  # one may be the beginning of another
         text = text.replace(folder, name)
     return text
 
