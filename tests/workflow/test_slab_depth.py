@@ -22,7 +22,7 @@ def runs(tmp_path_factory):
         config = tiny_config(
             folder / "data", slab_depth=depth, pyramid_levels=1, networks={"both": network | {"epochs": 4}}
         )
-        config["structures"]["mitochondria"]["threshold"] = 0.3  # so short a training is sure of nothing
+        config["structures"]["mitochondria"]["threshold"] = 0.15  # so short a training is sure of nothing
         config["propagate"] = {"method": "auto"}  # both methods are tried, and one is chosen
         found[depth] = Run(folder / str(depth), config)
         found[depth].snakemake("results/tiny/metrics.csv", "results/tiny/tables/cells.csv")
