@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from snakemake.common.configfile import load_configfile
 from ultraseg.base.errors import UserError
-from ultraseg.plan.config_file import read_config_file
+from ultraseg.plan.config_file import enter_run, read_config_file
 
 ROOT = Path(__file__).parents[3]
 
@@ -62,3 +62,14 @@ def test_the_pages_say_that_a_configuration_is_a_program(page):
     text = " ".join((ROOT / page).read_text().split())
     assert "__use_yte__: true" in text and "runs the Python code in" in text
     assert "snakemake -n" in text and "ultraseg check --configfile" in text and "program" in text
+
+
+def test_a_run_is_entered_with_another_place_of_the_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my run").mkdir()
+    (tmp_path / "my.yaml").write_text("data_root: data\n")
+    given, typed = enter_run(tmp_path / "my.yaml", tmp_path / "my run", "elsewhere")
+    assert given == {"data_root": str(tmp_path / "elsewhere")} and Path.cwd() == tmp_path / "my run"
+    assert typed == (
+        f"--configfile {tmp_path}/my.yaml --directory '{tmp_path}/my run' --config data_root={tmp_path}/elsewhere"
+    )

@@ -58,7 +58,7 @@ def test_snapshots_come_late_and_one_after_the_other():
 def test_a_share_of_the_crops_is_of_slices_without_labels():
     labelled, free = disc_tiles(0), disc_tiles(1)
     free.target[:], free.weight[:] = 77, 200
-    draw = MixedDraw(CropDraw(labelled, 32, NONE), free, 32, NONE)
+    draw = MixedDraw(CropDraw(labelled, 32, NONE), free)
     rng = np.random.default_rng(0)
     truths = [draw(rng)[1] for _ in range(400)]
     taught = [truth for truth in truths if (truth[..., 0] == 77).all()]

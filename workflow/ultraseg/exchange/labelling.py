@@ -5,8 +5,6 @@ The desk knows nothing of the window that shows it (``label_window``).
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +27,7 @@ from ultraseg.ingest.read_slices import read_source_slices
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource, with_corrections
 from ultraseg.plan.config import load_config
-from ultraseg.plan.config_file import read_config_file
-from ultraseg.plan.config_text import check_text
+from ultraseg.plan.config_file import enter_run
 from ultraseg.plan.open_volume import located, open_volume
 from ultraseg.storage.arrays import read_slice, shape_of
 from ultraseg.storage.finished_runs import choose
@@ -64,13 +61,7 @@ class Desk:
         Changes to ``directory``, as relative paths of data and results start there. No labels need to be there yet.
         Raises UserError when the configuration is at fault, or names no folder for a structure.
         """
-        self.typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
-        given = read_config_file(configfile)
-        check_text([configfile])
-        if data_root:
-            given["data_root"] = os.path.abspath(data_root)
-            self.typed += f" --config data_root={shlex.quote(given['data_root'])}"
-        os.chdir(directory)
+        given, self.typed = enter_run(configfile, directory, data_root)
         config = load_config(given)
         known = [name for name, entry in config["volumes"].items() if "planned" not in entry]
         self.name = choose(volume, known, str(configfile))

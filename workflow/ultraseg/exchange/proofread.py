@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -25,8 +24,7 @@ from ultraseg.grid.paths import VolumeFiles
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource
 from ultraseg.plan.config import load_config
-from ultraseg.plan.config_file import read_config_file
-from ultraseg.plan.config_text import check_text
+from ultraseg.plan.config_file import enter_run
 from ultraseg.plan.plan import Plan
 from ultraseg.plan.volume import Volume
 from ultraseg.storage.arrays import read_image_slice, read_slice
@@ -179,13 +177,7 @@ class Proofreading:
         configuration is at fault or has no such volume.
         """
         self.configfile = configfile
-        self.typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
-        given = read_config_file(configfile)
-        check_text([configfile])
-        if data_root:
-            given["data_root"] = os.path.abspath(data_root)
-            self.typed += f" --config data_root={shlex.quote(given['data_root'])}"
-        os.chdir(directory)
+        given, self.typed = enter_run(configfile, directory, data_root)
         self.config = load_config(given)
         self.plan = Plan(self.config)
         self.volume = self.plan.volumes[choose(volume, self.plan.applied)]

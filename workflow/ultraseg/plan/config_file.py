@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.yaml_file import read_yaml
+from ultraseg.plan.config_text import check_text
 
 TEMPLATE = "__use_yte__"  # with this key Snakemake runs the Python expressions in a configuration
 
@@ -27,3 +30,19 @@ def read_config_file(file: str | Path) -> dict[str, Any]:
             f"Write the values out and remove {TEMPLATE}; a configuration needs no code.",
         )
     return given
+
+
+def enter_run(configfile: Path, directory: Path, data_root: str | None = None) -> tuple[dict[str, Any], str]:
+    """Change to the directory of a run; its configuration as it is given, and what names it on a command line.
+
+    data_root: in place of that of the configuration. Relative paths of data and results start in the directory. Raises
+    UserError as `read_config_file` and `check_text` do.
+    """
+    typed = f"--configfile {shlex.quote(str(configfile))} --directory {shlex.quote(str(directory))}"
+    given = read_config_file(configfile)
+    check_text([configfile])
+    if data_root:
+        given["data_root"] = os.path.abspath(data_root)
+        typed += f" --config data_root={shlex.quote(given['data_root'])}"
+    os.chdir(directory)
+    return given, typed

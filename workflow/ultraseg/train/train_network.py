@@ -194,9 +194,10 @@ def _run_epoch(
     model.optimizer.learning_rate = settings.learning_rate * _rate(_progress(state, settings))
     # The first epoch always holds back, so that there are thresholds.
     late = bool(epoch and len(data.held) and _progress(state, settings) >= data.hold_back)
-    draw: Draw = data.draw_all() if late else data.draw
+    labelled = data.draw_all() if late else data.draw
+    draw: Draw = labelled
     if taught := _taught(model, data, settings, devices, state, folder):
-        draw = MixedDraw(data.draw_all() if late else data.draw, taught, settings.crop, settings.augmentation)
+        draw = MixedDraw(labelled, taught)
     fit = model.fit(TileCrops(draw, settings, epoch, devices), epochs=1, verbose=0, shuffle=False)
     loss = float(fit.history["loss"][0])
     if not math.isfinite(loss):

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ultraseg.train.augment import Augmentation, augment_parts
+from ultraseg.train.augment import augment_parts
 from ultraseg.train.crops import CropDraw
 from ultraseg.train.tiles import Tiles
 
@@ -61,8 +61,8 @@ def taught_by(tiles: Tiles, run: Run, earlier: Tiles | None) -> Tiles:
 class MixedDraw:
     """Draws crops of labelled tiles, and a share of them of tiles that a teacher labelled."""
 
-    def __init__(self, labelled: CropDraw, taught: Tiles, crop: int, augmentation: Augmentation):
-        self.labelled, self.taught, self.crop, self.augmentation = labelled, taught, crop, augmentation
+    def __init__(self, labelled: CropDraw, taught: Tiles):
+        self.labelled, self.taught = labelled, taught
         places = taught.stands_for.astype(np.float64)
         self.chance = places / places.sum()
 
@@ -76,9 +76,9 @@ class MixedDraw:
             self.taught.image[i],
             self.taught.target[i],
             self.taught.weight[i],
-            self.crop,
+            self.labelled.crop,
             rng,
-            self.augmentation,
+            self.labelled.augmentation,
             extent,
             None,
         )
