@@ -115,50 +115,67 @@ def shown(browser) -> dict[str, str]:
 
 
 def values_at_centre(browser, ready) -> dict[str, str]:
-    """The values of the layers in the middle of the first panel, once ``ready`` says that they are all there."""
-    where = panel(browser, 0)
+    """The values of the layers in the middle of the first panel, once ``ready`` says that they are the final ones.
+
+    The viewer first shows what it has: nothing, or the values of a coarse pyramid level, in which a thin object may lie
+    beside the middle. So ``ready`` asks for the values that are to come, and not for any. The panel may still move, as
+    the bar of the layers grows by a line.
+    """
+    last = {}
 
     def probe():
+        where = panel(browser, 0)
         browser.hover(where["left"] + where["width"] / 2, where["top"] + where["height"] / 2)
-        found = shown(browser)
-        return found if ready(found) else None
+        last.update(shown(browser))
+        return dict(last) if ready(last) else None
 
-    return browser.wait_for(probe, "the values of the layers")
+    try:
+        return browser.wait_for(probe, "the values of the layers")
+    except AssertionError as e:
+        raise AssertionError(f"{e}; last seen: {last}") from None
+
+
+def shows(**wanted):
+    """Whether each of these layers shows its value; "_" in a name stands for a blank."""
+    return lambda values: all(
+        values.get(name.replace("_", " "), "").split()[:1] == [str(value)] for name, value in wanted.items()
+    )
 
 
 @pytest.mark.parametrize("kind", ["served", "static"])
 def test_a_known_voxel_shows_the_known_id(browser, request, kind):
     address = request.getfixturevalue(kind)
     open_at(browser, address, IN_MITO)
-    found = values_at_centre(browser, lambda v: v.get("cells") and v.get("mitochondria") and v.get("image"))
+    grey = int(np.linspace(60, 180, SHAPE[2])[IN_MITO[2]])
+    found = values_at_centre(browser, shows(image=grey, cells=CELL, mitochondria=MITO))
     assert list(found)[:3] == ["image", "cells", "mitochondria"]
-    assert found["cells"].split()[0] == str(CELL)
-    assert found["mitochondria"].split()[0] == str(MITO)
-    assert int(found["image"].split()[0]) == int(np.linspace(60, 180, SHAPE[2])[IN_MITO[2]])
     assert not browser.errors
     open_at(browser, address, OUTSIDE)
-    found = values_at_centre(browser, lambda v: v.get("image"))
+    found = values_at_centre(browser, shows(image=int(np.linspace(60, 180, SHAPE[2])[OUTSIDE[2]])))
     assert found["cells"].split()[:1] in ([], ["0"])
 
 
 @pytest.mark.parametrize("kind", ["served", "static"])
 def test_cells_have_the_reports_colours_and_surfaces(browser, request, kind):
     open_at(browser, request.getfixturevalue(kind), IN_CELL)
-    section, solid = panel(browser, 0), panel(browser, 2)
     colour = id_colours(np.array([CELL]))[0].astype(float)
     grey = np.linspace(60, 180, SHAPE[2])[IN_CELL[2]]
-    # A little aside: the cross in the middle marks the position.
-    y, x = int(section["top"] + section["height"] / 2 - 9), int(section["left"] + section["width"] / 2 - 9)
+    wanted = (1 - LABEL_OPACITY) * grey + LABEL_OPACITY * colour
 
     def painted():
-        picture = browser.screenshot()
-        return picture if np.ptp(picture[y, x].astype(int)) > 20 else None
+        # A little aside: the cross in the middle marks the position. The panel may still move.
+        section = panel(browser, 0)
+        y, x = (
+            int(section["top"] + section["height"] / 2 - 9),
+            int(section["left"] + section["width"] / 2 - 9),
+        )
+        return np.abs(browser.screenshot()[y, x] - wanted).max() < 8
 
-    picture = browser.wait_for(painted, "the colours of the slice")
-    assert np.abs(picture[y, x] - ((1 - LABEL_OPACITY) * grey + LABEL_OPACITY * colour)).max() < 8
+    browser.wait_for(painted, "the colour of the cell in the slice")
 
     def drawn():
         """Pixels of the 3D panel in the hue of the colour, in light and shadow."""
+        solid = panel(browser, 2)
         top, left = int(solid["top"]), int(solid["left"])
         bottom, right = top + int(solid["height"]), left + int(solid["width"])
         part = browser.screenshot()[top:bottom, left:right].astype(float)
@@ -172,7 +189,7 @@ def test_cells_have_the_reports_colours_and_surfaces(browser, request, kind):
 
 def test_organelles_have_the_colour_of_their_structure(browser, served):
     open_at(browser, served, IN_MITO)
-    values_at_centre(browser, lambda v: v.get("mitochondria"))
+    values_at_centre(browser, shows(mitochondria=MITO))
     state = browser.evaluate("viewer.state.toJSON()")
     mitochondria = next(layer for layer in state["layers"] if layer["name"] == "mitochondria")
     wanted = structure_colours(["mitochondria"])["mitochondria"].lower()
@@ -196,17 +213,13 @@ def test_doubt_and_protrusions_lie_where_they_are(browser, request, kind):
     open_at(browser, request.getfixturevalue(kind), (10, 66, 8))  # in the protrusion of cell 5
     panel(browser, 0)
     show_all(browser)
-    found = values_at_centre(
-        browser, lambda v: v.get("protrusions") and v.get("doubt in ids") and v.get("cells")
-    )
-    assert found["protrusions"].split()[0] == str(PROTRUSION) and found["cells"].split()[0] == "5"
-    assert int(found["doubt in ids"].split()[0]) == 255 - TRUST
+    found = values_at_centre(browser, shows(protrusions=PROTRUSION, cells=5, doubt_in_ids=255 - TRUST))
     assert f"protrusion {PROTRUSION} of cell 5" in found["protrusions"]
     assert not browser.errors
     open_at(browser, request.getfixturevalue(kind), (10, 80, 8))  # in the cell itself
     panel(browser, 0)
     show_all(browser)
-    found = values_at_centre(browser, lambda v: v.get("cells") and v.get("doubt in ids"))
+    found = values_at_centre(browser, shows(cells=5, doubt_in_ids=255 - TRUST))
     assert found["protrusions"].split()[:1] in ([], ["0"])
 
 
@@ -273,6 +286,6 @@ def test_requests_are_those_of_the_page_that_is_open(browser, tmp_path):
 
 def test_nothing_is_fetched_from_elsewhere(browser, served):
     open_at(browser, served, IN_CELL)
-    values_at_centre(browser, lambda v: v.get("cells"))
+    values_at_centre(browser, shows(cells=CELL))
     hosts = {url.split("/")[2] for url in browser.requests if url.startswith("http")}
     assert hosts == {served.split("/")[2]}
