@@ -132,7 +132,8 @@ class Chromium:
                 found = probe()
             except Navigated:
                 continue
-            if found is not None and found is not False:
+            # NumPy's False is not Python's.
+            if found is not None and not (isinstance(found, bool | np.bool_) and not found):
                 return found
             time.sleep(0.1)
         raise AssertionError(f"{what} did not come within {seconds} s; errors of the page: {self.errors}")
