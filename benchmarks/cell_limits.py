@@ -25,7 +25,7 @@ import tifffile
 from common import ROOT
 from propagation import shape_interpolation
 from spacing import DEPTH, labelled
-from ultraseg.cells.cuts import read_cuts, set_labelled_slice
+from ultraseg.cells.cuts import read_cuts, set_labelled_plane
 from ultraseg.cells.evidence import read_evidence
 from ultraseg.cells.flow import stack_flow
 from ultraseg.cells.fragments import Given, regrow_fragments
@@ -69,7 +69,7 @@ def outlines_alone(cuts: np.ndarray, truth: np.ndarray, zs: list[int], reach: in
     ids, cells = np.unique(truth, return_inverse=True)
     cuts, given = cuts.copy(), [Given(z, truth[z]) for z in zs]
     for z in zs:
-        set_labelled_slice(cuts, z, truth[z], None)
+        set_labelled_plane(cuts, z, truth[z], None)
     return ids[regrow_fragments(cells.astype(np.int32), np.arange(len(ids)), cuts, given, reach=reach)]
 
 

@@ -1,7 +1,7 @@
 """Cut maps meet the labelled slices, and give a height."""
 
 import numpy as np
-from ultraseg.cells.cuts import height, set_labelled_slice
+from ultraseg.cells.cuts import height, set_labelled_plane
 
 
 def test_a_labelled_slice_says_what_its_cuts_are_where_it_is_known():
@@ -10,7 +10,7 @@ def test_a_labelled_slice_says_what_its_cuts_are_where_it_is_known():
     ids[:, 4:] = 2
     known = np.ones(ids.shape, bool)
     known[3:] = False
-    set_labelled_slice(cuts, 1, ids, known)
+    set_labelled_plane(cuts, 1, ids, known)
     assert (cuts[0] == 100).all() and (cuts[:, :, [0, 2, 3]] == 100).all()
     assert cuts[2, 0, 1, 0].tolist() == [0, 0, 0, 255, 0, 0, 0, 100]
     assert cuts[2, 1, 1, 0].tolist() == [0, 255, 255, 255, 0, 100, 100, 100]

@@ -30,9 +30,9 @@ def evidence():
 def test_seeds_lie_on_the_steps_beside_the_labelled_slice(evidence, upwards, places):
     end = GapEnd(TRUTH[0 if upwards else 4])
     seeds = carried_seeds(evidence, end, STEPS, upwards=upwards, min_confidence=0.5)
-    assert [seed.z for seed in seeds] == [*places]
+    assert [seed.at for seed in seeds] == [*places]
     for seed in seeds:
-        truth = TRUTH[places[seed.z]]
+        truth = TRUTH[places[seed.at]]
         assert dice(np.where(seed.known, seed.ids, 0), truth) > 0.8 and set(np.unique(seed.ids)) <= {0, 7}
 
 

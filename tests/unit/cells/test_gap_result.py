@@ -113,6 +113,6 @@ def test_seeds_come_from_both_ends_and_from_none_where_nothing_is_to_be_carried(
         return {10: low, 14: high}[zs[0]]
 
     seeds = seeds_near(read, (low.zs, high.zs), BOTH, range(10, 15), 0.6)
-    assert [seed.z for seed in seeds] == [1]
+    assert [seed.at for seed in seeds] == [1]
     assert seeds_near(read, (low.zs, high.zs), (None, BOTH[1]), range(10, 15), 0.6) == []
     assert asked == [low.zs]  # where nothing is carried from, nothing is read

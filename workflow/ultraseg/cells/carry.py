@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.cells.flow import consistency_error, sample, warp_labels
+from ultraseg.cells.fragments import Given
 from ultraseg.cells.fusion import fuse_slice
 from ultraseg.cells.reconcile import foreground, readable, reconcile
 from ultraseg.cells.trust import to_confidence, to_trust
@@ -104,7 +105,8 @@ class GapSlices:
     """The good slices of a gap: image, interior, boundary uint8 (n, Y, X), and what leads from one to the next.
 
     flow: (n or n - 1, 4, Y, X) as made by `stack_flow`; zs: slice numbers; void: label code of what nobody labelled,
-    None where labelled slices are labelled as a whole.
+    None where labelled slices are labelled as a whole; planes: label codes of planes across the slices, which hold
+    whatever is carried there.
     """
 
     image: NDArray[np.uint8]
@@ -114,6 +116,7 @@ class GapSlices:
     zs: Sequence[int]
     settings: CarrySettings
     void: int | None = None
+    planes: Sequence[Given] = ()
 
     def carry(self, origin: int, to: int, source: Carried) -> Carried:
         """What ``source``, the labels of slice ``origin``, becomes on the neighbouring slice ``to``."""
@@ -121,7 +124,17 @@ class GapSlices:
         there, back = (pair[:2], pair[2:]) if to > origin else (pair[2:], pair[:2])
         target = SliceMaps(self.image[to], self.interior[to], self.boundary[to])
         distance = abs(self.zs[to] - self.zs[origin])
-        return carry(source, back, there, target, self.settings, distance=distance, void=self.void)
+        found = carry(source, back, there, target, self.settings, distance=distance, void=self.void)
+        return self._with_planes(to, found)
+
+    def _with_planes(self, z: int, found: Carried) -> Carried:
+        """What planes across the slices show of slice z takes the place of what was found there."""
+        labels, trust = found.labels.copy(), found.trust.copy()
+        for plane in self.planes:
+            here = np.ones(plane.ids.shape[1], bool) if plane.known is None else plane.known[z]
+            plane.line_in(labels)[here] = plane.ids[z][here]
+            plane.line_in(trust)[here] = 1
+        return Carried(labels, trust)
 
     def fuse(self, z: int, below: Carried, above: Carried) -> Carried:
         """`fuse_slice` on slice z; a side that brings nothing (void) takes the other side's labels, without trust."""
@@ -130,18 +143,17 @@ class GapSlices:
             no_below, no_above = below.labels == self.void, above.labels == self.void
             low = Carried(np.where(no_below, above.labels, below.labels), np.where(no_below, 0, below.trust))
             high = Carried(np.where(no_above, low.labels, above.labels), np.where(no_above, 0, above.trust))
-        return Carried(
-            *fuse_slice(
-                low.labels,
-                high.labels,
-                low.trust,
-                high.trust,
-                self.boundary[z],
-                contact_weight=self.settings.contact_weight,
-                boundary_contrast=self.settings.boundary_contrast,
-                size_exponent=self.settings.size_exponent,
-            )
+        found = fuse_slice(
+            low.labels,
+            high.labels,
+            low.trust,
+            high.trust,
+            self.boundary[z],
+            contact_weight=self.settings.contact_weight,
+            boundary_contrast=self.settings.boundary_contrast,
+            size_exponent=self.settings.size_exponent,
         )
+        return self._with_planes(z, Carried(*found))
 
 
 def settle_disputes(

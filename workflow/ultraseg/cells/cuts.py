@@ -1,4 +1,4 @@
-"""Cut maps of a gap: what the labelled slices say about them, and the height that fragments grow over.
+"""Cut maps of a gap: what the labelled planes say about them, and the height that fragments grow over.
 
 Cut maps are uint8 (3, offsets, Z, Y, X), 255 = the two voxels lie in different cells, along z, y and x for each of
 `ultraseg.grid.cut_maps.USED_OFFSETS`; `ultraseg.arrays.cuts` tells where a cut lies.
@@ -17,14 +17,23 @@ from ultraseg.grid.cut_maps import USED_OFFSETS
 from ultraseg.storage.arrays import read_listed
 
 
-def set_labelled_slice(
-    cuts: NDArray[np.uint8], z: int, ids: NDArray[np.integer[Any]], known: NDArray[np.bool_] | None
+def set_labelled_plane(
+    cuts: NDArray[np.uint8],
+    at: int,
+    ids: NDArray[np.integer[Any]],
+    known: NDArray[np.bool_] | None,
+    axis: int = 0,
 ) -> None:
-    """Set the cuts within a labelled slice, in place, to what its ids (Y, X) say, where these are ``known``."""
+    """Set the cuts within a labelled plane, in place, to what its ids say, where these are ``known``.
+
+    axis: the axis that the plane lies across, at place ``at``: ids are (Y, X) for 0, (Z, X) for 1, (Z, Y) for 2.
+    """
     target, holds = cut_targets(ids, known, USED_OFFSETS)
     shape = (2, len(USED_OFFSETS), *ids.shape)
-    within = cuts[1:, :, z]
-    within[...] = np.where(holds.reshape(shape), target.reshape(shape) * np.uint8(255), within)
+    lines = (one for one in range(3) if one != axis)
+    for line, said, here in zip(lines, target.reshape(shape), holds.reshape(shape), strict=True):
+        within = cuts[(line, slice(None), *[slice(None)] * axis, at)]
+        within[here] = np.where(said[here], np.uint8(255), np.uint8(0))
 
 
 def height(cuts: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bioimage_cpp.segmentation
@@ -34,11 +34,35 @@ class Fragments:
 
 @dataclass(frozen=True)
 class Given:
-    """Ids of one slice of the gap (Y, X), and where they are known (bool (Y, X)); None: everywhere."""
+    """Ids of one plane of the gap, and where they are known (bool, of the shape of the ids); None: everywhere.
 
-    z: int
+    axis: the axis that the plane lies across: 0 for slice ``at`` (Y, X), 1 for the plane of row ``at`` (Z, X), 2 for
+    that of column ``at`` (Z, Y).
+    """
+
+    at: int
     ids: NDArray[Any]
     known: NDArray[np.bool_] | None = None
+    axis: int = 0
+
+    def within(self, place: Place) -> Given | None:
+        """What it tells of some rows and columns, counted from their first ones; None where it does not meet them."""
+        at = self.at
+        if self.axis:
+            across = place[self.axis - 1]
+            if not across.start <= at < across.stop:
+                return None
+            at -= across.start
+        here = (slice(None), place[2 - self.axis]) if self.axis else place
+        return replace(self, at=at, ids=self.ids[here], known=None if self.known is None else self.known[here])
+
+    def line_in(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values of a plane across the slices in an array of one slice (Y, X); a view."""
+        return values[self.at] if self.axis == 1 else values[:, self.at]
+
+    def seen_in(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values of the plane in an array (Z, Y, X); a view."""
+        return values[(*[slice(None)] * self.axis, self.at)]
 
 
 def minima_seeds(smooth: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -59,8 +83,8 @@ def _unseeded(n: int, given: Sequence[Given], clearance: int) -> NDArray[np.bool
     """Slices without seeds of their own: those near a slice that is labelled as a whole; bool (n,)."""
     near = np.zeros(n, bool)
     for end in given:
-        if end.known is None:
-            near[max(0, end.z - clearance) : end.z + clearance + 1] = True
+        if end.known is None and not end.axis:
+            near[max(0, end.at - clearance) : end.at + clearance + 1] = True
     return near
 
 
@@ -74,9 +98,9 @@ def grow_fragments(
 ) -> Fragments:
     """Fragments by a watershed over cuts, seeded by every given id and by the minima of the blurred height.
 
-    cuts: uint8 (3, offsets, Z, Y, X), in which the labelled slices are set (`cuts.set_labelled_slice`). The edges
+    cuts: uint8 (3, offsets, Z, Y, X), in which the labelled planes are set (`cuts.set_labelled_plane`). The edges
     between neighbouring voxels are taken in order of their cut; an edge unites two parts unless both hold a seed. One
-    seed per id, on whatever slices: what grows from it is a terminal. No other seed lies within `clearance` slices of
+    seed per id, on whatever planes, of which later ones count more: what grows from it is a terminal. No other seed lies within `clearance` slices of
     a slice that is labelled as a whole. blur: standard deviation in voxels. side: the watershed sees blocks of so many
     columns at a time, which bounds its memory to about 40 bytes per voxel of a block; agglomeration joins what a
     block's edge parts.
@@ -92,8 +116,8 @@ def grow_fragments(
         seeds[bare] = 0
         seeds, found = _renumber(seeds)
         markers = np.where(seeds > 0, seeds + np.uint32(count), 0).astype(np.uint32)
-        for end in given:
-            _mark(markers[end.z], end, ids, block[1:])
+        for end in within_place(given, block[1:]):
+            _mark(end.seen_in(markers), end, ids)
         if not markers.any():  # nothing to grow from: the block is one fragment
             markers[0, 0, 0], found = count + 1, 1
         affinity = _affinity(cuts[(slice(None), 0, *block)], smooth[block])
@@ -115,7 +139,7 @@ def regrow_fragments(
     """Fragments (Z, Y, X) whose outlines between cells are found anew on the sharp maps.
 
     A seed on the blurred height tells well what belongs together, and badly where it ends. What lies within ``reach``
-    voxels of another cell, along all axes, is given up but for what is known of slices; it grows back by a watershed
+    voxels of another cell, along all axes, is given up but for what is known of planes; it grows back by a watershed
     over the height that is not blurred. Parts of cells that are thinner go to their neighbours. cell: the cell of every
     fragment. side: as of `grow_fragments`; blocks overlap, so no outline depends on them.
     """
@@ -128,8 +152,9 @@ def regrow_fragments(
         owner = cell[own].astype(np.int32)
         size = 2 * reach + 1
         kept = ndimage.maximum_filter(owner, size) == ndimage.minimum_filter(owner, size)
-        for end in given:
-            kept[end.z] |= True if end.known is None else end.known[wide]
+        for end in within_place(given, wide):
+            plane = end.seen_in(kept)
+            plane |= True if end.known is None else end.known
         ground = height(cuts[..., *wide]).astype(np.float32)
         # Heights are few whole numbers; the blurred ones bring voxels of one height into an order.
         ground += np.float32(TIE) * ndimage.gaussian_filter(ground, 1.0)
@@ -170,14 +195,16 @@ def _known_ids(end: Given) -> NDArray[Any]:
     return np.unique(end.ids if end.known is None else end.ids[end.known])
 
 
-def _mark(markers: NDArray[np.uint32], end: Given, ids: NDArray[Any], place: tuple[slice, ...]) -> None:
-    """Write the numbers of a slice's ids, from 1, over the seeds of that slice."""
-    numbers = (np.searchsorted(ids, end.ids[place]) + 1).astype(np.uint32)
-    if end.known is None:
-        markers[...] = numbers
-    else:
-        here = end.known[place]
-        markers[here] = numbers[here]
+def within_place(given: Sequence[Given], place: Place) -> list[Given]:
+    """What is given of some rows and columns."""
+    return [part for one in given if (part := one.within(place)) is not None]
+
+
+def _mark(markers: NDArray[np.uint32], end: Given, ids: NDArray[Any]) -> None:
+    """Write the numbers of a plane's ids, from 1, over the seeds of that plane."""
+    numbers = (np.searchsorted(ids, end.ids) + 1).astype(np.uint32)
+    here = np.ones(numbers.shape, bool) if end.known is None else end.known
+    markers[here] = numbers[here]
 
 
 def _renumber(seeds: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], int]:

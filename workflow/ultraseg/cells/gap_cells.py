@@ -12,8 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.cells.agglomerate import AgglomerationSettings, agglomerate
-from ultraseg.cells.cuts import set_labelled_slice
-from ultraseg.cells.fragments import Given, Place, grow_fragments, place_within, regrow_fragments, widened
+from ultraseg.cells.cuts import set_labelled_plane
+from ultraseg.cells.fragments import (
+    Given,
+    Place,
+    grow_fragments,
+    place_within,
+    regrow_fragments,
+    widened,
+    within_place,
+)
 from ultraseg.cells.gap_ends import GapEnd, as_end
 from ultraseg.cells.region_graph import region_graph
 
@@ -56,6 +64,7 @@ def cells_of_gap(
     regrow: int = 2,
     side: int = 512,
     seeds: Sequence[Given] = (),
+    planes: Sequence[Given] = (),
     settings: AgglomerationSettings = AgglomerationSettings(),  # noqa: B008 - frozen
 ) -> GapCells:
     """Cells of a gap from its cut maps uint8 (3, offsets, n, Y, X) and the ids on its first slice, its last, or both.
@@ -64,20 +73,22 @@ def cells_of_gap(
     two ids never meet (`agglomerate`); the outlines of cells are then found anew (`regrow_fragments`, with the reach
     ``regrow``). first, last: ids (Y, X), a `GapEnd`, or None at an open end of the stack; id 0
     is what the user left out and grows like a cell. Where a labelled slice is labelled in part, the ids of its other
-    part come from the maps. seeds: what is known of slices between. Raises ValueError for shapes that do not fit.
-    ``cuts`` is overwritten on labelled slices.
+    part come from the maps. seeds: what may be known of slices between. planes: what the user drew on planes across the
+    slices; where a labelled slice says otherwise, the slice holds. Raises ValueError for shapes that do not fit.
+    ``cuts`` is overwritten on labelled slices and planes.
     """
     n, ends = cuts.shape[2], (as_end(first), as_end(last))
-    given = _given(ends, cuts.shape[2:])
-    for end in given:
-        set_labelled_slice(cuts, end.z, end.ids, end.known)
+    given = [*planes, *_given(ends, cuts.shape[2:])]
+    for one in given:
+        set_labelled_plane(cuts, one.at, one.ids, one.known, one.axis)
     clearance = CLEARANCE if n - 1 <= SHORT_GAP else 0
-    fragments = grow_fragments(cuts, [*given, *seeds], blur=blur, clearance=clearance, side=side)
+    fragments = grow_fragments(cuts, [*seeds, *given], blur=blur, clearance=clearance, side=side)
     graph = region_graph(fragments.labels, fragments.count, cuts)
     size = np.bincount(fragments.labels.ravel(), minlength=fragments.count)
     cell, margin = agglomerate(graph, len(fragments.ids), size, settings)
     labels = regrow_fragments(fragments.labels, cell, cuts, given, reach=regrow, side=side)
     result = _result(labels, fragments.labels, fragments.ids, cell, margin)
+    _restore_planes(result, planes)
     _restore(result, ends)
     log.info(
         "gap of %d slices: %d ids, %d fragments, %d edges, %d new cells",
@@ -94,6 +105,7 @@ def cells_of_tiles(
     most_voxels: int,
     overlap: int = OVERLAP,
     seeds: Sequence[Given] = (),
+    planes: Sequence[Given] = (),
     **settings: Any,
 ) -> GapCells:
     """`cells_of_gap` in tiles of a slice where the gap has more than ``most_voxels`` voxels, which bounds its memory.
@@ -105,13 +117,13 @@ def cells_of_tiles(
     n, *plane = cuts.shape[2:]
     tiles = tiles_of(n, plane, most_voxels, overlap)
     if len(tiles) == 1:
-        return cells_of_gap(cuts, first, last, seeds=seeds, **settings)
+        return cells_of_gap(cuts, first, last, seeds=seeds, planes=planes, **settings)
     labels, confidence, new = (np.zeros(cuts.shape[2:], kind) for kind in (np.uint32, np.uint8, np.uint32))
     doubtful = np.zeros(cuts.shape[2:], bool)
     for inner, wide in tiles:
         ends = [None if end is None else end.within(wide) for end in (first, last)]
-        near = [Given(s.z, s.ids[wide], None if s.known is None else s.known[wide]) for s in seeds]
-        part = cells_of_gap(cuts[..., *wide].copy(), *ends, seeds=near, **settings)
+        near, drawn = within_place(seeds, wide), within_place(planes, wide)
+        part = cells_of_gap(cuts[..., *wide].copy(), *ends, seeds=near, planes=drawn, **settings)
         numbers = _new_numbers(part.new, new[:, *wide], int(new.max(initial=0)))
         here, place = (slice(None), *inner), (slice(None), *place_within(inner, wide))
         labels[here], confidence[here] = part.labels[place], part.confidence[place]
@@ -213,6 +225,16 @@ def _result(
 def chance_of_right(margin: NDArray[np.float64]) -> NDArray[np.float64]:
     """The chance that a fragment got the right cell, 0..1, from its margin."""
     return np.interp(np.nan_to_num(margin, nan=0.0, posinf=1.0), MARGINS, CHANCES)
+
+
+def _restore_planes(result: GapCells, planes: Sequence[Given]) -> None:
+    """What the user drew across the slices is final."""
+    for plane in planes:
+        here = np.ones(plane.ids.shape, bool) if plane.known is None else plane.known
+        plane.seen_in(result.labels)[here] = plane.ids[here]
+        plane.seen_in(result.confidence)[here] = 255
+        plane.seen_in(result.new)[here] = 0
+        plane.seen_in(result.doubtful)[here] = False
 
 
 def _restore(result: GapCells, ends: Sequence[GapEnd | None]) -> None:

@@ -28,19 +28,20 @@ def carried_slices(
     first: int,
     direction: str = "",
     partial: bool = False,
+    planes: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
     """Slice number and arrays of each slice of a gap: labels, confidence, differ, and known where labels are partial.
 
     evidence: of the good slices of the gap; ends: the labelled slices of the gap; stand_ins: for each slice from
     ``first`` on the good slice whose ids it shows; direction: "up" or "down" for the one slice that the ids arrive at;
-    settings: of `propagate_gap`.
+    planes, settings: of `propagate_gap`.
     """
     # Only good slices are walked over; the others show the labels of the nearest one.
     walk, image, flow, interior, boundary = evidence
     count = np.zeros(len(walk), np.int64)
     labels, confidence = propagate_gap(
-        image, flow, interior, boundary, *ends, zs=walk, differ=count, **settings
+        image, flow, interior, boundary, *ends, zs=walk, differ=count, planes=planes, **settings
     )
     labels, confidence = fill_bad(labels, confidence, walk, first, stand_ins)
     differ = np.zeros(len(labels), np.int64)
@@ -84,16 +85,17 @@ def volume_slices(
     regrow: int = 2,
     max_voxels: int = 100_000_000,
     seeds: Sequence[Given] = (),
+    planes: Sequence[Given] = (),
     **settings: Any,
 ) -> Slices:
     """As `carried_slices`, in three dimensions at once (`cells_of_tiles`), with the array new of cells without an id.
 
     cuts: uint8 (3, offsets, n, Y, X) of the n slices ``steps``, in which the stand-ins of bad slices were seen; every
-    slice shows the nearest of the steps, less than a pixel's length away. max_voxels: of one tile. blur, regrow, seeds:
-    of `cells_of_gap`; settings: of `AgglomerationSettings`.
+    slice shows the nearest of the steps, less than a pixel's length away. max_voxels: of one tile. blur, regrow, seeds,
+    planes: of `cells_of_gap`; settings: of `AgglomerationSettings`.
     """
     found = cells_of_tiles(
-        cuts, *ends, most_voxels=max_voxels, blur=blur, regrow=regrow, seeds=seeds,
+        cuts, *ends, most_voxels=max_voxels, blur=blur, regrow=regrow, seeds=seeds, planes=planes,
         settings=AgglomerationSettings(**settings),
     )  # fmt: skip
     shown = nearest(steps, stand_ins)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.cells.carry import Carried, CarrySettings, GapSlices, settle_disputes
+from ultraseg.cells.fragments import Given
 from ultraseg.cells.gap_ends import GapEnd, as_end
 from ultraseg.cells.trust import to_confidence, to_trust
 
@@ -60,21 +61,27 @@ class _Result:
 class _Codes:
     """The ids of a gap as small numbers: code c stands for ``ids[c]``, the last code for what nobody labelled.
 
-    ends: the given ends by their place in the gap; drawn: the codes int32 (Y, X) of each end's ids.
+    ends: the given ends by their place in the gap; drawn: the codes int32 (Y, X) of each end's ids; planes: what is
+    known of planes across the slices, with codes for ids.
     """
 
     ids: NDArray[Any]
     ends: dict[int, GapEnd]
     drawn: dict[int, NDArray[np.int32]]
+    planes: list[Given]
 
     @classmethod
-    def of(cls, ends: dict[int, GapEnd]) -> _Codes:
-        found = {z: end.proposal()[0] for z, end in ends.items()}
-        flat = np.concatenate([[0], *(ids.ravel() for ids in found.values())])
-        ids, codes = np.unique(flat, return_inverse=True)
-        shape = next(iter(found.values())).shape
-        drawn = codes[1:].astype(np.int32).reshape(len(ends), *shape)
-        return cls(np.append(ids, 0), ends, dict(zip(ends, drawn, strict=True)))
+    def of(cls, ends: dict[int, GapEnd], planes: Sequence[Given]) -> _Codes:
+        found = [end.proposal()[0] for end in ends.values()]
+        parts = [*found, *(plane.ids for plane in planes)]
+        ids, codes = np.unique(np.concatenate([[0], *(part.ravel() for part in parts)]), return_inverse=True)
+        places = np.cumsum([1, *(part.size for part in parts)])
+        coded = [
+            codes[start : start + part.size].astype(np.int32).reshape(part.shape)
+            for start, part in zip(places, parts, strict=False)
+        ]
+        across = [replace(p, ids=c) for p, c in zip(planes, coded[len(found) :], strict=True)]
+        return cls(np.append(ids, 0), ends, dict(zip(ends, coded, strict=False)), across)
 
     @property
     def nobody(self) -> int:
@@ -128,6 +135,7 @@ def propagate_gap(
     *,
     zs: Sequence[int] | None = None,
     differ: NDArray[np.int64] | None = None,
+    planes: Sequence[Given] = (),
     **settings: Any,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Cell ids on every slice of a gap from the user's ids on its first slice, its last, or both.
@@ -137,7 +145,8 @@ def propagate_gap(
     slices included; flow: (n or n - 1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open
     end of the stack, 0 = not a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance,
     not by the step. differ: int64 (n,), takes the number of pixels per slice to which the two sides carried different
-    ids, 0 where only one side arrives. settings: fields of `CarrySettings`. Returns labels uint32 (n, Y, X), the
+    ids, 0 where only one side arrives. planes: ids on planes across the slices, which hold where they are known, but not
+    on labelled slices. settings: fields of `CarrySettings`. Returns labels uint32 (n, Y, X), the
     user's ids unchanged on labelled slices, 0 = background or a cell that no label shows, and confidence uint8
     (n, Y, X), 255 on labelled slices and about the chance of being right times 255 elsewhere. Memory: three arrays of
     the gap's size besides the input. Raises ValueError for shapes that do not fit.
@@ -145,10 +154,10 @@ def propagate_gap(
     n, given = len(image), (as_end(first), as_end(last))
     _check(image.shape, flow, (interior, boundary), given)
     ends = {z: end for z, end in zip((0, n - 1), given, strict=True) if end is not None}
-    codes = _Codes.of(ends)
+    codes = _Codes.of(ends, planes)
     how = CarrySettings(**settings)
     void = codes.nobody if codes.partial else None
-    gap = GapSlices(image, interior, boundary, flow, range(n) if zs is None else zs, how, void)
+    gap = GapSlices(image, interior, boundary, flow, range(n) if zs is None else zs, how, void, codes.planes)
     found, start = _Result.empty(image.shape), {}
     for z in ends:
         start[z], certain = codes.start(z)
