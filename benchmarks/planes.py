@@ -44,14 +44,20 @@ def planes_of(truth: np.ndarray, count: int) -> list[Given]:
     return rows + [Given(x, truth[:, :, x], None, 2) for x in places(count, truth.shape[2])]
 
 
-def ids_of(run: Path, network: str, truth: np.ndarray, zs: Sequence[int], count: int, flow: bool) -> np.ndarray:
+def ids_of(
+    run: Path, network: str, truth: np.ndarray, zs: Sequence[int], count: int, flow: bool
+) -> np.ndarray:
     """The ids of all gaps between the labelled slices ``zs``, before linking."""
     work, found = run / "results/fib25/work", np.zeros(truth.shape, np.uint32)
     arrays = (run / "results/fib25/image.zarr/0", work / "flow", work / "probability" / network)
     read = partial(read_evidence, *map(str, arrays), channels=(0, 1), downsample=1)
     for low, high in zip(zs, zs[1:], strict=False):
         gap = truth[low : high + 1]
-        ends, steps, planes = (GapEnd(gap[0]), GapEnd(gap[-1])), [*range(low, high + 1)], planes_of(gap, count)
+        ends, steps, planes = (
+            (GapEnd(gap[0]), GapEnd(gap[-1])),
+            [*range(low, high + 1)],
+            planes_of(gap, count),
+        )
         if flow:
             found[low : high + 1] = propagate_gap(*read(steps)[1:], *ends, planes=planes)[0]
             continue
@@ -92,7 +98,9 @@ def main() -> None:
         for plane in most:
             plane.seen_in(beside)[...] = plane.seen_in(plain)
         other = {f"beside_{name}": value for name, value in scores(beside, truth, zs).items()}
-        rows.append({"planes": f"{count} + {count}", **scores(found, truth, zs), **other, "cpu_s": round(seconds)})
+        rows.append(
+            {"planes": f"{count} + {count}", **scores(found, truth, zs), **other, "cpu_s": round(seconds)}
+        )
         print(pd.DataFrame(rows[-1:]).to_string(index=False), flush=True)
     print(pd.DataFrame(rows).to_string(index=False))
 

@@ -93,3 +93,4 @@ wildcard_constraints:
     slab=r"\d+",
     gap=r"\d+x?-\d+x?",
     brick=r"\d+",
+    plane="xz|yz",

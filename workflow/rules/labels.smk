@@ -38,6 +38,29 @@ use rule labels as labels_corrected with:
         code=script_version("labels/labels"),
 
 
+rule labels_planes:
+    # Labelled planes across the slices, all xz or all yz planes of a structure; fails where they contradict its labelled
+    # slices.
+    input:
+        unpack(RULES.inputs("labels_planes")),
+    output:
+        V.checked_planes("{structure}", "{plane}"),
+    log:
+        log_file("labels_planes", "{volume}", "{structure}", "{plane}"),
+    benchmark:
+        benchmark_file("labels_planes", "{volume}", "{structure}", "{plane}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=RULES.mem_mb("labels_planes"),
+        runtime=RULES.minutes("labels_planes"),
+    params:
+        job=RULES.told("labels_planes"),
+        code=script_version("labels/labels_planes"),
+    script:
+        "../scripts/labels/labels_planes.py"
+
+
 rule labels_fit:
     # Warns of labels that fit the image of a neighbouring slice better than the image of their own slice: the numbers of
     # their slices are wrong.

@@ -27,3 +27,17 @@ def test_height_is_the_mean_of_the_six_nearest_cuts():
     assert found[2, 1, 1] == 120 // 6 and found[1, 1, 0] == 240 // 6 and found[0, 0, 0] == 0
     cuts[0, 0, -1] = 255  # beyond the last slice there is no pair
     assert height(cuts)[2, 0, 0] == 0
+
+
+def test_a_plane_across_the_slices_says_what_its_cuts_are():
+    ids = np.ones((4, 8), np.int32)  # z by x
+    ids[:, 4:] = 2
+    ids[2:] += 5
+    cuts = np.full((3, 2, 4, 6, 8), 100, np.uint8)
+    set_labelled_plane(cuts, 3, ids, None, axis=1)
+    assert (cuts[1] == 100).all() and (cuts[:, :, :, [0, 1, 2, 4, 5]] == 100).all()
+    assert cuts[2, 0, 1, 3].tolist() == [0, 0, 0, 255, 0, 0, 0, 100]
+    assert cuts[0, 0, :, 3, 0].tolist() == [0, 255, 0, 100]
+    turned = np.full((3, 2, 4, 8, 6), 100, np.uint8)
+    set_labelled_plane(turned, 3, ids, None, axis=2)
+    assert np.array_equal(turned[[0, 2, 1]], cuts.swapaxes(3, 4))

@@ -121,3 +121,46 @@ def test_a_block_without_anything_to_keep_stays_as_it_is():
     labels = np.arange(108, dtype=np.int32).reshape(shape)
     found = regrow_fragments(labels, np.arange(108), walls(shape), [], reach=1)
     assert np.array_equal(found, labels)
+
+
+def test_planes_across_the_slices_are_seeds_wherever_blocks_lie():
+    cuts = walls((6, 10, 30), 14)
+    ids = np.full((6, 30), 4, np.uint32)  # z by x
+    ids[:, 15:] = 900
+    for axis, across in ((1, cuts), (2, cuts[[0, 2, 1]].swapaxes(3, 4))):
+        found = grow_fragments(np.ascontiguousarray(across), [Given(3, ids, None, axis)], side=8)
+        line = found.labels.take(3, axis)
+        assert found.ids.tolist() == [4, 900]
+        assert (line[:, :15] == 0).all() and (line[:, 15:] == 1).all()
+        assert found.count > 2  # a plane clears no slice of seeds of its own
+
+
+def test_a_plane_tells_only_the_places_that_it_meets():
+    ids = np.arange(6 * 30, dtype=np.uint32).reshape(6, 30)
+    place = (slice(2, 7), slice(10, 30))
+    part = Given(3, ids, ids > 40, 1).within(place)
+    assert (
+        part.at == 1 and np.array_equal(part.ids, ids[:, 10:]) and np.array_equal(part.known, part.ids > 40)
+    )
+    assert Given(8, ids, None, 1).within(place) is None
+    column = Given(12, ids[:, :10], None, 2).within(place)
+    assert column.at == 2 and np.array_equal(column.ids, ids[:, 2:7]) and column.known is None
+    voxels = np.zeros((6, 5, 20), np.uint32)
+    part.seen_in(voxels)[...] = part.ids
+    column.seen_in(voxels)[...] = column.ids
+    assert np.array_equal(voxels[:, :, 2], ids[:, 2:7]) and np.array_equal(voxels[:, 1, 3:], ids[:, 13:])
+    assert np.array_equal(part.line_in(voxels[4])[3:], ids[4, 13:])
+    assert np.array_equal(column.line_in(voxels[4]), ids[4, 2:7])
+
+
+def test_what_is_known_of_planes_stays_when_outlines_are_found_anew():
+    cuts = walls((6, 10, 30), 14)
+    labels = np.zeros((6, 10, 30), np.int32)
+    labels[:, :, 16:] = 1
+    labels[:, 4, 10:16] = 1  # beyond the wall
+    known = np.zeros((6, 30), bool)
+    known[:, 10:13] = True
+    cell = np.array([0, 1])
+    kept = regrow_fragments(labels, cell, cuts, [Given(4, labels[:, 4], known, 1)], reach=2)
+    assert (kept[:, 4, 10:13] == 1).all()
+    assert (regrow_fragments(labels, cell, cuts, [], reach=2)[:, 4, 10:13] == 0).all()

@@ -135,3 +135,51 @@ def test_tiles_know_where_the_user_drew(truth):
     found = cells_of_tiles(cuts_of(truth, noise=40), end, None, most_voxels=truth.size // 3, overlap=16)
     assert (found.confidence[0][known] == 255).all() and (found.confidence[0][~known] <= 90).all()
     assert dice(found.labels, truth, [14, 4_000_000_000]) > 0.95
+
+
+def hidden_wall(truth):
+    """Cuts that do not show where two cells part: only labels tell it."""
+    cuts = cuts_of(truth, noise=20)
+    cuts[:, :, 1:-1, :, 50:70] //= 8
+    return cuts
+
+
+def test_planes_across_the_slices_part_cells_where_maps_show_nothing():
+    truth = np.full((15, *SHAPE), 7, np.uint32)
+    truth[:, :, 60:] = 14
+    truth[4:11, 60:90, 20:80] = 21  # shown by no labelled slice, and by one plane
+    plane = Given(75, truth[:, 75], None, 1)
+    without, found = (
+        cells_of_gap(hidden_wall(truth), truth[0], truth[-1], planes=planes) for planes in ((), (plane,))
+    )
+    assert not (without.labels == 21).any()
+    assert dice(found.labels, truth, [7, 14, 21]) > 0.95
+    assert np.array_equal(found.labels[:, 75], truth[:, 75]) and (found.confidence[:, 75] == 255).all()
+    assert not (found.new > 0)[:, 75].any() and not found.doubtful[:, 75].any()
+
+
+def test_a_labelled_slice_holds_where_a_plane_says_otherwise(truth):
+    wrong = Given(30, np.full((15, SHAPE[1]), 99, np.uint32), None, 1)
+    found = cells_of_gap(cuts_of(truth, noise=40), truth[0], truth[-1], planes=[wrong])
+    assert np.array_equal(found.labels[[0, -1]], truth[[0, -1]])
+    assert (found.labels[1:-1, 30] == 99).all()
+
+
+def test_only_what_is_known_of_a_plane_counts(truth):
+    known = np.zeros((15, SHAPE[1]), bool)
+    known[5:8, 90:100] = True
+    plane = Given(20, np.where(known, truth[:, 20], 99).astype(np.uint32), known, 1)
+    found = cells_of_gap(cuts_of(truth, noise=40), truth[0], truth[-1], planes=[plane])
+    assert not (found.labels == 99).any()
+    assert dice(found.labels, truth, [7, 14, 28]) > 0.9
+
+
+def test_tiles_have_their_parts_of_planes(truth):
+    planes = [Given(20, truth[:, 20], None, 1), Given(85, truth[:, :, 85], None, 2)]
+    ends = GapEnd(truth[0]), GapEnd(truth[-1])
+    found = cells_of_tiles(
+        cuts_of(truth, noise=40), *ends, most_voxels=truth.size // 3, overlap=16, planes=planes
+    )
+    assert np.array_equal(found.labels[:, 20], truth[:, 20])
+    assert np.array_equal(found.labels[:, :, 85], truth[:, :, 85])
+    assert dice(found.labels, truth, [7, 14, 28]) > 0.95

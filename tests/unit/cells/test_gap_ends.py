@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from moving_cells import SHAPE, dice, ellipse, maps
+from ultraseg.arrays.scale import downsample_ids
 from ultraseg.cells.flow import stack_flow
-from ultraseg.cells.gap_ends import GapEnd, known_slices, read_end
+from ultraseg.cells.gap_ends import GapEnd, known_slices, read_end, read_planes
 from ultraseg.cells.pieces import given_pieces, slice_cells
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.storage.label_slices import LabelSlices, write_slices
@@ -122,3 +123,33 @@ def test_pieces_that_the_user_drew_are_given_and_stay_whole_across_the_edge(trut
     pieces, table = slice_cells(labels, sure, interior[0], boundary[0], given=LEFT)
     table = table.assign(given=given_pieces(pieces, LEFT))
     assert dict(zip(table["cell"], table["given"], strict=True)) == {7: True, 14: False, 21: True, 99: True}
+
+
+def test_planes_are_read_at_the_scale_of_the_cells_without_hidden_slices(tmp_path):
+    ids = np.random.default_rng(0).integers(1, 4, (12, 10, 14)).astype(np.uint32)
+    known = np.ones((12, 14), np.uint8)
+    known[:, 12:] = 0
+    xz, yz = str(tmp_path / "xz.h5"), str(tmp_path / "yz.h5")
+    write_slices(xz, (12, 14), [(y, {"labels": ids[:, y], "known": known}) for y in (3, 8)])
+    write_slices(yz, (12, 10), [(5, {"labels": ids[:, :, 5]})])
+    how = {"n_slices": 12, "hidden": [4]}
+    found = read_planes([xz, yz], ["xz", "yz"], range(2, 7), step=1, downsample=1, **how)
+    assert [(one.axis, one.at) for one in found] == [(1, 3), (1, 8), (2, 5)]
+    np.testing.assert_array_equal(found[0].ids, ids[2:7, 3])
+    np.testing.assert_array_equal(found[2].ids, ids[2:7, :, 5])
+    assert found[0].known[:, :12].sum() == 4 * 12 and not found[0].known[2].any()
+    assert not found[0].known[:, 12:].any() and found[2].known.sum() == 4 * 10
+    half = read_planes([xz, yz], ["xz", "yz"], [2, 4, 6], step=2, downsample=2, **how)
+    assert [(one.axis, one.at) for one in half] == [(1, 1), (1, 4), (2, 2)]
+    np.testing.assert_array_equal(
+        half[0].ids, downsample_ids(np.ascontiguousarray(ids[[2, 3, 4, 5, 6, 7], 3]), 2)
+    )
+    assert half[0].known.all(axis=1).tolist() == [False, False, False]  # its last columns are not known
+    assert half[0].known[:, :6].all(axis=1).tolist() == [True, False, True]
+
+
+def test_a_plane_that_tells_nothing_of_a_gap_is_left_out(tmp_path):
+    write_slices(str(tmp_path / "xz.h5"), (4, 6), [(2, {"labels": np.ones((4, 6), np.uint32)})])
+    how = {"n_slices": 4, "step": 1, "downsample": 1}
+    assert read_planes([str(tmp_path / "xz.h5")], ["xz"], [1, 2], hidden=[1, 2], **how) == []
+    assert read_planes([], [], [1, 2], **how) == []

@@ -6,6 +6,7 @@ from exact_cuts import cuts_of
 from moving_cells import SHAPE, ellipse, maps
 from ultraseg.cells.evidence import Evidence
 from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.fragments import Given
 from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd
 from ultraseg.cells.gap_result import carried_slices, seeds_near, volume_slices
@@ -116,3 +117,16 @@ def test_seeds_come_from_both_ends_and_from_none_where_nothing_is_to_be_carried(
     assert [seed.at for seed in seeds] == [1]
     assert seeds_near(read, (low.zs, high.zs), (None, BOTH[1]), range(10, 15), 0.6) == []
     assert asked == [low.zs]  # where nothing is carried from, nothing is read
+
+
+def test_planes_count_by_either_method(evidence):
+    ids = np.where(TRUTH[:, 40] > 0, 33, 0).astype(np.uint32)
+    plane = Given(40, ids, ids > 0, 1)
+    by_flow = carried(evidence, planes=[plane])
+    in_volume = dict(
+        volume_slices(cuts_of(TRUTH), BOTH, range(10, 15), range(10, 15), first=10, planes=[plane])
+    )
+    for found in (by_flow, in_volume):
+        assert np.array_equal(found[12]["labels"][40][ids[2] > 0], ids[2][ids[2] > 0])
+        assert (found[12]["confidence"][40][ids[2] > 0] == 255).all()
+        assert np.array_equal(found[10]["labels"], TRUTH[0])

@@ -5,6 +5,7 @@ import pytest
 from moving_cells import SHAPE, YX, dice, ellipse, maps
 from scipy import ndimage
 from ultraseg.cells.flow import stack_flow
+from ultraseg.cells.fragments import Given
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.cells.trust import fill_bad, to_confidence
 
@@ -226,3 +227,24 @@ def test_trust_falls_by_the_distance_not_by_the_step():
     _, far = propagate_gap(image[zs], flow, interior[zs], boundary[zs], truth[0], None, zs=zs, **settings)
     centre = far[:, 48, 56]
     assert np.array_equal(centre, [255, *to_confidence(np.array([0.9, 0.9**4]))])
+
+
+def test_planes_across_the_slices_hold_and_tell_the_slices_around():
+    both = np.full(SHAPE, 7, np.uint32)
+    both[:, 56:] = 14
+    truth = np.repeat(both[None], 9, axis=0)
+    truth[3:6, 20:60, 30:80] = 21  # on neither labelled slice
+    planes = [Given(40, truth[:, 40], None, 1), Given(70, truth[:, :, 70], None, 2)]
+    labels, confidence = solve(truth, planes=planes)
+    plain, _ = solve(truth)
+    assert not (plain == 21).any()
+    assert np.array_equal(labels[:, 40], truth[:, 40]) and np.array_equal(labels[:, :, 70], truth[:, :, 70])
+    assert (confidence[:, 40] == 255).all() and (confidence[4] < 255).any()
+    assert (labels == truth).mean() > (plain == truth).mean()
+    wrong = Given(5, np.full((9, SHAPE[1]), 99, np.uint32), None, 1)
+    labels, _ = solve(truth, planes=[wrong])  # a labelled slice holds
+    assert np.array_equal(labels[[0, -1]], truth[[0, -1]]) and (labels[1:-1, 5] == 99).all()
+    known = np.zeros((9, SHAPE[1]), bool)
+    known[:, :10] = True
+    part = Given(5, np.where(known, truth[:, 5], 99).astype(np.uint32), known, 1)
+    assert not (solve(truth, planes=[part])[0] == 99).any()

@@ -10,7 +10,7 @@ from ultraseg.storage.arrays import write_slab
 from ultraseg.storage.create import create_array
 from ultraseg.storage.label_slices import write_slices
 from ultraseg.train.tiles import cell_targets
-from ultraseg.train.volume_tiles import volume_tiles
+from ultraseg.train.volume_tiles import plane_tiles, volume_tiles
 
 N, PLANE = 8, (48, 64)
 KINDS = {"cells": "cells", "nuclei": "organelle"}
@@ -226,3 +226,95 @@ def test_cuts_follow_the_channels_of_the_cells_and_the_ids_come_with_them(folder
 def test_without_cuts_tiles_hold_no_ids(folder):
     for _, _, tiles in all_tiles(folder):
         assert tiles.target.shape[-1] == 3 and tiles.ids.shape == (len(tiles), 0, 0)
+
+
+# ---- planes across the slices
+VOLUME = np.zeros((N, *PLANE), np.uint32)
+VOLUME[:, 4:24, 4:30], VOLUME[2:7, 4:40, 30:58] = 7, 900
+
+
+def plane_folder(folder):
+    """Two xz planes and one yz plane of cells, and one xz plane of nuclei."""
+    work = folder / "work" / "labels"
+    xz = [(y, {"labels": VOLUME[:, y]}) for y in (10, 21)]
+    write_slices(str(work / "cells.xz.h5"), (N, PLANE[1]), xz)
+    write_slices(str(work / "cells.yz.h5"), (N, PLANE[0]), [(40, {"labels": VOLUME[:, :, 40]})])
+    nucleus = (VOLUME[:, 10] == 900).astype(np.uint8)
+    write_slices(str(work / "nuclei.xz.h5"), (N, PLANE[1]), [(10, {"labels": nucleus})])
+    return folder
+
+
+def across(folder, **changes):
+    told = {
+        "planes": {"cells": ["xz", "yz"], "nuclei": ["xz"]}, "shape": (N, *PLANE), "shown": range(0, N, 2),
+        "hidden": [], "step": 2, "kinds": KINDS, "z_context": 1, **SETTINGS,
+    }  # fmt: skip
+    return list(plane_tiles(str(folder), "v", **(told | changes)))
+
+
+def test_every_plane_trains_under_a_number_of_its_own(folder):
+    found = [(use, volume, set(tiles.z.tolist())) for use, volume, tiles in across(plane_folder(folder))]
+    assert found == [
+        ("train", "v", {N + 10}), ("train", "v", {N + 21}), ("train", "v", {N + PLANE[0] + 40}),
+    ]  # fmt: skip
+
+
+def test_tiles_of_planes_hold_image_and_targets_as_the_network_sees_planes(folder):
+    seen = np.stack([normalise_slice(downsample_image(one, 2)) for one in image()[::2]])  # (4, 24, 32)
+    for (_, _, tiles), (plane, at) in zip(
+        across(plane_folder(folder)), [("xz", 10), ("xz", 21), ("yz", 40)], strict=True
+    ):
+        labels = VOLUME[:, at] if plane == "xz" else VOLUME[:, :, at]
+        interior, boundary = cell_targets(downsample_ids(np.ascontiguousarray(labels), 2), 1)
+        for i, (y, x, h, w) in enumerate(zip(tiles.y, tiles.x, tiles.height, tiles.width, strict=True)):
+            place = np.s_[y : y + h, x : x + w]
+            for channel, near in enumerate((at // 2 - 1, at // 2, at // 2 + 1)):
+                shown = seen[:, near] if plane == "xz" else seen[:, :, near]
+                assert np.array_equal(tiles.image[i, :h, :w, channel], shown[place])
+            assert np.array_equal(tiles.target[i, :h, :w, 0] == 255, interior[place])
+            assert np.array_equal(tiles.target[i, :h, :w, 1] == 255, boundary[place])
+            assert (tiles.weight[i, :h, :w, :2] == 255).all()
+            # Nuclei are labelled on one plane alone.
+            assert (tiles.weight[i, :h, :w, 2] == (255 if (plane, at) == ("xz", 10) else 0)).all()
+
+
+def test_the_edge_plane_repeats_in_the_context(folder):
+    write_slices(str(folder / "work/labels/cells.xz.h5"), (N, PLANE[1]), [(0, {"labels": VOLUME[:, 10]})])
+    (_, _, tiles), *_ = across(folder, planes={"cells": ["xz"]})
+    assert np.array_equal(tiles.image[..., 0], tiles.image[..., 1])
+    assert not np.array_equal(tiles.image[..., 1], tiles.image[..., 2])
+
+
+def test_nothing_is_taught_on_hidden_slices_of_planes(folder):
+    settings = SETTINGS | {"downsample": 1}
+    for _, _, tiles in across(plane_folder(folder), shown=range(N), step=1, hidden=[3], **settings):
+        for i, (y, h, w) in enumerate(zip(tiles.y, tiles.height, tiles.width, strict=True)):
+            rows = np.arange(y, y + h)
+            weight = tiles.weight[i, :h, :w, :2]
+            assert not weight[rows == 3].any()
+            assert weight[np.abs(rows - 3) > 1].all()
+    (_, _, tiles), *_ = across(folder, hidden=[3])
+    assert not tiles.weight[:, 1].any() and tiles.weight[:, 3].any()  # rows 2 and 3 are one step
+
+
+def test_a_bad_slice_shows_its_stand_in_in_planes(folder):
+    (_, _, tiles), *_ = across(plane_folder(folder), shown=[0, 2, 2, 6])
+    assert np.array_equal(tiles.image[:, 1], tiles.image[:, 2])
+
+
+def test_planes_that_memory_does_not_hold_together_are_read_one_after_another(folder, monkeypatch):
+    whole = across(plane_folder(folder))
+    monkeypatch.setattr("ultraseg.train.volume_tiles.PLANE_BYTES", 1)
+    for (_, _, a), (_, _, b) in zip(whole, across(folder), strict=True):
+        assert np.array_equal(a.image, b.image) and np.array_equal(a.target, b.target)
+
+
+def test_planes_teach_cuts_as_well(folder):
+    (_, _, tiles), *_ = across(plane_folder(folder), cuts=(1, 3))
+    ids = downsample_ids(np.ascontiguousarray(VOLUME[:, 10]), 2)
+    h, w = tiles.height[0], tiles.width[0]
+    y, x = tiles.y[0], tiles.x[0]
+    part = ids[y : y + h, x : x + w]
+    same = part[:, :-1] == part[:, 1:]
+    assert np.array_equal(tiles.ids[0, :h, : w - 1] == tiles.ids[0, :h, 1:w], same)
+    assert tiles.target.shape[-1] == 2 + 4 + 1

@@ -4,7 +4,7 @@ from functools import partial
 
 from ultraseg.cells.cuts import read_cuts
 from ultraseg.cells.evidence import read_evidence
-from ultraseg.cells.gap_ends import read_ends
+from ultraseg.cells.gap_ends import read_ends, read_planes
 from ultraseg.cells.gap_result import carried_slices, seeds_near, volume_slices
 from ultraseg.evaluate.choose_method import method_of
 from ultraseg.jobs.cells import Propagate
@@ -16,9 +16,12 @@ with job(snakemake, Propagate) as (spec, log):
     ends = read_ends(given.labels, gap, spec.downsample, spec.direction, given.up, given.down)
     paths = (files.image_level(), files.flow, files.probability(spec.network))
     read = partial(read_evidence, *paths, channels=spec.channels, downsample=spec.downsample)
-    how = {"first": gap.first, "direction": spec.direction, "partial": spec.partial}
     method = method_of(spec.method, given.chosen)
     log.info("method: %s", method)
+    across = {"n_slices": spec.n_slices, "step": spec.step, "hidden": spec.hidden}
+    zs = spec.steps if method == "volume" else spec.walk
+    planes = read_planes(given.planes, spec.planes, zs, downsample=spec.downsample, **across)
+    how = {"first": gap.first, "direction": spec.direction, "partial": spec.partial, "planes": planes}
     if method == "volume":
         seeds = seeds_near(read, spec.near, ends, spec.steps, spec.seed_confidence, **spec.settings)
         cuts = read_cuts(files.cuts, spec.cuts)

@@ -54,7 +54,9 @@ class Given:
                 return None
             at -= across.start
         here = (slice(None), place[2 - self.axis]) if self.axis else place
-        return replace(self, at=at, ids=self.ids[here], known=None if self.known is None else self.known[here])
+        return replace(
+            self, at=at, ids=self.ids[here], known=None if self.known is None else self.known[here]
+        )
 
     def line_in(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values of a plane across the slices in an array of one slice (Y, X); a view."""
@@ -100,10 +102,10 @@ def grow_fragments(
 
     cuts: uint8 (3, offsets, Z, Y, X), in which the labelled planes are set (`cuts.set_labelled_plane`). The edges
     between neighbouring voxels are taken in order of their cut; an edge unites two parts unless both hold a seed. One
-    seed per id, on whatever planes, of which later ones count more: what grows from it is a terminal. No other seed lies within `clearance` slices of
-    a slice that is labelled as a whole. blur: standard deviation in voxels. side: the watershed sees blocks of so many
-    columns at a time, which bounds its memory to about 40 bytes per voxel of a block; agglomeration joins what a
-    block's edge parts.
+    seed per id, on whatever planes, of which later ones hold: what grows from it is a terminal. No other seed lies
+    within `clearance` slices of a slice that is labelled as a whole. blur: standard deviation in voxels. side: the
+    watershed sees blocks of so many columns at a time, which bounds its memory to about 40 bytes per voxel of a block;
+    agglomeration joins what a block's edge parts.
     """
     shape = cuts.shape[2:]
     ids = np.unique(np.concatenate([_known_ids(end) for end in given])) if given else np.zeros(0, np.uint32)

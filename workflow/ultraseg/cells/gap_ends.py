@@ -1,4 +1,4 @@
-"""The labelled slices at the ends of a gap, where only a part of such a slice may be labelled."""
+"""The labelled slices at the ends of a gap, where only a part of such a slice may be labelled, and planes across it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_ids, downsample_known
+from ultraseg.cells.fragments import Given
 from ultraseg.grid.gaps import Gap
+from ultraseg.grid.planes import AXES, plane_rows
 from ultraseg.storage.label_slices import LabelSlices
 
 
@@ -89,3 +91,32 @@ def read_ends(
             read_end(given, z, downsample, next(iter(files), None)) if is_given else None
             for z, is_given, files in wanted
         ]
+
+
+def read_planes(
+    files: Sequence[str],
+    planes: Sequence[str],
+    zs: Sequence[int],
+    *,
+    n_slices: int,
+    step: int,
+    downsample: int,
+    hidden: Sequence[int] = (),
+) -> list[Given]:
+    """The user's ids on planes across the slices ``zs`` of a gap, at the scale of the cells.
+
+    files: of the checked labels of each kind of ``planes``, xz and yz, of which one plane is read at a time. n_slices,
+    step, downsample: as of `plane_rows`. Nothing is known on the slices ``hidden``.
+    """
+    found, rows = [], plane_rows(zs, n_slices, step, downsample)
+    for file, plane in zip(files, planes, strict=True):
+        with LabelSlices(file) as given:
+            for at in given.zs:
+                ids, known = given.read(at), given.known(at)
+                known = np.ones(ids.shape, bool) if known is None else known
+                known[list(hidden)] = False
+                seen = downsample_known(known[rows], downsample)
+                if seen.any():
+                    small = downsample_ids(np.ascontiguousarray(ids[rows]), downsample)
+                    found.append(Given(at // downsample, small, seen, AXES[plane]))
+    return found

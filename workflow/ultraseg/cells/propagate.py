@@ -145,11 +145,11 @@ def propagate_gap(
     slices included; flow: (n or n - 1, 4, Y, X) as made by `stack_flow`; first, last: ids (Y, X) or None at an open
     end of the stack, 0 = not a cell. zs: slice numbers where bad slices are stepped over: trust falls by the distance,
     not by the step. differ: int64 (n,), takes the number of pixels per slice to which the two sides carried different
-    ids, 0 where only one side arrives. planes: ids on planes across the slices, which hold where they are known, but not
-    on labelled slices. settings: fields of `CarrySettings`. Returns labels uint32 (n, Y, X), the
-    user's ids unchanged on labelled slices, 0 = background or a cell that no label shows, and confidence uint8
-    (n, Y, X), 255 on labelled slices and about the chance of being right times 255 elsewhere. Memory: three arrays of
-    the gap's size besides the input. Raises ValueError for shapes that do not fit.
+    ids, 0 where only one side arrives. planes: ids on planes across the slices, which hold where they are known, but
+    not on labelled slices. settings: fields of `CarrySettings`. Returns labels uint32 (n, Y, X), the user's ids
+    unchanged on labelled slices, 0 = background or a cell that no label shows, and confidence uint8 (n, Y, X), 255 on
+    labelled slices and about the chance of being right times 255 elsewhere. Memory: three arrays of the gap's size
+    besides the input. Raises ValueError for shapes that do not fit.
     """
     n, given = len(image), (as_end(first), as_end(last))
     _check(image.shape, flow, (interior, boundary), given)

@@ -167,6 +167,10 @@ def _inputs(name: str, entry: dict[str, Any]) -> Iterator[list[str]]:
                 f"{key} of {structure}, {name}",
                 source if isinstance(source, str) else str(source["path"]),
             ]
+            planes = {} if isinstance(source, str) else source.get("planes", {})
+            for plane, given in planes.items():
+                path = given if isinstance(given, str) else str(given["path"])
+                yield [f"{key} of {structure} on {plane} planes, {name}", path]
 
 
 def _files(folder: Path, volumes: Sequence[str]) -> Iterator[tuple[str, str]]:

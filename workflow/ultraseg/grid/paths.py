@@ -125,6 +125,10 @@ class VolumeFiles:
         """The user's labels of one structure after the check, with corrections where there are any."""
         return f"{self.work}/labels/{structure}{'.corrected' if corrected else ''}.h5"
 
+    def checked_planes(self, structure: str, plane: str) -> str:
+        """The user's labels of one structure on planes across the slices after the check; plane: xz or yz."""
+        return f"{self.work}/labels/{structure}.{plane}.h5"
+
     def coverage(self, structure: str, corrected: bool = False) -> str:
         """The table of what the labelled slices of one structure show."""
         return f"{self.work}/labels/{structure}{'.corrected' if corrected else ''}.csv"

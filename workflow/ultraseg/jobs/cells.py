@@ -77,7 +77,9 @@ class Propagate(VolumeJob):
     direction in which ids are carried ("up", "down"); partial: whether slices are labelled in part; method: as
     `Plan.method` tells it; steps: the slices that get cells from cuts; cuts: for each of them its place in the array of
     cuts; near: the good slices near the first and the last slice to which ids are carried beforehand, from
-    ``seed_confidence`` on. settings, volume_settings: of the method "flow" and of the method "volume".
+    ``seed_confidence`` on. planes: kinds of labelled planes across the slices (xz, yz), of which nothing is told on the
+    slices ``hidden``: bad ones, and those that are left out; step, n_slices: slices from one slice with cuts to the
+    next, and of the stack. settings, volume_settings: of the method "flow" and of the method "volume".
     """
 
     gap: Gap
@@ -94,6 +96,10 @@ class Propagate(VolumeJob):
     cuts: list[int]
     near: tuple[list[int], list[int]]
     seed_confidence: float
+    planes: list[str]
+    hidden: list[int]
+    step: int
+    n_slices: int
     settings: dict[str, Any]
     volume_settings: dict[str, Any]
 
@@ -111,6 +117,8 @@ class Propagate(VolumeJob):
         reach = max(0, min(solid.pop("seed_steps", 0) * step, (gap.last - gap.first - 1) // 2))
         good = v.good_slices.good_in
         near = good(gap.first, gap.first + reach + 1), good(gap.last - reach, gap.last + 1)
+        planes = [*v.planes.get(plan.cells_name, {})]
+        hidden = sorted({*v.bad, *v.labelled(plan.cells_name)} & {*range(gap.first + 1, gap.last)})
         return cls(
             v.name,
             gap,
@@ -127,6 +135,10 @@ class Propagate(VolumeJob):
             cuts=[min((z + step // 2) // step, plan.cut_count(v.name) - 1) for z in steps],
             settings={key: value for key, value in plan.config["propagate"].items() if key != "method"},
             near=near if steps else ([], []),
+            planes=planes,
+            hidden=hidden if planes else [],
+            step=step,
+            n_slices=v.n_slices,
             seed_confidence=solid.pop("seed_confidence", 0.0),
             volume_settings=solid,
         )
@@ -141,6 +153,7 @@ class Propagate(VolumeJob):
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
         found: Files = {"labels": v.label_file(plan.cells_name), **self._carried_ends(plan)}
+        found["planes"] = [*v.plane_files(plan.cells_name).values()]
         # In a volume, flow carries ids to the slices near the labelled ones alone.
         walks = self.near if self.method == VOLUME else (self.walk,)
         zs, flows = [z for walk in walks for z in walk], [z for walk in walks for z in walk[:-1] or walk]

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from ultraseg.grid.planes import turned
 from ultraseg.grid.slabs import ceil_div
+from ultraseg.ingest.crop import Roi
 from ultraseg.jobs.spec import Files, Rate, VolumeJob, Wildcards, slabs_with
 from ultraseg.labels.source import LabelSource
 
@@ -80,6 +82,54 @@ class CorrectedLabels(Labels):
     @staticmethod
     def source_of(v: Volume, structure: str) -> LabelSource:
         return v.labels[structure]
+
+
+@dataclass(frozen=True)
+class LabelPlanes(VolumeJob):
+    """Checks the labelled planes of one structure across the slices: all of them that lie alike (``plane``: xz, yz).
+
+    full_shape, roi: the whole stack that the files show planes of, and the part of it that is used. zs: the labelled
+    slices, whose ids the planes are compared with.
+    """
+
+    structure: str
+    plane: str
+    source: LabelSource
+    kind: str
+    full_shape: tuple[int, int, int]
+    roi: Roi
+    zs: list[int]
+
+    rate: ClassVar[Rate] = Rate(0.7, 0.045, 120, 18)
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> LabelPlanes:
+        v = plan.volumes[wc.volume]
+        return cls(
+            v.name,
+            wc.structure,
+            wc.plane,
+            source=v.planes[wc.structure][wc.plane],
+            kind=plan.structures[wc.structure]["kind"],
+            full_shape=v.full_shape,
+            roi=v.roi,
+            zs=v.labelled(wc.structure),
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        planes = plan.volumes[name].planes
+        return [Wildcards(volume=name, structure=s, plane=plane) for s in planes for plane in planes[s]]
+
+    def inputs(self, plan: Plan) -> Files:
+        return {"planes": self.source.files, "labels": plan.volumes[self.volume].label_file(self.structure)}
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        _, rows, columns = turned(plan.volumes[self.volume].full_shape, self.plane)
+        slices = len(self.zs) * math.prod(plan.volumes[self.volume].plane(1))
+        return len(self.source) * rows * columns + slices, max(
+            rows * columns, math.prod(plan.volumes[self.volume].plane(1))
+        )
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Wildcards(NamedTuple):
     gap: str = ""
     direction: str = ""
     method: str = ""
+    plane: str = ""
     slab: int = -1
     brick: int = -1
 

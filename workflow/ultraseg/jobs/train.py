@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ultraseg.grid.cut_maps import depth_step
 from ultraseg.grid.paths import NetworkFiles, VolumeFiles
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.jobs.spec import Cost, Files, JobSpec, Rate, Wildcards, slabs_with
@@ -20,6 +21,7 @@ TRAIN_KEYS = (
     *("architecture", "filters", "crop", "batch", "epochs", "steps_per_epoch", "learning_rate"),
     *("weight_decay", "optimizer", "loss", "max_minutes", "hold_back", "seed", "augmentation"),
 )
+PLANES_MB = 270  # images of planes across the slices, `volume_tiles.PLANE_BYTES`
 EPOCH_S = 0.5  # validation and checkpoint of an epoch
 TRAIN_MACS = 85e9  # multiply-adds per second, forward and backward, with two threads
 GPU_SPEEDUP = 20  # of a data-centre GPU over two threads; not measured, so on the safe side
@@ -49,7 +51,8 @@ class Tiles(NetworkJob):
 
     Per volume: split: what each labelled slice serves for, and the slices without labels that are learned from;
     labelled: the slices of each structure that the network may learn from; contexts: what the network sees for each
-    slice. cuts: offsets of the cuts that it learns.
+    slice; planes: what `volume_tiles.plane_tiles` is told, for volumes with labelled planes across the slices. cuts:
+    offsets of the cuts that it learns.
     """
 
     settings: dict[str, Any]
@@ -58,6 +61,7 @@ class Tiles(NetworkJob):
     split: dict[str, dict[int, str]]
     labelled: dict[str, dict[str, list[int]]]
     contexts: dict[str, dict[int, list[int]]]
+    planes: dict[str, dict[str, Any]]
     cuts: tuple[int, ...]
 
     rate: ClassVar[Rate] = Rate(0.5, 0.012, 110, 13)
@@ -75,6 +79,7 @@ class Tiles(NetworkJob):
             split={v: plan.split(net.name, v) | dict.fromkeys(free[v], "unlabelled") for v in net.train_on},
             labelled={v: {s: plan.volumes[v].taught(s) for s in net.structures} for v in net.train_on},
             contexts={v: plan.contexts(net.name, v) | free[v] for v in net.train_on},
+            planes={v: told for v in net.train_on if (told := taught_planes(plan, net, v))},
             cuts=net.cuts,
         )
 
@@ -85,6 +90,10 @@ class Tiles(NetworkJob):
             labels += [files.checked_labels(s) for s, zs in by_structure.items() if zs]
             for zs in self.contexts[name].values():
                 images += slabs_with(plan.volumes[name], files.image_level(), zs)
+            if name in self.planes:
+                told = self.planes[name]
+                images += slabs_with(plan.volumes[name], files.image_level(), told["shown"])
+                labels += [files.checked_planes(s, p) for s, planes in told["planes"].items() for p in planes]
         return {"labels": labels, "images": list(dict.fromkeys(images))}
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
@@ -93,7 +102,15 @@ class Tiles(NetworkJob):
             plane = math.prod(plan.volumes[name].plane(1))
             worked += len(contexts) * plane * (2 * self.settings["z_context"] + 1)
             held = max(held, plane)
+            if name in self.planes:
+                depth, *sides = plan.volumes[name].shape
+                worked += len(self.planes[name]["shown"]) * plane
+                held = max(held, depth * max(sides))
         return worked, held
+
+    def cost(self, plan: Plan) -> Cost:
+        found = super().cost(plan)
+        return found._replace(mem_mb=found.mem_mb + (PLANES_MB if self.planes else 0))
 
 
 @dataclass(frozen=True)
@@ -209,7 +226,40 @@ def about_network(plan: Plan, net: Network) -> dict[str, Any]:
         "windows": {v: plan.window_rule(v) for v in net.train_on},
         "slices": {v: plan.split(net.name, v) for v in net.train_on},
         "unlabelled_slices": {v: list(unlabelled(plan, net, v)) for v in net.train_on},
+    } | ({"planes": places} if (places := _plane_places(plan, net)) else {})
+
+
+def taught_planes(plan: Plan, net: Network, volume: str) -> dict[str, Any]:
+    """What the tiles of a volume are told of its labelled planes across the slices; empty where it has none.
+
+    Nothing is learned on bad slices, nor on labelled slices that validate or test the network.
+    """
+    v = plan.volumes[volume]
+    planes = {s: [*v.planes[s]] for s in net.structures if s in v.planes}
+    if not planes:
+        return {}
+    step = depth_step(v.voxel_size_nm, net.downsample)
+    uses = plan.split(net.name, volume)
+    labelled = {*uses, *(z for s in net.structures for z in v.labelled(s))}
+    held = {z for z in labelled if uses.get(z, "test") != "train"}
+    return {
+        "planes": planes,
+        "shape": v.shape,
+        "shown": [v.good_slices.stand_in(z) for z in range(0, v.n_slices, step)],
+        "hidden": sorted({*v.bad, *held}),
+        "step": step,
     }
+
+
+def _plane_places(plan: Plan, net: Network) -> dict[str, dict[str, list[int]]]:
+    """Rows of xz planes and columns of yz planes that a network learns from, by volume."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for volume in net.train_on:
+        for structure in net.structures:
+            for plane, source in plan.volumes[volume].planes.get(structure, {}).items():
+                places = found.setdefault(volume, {}).setdefault(plane, [])
+                places[:] = sorted({*places, *source.zs})
+    return found
 
 
 def unlabelled(plan: Plan, net: Network, volume: str) -> dict[int, list[int]]:
@@ -251,5 +301,7 @@ def _tile_count(plan: Plan, net: Network) -> int:
             tile_count(n, tile, tile_overlap(tile)) for n in plan.volumes[name].plane(net.downsample)
         )
         uses = [use for use in plan.split(net.name, name).values() if use != "test"]
-        count += (len(uses) + len(unlabelled(plan, net, name))) * min(fits, net.settings["tiles_per_slice"])
+        across = sum(map(len, _plane_places(plan, net).get(name, {}).values()))
+        slices = len(uses) + len(unlabelled(plan, net, name)) + across
+        count += slices * min(fits, net.settings["tiles_per_slice"])
     return count

@@ -188,6 +188,7 @@ def _volumes(config: Section) -> Iterator[str]:
                 if structure not in known:
                     yield f"{where}.{key}: {_unknown(structure, known)}"
                 yield from _source(f"{where}.{key}.{structure}", source)
+                yield from _planes(f"{where}.{key}.{structure}", source, config["structures"].get(structure))
 
 
 def patterns(name: str, volume: Section) -> Iterator[str]:
@@ -195,8 +196,7 @@ def patterns(name: str, volume: Section) -> Iterator[str]:
     yield from _pattern(f"volumes.{name}", volume)
     for key in ("labels", "truth"):
         for structure, source in volume[key].items():
-            if not isinstance(source, str):
-                yield from _pattern(f"volumes.{name}.{key}.{structure}", source)
+            yield from _patterns(f"volumes.{name}.{key}.{structure}", source)
 
 
 def _volume_image(where: str, volume: Section) -> Iterator[str]:
@@ -224,9 +224,31 @@ def _pattern(where: str, settings: Section) -> Iterator[str]:
         yield f"{where}.slice_number_pattern: '{pattern}' {fault}"
 
 
-def _source(where: str, source: str | Section) -> Iterator[str]:
-    source = {} if isinstance(source, str) else source
+def _patterns(where: str, source: str | Section) -> Iterator[str]:
+    """Faults of the patterns of labels, those of planes across the slices included."""
+    if isinstance(source, str):
+        return
     yield from _pattern(where, source)
+    for plane, given in source.get("planes", {}).items():
+        if not isinstance(given, str):
+            yield from _pattern(f"{where}.planes.{plane}", given)
+
+
+def _planes(where: str, source: str | Section, structure: Section | None) -> Iterator[str]:
+    if isinstance(source, str) or "planes" not in source:
+        return
+    if ".truth." in where:
+        yield f"{where}.planes: truth is compared slice by slice; remove it"
+    if structure is not None and not structure["ids_consistent"]:
+        yield (
+            f"{where}.planes: ids that change from slice to slice (ids_consistent: false) cannot agree with those of "
+            "planes; give each cell one number everywhere, or remove planes"
+        )
+
+
+def _source(where: str, source: str | Section) -> Iterator[str]:
+    yield from _patterns(where, source)
+    source = {} if isinstance(source, str) else source
     region = source.get("region", {})
     for axis, (start, stop) in region.items() if isinstance(region, dict) else ():
         if start >= stop:

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ultraseg.arrays.grey_values import PERCENTILES, WHOLE_RANGE, stored_as
@@ -22,6 +22,7 @@ from ultraseg.grid.paths import RESULTS
 from ultraseg.ingest.crop import Roi, resolve_roi, shift_source
 from ultraseg.ingest.grey_window import evenly_spaced
 from ultraseg.ingest.image_source import ImageHeader, image_header, resolve_image
+from ultraseg.labels.planes import Planes, cropped, resolve_planes
 from ultraseg.labels.source import LabelSource, resolve_labels
 from ultraseg.link.edit_file import CellEdit, read_cell_edits
 from ultraseg.phantom.volume import TRUTH, phantom_files
@@ -43,6 +44,7 @@ class WholeStack:
     labels: Labels
     truth: Labels
     phantom: dict[str, Any] | None = None
+    planes: dict[str, Planes] = field(default_factory=dict)
 
 
 def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
@@ -76,7 +78,22 @@ def open_volume(name: str, settings: Settings, config: Settings) -> Volume:
     assert image is not None and header is not None  # else there was a problem
     _point_out_numbering(where, settings, image, labels)
     shape = (image.n_slices, *header.shape)
-    return _cut(name, settings, config, WholeStack(shape, header.dtype, image, labels, truth))
+    planes = _planes(settings, config, f"{where}.labels", shape)
+    return _cut(name, settings, config, WholeStack(shape, header.dtype, image, labels, truth, planes=planes))
+
+
+def _planes(settings: Settings, config: Settings, where: str, shape: Sequence[int]) -> dict[str, Planes]:
+    """The labelled planes across the slices, by structure. Raises one UserError for all that is wrong with them."""
+    problems, found = Problems(), {}
+    for structure, source in settings["labels"].items():
+        if isinstance(source, str) or "planes" not in source:
+            continue
+        with problems.caught():
+            planes = resolve_planes(source, lambda path: located(path, config), shape, f"{where}.{structure}")
+            check_names([file for one in planes.values() for file in one.files])
+            found[structure] = planes
+    problems.raise_all()
+    return found
 
 
 def _header(settings: Settings, image: SliceSource, where: str) -> ImageHeader:
@@ -116,6 +133,7 @@ def _cut(name: str, settings: Settings, config: Settings, found: WholeStack) -> 
         raise UserError(
             f"{where}.roi: all slices of z {list(roi[0])} are bad or missing", "Choose other slices."
         )
+    kept = in_roi(where, roi, labels)
     return Volume(
         name=name,
         shape=(stop - start, bottom - top, right - left),
@@ -126,7 +144,10 @@ def _cut(name: str, settings: Settings, config: Settings, found: WholeStack) -> 
         pyramid_levels=config["pyramid_levels"],
         stack=shift_source(found.image, start),
         sampled=[] if window else _window_slices(found.image, good),
-        labels=in_roi(where, roi, labels),
+        labels=kept,
+        planes={
+            s: here for s, planes in found.planes.items() if s in kept and (here := cropped(planes, roi))
+        },
         labels_for_training={s: source.cropped(roi) for s, source in choice.taught.items()},
         labels_at_first={s: source.cropped(roi) for s, source in choice.first.items()},
         truth={s: source.cropped(roi) for s, source in found.truth.items()},

@@ -10,6 +10,7 @@ from ultraseg.grid.cut_maps import depth_step
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gap_without, gaps_between
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
+from ultraseg.plan.label_planes import check_planes
 from ultraseg.plan.maps import find_objects
 from ultraseg.plan.networks import (
     Network,
@@ -66,6 +67,8 @@ class Plan:
                 )
         problems.raise_all()
         self._owner = {s: net for net in reversed(self.networks.values()) for s in net.structures}
+        check_planes(self.volumes, self._owner, self.structures, problems)
+        problems.raise_all()
 
     # ---- what there is
     @property

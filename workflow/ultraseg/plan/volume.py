@@ -14,6 +14,7 @@ from ultraseg.grid.paths import VolumeFiles
 from ultraseg.grid.pyramid_levels import Level, pyramid_levels
 from ultraseg.grid.slabs import ceil_div, slab_count, slab_range, slabs_of
 from ultraseg.ingest.crop import Roi
+from ultraseg.labels.planes import Planes
 from ultraseg.labels.source import LabelSource
 from ultraseg.link.edit_file import CellEdit
 
@@ -31,6 +32,7 @@ class Volume:
     labels: the labels that results are made from, with all corrections.
     labels_for_training: the labels that networks learn from, for structures with corrections only.
     labels_at_first: the labels without any correction, for structures with corrections only.
+    planes: labelled planes across the slices, of structures that have some; as the user gave them.
     dtype: pixel type of the source.
     window: grey values that become 0 and 255; None where the window is measured at ``percentiles`` of the slices
     ``sampled``.
@@ -61,6 +63,7 @@ class Volume:
     labels_for_training: dict[str, LabelSource] = field(default_factory=dict)
     labels_at_first: dict[str, LabelSource] = field(default_factory=dict)
     cell_edits: tuple[CellEdit, ...] = ()
+    planes: dict[str, Planes] = field(default_factory=dict)
 
     @property
     def n_slices(self) -> int:
@@ -182,6 +185,17 @@ class Volume:
     def labelled(self, structure: str) -> list[int]:
         """Labelled slices of a structure."""
         return self.labels[structure].zs if structure in self.labels else []
+
+    def files_of_labels(self, structure: str) -> set[str]:
+        """The user's files of the labels of a structure, planes across the slices included."""
+        sources = [self.labels[structure], *self.planes.get(structure, {}).values()]
+        return {file for source in sources for file in source.files}
+
+    def plane_files(self, structure: str) -> dict[str, str]:
+        """The file with the checked labels of each kind of planes across the slices, xz and yz."""
+        return {
+            plane: self.files.checked_planes(structure, plane) for plane in self.planes.get(structure, {})
+        }
 
     def first_label_number(self, structure: str) -> int:
         """The number that the first slice of the whole stack has in the user's label files."""

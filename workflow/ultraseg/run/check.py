@@ -96,8 +96,9 @@ def _given_maps(plan: Plan) -> tuple[list[MapSource], list[MapSource]]:
 
 def files_of(volume: Volume) -> set[str]:
     """The user's files of a volume."""
-    labels = [*volume.labels.values(), *volume.truth.values()]
-    return {*volume.image.files, *(file for source in labels for file in source.files)}
+    labels = {file for structure in volume.labels for file in volume.files_of_labels(structure)}
+    truth = {file for source in volume.truth.values() for file in source.files}
+    return {*volume.image.files, *labels, *truth}
 
 
 def _all_files(checked: Checked) -> set[str]:

@@ -16,6 +16,7 @@ from ultraseg.formats.tiff_decode import check_page, number_of_slices, open_tiff
 from ultraseg.formats.tiff_stack import refuse_hyperstack
 from ultraseg.ingest.image_source import file_kind
 from ultraseg.labels.coverage import coverage_table
+from ultraseg.labels.planes import iterate_planes
 from ultraseg.labels.source import is_roi
 from ultraseg.plan.volume import Volume
 
@@ -47,7 +48,7 @@ def check_labels(
     With ``only``, structures none of whose files is among these are left out.
     """
     wanted = [
-        s for s in volume.labels if s in kinds and (only is None or {*volume.labels[s].files} & {*only})
+        s for s in volume.labels if s in kinds and (only is None or volume.files_of_labels(s) & {*only})
     ]
 
     def read(structure: str) -> tuple[pd.DataFrame, list[UserError]]:
@@ -56,6 +57,9 @@ def check_labels(
         table = coverage_table(
             given, kinds, volume.full_shape[1:], volume.n_slices, crop=volume.plane_crop, problems=problems
         )
+        for plane, source in volume.planes.get(structure, {}).items():
+            for _ in iterate_planes(source, plane, volume.full_shape, volume.roi, kinds[structure], problems):
+                pass
         return table, problems
 
     pixels = volume.full_shape[1] * volume.full_shape[2]

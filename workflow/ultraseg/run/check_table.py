@@ -55,6 +55,8 @@ def _bad(v: Volume) -> str:
 def _labels(checked: Checked, v: Volume, structure: str) -> str:
     zs = v.labelled(structure)
     text = f"{len(zs)} slices: {format_numbers(zs)}"
+    for plane, source in v.planes.get(structure, {}).items():
+        text += f", and {plane} planes {format_numbers(source.zs)}"
     table = checked.coverage.get(v.name)
     if table is None or table.empty or not (table["structure"] == structure).any():
         return text

@@ -16,7 +16,8 @@ SNAKEMAKE_S = 5  # of Snakemake itself around every job
 # Counted by ``check``, in the order of execution; all other rules take seconds.
 OF_NETWORKS = ("tiles", "train")
 OF_VOLUMES = (
-    *("window", "ingest", "quality_slab", "quality", "labels", "labels_fit", "take_maps", "predict", "cuts"),
+    *("window", "ingest", "quality_slab", "quality", "labels", "labels_planes", "labels_fit"),
+    *("take_maps", "predict", "cuts"),
     *(
         "objects_label",
         "objects_merge",

@@ -38,6 +38,7 @@ MADE: dict[str, list[str]] = {
     "quality": [V.table("slices", "csv"), V.table("slices"), V.figure("slices.png")],
     "labels": [V.checked_labels("{structure}"), V.coverage("{structure}")],
     "labels_corrected": [V.checked_labels("{structure}", True), V.coverage("{structure}", True)],
+    "labels_planes": [V.checked_planes("{structure}", "{plane}")],
     "labels_fit": [V.label_fit("{structure}")],
     "tiles": [N.tiles],
     "train": [N.model(), N.model("tflite"), N.history, N.card],
@@ -83,6 +84,7 @@ VALUES = {
     "gap": r"\d+x?-\d+x?",
     "direction": "up|down",
     "method": "flow|volume",
+    "plane": "xz|yz",
 }
 NAME = r"[A-Za-z0-9_-]+"  # of a volume, a structure or a network
 SLAB = re.compile(r"/c/\d+(/0)+$")

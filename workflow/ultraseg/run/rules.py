@@ -46,6 +46,7 @@ BY_RULE: dict[str, type[JobSpec]] = {
     "quality": quality.Quality,
     "labels": labels.Labels,
     "labels_corrected": labels.CorrectedLabels,
+    "labels_planes": labels.LabelPlanes,
     "labels_fit": labels.LabelFit,
     "tiles": train.Tiles,
     "train": train.Train,

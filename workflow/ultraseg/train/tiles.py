@@ -104,13 +104,14 @@ def cut_tiles(
     tiles_per_slice: int = 32,
     seed: int = 0,
     rich: bool = True,
+    normalised: bool = False,
     ids: NDArray[np.integer[Any]] | None = None,
 ) -> Tiles:
     """Cut one labelled slice with its neighbours into overlapping tiles that cover it.
 
-    ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, not yet normalised; ``target`` uint8 (K, y, x)
-    area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing is
-    known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
+    ``image`` is uint8 (2 z_context + 1, y, x) at the network's scale, ``normalised`` or not; ``target`` uint8
+    (K, y, x) area fractions; ``weight`` (K,) or (K, y, x), zero where a structure is not labelled. Places where nothing
+    is known give no tile. With more than ``tiles_per_slice`` places, half are those richest in rare structures, the
     others are drawn evenly; without ``rich`` all are, so that shares of structures are those of the slice. ``ids``
     (y, x): cells as numbers from 1, 0 where nothing is known, for networks that learn cuts.
     """
@@ -120,7 +121,8 @@ def cut_tiles(
     known = (np.asarray(weight) != 0).astype(np.uint8) * 255
     known = np.broadcast_to(known.reshape(known.shape + (1,) * (3 - known.ndim)), target.shape)
     # Image, target and weight are one array from here on: they cannot be cut apart.
-    stack = np.concatenate([[normalise_slice(s) for s in image], target, known]).transpose(1, 2, 0)
+    shown = image if normalised else [normalise_slice(s) for s in image]
+    stack = np.concatenate([shown, target, known]).transpose(1, 2, 0)
     corners = [(y, x) for y in _starts(shape[0], tile) for x in _starts(shape[1], tile)]
     anything = np.asarray(stack[..., len(image) + len(target) :].any(axis=-1))
     corners = [(y, x) for y, x in corners if anything[y : y + tile, x : x + tile].any()]
