@@ -129,3 +129,22 @@ def write_labels(folder):
             values = np.zeros((24, 40), np.uint16)
             values[2:9, 3:9], values[12:20, 20:30] = 1, 2
             tifffile.imwrite(file, values)
+
+
+def config_with_planes(folder, **volume) -> dict:
+    """A configuration whose voxels are as long as pixels of the cells: one xz and two yz planes of cells.
+
+    ``volume``: settings of the volume. At the scale of the cells a step along z is a slice.
+    """
+    write_stack(folder / "xz", [7], (21, 40), "uint16", "y{:03d}.tif")
+    write_stack(folder / "yz", [11, 33], (21, 24), "uint16", "x{:03d}.tif")
+    config = make_config(folder, propagate={"method": "volume"})
+    cells = {"path": "cells", "planes": {"xz": "xz", "yz": {"path": "yz"}}}
+    config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4], **volume}
+    config["volumes"]["a"]["labels"]["cells"] = cells
+    return config
+
+
+def plan_with_planes(folder, **volume) -> Plan:
+    """A plan of ``config_with_planes``."""
+    return Plan(load_config(config_with_planes(folder, **volume)))

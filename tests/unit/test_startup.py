@@ -36,6 +36,7 @@ MAY_LOAD = {
     "ingest/window": {"numpy"},
     "labels/labels": {"numpy"},
     "labels/labels_fit": ARRAYS,
+    "labels/labels_planes": {"numpy"},
     "layout/array_layout": set(),
     "layout/image_layout": set(),
     "link/link": ARRAYS | TABLES | {"yaml"},

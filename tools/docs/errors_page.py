@@ -47,7 +47,8 @@ SNAKEMAKE = {
 SECTIONS = {
     "Configuration": (
         "base.yaml_file plan.config_file plan.config_text plan.config plan.config_sections plan.roles plan.plan "
-        "plan.splits plan.maps plan.open_volume plan.label_choice plan.networks ingest.crop run.costs phantom.volume"
+        "plan.splits plan.maps plan.open_volume plan.label_choice plan.label_planes plan.networks ingest.crop "
+        "run.costs phantom.volume"
     ),
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
@@ -55,7 +56,10 @@ SECTIONS = {
         "formats.ome_zarr_metadata formats.ome_zarr_read formats.remote_zarr formats.array_files "
         "formats.pixel_size ingest.any_volume arrays.grey_values ingest.grey_window"
     ),
-    "Labels": "base.ids labels.coverage labels.source labels.pixels labels.reader labels.imagej_rois labels.roi_files",
+    "Labels": (
+        "base.ids labels.coverage labels.source labels.planes labels.pixels labels.reader labels.imagej_rois "
+        "labels.roi_files"
+    ),
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
         "networks.architecture predict.quantise predict.predictor predict.map_source "

@@ -8,6 +8,7 @@ from tiny_plan import (
     plan_holding_out,
     plan_in_volume,
     plan_with_bad_slices,
+    plan_with_planes,
     plan_without_cells,
     two_volumes,
     write_stack,
@@ -235,3 +236,23 @@ def test_the_keys_of_the_other_method_do_not_touch_a_job_of_the_flow(tmp_path):
         return spec(plan, "propagate", gap="00005-00010").told()
 
     assert told() == told(blur=3.0, seed_steps=9, seed_confidence=0.1)
+
+
+# ---- planes across the slices
+def test_a_gap_reads_planes_but_not_on_bad_slices(tmp_path):
+    plan = plan_with_planes(tmp_path, bad_slices=[7, 13])
+    found = files(plan, "propagate", gap="00005-00010")
+    assert found["planes"] == [f"results/a/work/labels/cells.{plane}.h5" for plane in ("xz", "yz")]
+    told = spec(plan, "propagate", gap="00005-00010")
+    assert (told.planes, told.hidden, told.step, told.n_slices) == (["xz", "yz"], [7], 1, 21)
+
+
+def test_a_slice_that_is_left_out_is_left_out_of_planes(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    assert spec(plan, "propagate", gap="00005-00015").hidden == [10]
+
+
+def test_without_planes_a_gap_is_told_of_none(tmp_path):
+    plan = plan_in_volume(tmp_path, bad_slices=[7])
+    told = spec(plan, "propagate", gap="00005-00010")
+    assert told.planes == told.hidden == [] and files(plan, "propagate", gap="00005-00010")["planes"] == []

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 from asked import files, slabs, spec
-from tiny_plan import LABELLED, make_config, make_plan
-from ultraseg.jobs.labels import MOST_FITTED, CorrectedLabels, LabelFit, Labels
+from tiny_plan import LABELLED, make_config, make_plan, plan_with_planes
+from ultraseg.jobs.labels import MOST_FITTED, CorrectedLabels, LabelFit, LabelPlanes, Labels
 from ultraseg.jobs.spec import Wildcards
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -92,3 +92,30 @@ def test_the_cost_is_that_of_the_labelled_slices(tmp_path):
 def test_both_neighbours_may_lie_in_other_slabs(tmp_path):
     plan = make_plan(tmp_path, labelled=(8, 15))  # the first slice of slab 2, and the last slice of slab 3
     assert slabs(files(plan, "labels_fit", structure="cells")["images"], "image.zarr/0") == [1, 2, 3, 4]
+
+
+# ---- planes across the slices
+def test_planes_that_lie_alike_are_checked_together_and_against_the_slices(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    found = files(plan, "labels_planes", structure="cells", plane="yz")
+    assert found["planes"] == [str(tmp_path / f"yz/x{x:03d}.tif") for x in (11, 33)]
+    assert found["labels"] == "results/a/work/labels/cells.h5"
+    told = spec(plan, "labels_planes", structure="cells", plane="xz")
+    assert (told.kind, told.full_shape, told.source.zs) == ("cells", (21, 24, 40), [7])
+    assert told.zs == list(LABELLED)
+    each = LabelPlanes.each(plan, "a")
+    assert [(wc.structure, wc.plane) for wc in each] == [("cells", "xz"), ("cells", "yz")]
+    assert told.pixels(plan) == (21 * 40 + 5 * 24 * 40, 24 * 40)
+    assert LabelPlanes.each(make_plan(tmp_path), "a") == []
+
+
+def test_another_plane_makes_no_slice_be_checked_again(tmp_path):
+    plain = spec(make_plan(tmp_path), "labels", structure="cells")
+    assert spec(plan_with_planes(tmp_path), "labels", structure="cells") == plain
+
+
+def test_planes_of_a_roi_count_from_its_first_row_and_column(tmp_path):
+    plan = plan_with_planes(tmp_path, roi={"z": [4, 16], "y": [2, 24], "x": [20, 40]})
+    assert {p: s.zs for p, s in plan.volumes["a"].planes["cells"].items()} == {"xz": [5], "yz": [13]}
+    told = spec(plan, "labels_planes", structure="cells", plane="xz")
+    assert told.roi == ((4, 16), (2, 24), (20, 40)) and told.zs == [1, 6, 11]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from asked import spec
-from tiny_plan import make_plan, two_volumes
+from tiny_plan import make_plan, two_volumes, write_stack
 from ultraseg.jobs.spec import Cost, JobSpec, Rate, SlabJob, VolumeJob, Wildcards, every_slab, slabs_with
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -63,6 +63,7 @@ def rich_config(folder):
     del config["volumes"]["b"]["intensity_window"]
     a = config["volumes"]["a"]
     a["labels"]["cells"] = {"path": "cells", "region": {"y": [0, 8]}, "ignore_value": 99}
+    a["labels"]["cells"]["planes"] = {"xz": write_stack(folder / "xz", [7], (21, 40))}
     a |= {"bad_slices": [7], "truth": {"cells": "cells"}, "roi": {"x": [4, 40]}, "corrections": "corrections"}
     a["cell_edits"] = "edits.yaml"
     (folder / "edits.yaml").write_text("- merge: [5, 12]\n- assign: {fragment: [8, 3, 20], cell: 5}\n")
@@ -106,6 +107,7 @@ def wildcards(rule, volume):
         "brick": 0,
         "structure": structure,
         "network": network,
+        "plane": "xz",
     } | more
 
 

@@ -4,7 +4,15 @@ import math
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_holding_out, plan_with_bad_slices, two_volumes
+from tiny_plan import (
+    make_config,
+    make_plan,
+    plan_holding_out,
+    plan_in_volume,
+    plan_with_bad_slices,
+    plan_with_planes,
+    two_volumes,
+)
 from ultraseg.jobs.train import THREADS, about_network, macs_of, tile_count, width_of
 from ultraseg.networks.sizes import FILTERS
 from ultraseg.plan.config import load_config
@@ -173,3 +181,34 @@ def test_tiles_cover_an_axis_and_none_is_needless(size, tile, overlap):
     assert (count - 1) * step + tile >= size
     assert count == 1 or (count - 2) * step + tile < size
     assert count == max(1, math.ceil((size - overlap) / step))
+
+
+# ---- planes across the slices
+def test_planes_are_taught_but_not_on_slices_that_validate_or_test(tmp_path):
+    plan = plan_with_planes(tmp_path, bad_slices=[3])
+    told = spec(plan, "tiles", network="context").planes["a"]
+    uses = plan.split("context", "a")
+    held = [z for z, use in uses.items() if use != "train"]
+    assert {use for use in uses.values()} == {"train", "validation", "test"}
+    assert told["planes"] == {"cells": ["xz", "yz"]} and told["shape"] == (21, 24, 40)
+    assert told["hidden"] == sorted([3, *held]) and told["step"] == 1
+    assert told["shown"] == [0, 1, 2, 2, *range(4, 21)]
+    found = files(plan, "tiles", network="context")
+    assert {f"results/a/work/labels/cells.{plane}.h5" for plane in ("xz", "yz")} <= {*found["labels"]}
+    assert sorted(slabs(found["images"], "image.zarr/0")) == [0, 1, 2, 3, 4, 5]
+
+
+def test_networks_of_other_structures_learn_from_no_planes(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    assert spec(plan, "tiles", network="detail").planes == {}
+    assert "planes" not in spec(plan, "train", network="detail").about
+
+
+def test_the_card_names_the_planes_and_the_costs_count_them(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    assert spec(plan, "train", network="context").about["planes"] == {"a": {"xz": [7], "yz": [11, 33]}}
+    (tmp_path / "plain").mkdir()
+    plain = plan_in_volume(tmp_path / "plain", "volume")
+    for rule in ("tiles", "train"):
+        one, other = (spec(p, rule, network="context").cost(p) for p in (plan, plain))
+        assert one.mem_mb > other.mem_mb

@@ -6,7 +6,7 @@ import re
 import pytest
 from ultraseg.measure.tables import cell_columns
 from ultraseg.plan.config import load_config
-from ultraseg.plan.config_sections import COLUMNS, cross_checks
+from ultraseg.plan.config_sections import COLUMNS, cross_checks, patterns
 
 WHOLE = load_config(
     {
@@ -96,3 +96,20 @@ def test_names_that_columns_of_the_cells_have_are_refused():
         config = copy.deepcopy(WHOLE)
         config["structures"][name] = dict(config["structures"]["mito"])
         assert any(f"structures.{name}: the table of cells" in text for text in cross_checks(config))
+
+
+PLANES = {"path": "x", "planes": {"xz": {"path": "xz", "slice_number_pattern": "y"}}}
+
+
+def test_planes_have_patterns_and_belong_to_labels_with_one_id_for_a_cell():
+    config = copy.deepcopy(WHOLE)
+    config["volumes"]["a"] |= {
+        "labels": {"cells": PLANES},
+        "truth": {"cells": {"path": "x", "planes": {"xz": "y"}}},
+    }
+    config["structures"]["cells"]["ids_consistent"] = False
+    found = "\n".join(cross_checks(config))
+    assert "volumes.a.labels.cells.planes.xz.slice_number_pattern: 'y'" in found
+    assert "volumes.a.labels.cells.planes: ids that change from slice to slice" in found
+    assert "volumes.a.truth.cells.planes: truth is compared slice by slice" in found
+    assert any("planes.xz" in text for text in patterns("a", config["volumes"]["a"]))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import make_config, write_labels
+from tiny_plan import config_with_planes, make_config, write_labels
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
+from ultraseg.run.check import files_of
 from ultraseg.run.check_files import check_labels, image_problems, truth_problems
 
 KINDS = {"cells": "cells", "nuclei": "organelle", "membrane": "mask"}
@@ -63,3 +64,19 @@ def test_only_structures_with_files_that_are_asked_for_are_read(volume, tmp_path
     assert len(table) == 0 and problems == []
     table, _ = check_labels(volume, {"cells": "cells"})
     assert set(table["structure"]) == {"cells"}
+
+
+def test_planes_across_the_slices_are_read_as_well(tmp_path):
+    config = config_with_planes(tmp_path)
+    write_labels(tmp_path)
+    for file in (*tmp_path.glob("xz/*.tif"), *tmp_path.glob("yz/*.tif")):
+        values = np.ones(tifffile.imread(file).shape, np.uint16)
+        values[:, :9] = 2
+        tifffile.imwrite(file, values)
+    volume = Plan(load_config(config)).volumes["a"]
+    assert check_labels(volume, KINDS)[1] == []
+    one = tmp_path / "yz/x011.tif"
+    tifffile.imwrite(one, np.ones((24, 21), np.uint16))
+    (error,) = check_labels(volume, KINDS)[1]
+    assert str(one) in error.problem and "Turn it by 90 degrees" in error.cure
+    assert len(check_labels(volume, KINDS, only={str(one)})[1]) == 1 and str(one) in files_of(volume)

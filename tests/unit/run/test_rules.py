@@ -12,7 +12,7 @@ from snakemake import sourcecache
 from snakemake.common import get_function_params, get_input_function_aux_params
 from snakemake.output_index import OutputIndex
 from snakemake.resources import Resource
-from tiny_plan import make_plan, plan_of_maps
+from tiny_plan import make_plan, plan_of_maps, write_stack
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.run.code_version import SCRIPTS
@@ -67,7 +67,9 @@ def test_a_script_takes_what_the_class_of_its_rule_has(name):
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory):
-    made = plan_of_maps(tmp_path_factory.mktemp("plan"))
+    folder = tmp_path_factory.mktemp("plan")
+    labels = {"cells": {"path": "cells", "planes": {"xz": write_stack(folder / "xz", [7], (21, 40))}}}
+    made = plan_of_maps(folder, labels=labels | {s: s for s in ("nuclei", "membrane")})
     made.networks["context"].settings.update(model="other.keras", filters=None)
     return made
 
@@ -77,7 +79,7 @@ def example(plan, rule):
     gap = plan.gaps("a")[1].name
     network = "detail" if rule in ("maps_card", "take_maps") else "context"
     structure = "spots" if rule == "take_objects" else structure
-    return {"slab": 1, "structure": structure, "network": network, "gap": gap}
+    return {"slab": 1, "structure": structure, "network": network, "gap": gap, "plane": "xz"}
 
 
 def inputs_named(tree: ast.Module) -> set[str]:
