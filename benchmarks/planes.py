@@ -1,11 +1,12 @@
 """What some labelled planes across the slices add. Reads a finished run of spacing.py.
 
-    .venv/bin/python benchmarks/planes.py --run runs/spacing/fib25-40 --data-root /where/fib25/is [--every 40] [--flow]
+    .venv/bin/python benchmarks/planes.py --data-root /where/fib25/is [--run runs/spacing/fib25-40] [--flow]
 
 Nothing is trained. The ids of all gaps are made anew from the maps of the run, without planes, and with so many xz and
 so many yz planes of the truth, spread evenly. One row per number of planes, before linking, on the slices of fib25
-without labels, scored as `evaluate` does. "beside": without the voxels that planes give, which count as in the first
-row in all rows. Truth is looked at in the planes and in the scores.
+without labels, scored as `evaluate` does. The last row has one more labelled slice (--more) in place of planes, and no
+row is scored there. "beside": without the voxels of the most planes, which are those of the first row in all rows.
+Truth is looked at in the planes and in the scores.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 from cell_limits import SEED_CONFIDENCE, near_labels
+from common import ROOT
 from spacing import labelled
 from ultraseg.cells.cuts import read_cuts
 from ultraseg.cells.evidence import read_evidence
@@ -67,41 +69,44 @@ def ids_of(
     return found
 
 
-def scores(ids: np.ndarray, truth: np.ndarray, zs: Sequence[int]) -> dict[str, float]:
+def scores(ids: np.ndarray, truth: np.ndarray, labelled_zs: Sequence[int]) -> dict[str, float]:
     """Mean Dice and adapted Rand error of the slices without labels."""
     score = CellScore("cells", "truth", min_voxels=MIN_VOXELS)
-    for z in sorted({*range(len(truth))} - {*zs}):
+    for z in sorted({*range(len(truth))} - {*labelled_zs}):
         score.add(z, ids[z], truth[z], 1)
     found = score.rows().set_index("metric")["value"]
-    return {name: round(float(found[name]), 3) for name in ("dice", "adapted_rand_error")}
+    shown = {"Dice": "dice", "Rand": "adapted_rand_error"}
+    return {name: round(float(found[key]), 4) for name, key in shown.items()}
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--run", type=Path, default=ROOT / "runs/spacing/fib25-40")
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--network", default="all")
     parser.add_argument("--every", type=int, default=40)
     parser.add_argument("--planes", type=int, nargs="+", default=[0, 1, 2, 4])
+    parser.add_argument("--more", type=int, default=60, help="one more labelled slice, in the last row")
     parser.add_argument("--flow", action="store_true")
     given = parser.parse_args()
     truth = tifffile.imread(given.data_root / "fib25/truth/cells.tif").astype(np.uint32)
     zs, rows, plain = labelled("fib25", given.every), [], None
+    scored = sorted({*zs, given.more})
     most = planes_of(truth, max(given.planes))
-    for count in given.planes:
+    ways = [(f"{count} + {count}", zs, count) for count in given.planes] + [
+        (f"slice {given.more}", scored, 0)
+    ]
+    for name, some, count in ways:
         start = time.process_time()
-        found = ids_of(given.run, given.network, truth, zs, count, given.flow)
+        found = ids_of(given.run, given.network, truth, some, count, given.flow)
         seconds = time.process_time() - start
         plain = found if plain is None else plain
         beside = found.copy()
         for plane in most:
             plane.seen_in(beside)[...] = plane.seen_in(plain)
-        other = {f"beside_{name}": value for name, value in scores(beside, truth, zs).items()}
-        rows.append(
-            {"planes": f"{count} + {count}", **scores(found, truth, zs), **other, "cpu_s": round(seconds)}
-        )
-        print(pd.DataFrame(rows[-1:]).to_string(index=False), flush=True)
+        other = {f"beside {key}": value for key, value in scores(beside, truth, scored).items()}
+        rows.append({"labels": name, **scores(found, truth, scored), **other, "cpu s": round(seconds)})
     print(pd.DataFrame(rows).to_string(index=False))
 
 
