@@ -4,9 +4,9 @@
 
 Nothing is trained. The ids of all gaps are made anew from the maps of the run, without planes, and with so many xz and
 so many yz planes of the truth, spread evenly. One row per number of planes, before linking, on the slices of fib25
-without labels, scored as `evaluate` does. The last row has one more labelled slice (--more) in place of planes, and no
-row is scored there. "beside": without the voxels of the most planes, which are those of the first row in all rows.
-Truth is looked at in the planes and in the scores.
+without labels, scored as `evaluate` does. The last rows have more labelled slices in place of planes (--more, one after
+another), and no row is scored there: two planes have as many pixels as one slice there. "beside": without the voxels of
+the most planes, which are those of the first row in all rows. Truth is looked at in the labels and in the scores.
 """
 
 from __future__ import annotations
@@ -87,16 +87,17 @@ def main() -> None:
     parser.add_argument("--network", default="all")
     parser.add_argument("--every", type=int, default=40)
     parser.add_argument("--planes", type=int, nargs="+", default=[0, 1, 2, 4])
-    parser.add_argument("--more", type=int, default=60, help="one more labelled slice, in the last row")
+    parser.add_argument(
+        "--more", type=int, nargs="+", default=[60, 20, 100], help="more labelled slices, in turn"
+    )
     parser.add_argument("--flow", action="store_true")
     given = parser.parse_args()
     truth = tifffile.imread(given.data_root / "fib25/truth/cells.tif").astype(np.uint32)
     zs, rows, plain = labelled("fib25", given.every), [], None
-    scored = sorted({*zs, given.more})
+    scored = sorted({*zs, *given.more})
     most = planes_of(truth, max(given.planes))
-    ways = [(f"{count} + {count}", zs, count) for count in given.planes] + [
-        (f"slice {given.more}", scored, 0)
-    ]
+    ways = [(f"{count} + {count} planes", zs, count) for count in given.planes]
+    ways += [(f"{i} more slices", sorted({*zs, *given.more[:i]}), 0) for i in range(1, len(given.more) + 1)]
     for name, some, count in ways:
         start = time.process_time()
         found = ids_of(given.run, given.network, truth, some, count, given.flow)

@@ -32,7 +32,7 @@ def set_labelled_plane(
     shape = (2, len(USED_OFFSETS), *ids.shape)
     lines = (one for one in range(3) if one != axis)
     for line, said, here in zip(lines, target.reshape(shape), holds.reshape(shape), strict=True):
-        within = cuts[(line, slice(None), *[slice(None)] * axis, at)]
+        within = np.moveaxis(cuts[line], axis + 1, 0)[at]
         within[here] = np.where(said[here], np.uint8(255), np.uint8(0))
 
 

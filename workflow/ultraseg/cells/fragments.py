@@ -64,7 +64,7 @@ class Given:
 
     def seen_in(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values of the plane in an array (Z, Y, X); a view."""
-        return values[(*[slice(None)] * self.axis, self.at)]
+        return np.moveaxis(values, self.axis, 0)[self.at]
 
 
 def minima_seeds(smooth: NDArray[np.uint8]) -> NDArray[np.uint32]:
