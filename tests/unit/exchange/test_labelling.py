@@ -154,3 +154,15 @@ def test_a_structure_without_a_folder_is_left_out_and_told(tmp_path, monkeypatch
     assert [*desk.targets] == ["cells"] and "mito: labels/v/mito" in desk.left_out["mito"]
     with pytest.raises(UserError, match="no labels of mito"):
         desk_of(tmp_path, structures=["mito"])
+
+
+def test_an_id_on_a_plane_across_the_slices_is_in_use(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    labels = {"cells": {"path": "labels/cells", "planes": {"xz": "xz"}}, "mito": "labels/mito"}
+    write_stack_to_label(tmp_path, labels=labels)
+    (tmp_path / "xz").mkdir()
+    plane = np.zeros((SHAPE[0], SHAPE[2]), np.uint8)
+    plane[3:8, 2:9], plane[3:8, 10:18] = 4, 70  # cell 70 is on no labelled slice
+    tifffile.imwrite(tmp_path / "xz/y005.tif", plane)
+    desk = desk_of(tmp_path)
+    assert desk.new_id("cells") == 71 and desk.new_id("mito") == 1

@@ -2,7 +2,14 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_with_bad_slices, plan_without_cells, two_volumes
+from tiny_plan import (
+    make_config,
+    make_plan,
+    plan_with_bad_slices,
+    plan_with_planes,
+    plan_without_cells,
+    two_volumes,
+)
 from ultraseg.jobs import link
 from ultraseg.jobs.link import HELD_SLICES, Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
@@ -135,3 +142,10 @@ def test_holes_of_thick_slices_are_filled_over_few_slices(tmp_path, z_nm, span):
 def test_without_cells_nothing_is_linked(tmp_path, kind, jobs):
     assert kind.each(plan_without_cells(tmp_path), "a") == []
     assert len(kind.each(make_plan(tmp_path), "a")) == jobs
+
+
+def test_new_cells_get_ids_above_those_of_planes_across_the_slices(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    labels = [f"results/a/work/labels/cells{plane}.h5" for plane in ("", ".xz", ".yz")]
+    assert files(plan, "link")["labels"] == labels
+    assert files(plan, "link_relabel", slab=0, structure="cells")["labels"] == labels[:1]

@@ -23,7 +23,9 @@ from ultraseg.base.text import format_numbers
 from ultraseg.exchange.label_target import Target, find_target
 from ultraseg.formats.slice_source import SliceRef
 from ultraseg.grid.paths import metadata
+from ultraseg.ingest.crop import resolve_roi
 from ultraseg.ingest.read_slices import read_source_slices
+from ultraseg.labels.planes import iterate_planes, resolve_planes
 from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource, with_corrections
 from ultraseg.plan.config import load_config
@@ -75,6 +77,7 @@ class Desk:
         self.kinds = {name: config["structures"][name]["kind"] for name in self.targets}
         self._done: dict[str, set[int]] = {name: set() for name in self.targets}
         self._image, self._highest = lru_cache(HELD)(self._read_image), lru_cache(None)(self._read_highest)
+        self._config, self._across = config, lru_cache(None)(self._read_across)
 
     def _find(self, config: dict[str, Any], structures: Sequence[str] | None, place: str | None) -> None:
         unknown = [name for name in structures or () if name not in config["structures"]]
@@ -196,6 +199,7 @@ class Desk:
         highest = at_least
         for z in [*self.labelled(structure), *self.drafts(structure)]:
             highest = max(highest, self._highest(structure, z))
+        highest = max(highest, self._across(structure))
         table = Path(self.volume.files.table("cells"))
         if self.kinds[structure] == "cells" and table.exists():
             highest = max(highest, int(read_table(table, columns=["cell"])["cell"].max()))
@@ -207,6 +211,23 @@ class Desk:
 
     def _read_highest(self, structure: str, z: int) -> int:
         return int(self.start(structure, z).labels.max(initial=0))
+
+    def _read_across(self, structure: str) -> int:
+        """The highest id on planes across the slices; 0 where there are none."""
+        entry, shape = self._config["volumes"][self.name]["labels"].get(structure, ""), self.volume.full_shape
+        if isinstance(entry, str):
+            return 0
+        where = f"volumes.{self.name}.labels.{structure}"
+        found = resolve_planes(entry, lambda path: located(path, self._config), shape, where)
+        whole, kind = resolve_roi(None, shape, where), self.kinds[structure]
+        return max(
+            (
+                int(one.labels.max(initial=0))
+                for plane, source in found.items()
+                for one in iterate_planes(source, plane, shape, whole, kind)
+            ),
+            default=0,
+        )
 
     # ---- what comes back
     def keep(self, structure: str, z: int, labels: NDArray[Any]) -> Path:

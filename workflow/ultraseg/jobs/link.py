@@ -83,7 +83,8 @@ class Link(VolumeJob):
         return {
             "tables": [files.piece_table(slab) for slab in v.slabs],
             "edges": [files.edges(slab) for slab in v.slabs],
-            "labels": cell_labels(plan, self.volume),
+            # Ids of new cells are above all ids of the user, those of planes across the slices included.
+            "labels": [*cell_labels(plan, self.volume), *v.plane_files(plan.cells_name).values()],
             "pieces": slabs_with(v, files.pieces, [shown for *_, shown in self.voxels]),
         }
 
