@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 import zarr
 from ultraseg.phantom.volume import write_phantom
 from workflow_run import TINY_NETWORK, Run, tiny_config
@@ -16,6 +17,9 @@ DEPTHS = (1, 4, 16)  # a slice, a part, more than all
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("depths")
     write_phantom(str(folder / "data"), (7, 96, 96), seed=3, label_slices=[0, 3, 6], scale=0.35)
+    (folder / "xz").mkdir()
+    truth = tifffile.imread(folder / "data/truth/cells.tif")
+    tifffile.imwrite(folder / "xz/y040.tif", truth[:, 40].astype(np.uint16))  # a plane across the slices
     found = {}
     for depth in DEPTHS:
         network = {"structures": ["cells", "mitochondria"], "downsample": 2, **TINY_NETWORK}
@@ -24,6 +28,8 @@ def runs(tmp_path_factory):
         )
         config["structures"]["mitochondria"]["threshold"] = 0.15  # so short a training is sure of nothing
         config["propagate"] = {"method": "auto"}  # both methods are tried, and one is chosen
+        cells = {"path": str(folder / "data/labels/cells"), "planes": {"xz": str(folder / "xz")}}
+        config["volumes"]["tiny"]["labels"]["cells"] = cells
         found[depth] = Run(folder / str(depth), config)
         found[depth].snakemake("results/tiny/metrics.csv", "results/tiny/tables/cells.csv")
     return found

@@ -129,6 +129,8 @@ class GapSlices:
 
     def _with_planes(self, z: int, found: Carried) -> Carried:
         """What planes across the slices show of slice z takes the place of what was found there."""
+        if not self.planes:
+            return found
         labels, trust = found.labels.copy(), found.trust.copy()
         for plane in self.planes:
             here = np.ones(plane.ids.shape[1], bool) if plane.known is None else plane.known[z]
