@@ -139,7 +139,6 @@ INSTEAD = {
     "python benchmarks/spacing.py --data-root /where/fib25/is --only fib25": "python benchmarks/spacing.py --help",
     "python benchmarks/cell_limits.py --data-root /where/fib25/is": "python benchmarks/cell_limits.py --help",
     "python benchmarks/planes.py --data-root /where/fib25/is": "python benchmarks/planes.py --help",
-    "python benchmarks/planes.py --data-root /where/fib25/is --flow": "python benchmarks/planes.py --help",
     "python benchmarks/propagation.py --data-root /where/fib25/is --only fib25 --minutes 15 --views 4": (
         "python benchmarks/propagation.py --help"
     ),
