@@ -1,5 +1,6 @@
 """A run as a RO-Crate: what it says, and that the validator of RO-Crates takes it."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def test_facts_are_those_of_the_run(run):
     assert [path for path, _ in found["folders"]] == ["results/v/image.zarr/"]
     assert found["started"] <= found["ended"] and ["ultraseg", __version__] in found["software"]
     json.dumps(found)
+
+
+def test_planes_across_the_slices_are_inputs(run):
+    config = copy.deepcopy(CONFIG)
+    planes = {"xz": "labels/xz", "yz": {"path": "labels/yz"}}
+    config["volumes"]["v"]["labels"]["cells"] = {"path": "labels/cells", "planes": planes}
+    (run / "my.yaml").write_text(yaml.safe_dump(config))
+    found = gather(run / "my.yaml", run, "CC-BY-4.0", ["Ada Lovelace"], [])["inputs"]
+    for plane in ("xz", "yz"):
+        assert [f"labels of cells on {plane} planes, v", f"labels/{plane}"] in found
+    assert ["labels of cells, v", "labels/cells"] in found
 
 
 @needs_extras

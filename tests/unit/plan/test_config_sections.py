@@ -111,5 +111,4 @@ def test_planes_have_patterns_and_belong_to_labels_with_one_id_for_a_cell():
     found = "\n".join(cross_checks(config))
     assert "volumes.a.labels.cells.planes.xz.slice_number_pattern: 'y'" in found
     assert "volumes.a.labels.cells.planes: ids that change from slice to slice" in found
-    assert "volumes.a.truth.cells.planes: truth is compared slice by slice" in found
     assert any("planes.xz" in text for text in patterns("a", config["volumes"]["a"]))

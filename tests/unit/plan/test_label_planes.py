@@ -43,6 +43,13 @@ def test_all_that_is_wrong_with_planes_is_told_at_once(tmp_path):
     assert "labels.cells.planes.xz" in str(error.value) and "labels.nuclei.planes.yz" in str(error.value)
 
 
+def test_truth_has_no_planes(tmp_path):
+    config = config_with_planes(tmp_path)
+    config["volumes"]["a"]["truth"] = {"cells": {"path": "cells", "planes": {"xz": "xz"}}}
+    with pytest.raises(UserError, match="planes"):
+        load_config(config)
+
+
 @pytest.mark.parametrize(
     "planes", [{"xy": "xz"}, {}, {"xz": {"slices": [1]}}, {"xz": {"path": "xz", "axes": "zyx"}}]
 )

@@ -1,7 +1,7 @@
 """What ``check`` prints: a table of each volume, what the run costs, and problems."""
 
 import pytest
-from tiny_plan import make_config
+from tiny_plan import make_config, plan_with_planes
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -24,6 +24,13 @@ def test_many_files_with_one_problem_are_shown_as_one():
     text = format_problems([*errors, UserError("volumes.a.image: nothing", "Name a folder.")])
     assert text.startswith("21 problems:") and text.count("Copy it again.") == 1
     assert "and 15 more files" in text and "volumes.a.image: nothing" in text
+
+
+def test_planes_across_the_slices_are_in_the_table(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    text = format_tables(Checked(plan.config, plan.volumes, plan=plan))
+    assert "5 slices: 0, 5, 10, 15, 20, and xz planes 7, and yz planes 11, 33" in text
+    assert "labels_planes" in text  # and what their check costs
 
 
 @pytest.fixture

@@ -237,8 +237,6 @@ def _patterns(where: str, source: str | Section) -> Iterator[str]:
 def _planes(where: str, source: str | Section, structure: Section | None) -> Iterator[str]:
     if isinstance(source, str) or "planes" not in source:
         return
-    if ".truth." in where:
-        yield f"{where}.planes: truth is compared slice by slice; remove it"
     if structure is not None and not structure["ids_consistent"]:
         yield (
             f"{where}.planes: ids that change from slice to slice (ids_consistent: false) cannot agree with those of "
