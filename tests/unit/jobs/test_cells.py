@@ -1,5 +1,7 @@
 """What the jobs read that carry the ids of cells and cut cells into pieces."""
 
+from dataclasses import replace
+
 import pytest
 from asked import files, slabs, spec
 from tiny_plan import (
@@ -250,6 +252,13 @@ def test_a_gap_reads_planes_but_not_on_bad_slices(tmp_path):
 def test_a_slice_that_is_left_out_is_left_out_of_planes(tmp_path):
     plan = plan_with_planes(tmp_path)
     assert spec(plan, "propagate", gap="00005-00015").hidden == [10]
+
+
+def test_a_gap_holds_a_plane_across_the_whole_stack(tmp_path):
+    plan = plan_with_planes(tmp_path)
+    told = spec(plan, "propagate", gap="00005-00010")
+    more = told.cost(plan).mem_mb - replace(told, planes=[]).cost(plan).mem_mb
+    assert more == pytest.approx(Propagate.plane_rate * 21 * 40 / 1e6)
 
 
 def test_without_planes_a_gap_is_told_of_none(tmp_path):

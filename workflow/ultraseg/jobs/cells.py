@@ -106,6 +106,9 @@ class Propagate(VolumeJob):
     rate: ClassVar[Rate] = Rate(0.8, 3.7, 150, 25)
     volume_rate: ClassVar[Rate] = Rate(1.0, 1.2, 200, 20)
     together_rate: ClassVar[float] = 50.0  # bytes of a voxel of what a job looks at together
+    plane_rate: ClassVar[float] = (
+        10.0  # bytes of a pixel of a plane across all slices, of which one is read at a time
+    )
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Propagate:
@@ -194,7 +197,9 @@ class Propagate(VolumeJob):
         )
         # Nobody knows beforehand which one ``auto`` chooses.
         costs = [cost for method, cost in of_methods.items() if self.method in (method, AUTO)]
-        return Cost(max(cost.seconds for cost in costs), max(cost.mem_mb for cost in costs))
+        whole_plane = self.n_slices * max(plan.volumes[self.volume].plane(1)) if self.planes else 0
+        mem_mb = max(cost.mem_mb for cost in costs) + self.plane_rate * whole_plane / 1e6
+        return Cost(max(cost.seconds for cost in costs), mem_mb)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,9 @@ class Objects(ObjectsLabel):
 
     def inputs(self, plan: Plan) -> Files:
         """The files; of the maps only those of the slab, since the joined objects wait for those beside it as well."""
-        maps = slabs_with(plan.volumes[self.volume], self.files.probability(self.network), range(*self.slab), True)
+        maps = slabs_with(
+            plan.volumes[self.volume], self.files.probability(self.network), range(*self.slab), True
+        )
         return super().inputs(plan) | {
             "maps": maps,
             "merged": [self.files.objects(self.structure)] if self.merged else [],
