@@ -43,6 +43,20 @@ def test_all_that_is_wrong_with_planes_is_told_at_once(tmp_path):
     assert "labels.cells.planes.xz" in str(error.value) and "labels.nuclei.planes.yz" in str(error.value)
 
 
+def test_planes_that_nothing_uses_are_pointed_out(tmp_path, caplog):
+    config = config_with_planes(tmp_path)
+    config["volumes"]["a"]["labels"]["membrane"] = {"path": "membrane", "planes": {"xz": "xz"}}
+    config["networks"]["detail"]["downsample"] = 4
+    Plan(load_config(config))
+    assert "are not used" not in caplog.text
+    write_stack(tmp_path / "maps", range(21))
+    maps = {"a": {"membrane": "maps"}}
+    config["networks"]["detail"] = {"structures": ["membrane"], "downsample": 4, "maps": maps}
+    Plan(load_config(config))
+    assert "volumes.a.labels.membrane.planes: are not used, because no network learns" in caplog.text
+    assert "labels.cells.planes: are not used" not in caplog.text
+
+
 def test_truth_has_no_planes(tmp_path):
     config = config_with_planes(tmp_path)
     config["volumes"]["a"]["truth"] = {"cells": {"path": "cells", "planes": {"xz": "xz"}}}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.cut_maps import depth_step, looks_alike
+from ultraseg.networks.channels import CELLS
 from ultraseg.plan.networks import Network
 from ultraseg.plan.volume import Volume
+
+log = logging.getLogger(__name__)
 
 MOST_DOWNSAMPLE = 16
 
@@ -33,8 +37,14 @@ def check_planes(
                         "Remove planes.",
                     )
                 )
-            elif structure in owner and not looks_alike(volume.voxel_size_nm, owner[structure].downsample):
-                problems.add(_unlike(where, volume, owner[structure]))
+                continue
+            network = owner[structure]
+            if not looks_alike(volume.voxel_size_nm, network.downsample):
+                problems.add(_unlike(where, volume, network))
+            elif structures[structure]["kind"] != CELLS and name not in network.train_on:
+                log.warning(
+                    "%s: are not used, because no network learns from labels of %s there", where, structure
+                )
 
 
 def _unlike(where: str, volume: Volume, network: Network) -> UserError:
