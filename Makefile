@@ -43,7 +43,7 @@ napari: $(STAMP) .venv-napari/installed
 	.venv-napari/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/napari.lock
 	touch $@
 
-# make extras: software for skeletons of cells (`ultraseg export swc`), in an environment of its own.
+# make extras: software for skeletons of cells, RO-Crates and packages of networks, in an environment of its own.
 extras: $(STAMP) .venv-extras/installed
 
 .venv-extras/installed: envs/extras.lock
@@ -61,9 +61,9 @@ test: $(STAMP)
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile tests/unit
 
-# The tests that make test leaves out where napari and the extras are not installed; installs both (1.4 GB, once).
+# The tests that make test leaves out where napari and the extras are not installed; installs both (1.7 GB, once).
 test-optional: $(STAMP) .venv-napari/installed .venv-extras/installed
-	ULTRASEG_NAPARI=required ULTRASEG_EXTRAS=required $(BIN)/python -m pytest tests/unit/viewer tests/unit/exchange
+	ULTRASEG_NAPARI=required ULTRASEG_EXTRAS=required $(BIN)/python -m pytest tests/unit/viewer tests/unit/exchange tests/unit/archive
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

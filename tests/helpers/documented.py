@@ -97,9 +97,14 @@ INSTEAD = {
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
     # With kimimaro itself: tests/unit/viewer/test_skeletons.py.
-    # With rocrate itself: tests/unit/exchange/test_crate.py.
+    # With rocrate itself: tests/unit/archive/test_crate.py.
     "ultraseg crate": "ultraseg crate --help",
     'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"': "ultraseg crate --help",
+    # With bioimageio.core itself: tests/unit/archive/test_model_package.py.
+    "ultraseg bioimageio": "ultraseg bioimageio --help",
+    'ultraseg bioimageio --directory runs/demo --licence CC-BY-4.0 --author "Ada Lovelace" --doi 10.1000/182': (
+        "ultraseg bioimageio --help"
+    ),
     "ultraseg export stack --structures image cells": (
         "ultraseg export stack --structures image cells --directory runs/demo --to exported"
     ),

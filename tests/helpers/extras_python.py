@@ -9,5 +9,5 @@ INSTALLED = Path(__file__).parents[2] / ".venv-extras/bin/python"
 REQUIRED = os.environ.get("ULTRASEG_EXTRAS") == "required"
 
 needs_extras = pytest.mark.skipif(
-    not INSTALLED.exists() and not REQUIRED, reason="kimimaro is not installed: make .venv-extras/installed"
+    not INSTALLED.exists() and not REQUIRED, reason="the extras are not installed: make extras"
 )

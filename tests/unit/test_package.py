@@ -63,6 +63,10 @@ def test_what_the_code_imports_is_declared():
         "napari_layers",
         "kimimaro",
         "rocrate",
+        "bioimageio",
+        "onnx",
+        "onnxruntime",
+        "pydantic",
     }  # in environments of their own; a script beside another
     # Parts of Snakemake's own, which come with it.
     used -= {"snakemake_interface_logger_plugins", "snakemake_interface_report_plugins"}

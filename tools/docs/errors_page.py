@@ -75,7 +75,7 @@ SECTIONS = {
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
         "viewer.start_napari exchange.labelling exchange.label_target exchange.label_window run.status "
         "exchange.proofread exchange.export exchange.compare exchange.cut_public exchange.public_arrays "
-        "viewer.skeletons exchange.crate"
+        "viewer.skeletons archive.crate archive.people archive.model_sample archive.model_package"
     ),
 }
 PAIRS = (

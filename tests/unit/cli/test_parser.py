@@ -78,6 +78,7 @@ def test_commands_on_a_run_share_their_options():
         ["label", "--configfile", "a"],
         ["export", "slices"],
         ["crate", "--configfile", "a", "--licence", "MIT", "--author", "b"],
+        ["bioimageio", "--licence", "MIT", "--author", "b"],
         ["proofread", "import", "--configfile", "a"],
     ):
         assert parser().parse_args([*words, "--directory", "runs/demo"]).directory == "runs/demo"

@@ -129,3 +129,7 @@ def test_what_is_missing_or_fails_is_told(folder, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="kimimaro, which is needed here, is not installed") as raised:
         find_python()
     assert "make extras" in raised.value.cure
+    monkeypatch.undo()
+    monkeypatch.setattr(skeletons, "INSTALLED", tmp_path / "none")
+    with pytest.raises(UserError, match="no_such_thing.core, which is needed here, is not installed"):
+        find_python("no_such_thing.core")

@@ -134,12 +134,22 @@ def _proofread(given: Namespace) -> None:
 
 
 def _crate(given: Namespace) -> None:
-    from ultraseg.exchange.crate import write_crate
+    from ultraseg.archive.crate import write_crate
 
     file = write_crate(
         Path(given.configfile), Path(given.directory), given.licence, given.author, given.orcid
     )
     print(file)
+
+
+def _bioimageio(given: Namespace) -> None:
+    from ultraseg.archive.model_package import write_packages
+
+    for file in write_packages(
+        Path(given.directory), given.licence, given.author, given.orcid, given.networks, given.volume, given.doi,
+        given.to,
+    ):  # fmt: skip
+        print(file)
 
 
 def _compare(given: Namespace) -> None:
@@ -160,6 +170,7 @@ COMMANDS = {
     "proofread": _proofread,
     "compare": _compare,
     "crate": _crate,
+    "bioimageio": _bioimageio,
 }
 
 

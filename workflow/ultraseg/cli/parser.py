@@ -19,21 +19,22 @@ The analysis itself is started with Snakemake:  snakemake --configfile my.yaml
 The commands here do what comes before and after it.
 
 before a run:
-  check      reads images and labels, and says what is wrong with them and what the run will cost
-  cut        cuts a box out of a public volume, as TIFF slices and labels
-  phantom    writes a synthetic tissue with labels and known truth, to try things on
-  label      opens a volume in napari to label slices, or to correct what a run made of them
+  check       reads images and labels, and says what is wrong with them and what the run will cost
+  cut         cuts a box out of a public volume, as TIFF slices and labels
+  phantom     writes a synthetic tissue with labels and known truth, to try things on
+  label       opens a volume in napari to label slices, or to correct what a run made of them
 
 while it runs:
-  status     tells how far the run is, and what failed
+  status      tells how far the run is, and what failed
 
 with the results:
-  view       shows a volume in the browser: image, labels, and cells in 3D
-  napari     shows a volume in napari
-  export     writes labels as TIFF slices, as a stack for ImageJ, or as OME-Zarr 0.4
-  proofread  gives out slices to correct by hand, and takes them in again
-  crate      describes a run for an archive, as a RO-Crate
-  compare    compares two runs of a volume, or two label volumes: scores, changed objects, a picture
+  view        shows a volume in the browser: image, labels, and cells in 3D
+  napari      shows a volume in napari
+  export      writes labels as TIFF slices, as a stack for ImageJ, or as OME-Zarr 0.4
+  proofread   gives out slices to correct by hand, and takes them in again
+  crate       describes a run for an archive, as a RO-Crate
+  bioimageio  writes the trained networks as packages for bioimage.io and the programs that read these
+  compare     compares two runs of a volume, or two label volumes: scores, changed objects, a picture
 
 Each command explains itself, with an example:  ultraseg COMMAND --help
 """
@@ -93,6 +94,7 @@ def parser() -> Parser:
         _export,
         _proofread,
         _crate,
+        _bioimageio,
         _compare,
     ):
         add(commands)
@@ -378,6 +380,41 @@ def _crate(commands: Any) -> None:
     )
     crate.add_argument(
         "--orcid", action="append", default=[], metavar="ID", help="ORCID iD of each author, in their order"
+    )
+
+
+def _bioimageio(commands: Any) -> None:
+    package = _add(
+        commands,
+        "bioimageio",
+        "Write each trained network of a run as a package of bioimage.io: a zip file with the network (Keras 3 and\n"
+        "ONNX), a test image with its maps, and what is known of the training. The package is tested before it is\n"
+        "kept. `make extras` installs what it needs.",
+        'ultraseg bioimageio --directory runs/demo --licence CC-BY-4.0 --author "Ada Lovelace"',
+        _run_folder(),
+    )
+    package.add_argument("--licence", required=True, metavar="NAME", help="of the network: a name of SPDX")
+    package.add_argument(
+        "--author", required=True, action="append", metavar="NAME", help="may be given several times"
+    )
+    package.add_argument(
+        "--orcid", action="append", default=[], metavar="ID", help="ORCID iD of each author, in their order"
+    )
+    package.add_argument(
+        "--doi",
+        action="append",
+        default=[],
+        metavar="DOI",
+        help="of a publication to cite, such as 10.1000/182; may be given several times",
+    )
+    package.add_argument("--networks", nargs="+", metavar="NAME", help="networks (default: all)")
+    package.add_argument(
+        "--volume", metavar="NAME", help="whose image tests the networks (default: one they were trained on)"
+    )
+    package.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="folder to write to (default: export/bioimageio in the folder of the run)",
     )
 
 

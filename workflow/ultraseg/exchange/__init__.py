@@ -1,1 +1,1 @@
-"""In and out: boxes of public volumes, labels and corrections by hand, results for software and archives, comparing."""
+"""In and out: boxes of public volumes, labels and corrections by hand, results for other software, comparing."""

@@ -118,13 +118,14 @@ def _other_window(path: str, network: str, volume: str, rule: Rule, trained: Rul
         "whole": f"Set volumes.{volume}.intensity_window to the grey values that are black and white in it",
     }
     return UserError(
-        f"networks.{network}.model: {path} was trained on grey values shown {_told(trained)}, and those of volume "
-        f"{volume} are shown {_told(rule)}",
+        f"networks.{network}.model: {path} was trained on grey values shown {told_window(trained)}, and those of "
+        f"volume {volume} are shown {told_window(rule)}",
         f"{cures[trained['kind']]}; or train on labels of {volume} with init_from: {path}.",
     )
 
 
-def _told(rule: Rule) -> str:
+def told_window(rule: Rule) -> str:
+    """How grey values are shown to a network, in words."""
     values = " to ".join(f"{v:g}" for v in rule["values"])
     return {
         "whole": "as they are in 8 bits",

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from extras_python import INSTALLED, needs_extras
-from ultraseg.exchange.crate import SCRIPT
+from ultraseg.archive.crate import SCRIPT
 
 
 @needs_extras

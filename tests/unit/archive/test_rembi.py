@@ -1,6 +1,6 @@
 """The sheet for the BioImage Archive."""
 
-from ultraseg.exchange.rembi import ASK, COLUMNS, OPEN, scores_of, sheet
+from ultraseg.archive.rembi import ASK, COLUMNS, OPEN, scores_of, sheet
 
 FACTS = {
     "name": "ultraseg run: v", "description": "Cells\tin a\ntissue", "licence": "https://spdx.org/licenses/CC0-1.0",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,9 +19,10 @@ import pandas as pd
 import yaml
 
 from ultraseg import __version__
+from ultraseg.archive.people import check_authors
+from ultraseg.archive.rembi import scores_of, sheet
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import write_text
-from ultraseg.exchange.rembi import scores_of, sheet
 from ultraseg.grid.paths import LOGS, MODELS, REPORT, VolumeFiles, metadata
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import read_config_file
@@ -70,14 +70,7 @@ def gather(
     """All that the crate says, as plain values. Raises UserError."""
     given = read_config_file(configfile)
     config = load_config(given)
-    if orcids and len(orcids) != len(authors):
-        raise UserError(
-            f"{len(orcids)} ORCID iDs for {len(authors)} authors",
-            "Give one --orcid for each --author, in their order.",
-        )
-    for orcid in orcids:
-        if not re.fullmatch(r"(\d{4}-){3}\d{3}[\dX]", orcid):
-            raise UserError(f"--orcid: {orcid} is no ORCID iD", "Give it as 0000-0002-1825-0097.")
+    check_authors(authors, orcids)
     volumes = [name for name in volumes_of(folder) if name in config["volumes"]]
     unfinished = [name for name in volumes if not (folder / VolumeFiles.of(name).summary).exists()]
     if unfinished or not volumes:

@@ -19,7 +19,7 @@ SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 
 
 def metadata(facts: dict[str, Any]) -> dict[str, Any]:
-    """The content of ro-crate-metadata.json. facts: from ``ultraseg.exchange.crate``."""
+    """The content of ro-crate-metadata.json. facts: from ``ultraseg.archive.crate``."""
     from rocrate.model.computationalworkflow import ComputationalWorkflow
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from extras_python import INSTALLED, needs_extras
 from ultraseg import __version__
+from ultraseg.archive import crate
+from ultraseg.archive.crate import gather, write_crate
 from ultraseg.base.errors import UserError
 from ultraseg.cli.main import call as command
 from ultraseg.cli.parser import parser
-from ultraseg.exchange import crate
-from ultraseg.exchange.crate import gather, write_crate
 from written_volume import write_volume
 
 VALIDATE = Path(__file__).parents[2] / "helpers/validate_crate.py"
