@@ -53,7 +53,7 @@ SECTIONS = {
     "Files, folders and slice numbers": "ingest.find_slices ingest.numbering formats.tiff_decode",
     "Images": (
         "formats.slice_checks formats.other_formats formats.tiff_stack formats.mrc formats.ome_zarr_layout "
-        "formats.ome_zarr_metadata formats.ome_zarr_read formats.remote_zarr formats.array_files "
+        "formats.ome_zarr_metadata formats.ome_zarr_read formats.remote_zarr formats.array_files formats.medical_files "
         "formats.pixel_size ingest.any_volume arrays.grey_values ingest.grey_window"
     ),
     "Labels": (

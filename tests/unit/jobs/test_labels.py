@@ -1,5 +1,6 @@
 """Which label files are checked, and which labelled slices are compared with the image."""
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -51,6 +52,26 @@ def test_corrections_of_cells_are_checked_apart_from_what_networks_learn_from(co
         str(tmp_path / "corrections/cells/z00007.tif")
     }
     assert spec(corrected, "labels", structure="membrane").uses[7] == "train"
+
+
+def test_memory_for_labels_and_truth_in_a_packed_file_is_asked_for(tmp_path):
+    config = make_config(tmp_path)
+    values = np.zeros((21, 24, 40), np.uint16)
+    values[[0, 5, 10, 15, 20], 4:9] = 1
+    values[5, 12:15] = 2
+    for name in ("packed.nii.gz", "plain.nii"):
+        nibabel.save(nibabel.Nifti1Image(values.T, np.eye(4)), tmp_path / name)
+    held = {}
+    for name in ("plain.nii", "packed.nii.gz"):
+        config["volumes"]["a"]["labels"]["cells"] = name
+        config["volumes"]["a"]["truth"] = {"cells": name}
+        plan = Plan(load_config(config))
+        assert spec(plan, "labels", structure="cells").source.zs == list(LABELLED)
+        held[name] = [
+            spec(plan, rule, structure="cells").cost(plan).mem_mb for rule in ("labels", "evaluate")
+        ]
+    more = [packed - plain for plain, packed in zip(*held.values(), strict=True)]
+    assert more == pytest.approx([2 * values.nbytes / 1e6] * 2)
 
 
 def test_corrections_are_counted_with_the_first_labels(corrected):

@@ -3,12 +3,15 @@
 import os
 
 import h5py
+import nibabel
+import nrrd
 import numpy as np
 import pytest
 import tifffile
 import zarr
 from ultraseg.base.errors import UserError
 from ultraseg.formats.slice_source import SliceRef
+from ultraseg.labels.reader import LabelReader
 from ultraseg.labels.source import LabelSource, find_rois, is_roi, resolve_labels, with_corrections
 
 
@@ -103,18 +106,24 @@ def write_array(folder, kind, values):
         with h5py.File(folder / "ids.h5", "w") as file:
             file["labels/cells"] = values
         return f"{folder}/ids.h5:labels/cells"
+    if kind == "nrrd":
+        nrrd.write(str(folder / "ids.nrrd"), values.T)
+        return str(folder / "ids.nrrd")
+    if kind == "nifti":
+        nibabel.save(nibabel.Nifti1Image(values.T, np.diag([-5, -5, 20, 1])), folder / "ids.nii.gz")
+        return str(folder / "ids.nii.gz")
     zarr.create_array(str(folder / "ids.zarr"), data=values, chunks=(2, 6, 4), zarr_format=int(kind[-1]))
     return str(folder / "ids.zarr")
 
 
-@pytest.mark.parametrize("kind", ["hdf5", "zarr2", "zarr3"])
+@pytest.mark.parametrize("kind", ["hdf5", "zarr2", "zarr3", "nrrd", "nifti"])
 def test_labelled_slices_of_an_array_are_found(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)
     path = write_array(tmp_path, kind, stack_of_labels())
     found = resolve_labels(path, str, 9)
     assert found.zs == [2, 6] and found.empty_slices == "unlabelled"
     assert all(os.path.exists(file) for file in found.files)
-    if kind != "hdf5":
+    if kind.startswith("zarr"):
         assert len(found.files) == 1 + 2 * 2  # metadata, and two chunks for each labelled slice
     assert resolve_labels(path, str, 9, dense=True).zs == list(range(9))
     assert resolve_labels({"path": path, "empty_slices": "labelled"}, str, 9).zs == list(range(9))
@@ -148,10 +157,34 @@ def test_an_array_with_slices_of_its_own(tmp_path, monkeypatch):
 
 
 def test_volumes_in_other_forms_come_with_the_command_that_converts_them(tmp_path):
-    (tmp_path / "cells.nii.gz").write_bytes(b"\x1f\x8b")
-    with pytest.raises(UserError, match="is a NIfTI file") as told:
-        resolve_labels(str(tmp_path / "cells.nii.gz"), str, 9)
-    assert "nibabel.load(" in told.value.cure
+    (tmp_path / "cells.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(UserError, match="is a NumPy file") as told:
+        resolve_labels(str(tmp_path / "cells.npy"), str, 9)
+    assert "numpy.load(" in told.value.cure
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "nrrd", "nifti"])
+def test_axes_in_another_order_are_named(tmp_path, monkeypatch, kind):
+    """Programs that hand their (z, y, x) array to a library for (x, y, z) write such files."""
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, kind, stack_of_labels().T)
+    right = "xyz" if kind == "hdf5" else "zyx"
+    with pytest.raises(UserError, match=r"ids.*: has 8 slices .*, the image 9") as told:
+        resolve_labels(path, str, 9)
+    assert f"axes: {right}." in told.value.cure
+    found = resolve_labels({"path": path, "axes": right}, str, 9)
+    assert found.zs == [2, 6]
+    read, known = LabelReader(found, (6, 8), "cells").read(found.slices[0])
+    assert known is None and np.array_equal(read, stack_of_labels()[2])
+
+
+def test_rows_and_columns_that_are_exchanged_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_array(tmp_path, "nrrd", stack_of_labels().transpose(0, 2, 1))
+    found = resolve_labels(path, str, 9)
+    with pytest.raises(UserError, match=r"slices are 8 x 6 pixels .*, those of the image 6 x 8") as told:
+        LabelReader(found, (6, 8), "cells").read(found.slices[0])
+    assert "axes: yxz." in told.value.cure
 
 
 def test_arrays_that_are_no_labels(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from ultraseg.base.errors import UserError
-from ultraseg.formats.hdf5_links import check_inside
+from ultraseg.base.hdf5_links import check_inside
 from ultraseg.formats.remote_zarr import CONNECT_S, SILENT_S, server_options
 
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")

@@ -1,4 +1,4 @@
-"""Volumes that other programs write as one array: HDF5, OME-Zarr and plain Zarr, with or without channels.
+"""Volumes that other programs write as one array: HDF5, OME-Zarr, plain Zarr, NRRD and NIfTI.
 
 Light to import: headers of Zarr are JSON, and h5py is imported only where a file must be opened.
 """
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultraseg.base.errors import UserError
+from ultraseg.base.hdf5_links import check_inside
 from ultraseg.formats import ome_zarr_layout
-from ultraseg.formats.hdf5_links import check_inside
+from ultraseg.formats.medical_files import is_medical, medical_header, open_medical
 from ultraseg.formats.remote_zarr import open_store
 from ultraseg.formats.slice_checks import check_count, check_plane
 
@@ -27,8 +28,9 @@ LISTED = 8  # arrays that a message names
 class ArrayFile:
     """One array on disk. axes: a letter for each axis of the array, z, y, x and perhaps c and t (of length 1).
 
-    path: the HDF5 file, or the folder of the Zarr array; dataset: of the HDF5 file, '' for Zarr; size: of every axis;
-    block: what is decoded as one, along every axis.
+    path: the file, or the folder of the Zarr array; dataset: of an HDF5 file, else ''; size: of every axis; block: what
+    is decoded as one, along every axis; parts: all files of an NRRD or a NIfTI, else none;
+    held: bytes that stay in memory while slices are read, of a packed file.
     """
 
     path: str
@@ -37,6 +39,8 @@ class ArrayFile:
     size: tuple[int, ...]
     block: tuple[int, ...]
     dtype: str
+    parts: tuple[str, ...] = ()
+    held: int = 0
 
     @property
     def name(self) -> str:
@@ -56,17 +60,17 @@ class ArrayFile:
     @property
     def stamp(self) -> list[int]:
         """Numbers that change when the array changes: its size and date, of a Zarr the dates of its folders."""
-        if self.dataset:
-            found = os.stat(self.path)
-            return [found.st_size, found.st_mtime_ns]
+        if self.dataset or self.parts:
+            found = [os.stat(file) for file in self.parts or (self.path,)]
+            return [number for one in found for number in (one.st_size, one.st_mtime_ns)]
         # Zarr renames a chunk into place, which changes the date of its folder.
         folders = [folder for folder, *_ in os.walk(self.path)]
         return [len(folders), max(os.stat(folder).st_mtime_ns for folder in folders)]
 
     def files(self, zs: Sequence[int], channel: int = 0) -> list[str]:
         """The files that hold some slices of a channel: what their reader depends on."""
-        if self.dataset:
-            return [self.path]
+        if self.dataset or self.parts:
+            return list(self.parts or (self.path,))
         chosen = {"z": sorted({*zs}), "c": [channel]}
         return ome_zarr_layout.files_at(
             self.path, [chosen.get(a, range(n)) for a, n in zip(self.axes, self.size, strict=True)]
@@ -79,8 +83,8 @@ def is_hdf5(path: str) -> bool:
 
 
 def is_array_file(path: str) -> bool:
-    """Whether a path names an HDF5 file or the folder of a Zarr array or image."""
-    return is_hdf5(path) or ome_zarr_layout.is_zarr(path)
+    """Whether a path names an HDF5, NRRD or NIfTI file, or the folder of a Zarr array or image."""
+    return is_hdf5(path) or is_medical(path) or ome_zarr_layout.is_zarr(path)
 
 
 def open_header(path: str, axes: str | None = None) -> ArrayFile:
@@ -88,10 +92,16 @@ def open_header(path: str, axes: str | None = None) -> ArrayFile:
 
     Raises UserError where there is no such array, or where it is not clear which axes are z, y and x.
     """
-    found = _hdf5_header(path, axes) if is_hdf5(path) else _zarr_header(path, axes)
+    read = _hdf5_header if is_hdf5(path) else _medical_header if is_medical(path) else _zarr_header
+    found = read(path, axes)
     check_count(found.shape[0], found.name)
     check_plane(found.shape[1:], found.name)
     return found
+
+
+def exchanged(axes: str, a: str, b: str) -> str:
+    """The letters of axes of which a and b are exchanged."""
+    return axes.translate(str.maketrans(a + b, b + a))
 
 
 def read_planes(array: ArrayFile, zs: Sequence[int], channel: int = 0) -> Iterator[Any]:
@@ -118,7 +128,8 @@ def _block(stored: Any, array: ArrayFile, start: int, stop: int, channel: int) -
     # An array of webKnossos is larger than the volume in it.
     part = (chosen.get(axis, slice(0, n)) for axis, n in zip(array.axes, array.size, strict=True))
     try:
-        values = np.asarray(stored[tuple(part)])
+        # The numbers of a packed file stay in memory for the next slice: what is handed out is a copy.
+        values = (np.array if array.parts else np.asarray)(stored[tuple(part)])
     except (MemoryError, UserError):
         raise  # is told as such
     except Exception as error:  # damaged chunks make decoders raise errors of many kinds
@@ -142,6 +153,8 @@ class _opened:
         if self._array.dataset:
             self._file = _open_hdf5(self._array.path)
             return self._file[self._array.dataset]
+        if self._array.parts:
+            return open_medical(self._array.path)
         import zarr
 
         try:
@@ -234,6 +247,20 @@ def _axistags(text: Any) -> str | None:
         return None
 
 
+def _medical_header(path: str, axes: str | None) -> ArrayFile:
+    found = medical_header(path)
+    letters = _letters(path, axes or found.axes, found.size)
+    block = tuple(1 if axis == "z" else n for axis, n in zip(letters, found.size, strict=True))
+    held = found.bytes if found.packed else 0
+    return ArrayFile(path, "", letters, found.size, block, _type_name(found.dtype), found.files, held)
+
+
+def _type_name(dtype: str) -> str:
+    import numpy as np
+
+    return str(np.dtype(dtype).newbyteorder("=").name)
+
+
 def _zarr_header(path: str, axes: str | None) -> ArrayFile:
     if not os.path.isdir(path):
         raise UserError(f"{path}: no such folder", "Correct the path.")
@@ -295,6 +322,9 @@ def _letters(name: str, axes: str | None, size: Sequence[int]) -> str:
     if "t" in letters and size[letters.index("t")] > 1:
         raise UserError(
             f"{name}: has {size[letters.index('t')]} times ({letters}: {told})",
-            "Write one time as an array of its own.",
+            "Write one time as an array of its own."
+            + (
+                "" if "c" in letters else f" If they are channels, say it: axes: {letters.replace('t', 'c')}."
+            ),
         )
     return letters

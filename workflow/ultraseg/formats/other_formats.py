@@ -29,11 +29,6 @@ CONVERT_VOLUME = "Convert it to a TIFF stack, to HDF5 (FILE.h5:DATASET), or to O
 WITH = "in a Python that has tifffile and"
 WRITE = "tifffile.imwrite('maps.tif', {}, bigtiff=True, photometric='minisblack')"
 OTHER_VOLUMES = {
-    (".nii", ".nii.gz"): (
-        "is a NIfTI file",
-        f", {WITH} nibabel: " + WRITE.format("nibabel.load('FILE').dataobj[:].T"),
-    ),
-    (".nrrd", ".nhdr"): ("is an NRRD file", f", {WITH} pynrrd: " + WRITE.format("nrrd.read('FILE')[0].T")),
     (".npy",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')")),
     (".npz",): ("is a NumPy file", f", {WITH} numpy: " + WRITE.format("numpy.load('FILE')['NAME']")),
     (".n5",): ("is an N5 folder", ""),
@@ -56,9 +51,19 @@ def what_it_is(file: str) -> tuple[str, str] | None:
     for start, kind, cure in KINDS:
         if head.startswith(start):
             return kind, cure.replace("FILE", file)
+    if head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"):
+        return "is a NIfTI file", _as_tiff("nibabel", f"nibabel.load('{file}').dataobj[:].T")
+    if head.startswith(b"NRRD"):
+        return "is an NRRD file", _as_tiff("pynrrd", f"nrrd.read('{file}')[0].T")
     if head[257:262] == b"ustar":
         return "is a tar archive", f"{UNPACK}: tar -xf {file}."
     return None
+
+
+def _as_tiff(library: str, numbers: str) -> str:
+    """The cure for an image in a form in which only labels and maps are read."""
+    write = f"tifffile.imwrite('image.tif', {numbers}, bigtiff=True, photometric='minisblack')"
+    return f"Labels and maps of this form are read, images are not. {CONVERT}, {WITH} {library}: {write}."
 
 
 def refuse_other_volumes(path: str) -> None:

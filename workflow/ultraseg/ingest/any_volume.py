@@ -1,4 +1,4 @@
-"""A volume of labels or maps in any form that is read: TIFF slices, MRC, HDF5, OME-Zarr and plain Zarr.
+"""A volume of labels or maps in any form that is read: TIFF slices, MRC, HDF5, Zarr, NRRD and NIfTI.
 
 Light to import; files are opened for their headers alone.
 """
@@ -58,7 +58,7 @@ def open_volume_file(path: str, axes: str | None = None) -> AnyVolume:
         return AnyVolume(path, found.shape, found.dtype, found.channels, array=found)
     if axes is not None:
         raise UserError(
-            f"{path}: axes are given, but it is no HDF5 file and no Zarr folder",
+            f"{path}: axes are given, but it is no HDF5, NRRD or NIfTI file and no Zarr folder",
             "Remove axes: the slices of TIFF and MRC files have no others.",
         )
     source = resolve_image(path)

@@ -155,3 +155,9 @@ class Evaluate(OfShownVolumes, VolumeJob):
         # Around each slice that is left out, some are compared to foretell what more labels gain (evaluate.gain).
         around = 6 * len(self.left_out)
         return (truth + around + sum(len(zs) for zs in self.labelled.values())) * plane, plane
+
+    def cost(self, plan: Plan) -> Cost:
+        base = super().cost(plan)
+        return base._replace(
+            mem_mb=base.mem_mb + max((source.held for source in self.truth.values()), default=0) / 1e6
+        )

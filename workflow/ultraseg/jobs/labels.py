@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ultraseg.grid.planes import turned
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.ingest.crop import Roi
-from ultraseg.jobs.spec import Files, Rate, VolumeJob, Wildcards, slabs_with
+from ultraseg.jobs.spec import Cost, Files, Rate, VolumeJob, Wildcards, slabs_with
 from ultraseg.labels.source import LabelSource
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ class Labels(VolumeJob):
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(plan.volumes[self.volume].plane(1))
         return len(plan.volumes[self.volume].labelled(self.structure)) * plane, plane
+
+    def cost(self, plan: Plan) -> Cost:
+        base = super().cost(plan)
+        return base._replace(mem_mb=base.mem_mb + self.source.held / 1e6)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def constant_pages(file: str) -> list[int | None]:
 
 
 def constant_planes(array: ArrayFile) -> list[int | None]:
-    """The same for each slice of an HDF5 or Zarr array."""
+    """The same for each slice of an array (HDF5, Zarr, NRRD, NIfTI)."""
     question = f"constant {array.dataset} {array.axes}"
     return _kept(array.path, question, lambda: _scan_array(array), array.stamp)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
-from ultraseg.formats.array_files import ArrayFile, read_planes
+from ultraseg.formats.array_files import ArrayFile, exchanged, read_planes
 from ultraseg.formats.slice_checks import check_size, page_index
 from ultraseg.formats.tiff_stack import refuse_hyperstack
 
@@ -83,8 +83,17 @@ def read_pixels(file: str, page: int | None, shape: Sequence[int]) -> Pixels:
 
 
 def read_array_pixels(array: ArrayFile, page: int, shape: Sequence[int]) -> Pixels:
-    """One slice of a label array (HDF5 or Zarr) as it is stored. Raises UserError as ``read_pixels``."""
-    return _whole_numbers(Pixels(next(read_planes(array, [page]))), array.name, shape)
+    """One slice of a label array as it is stored. Raises UserError as ``read_pixels``."""
+    plane = next(read_planes(array, [page]))
+    height, width = plane.shape
+    if height != width and (width, height) == tuple(shape):
+        raise UserError(
+            f"{array.name}: slices are {height} x {width} pixels (height x width), those of the image {width} x "
+            f"{height}",
+            f"The axes of the file seem to be in another order than {array.axes}. If so, say it: axes: "
+            f"{exchanged(array.axes, 'y', 'x')}.",
+        )
+    return _whole_numbers(Pixels(plane), array.name, shape)
 
 
 def _whole_numbers(pixels: Pixels, file: str, shape: Sequence[int]) -> Pixels:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ultraseg.base.errors import UserError
 from ultraseg.base.text import format_numbers
-from ultraseg.formats.array_files import ArrayFile, is_array_file, open_header
+from ultraseg.formats.array_files import ArrayFile, exchanged, is_array_file, open_header
 from ultraseg.formats.other_formats import refuse_other_volumes
 from ultraseg.formats.remote_zarr import is_address, mirrored
 from ultraseg.formats.slice_source import PLANE, SliceRef, SliceSource
@@ -32,7 +32,7 @@ class LabelSource:
     in the file names, None for a mask of all slices. Outside rectangle or region nothing is known. roi_ids: what gives
     ROIs their ids. empty_slices: what a slice of zeros says, 'labelled', 'unlabelled', or 'ask' where a guess could be
     wrong. corrected: files of slices that were proofread, plain numbers on all of the slice, whatever the rest of the
-    source says. array: the HDF5 or Zarr array whose slices the refs of its path are.
+    source says. array: the HDF5, Zarr, NRRD or NIfTI array whose slices the refs of its path are.
     """
 
     stack: SliceSource
@@ -74,6 +74,11 @@ class LabelSource:
         return list(dict.fromkeys([*(self.array.files(pages) if pages else []), *others, *regions]))
 
     @property
+    def held(self) -> int:
+        """Bytes that stay in memory while its slices are read, twice while a packed file is unpacked."""
+        return 2 * self.array.held if self.array else 0
+
+    @property
     def partial(self) -> bool:
         """Whether some of its pixels may be unlabelled."""
         return self.ignore_value is not None or self.rectangle is not None or bool(self.region)
@@ -106,7 +111,7 @@ def resolve_labels(
 
     n_slices: of the whole stack, where it is known; a multi-page file without ``slices`` must have as many pages.
 
-    dense: whether all slices of an HDF5 or Zarr array are labelled; else those that show nothing are left out.
+    dense: whether all slices of an array are labelled; else those that show nothing are left out.
 
     TIFFs as ``find_slices.resolve_slices`` finds them, or ROI files of ImageJ; with ``empty_slices: unlabelled``
     slices of nothing but background are left out, and with ``values`` those that show none of them. Raises UserError.
@@ -206,7 +211,7 @@ def _find(
         return _of_array(array, first_slice_number or 0, slices, n_slices)
     if "axes" in settings:
         raise UserError(
-            f"{path}: axes are given, but it is no HDF5 file and no Zarr folder",
+            f"{path}: axes are given, but it is no HDF5, NRRD or NIfTI file and no Zarr folder",
             "Remove axes: slices of TIFFs and ROI files have no others.",
         )
     rois = find_rois(path)
@@ -239,6 +244,14 @@ def _of_array(array: ArrayFile, first: int, slices: list[int] | None, n_slices: 
     refs = [SliceRef(z, array.path, page) for page, z in enumerate(numbers)]
     found = SliceSource(tuple(sorted(refs)), first)
     if slices is None and n_slices is not None:
+        if count != n_slices and n_slices in array.shape[1:]:
+            axis = "yx"[array.shape[1:].index(n_slices)]
+            raise UserError(
+                f"{array.name}: has {count} slices (axes {array.axes}: {' x '.join(map(str, array.size))}), the image "
+                f"{n_slices}",
+                f"The axes of the file seem to be in another order than {array.axes}. If so, say it: axes: "
+                f"{exchanged(array.axes, 'z', axis)}.",
+            )
         _check_pages(found, n_slices)
     return found
 
@@ -269,6 +282,11 @@ def _region(
     path: str, settings: Mapping[str, Any], n_slices: int | None
 ) -> tuple[tuple[int | None, str, int | None], ...]:
     """Mask slices of a region, by the same numbers as the labels; one mask without a number serves all slices."""
+    if is_array_file(path):
+        raise UserError(
+            f"{path}: is no TIFF and no ROI file, as the mask of a region must be",
+            "Save the mask as TIFF, or mark unlabelled pixels by a number: ignore_value.",
+        )
     if (
         os.path.isfile(path)
         and slice_number(path, settings.get("slice_number_pattern")) is None
@@ -278,11 +296,6 @@ def _region(
 
         if read_header(path).pages == 1:
             return ((None, path, None),)
-    if is_array_file(path):
-        raise UserError(
-            f"{path}: is no TIFF and no ROI file, as the mask of a region must be",
-            "Save the mask as TIFF, or mark unlabelled pixels by a number: ignore_value.",
-        )
     found = _find(path, {key: value for key, value in settings.items() if key != "axes"}, None, n_slices)
     return tuple((ref.z + found.first_number, ref.file, ref.page) for ref in found.slices)
 

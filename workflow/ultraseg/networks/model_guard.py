@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ultraseg.base.errors import UserError
-from ultraseg.formats.hdf5_links import stored_bytes
+from ultraseg.base.hdf5_links import stored_bytes
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MOST_CONFIG, MOST_OTHER = 2**24, 2**22  # bytes of these members

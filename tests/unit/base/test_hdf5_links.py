@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from ultraseg.formats.hdf5_links import check_inside, stored_bytes
+from ultraseg.base.hdf5_links import check_inside, stored_bytes
 
 
 def test_what_lies_in_the_file_is_counted(tmp_path):
