@@ -112,6 +112,16 @@ def plan_of_objects(folder) -> Plan:
     return Plan(load_config(config))
 
 
+def config_of_ready_cells(folder, **volume) -> dict:
+    """A configuration whose cells are a label volume of another program, at the size of the image, without networks."""
+    tifffile.imwrite(folder / "ids.tif", np.full((21, 24, 40), 5, np.uint16), photometric="minisblack")
+    config = make_config(folder)
+    config["structures"] = {"cells": {"kind": "cells", "objects": {"a": "ids.tif"}}}
+    config["cells"] = {"downsample": 2}
+    config["volumes"]["a"] |= {"labels": {}} | volume
+    return {key: value for key, value in config.items() if key != "networks"}
+
+
 def two_volumes(folder, **networks) -> dict:
     """A second volume 'b' of 9 slices without labels; ``networks``: settings added to each network."""
     config = make_config(folder)

@@ -17,8 +17,9 @@ One YAML file says what a run of the workflow does. Plain `snakemake` reads `con
 file is named with `--configfile FILE` and then stands alone: nothing of `config/config.yaml` is taken over.
 Single keys are set with `--config KEY=VALUE`.
 
-Three sections are required: `volumes` (your image stacks and their labels), `structures` (what is to be
-found) and `networks` (which network predicts which structures). Every other key has a default that works.
+Two sections are required: `volumes` (your image stacks and their labels) and `structures` (what is to be
+found). `networks` says which network predicts which structures; it is left out only where other programs
+found all structures. Every other key has a default that works.
 
 | file | what it runs |
 |---|---|

@@ -1,4 +1,4 @@
-# cells: propagated ids and maps of one slab -> the 2D pieces of cells in each slice, and a table of them.
+# cells: propagated ids and maps of one slab, or cells of another program -> the 2D pieces of cells in each slice, and a table of them.
 rule cells:
     input:
         unpack(RULES.inputs("cells")),

@@ -58,7 +58,7 @@ rule link_relabel:
     benchmark:
         benchmark_file("link_relabel", "{volume}", "{structure}", "{slab}")
     wildcard_constraints:
-        structure=PLAN.cells or "none",
+        structure="none" if PLAN.ready_cells else PLAN.cells or "none",
     conda:
         ENVIRONMENT
     resources:

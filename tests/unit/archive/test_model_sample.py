@@ -59,7 +59,7 @@ def test_small_slices_are_mirrored_and_reduced_to_the_scale_of_the_network(tmp_p
 
 def test_the_slice_with_most_tissue_is_taken(tmp_path):
     stack = np.zeros((10, 256, 256), np.uint8)
-    stack[7] = 100
+    stack[6] = 100
     write_stack(tmp_path / "0", stack, 10)
     assert (take_sample(str(tmp_path / "0"), threes, 0, 1, 16).image == 100).all()
     write_stack(tmp_path / "1", np.zeros((2, 256, 256), np.uint8), 2)

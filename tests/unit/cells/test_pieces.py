@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ultraseg.arrays.edges import label_edges
+from ultraseg.base.errors import UserError
 from ultraseg.base.ids import gap_of_number
 from ultraseg.cells.pieces import (
     COLUMNS,
@@ -10,6 +11,7 @@ from ultraseg.cells.pieces import (
     given_pieces,
     newcomers,
     piece_table,
+    ready_slab,
     slab_pieces,
     slice_cells,
 )
@@ -222,3 +224,58 @@ def test_numbers_of_new_cells_hold_in_the_whole_volume():
     assert gap_of_number(table["new"].to_numpy()).tolist() == [0, 6] and table["new"].nunique() == 2
     _, plain = slab_pieces([(5, Propagated(drawn, zeros[0], False))], zeros[:1], zeros[:1], start=5)
     assert plain["new"].tolist() == [0]
+
+
+# ---- cells of another program: every id stays, and each connected part of a slice is a piece
+READY = (20, 30)
+READY_SETTINGS = {
+    "min_body_area": 20,
+    "min_fragment_area": 4,
+    "max_hole_area": 1000,
+    "foreground_threshold": 0.5,
+}
+
+
+def cut_ready(planes, zs, **changes):
+    how = {"slab": (4, 8), "plane": READY, "downsample": 2, "factor": (1, 1), "crop": ((0, 40), (0, 60))}
+    return ready_slab(planes, zs, "cells.h5", **(how | READY_SETTINGS | changes))
+
+
+def drawn_cells():
+    """A body of cell 9 with a hole, a thin part of it apart, and cell 2 beside it (at the size of the image)."""
+    plane = np.zeros((40, 60), np.int64)
+    plane[4:16, 4:16] = 9
+    plane[8:10, 8:10] = 0
+    plane[20:22, 4:8] = 9
+    plane[4:16, 16:20] = 2
+    return plane
+
+
+def test_each_part_of_a_cell_is_a_piece_with_its_id():
+    pieces, table = cut_ready([drawn_cells(), drawn_cells()], [4, 6])
+    assert pieces.shape == (4, *READY) and not pieces[1].any() and not pieces[3].any()
+    first = table[table["z"] == 4].sort_values("area")
+    assert first["cell"].tolist() == [9, 2, 9] and first["area"].tolist() == [2, 12, 35]
+    assert first["body"].tolist() == [False, False, True]
+    assert table["given"].all() and (table["confidence"] == 1).all() and not table["traced"].any()
+    assert pieces[0, 4, 4] == 0, "a hole of the file stays a hole"
+    assert table[table["z"] == 6].drop(columns="z").equals(table[table["z"] == 4].drop(columns="z").set_index(
+        table[table["z"] == 6].index))  # fmt: skip
+
+
+def test_smaller_files_are_enlarged_and_cut_to_the_part():
+    small = np.zeros((20, 30), np.uint32)
+    small[4:, :] = 7
+    pieces, table = cut_ready([small], [5], factor=(2, 2), crop=((4, 40), (0, 60)), plane=(18, 30))
+    assert table["area"].tolist() == [16 * 30] and (pieces[1, :2] == 0).all() and (pieces[1, 2:] > 0).all()
+
+
+def test_a_slab_without_good_slices_has_an_empty_table():
+    pieces, table = cut_ready([], [])
+    assert not pieces.any() and len(table) == 0 and "given" in table
+
+
+@pytest.mark.parametrize("number, told", [(2**31, "a cell has id 2147483648"), (-1, "are no ids")])
+def test_numbers_that_are_no_ids_of_cells_are_told(number, told):
+    with pytest.raises(UserError, match=f"cells.h5.*{told}"):
+        cut_ready([np.full((40, 60), number, np.int64)], [4])

@@ -206,6 +206,23 @@ def test_protrusions_are_right_wrong_or_lost(folder):
     assert table.loc[("cells", "protrusion_right", "truth"), "n_slices"] == 3
 
 
+def test_protrusions_of_an_unlabelled_volume_follow_the_numbers_of_the_result(folder, caplog):
+    """Nothing told the result that cell 4 is number 4: there it is 9, and another cell is 4."""
+    write_final(folder, "cells", [box(0, 10, 0, 10, 9) + box(10, 20, 0, 10, 4)] * N)
+    write_final(folder, "mito", [TRUE_MITO] * N)
+    truth = {"protrusions": write_truth(folder, "protrusions", [box(8, 12, 0, 10, 4)] * N)}
+    none = dict(labelled={"cells": [], "mito": []}, uses={"cells": {}, "mito": {}}, left_out={})
+    alone = score(folder, truth=dict(truth), **none)
+    assert ("cells", "protrusion_right", "truth") not in alone.index
+    assert "truth of protrusions is not scored" in caplog.text and "give truth of cells" in caplog.text
+    truth["cells"] = write_truth(folder, "cells", [box(0, 10, 0, 10, 4) + box(0, 10, 12, 20, 7)] * N)
+    table = score(folder, truth=truth, **none)
+    values = [table.loc[("cells", f"protrusion_{k}", "truth"), "value"] for k in ("right", "wrong", "none")]
+    assert values == pytest.approx([0.5, 0.5, 0])
+    assert table.loc[("cells", "dice", "truth"), "value"] == pytest.approx(0.5)  # 1 of cell 4, 0 of cell 7
+    assert table.loc[("cells", "boundary_distance_nm", "truth"), "value"] == 0
+
+
 def test_labels_carried_at_a_smaller_scale_are_enlarged(folder):
     fill(folder)
     small = np.zeros((10, 15), np.uint32)

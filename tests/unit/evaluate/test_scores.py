@@ -8,8 +8,10 @@ from ultraseg.evaluate import metrics as measures
 from ultraseg.evaluate.definitions import COLUMNS, DEFINITIONS
 from ultraseg.evaluate.object_scores import ObjectScore
 from ultraseg.evaluate.scores import (
+    ALONE,
     CellScore,
     MaskScore,
+    Partners,
     ProtrusionScore,
     accuracy_by_distance,
     combine,
@@ -231,3 +233,12 @@ def test_one_new_id_is_no_match_of_two_cells_and_a_number_alone_is_none():
     score = CellScore(min_voxels=0, shown={1})
     score.add(0, columns((2, 10), (1, 20)), columns((1, 10), (2, 10), (1, 10)))
     assert score.pairs().set_index("cell")["dice"].to_dict() == {1: 20 / 40, 2: 0}
+
+
+def test_partners_are_those_with_the_most_common_voxels_in_all_slices():
+    partners = Partners()
+    partners.add(np.array([[7, 7, 7, 8, 0]]), np.array([[1, 1, 2, 2, 3]]))
+    partners.add(np.array([[8, 8, 8, 8, 0]]), np.array([[1, 2, 2, 2, 3]]))
+    found = partners.renumbered(np.array([[0, 1, 2, 3, 3]]))
+    assert found.tolist() == [[0, 7, 8, ALONE - 3, ALONE - 3]] and found.dtype == np.uint32
+    assert Partners().renumbered(np.array([[0, 5]])).tolist() == [[0, ALONE - 5]]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from asked import files, slabs, spec
 from tiny_plan import (
+    config_of_ready_cells,
     make_config,
     make_plan,
     plan_holding_out,
@@ -17,6 +18,7 @@ from tiny_plan import (
 )
 from ultraseg.grid.gaps import Gap
 from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TryMethod, cell_plane
+from ultraseg.jobs.link import Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -265,3 +267,22 @@ def test_without_planes_a_gap_is_told_of_none(tmp_path):
     plan = plan_in_volume(tmp_path, bad_slices=[7])
     told = spec(plan, "propagate", gap="00005-00010")
     assert told.planes == told.hidden == [] and files(plan, "propagate", gap="00005-00010")["planes"] == []
+
+
+# ---- cells of another program
+def test_ready_cells_are_cut_into_pieces_and_linked_but_not_carried_or_written_anew(tmp_path):
+    config = config_of_ready_cells(tmp_path, roi={"z": [2, 21]}, bad_slices=[7])
+    plan = Plan(load_config(config))
+    told, read = (ask(plan, "cells", slab=1) for ask in (spec, files))
+    assert told.good == [4, 6, 7] and told.shown == [6, 8, 9]  # slice 7 of the stack is slice 5 of the part
+    assert (told.plane, told.downsample, told.source.factor) == ((12, 20), 2, (1, 1, 1))
+    assert read == {"objects": [str(tmp_path / "ids.tif")], "array": "results/a/work/pieces/zarr.json"}
+    assert len(Cells.each(plan, "a")) == len(LinkEdges.each(plan, "a")) == len(Flow.each(plan, "a")) == 5
+    assert Propagate.each(plan, "a") == LinkRelabel.each(plan, "a") == TryMethod.each(plan, "a") == []
+    assert spec(plan, "link").settings["learn"] is False and len(Link.each(plan, "a")) == 1
+    assert plan.method("a") == "flow" and plan.gaps("a") == []
+
+
+def test_cells_that_a_network_predicts_name_no_other_file(tmp_path):
+    told = spec(make_plan(tmp_path), "cells", slab=1)
+    assert told.source is None and told.shown == [] and "downsample" not in told.settings

@@ -267,5 +267,10 @@ def test_all_problems_are_listed_at_once():
 
 def test_an_empty_configuration_lists_each_missing_section_once():
     text = problem({})
-    for key in ("volumes", "structures", "networks"):
+    for key in ("volumes", "structures"):
         assert text.count(f"'{key}'") == 1
+
+
+def test_structures_that_nothing_finds_are_told_where_networks_are_left_out():
+    config = {key: value for key, value in example().items() if key != "networks"}
+    assert problem(config).count("no network predicts it") == len(config["structures"])

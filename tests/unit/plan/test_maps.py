@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import make_config, make_plan, plan_of_objects
+from tiny_plan import config_of_ready_cells, make_config, make_plan, plan_of_objects, write_stack
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -142,7 +142,7 @@ def test_objects_take_the_place_of_a_network(tmp_path):
         (
             "cells",
             {"objects": {"a": "ids.tif"}},
-            "structures.cells.objects: cells get their ids from labelled slices",
+            "structures.cells: has objects and is predicted by a network",
         ),
     ],
 )
@@ -150,6 +150,33 @@ def test_objects_that_do_not_fit(tmp_path, structure, changes, words):
     config = make_config(tmp_path)
     config["structures"][structure] |= changes
     with pytest.raises(UserError, match=words):
+        load_config(config)
+
+
+def test_cells_of_another_program_need_no_network_and_have_no_gaps(tmp_path):
+    plan = Plan(load_config(config_of_ready_cells(tmp_path)))
+    assert plan.networks == {} and plan.structures_in("a") == ["cells"] and plan.has_cells("a")
+    assert (plan.cell_downsample, plan.method("a"), plan.gaps("a"), plan.left_out("a")) == (2, "flow", [], {})
+    assert plan.ready_cells and not make_plan(tmp_path / "other").ready_cells
+
+
+def test_labels_corrections_and_edits_of_ready_cells_are_refused(tmp_path):
+    config = config_of_ready_cells(tmp_path, labels={"cells": "cells"})
+    with pytest.raises(
+        UserError, match="has labels or corrections of cells, which structures.cells.objects gives"
+    ):
+        Plan(load_config(config))
+    config["volumes"]["a"]["labels"] = {}
+    write_stack(tmp_path / "corrections/cells", [3], dtype="uint16")
+    config["volumes"]["a"]["corrections"] = "corrections"
+    with pytest.raises(UserError, match="has labels or corrections of cells") as told:
+        Plan(load_config(config))
+    assert "truth: cells" in told.value.cure
+    del config["volumes"]["a"]["corrections"]
+    config["volumes"]["a"]["cell_edits"] = "edits.yaml"
+    with pytest.raises(
+        UserError, match="volumes.a.cell_edits: structures.cells.objects are taken as they are"
+    ):
         load_config(config)
 
 

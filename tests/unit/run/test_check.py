@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import make_config, write_labels
+from tiny_plan import config_of_ready_cells, make_config, write_labels
 from ultraseg.run.check import check_config, files_of, start_check
 from ultraseg.run.check_table import format_problems, format_tables
 
@@ -234,3 +234,13 @@ def test_numbers_in_maps_and_objects_of_other_programs_are_looked_at(config, tmp
     assert "structures.spots.objects.a" in second.problem and "no ids" in second.problem
     assert check_config(config, only={str(tmp_path / "image/z0000.tif")}).problems == []
     assert len(check_config(config, only={str(tmp_path / "logits.tif")}).problems) == 1
+
+
+def test_ids_of_ready_cells_are_looked_at(tmp_path):
+    config = config_of_ready_cells(tmp_path)
+    assert check_config(config).problems == []
+    large = np.full((21, 24, 40), 2**31, np.uint32)
+    tifffile.imwrite(tmp_path / "large.tif", large, photometric="minisblack")
+    config["structures"]["cells"]["objects"]["a"] = "large.tif"
+    text = format_problems(check_config(config).problems)
+    assert "structures.cells.objects.a" in text and "a cell has id 2147483648, which is too large" in text

@@ -70,7 +70,10 @@ def _part(image: str, z_context: int, downsample: int, stride: int) -> NDArray[n
     """The middle of a slice with its neighbours: uint8 (C, y, x). Small slices are mirrored at their edges."""
     depth = shape_of(image)[0]
     best, most = None, -1
-    for z in sorted({round((i + 0.5) * depth / LOOKED_AT - 0.5) for i in range(LOOKED_AT)}):
+    looked_at = {round((i + 0.5) * depth / LOOKED_AT - 0.5) for i in range(LOOKED_AT)}
+    for z in sorted(
+        looked_at, key=lambda z: abs(2 * z - depth + 1)
+    ):  # of equal slices the one nearest to the middle
         around = np.clip(np.arange(z - z_context, z + z_context + 1), 0, depth - 1)
         part = _middle(image_stack(image, around.tolist(), downsample), stride)
         count = int(((part > 0) & (part < 255)).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cc3d
@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ultraseg.base.ids import number_in_volume
+from ultraseg.arrays.scale import downsample_ids
+from ultraseg.base.ids import check_id, number_in_volume
 from ultraseg.cells.reconcile import foreground
+from ultraseg.objects.ready import ready_labels
 from ultraseg.storage.slice_stacks import Propagated
 
+CERTAIN = 255  # confidence of an id that is given
 COLUMNS = ["piece", "area", "y", "x", "cell", "confidence", "body", "yy", "yx", "xx"]
 
 
@@ -211,3 +214,36 @@ def slab_pieces(
         tables.append(table.assign(z=z, given=seen, traced=new is not None, new=number))
     # A slab of bad slices alone has no pieces, but a table all the same.
     return pieces, pd.concat(tables, ignore_index=True) if tables else empty_table()
+
+
+def ready_slab(
+    planes: Iterable[NDArray[Any]],
+    zs: Sequence[int],
+    name: str,
+    *,
+    slab: tuple[int, int],
+    plane: tuple[int, int],
+    downsample: int,
+    factor: Sequence[int],
+    crop: Sequence[Sequence[int]],
+    **settings: Any,
+) -> tuple[NDArray[np.uint32], pd.DataFrame]:
+    """The pieces (n, Y, X) of the good slices ``zs`` of a slab, and their table, as `slab_pieces`.
+
+    Each slice counts as drawn by the user: every id stays. planes: slices of ids in the order of ``zs``; name: of the
+    file, for messages; plane: (Y, X) of the pieces, ``downsample`` times smaller than the slices of the image; factor,
+    crop: as ``objects.ready.ready_labels`` takes them; settings: of `slice_cells`. Raises UserError for
+    numbers that are no ids of cells.
+    """
+
+    def drawn() -> Iterable[tuple[int, Propagated]]:
+        for z, values in zip(zs, planes, strict=True):
+            ids = ready_labels([values], name, factor=factor, crop=crop, is_mask=False)[0]
+            check_id(int(ids.max(initial=0)), f"{name}: a cell")
+            small = downsample_ids(ids, downsample)
+            yield z, Propagated(small, np.full(plane, CERTAIN, np.uint8), True)
+
+    nothing = np.zeros(
+        (slab[1] - slab[0], *plane), np.uint8
+    )  # no maps: no cell is looked for beside those given
+    return slab_pieces(drawn(), nothing, nothing, start=slab[0], **settings)

@@ -16,6 +16,7 @@ from ultraseg.evaluate.object_scores import ObjectScore
 from ultraseg.evaluate.scores import (
     CellScore,
     MaskScore,
+    Partners,
     ProtrusionScore,
     combine,
     distance_to_labelled,
@@ -93,21 +94,43 @@ class Truth:
 
 def score_volume(volume: ScoredVolume, truth: Truth) -> pd.DataFrame:
     """All scores of a volume, as the rows of metrics.csv."""
-    tables = []
+    tables, partners = [], _partners(volume, truth)
     for structure in volume.kinds:
         if structure == volume.cells:
             tables += _left_out_cells(volume, structure)
         else:
             tables += _given_slices(volume, structure)
         if structure in truth.sources:
-            tables += _against_truth(volume, truth, structure)
+            tables += _against_truth(volume, truth, structure, partners)
     cells = volume.cells
     if cells is not None and cells in volume.kinds and PROTRUSIONS in truth.sources:
-        tables.append(_protrusions(volume, truth, cells))
+        if partners is None and not volume.labelled[cells]:
+            log.warning(
+                "truth of protrusions is not scored: without labels of cells, its numbers are not those of the result; "
+                "give truth of %s as well",
+                cells,
+            )
+        else:
+            tables.append(_protrusions(volume, truth, cells, partners))
     return combine(tables)
 
 
-def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> list[pd.DataFrame]:
+def _partners(volume: ScoredVolume, truth: Truth) -> Partners | None:
+    """The numbers that true cells have in the result; None where labels gave it theirs, or without truth of cells."""
+    cells = volume.cells
+    if cells is None or cells not in volume.kinds or volume.labelled[cells] or cells not in truth.sources:
+        return None
+    reader, partners = truth.reader(cells, ids=True), Partners()
+    for ref in truth.sources[cells].slices:
+        if ref.z not in volume.bad:
+            true, known = reader.read(ref)
+            partners.add(volume.final(cells, ref.z, known), true)
+    return partners
+
+
+def _against_truth(
+    volume: ScoredVolume, truth: Truth, structure: str, partners: Partners | None
+) -> list[pd.DataFrame]:
     """Scores on every good slice that the user did not label: a labelled slice gave its truth away.
 
     All slices tell how large a cell is, and which parts of the truth of an organelle are one object.
@@ -127,6 +150,8 @@ def _against_truth(volume: ScoredVolume, truth: Truth, structure: str) -> list[p
         if ref.z in given_away and kind == "mask":
             continue
         true, known = reader.read(ref)
+        if partners and kind == "cells":
+            true = partners.renumbered(true)
         final = None if ref.z in given_away else volume.final(structure, ref.z, known)
         if final is not None:
             score.add(ref.z, final, true, int(distance[ref.z]))
@@ -144,13 +169,14 @@ def shown_ids(label_file: str) -> set[int]:
         return {int(cell) for z in given.zs for cell in fastremap.unique(given.read(z))}
 
 
-def _protrusions(volume: ScoredVolume, truth: Truth, cells: str) -> pd.DataFrame:
+def _protrusions(volume: ScoredVolume, truth: Truth, cells: str, partners: Partners | None) -> pd.DataFrame:
     """Scores of the protrusions on every good slice that the user did not label."""
     given_away = {*volume.labelled[cells], *volume.bad}
     reader, score = truth.reader(PROTRUSIONS, ids=True), ProtrusionScore(cells)
     for ref in truth.sources[PROTRUSIONS].slices:
         if ref.z not in given_away:
             true, known = reader.read(ref)
+            true = partners.renumbered(true) if partners else true
             score.add(ref.z, volume.final(cells, ref.z, known), true)
     _point_out(reader, PROTRUSIONS)
     return score.rows()

@@ -27,6 +27,7 @@ from ultraseg.evaluate.metrics import (
 DISTANCE = re.compile(r"dice_distance_(\d+)(_low|_high)?$")
 RESAMPLES = 1000  # draws of the bootstrap for an interval
 MERGE_AFTER = 2_000_000  # rows of overlap tables that are kept before they are added up
+ALONE = 2**32 - 1  # minus the number of a true cell that has no partner
 Row = tuple[str, str, str, float, int]  # of metrics.csv: structure, metric, split, value, n_slices
 
 
@@ -225,6 +226,14 @@ def _dice_of_new_ids(pairs: pd.DataFrame, unshown: Sequence[pd.DataFrame]) -> ND
     Of cells and new ids the two with the most common voxels in all slices belong together, then the next two.
     """
     table = pd.concat(unshown, ignore_index=True)
+    number = _partners(table)
+    table = table[table["truth"].map(number) == table["predicted"]]
+    own = pd.MultiIndex.from_frame(pairs[["z", "cell"]])
+    return table.set_index(["z", "truth"])["dice"].reindex(own).fillna(0.0).to_numpy()
+
+
+def _partners(table: pd.DataFrame) -> dict[int, int]:
+    """True id -> predicted id, of the columns truth, predicted and common of a table."""
     common = table.groupby(["truth", "predicted"])["common"].sum().sort_values(ascending=False, kind="stable")
     number: dict[int, int] = {}
     taken: set[int] = set()
@@ -232,9 +241,33 @@ def _dice_of_new_ids(pairs: pd.DataFrame, unshown: Sequence[pd.DataFrame]) -> ND
         if truth not in number and predicted not in taken:
             number[truth] = predicted
             taken.add(predicted)
-    table = table[table["truth"].map(number) == table["predicted"]]
-    own = pd.MultiIndex.from_frame(pairs[["z", "cell"]])
-    return table.set_index(["z", "truth"])["dice"].reindex(own).fillna(0.0).to_numpy()
+    return number
+
+
+class Partners:
+    """Numbers of true cells as the result has them, where no label gave the result its numbers.
+
+    Of true and predicted cells the two with the most common voxels belong together, then the next two.
+    """
+
+    def __init__(self) -> None:
+        self._tables: list[pd.DataFrame] = []
+        self._number: dict[int, int] | None = None
+
+    def add(self, prediction: NDArray[np.integer], truth: NDArray[np.integer]) -> None:
+        """Count where the cells of a slice (Y, X) meet."""
+        overlaps = count_overlaps(truth, prediction)
+        table = pd.DataFrame(overlaps._asdict()).rename(columns={"voxels": "common"})
+        self._tables.append(table[(table["truth"] != 0) & (table["predicted"] != 0)])
+
+    def renumbered(self, truth: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """The truth (Y, X) with the numbers of the result; true cells without a partner get numbers of their own."""
+        if self._number is None:
+            self._number = _partners(pd.concat(self._tables)) if self._tables else {}
+        ids, inverse = np.unique(truth, return_inverse=True)
+        # The numbers of cells end at half of this range, so these are free.
+        new = [self._number.get(i, ALONE - i) if i else 0 for i in ids.tolist()]
+        return np.array(new, np.uint32)[inverse].reshape(truth.shape)
 
 
 def dice_interval(pairs: pd.DataFrame) -> tuple[float, float]:

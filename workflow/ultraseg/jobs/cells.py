@@ -10,16 +10,18 @@ from ultraseg.grid.cut_maps import bricks_with, gap_steps
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gaps_of
 from ultraseg.grid.paths import metadata, shard_file
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
+from ultraseg.predict.map_source import MapSource
 
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
+READY_MB = 270
 FUSION_SLICES = 40  # of a gap take as much memory as the fusion of one slice
 
 
 def cell_plane(plan: Plan, volume: str) -> tuple[int, int]:
     """Height and width of a slice at the scale of the network of the cells."""
-    return plan.volumes[volume].plane(plan.cells_network.downsample)
+    return plan.volumes[volume].plane(plan.cell_downsample)
 
 
 class CellSlabJob(SlabJob):
@@ -52,7 +54,7 @@ class Flow(CellSlabJob):
             v.name,
             slab,
             plane=plane,
-            downsample=plan.cells_network.downsample,
+            downsample=plan.cell_downsample,
             walk=v.good_slices.walk(*slab, beyond=1),
             settings=plan.config["flow"],
         )
@@ -224,7 +226,9 @@ class TryMethod(Propagate):
 class Cells(CellSlabJob):
     """Cuts the cells of one slab into 2D pieces.
 
-    gaps: those that hold the slices of the slab; good: the good slices.
+    gaps: those that hold the slices of the slab; good: the good slices. source: the cells of another program, of which
+    ``shown`` tells the slice of the whole stack for each good slice, and ``crop`` the part that is used; None where ids
+    are carried.
     """
 
     gaps: list[Gap]
@@ -233,32 +237,52 @@ class Cells(CellSlabJob):
     channels: list[int]
     foreground_threshold: float
     settings: dict[str, Any]
+    plane: tuple[int, int]
+    downsample: int
+    source: MapSource | None
+    shown: list[int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
 
     rate: ClassVar[Rate] = Rate(0.95, 0.12, 220, 8)
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Cells:
-        v, net, config = plan.volumes[wc.volume], plan.cells_network, plan.config
+        v, config = plan.volumes[wc.volume], plan.config
+        net = None if plan.ready_cells else plan.cells_network
         slab = v.slab(wc.slab)
+        good = v.good_slices.good_in(*slab)
         return cls(
             v.name,
             slab,
             gaps=gaps_of(plan.gaps(v.name), *slab),
-            good=v.good_slices.good_in(*slab),
-            network=net.name,
-            channels=net.channels_of(plan.cells_name),
+            good=good,
+            network=net.name if net else "",
+            channels=net.channels_of(plan.cells_name) if net else [],
             foreground_threshold=config["propagate"]["foreground_threshold"],
-            settings=config["cells"],
+            settings={key: value for key, value in config["cells"].items() if key != "downsample"},
+            plane=cell_plane(plan, v.name),
+            downsample=plan.cell_downsample,
+            source=None if net else plan.ready[plan.cells_name][v.name],
+            shown=[] if net else [v.roi[0][0] + z for z in good],
+            crop=v.plane_crop,
         )
 
     def inputs(self, plan: Plan) -> Files:
         v, files = plan.volumes[self.volume], self.files
+        array = metadata(files.pieces)
+        if self.source:
+            return {"objects": self.source.files(self.source.rows(self.shown)), "array": array}
         return {
             "gaps": [files.propagated(gap.name) for gap in self.gaps],
             "maps": slabs_with(v, files.probability(self.network), range(*self.slab), channels=True),
-            "array": metadata(files.pieces),
+            "array": array,
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
         pixels = self.depth * math.prod(cell_plane(plan, self.volume))
         return pixels, pixels
+
+    def cost(self, plan: Plan) -> Cost:
+        base = super().cost(plan)
+        # A block of a label volume with deep chunks is 270 MB at most, as in `TakeObjects`.
+        return base._replace(mem_mb=base.mem_mb + READY_MB) if self.source else base

@@ -31,7 +31,7 @@ class ChooseMethod(VolumeJob):
     def of(cls, plan: Plan, wc: Wildcards) -> ChooseMethod:
         v, tries = plan.volumes[wc.volume], plan.tries(wc.volume)
         tried = {m: {z: v.files.tried(m, gap.name) for z, gap in tries.items()} for m in (FLOW, VOLUME)}
-        return cls(v.name, tried, v.label_file(plan.cells_name), plan.cells_network.downsample)
+        return cls(v.name, tried, v.label_file(plan.cells_name), plan.cell_downsample)
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -59,7 +59,7 @@ class LabelNext(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> LabelNext:
         v = plan.volumes[wc.volume]
-        return cls(v.name, v.labelled(plan.cells_name), v.voxel_size_nm, plan.cells_network.downsample)
+        return cls(v.name, v.labelled(plan.cells_name), v.voxel_size_nm, plan.cell_downsample)
 
     def inputs(self, plan: Plan) -> Files:
         files = self.files

@@ -146,7 +146,7 @@ class FigureLinks(VolumeJob):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> FigureLinks:
-        v, downsample = plan.volumes[wc.volume], plan.cells_network.downsample
+        v, downsample = plan.volumes[wc.volume], plan.cell_downsample
         level = max(i for i, one in enumerate(v.levels) if i == 0 or one.factor[1] <= downsample)
         return cls(
             v.name,

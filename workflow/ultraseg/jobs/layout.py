@@ -111,7 +111,7 @@ class CellLayout(ArrayLayout):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> CellLayout:
         v, files = plan.volumes[wc.volume], VolumeFiles.of(wc.volume)
-        plane = v.plane(plan.cells_network.downsample)
+        plane = v.plane(plan.cell_downsample)
         layout = {
             files.flow: _slabs(v, (4, *plane), "float16"),
             files.pieces: _slabs(v, plane, "uint32"),
@@ -125,7 +125,7 @@ class CutLayout(ArrayLayout):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> CutLayout:
-        v, plane = plan.volumes[wc.volume], plan.volumes[wc.volume].plane(plan.cells_network.downsample)
+        v, plane = plan.volumes[wc.volume], plan.volumes[wc.volume].plane(plan.cell_downsample)
         array = _slabs(v, (3 * len(USED_OFFSETS), *plane), "uint8", BRICK)
         array["shape"][0] = plan.cut_count(v.name)
         return cls(v.name, {VolumeFiles.of(v.name).cuts: array})

@@ -71,8 +71,10 @@ class Link(VolumeJob):
     def of(cls, plan: Plan, wc: Wildcards) -> Link:
         v = plan.volumes[wc.volume]
         settings = {key: value for key, value in plan.config["link"].items() if key != "max_gap"}
+        if plan.ready_cells:
+            settings["learn"] = False  # nothing is left to foretell
         voxels = [(z, y, x, v.good_slices.stand_in(z)) for z, y, x in voxels_of(v.cell_edits)]
-        return cls(v.name, settings, v.cell_edits, voxels, plan.cells_network.downsample)
+        return cls(v.name, settings, v.cell_edits, voxels, plan.cell_downsample)
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -114,10 +116,10 @@ class LinkRelabel(CellSlabJob):
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> LinkRelabel:
-        v, net = plan.volumes[wc.volume], plan.cells_network
+        v, downsample = plan.volumes[wc.volume], plan.cell_downsample
         slab, settings = v.slab(wc.slab), plan.config["link"]
         shown = v.good_slices.stand_ins(*slab)
-        thick = int(MOST_THICK * v.voxel_size_nm[1] * net.downsample / v.voxel_size_nm[0])
+        thick = int(MOST_THICK * v.voxel_size_nm[1] * downsample / v.voxel_size_nm[0])
         span = min(max(settings["bridge_slices"], settings["max_gap"]), MOST_LOST, max(thick, 1))
         return cls(
             v.name,
@@ -128,9 +130,13 @@ class LinkRelabel(CellSlabJob):
             span=span,
             max_hole_area=plan.config["cells"]["max_hole_area"],
             plane=v.plane(1),
-            downsample=net.downsample,
+            downsample=downsample,
             factors=v.factors,
         )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return [] if plan.ready_cells else super().each(plan, name)  # `TakeObjects` writes ready cells
 
     def inputs(self, plan: Plan) -> Files:
         files = self.files

@@ -57,13 +57,13 @@ def _ready_objects(name: str, config: Section, predicted: bool) -> Iterator[str]
         if not predicted:
             yield f"{where}: no network predicts it"
         return
-    if structure["kind"] == "cells":
-        yield f"{where}.objects: cells get their ids from labelled slices; give their maps with networks.<name>.maps"
     if predicted:
         yield f"{where}: has objects and is predicted by a network; remove it from the structures of the network"
     for volume in structure["objects"]:
         if volume not in config["volumes"]:
             yield f"{where}.objects: {_unknown(volume, config['volumes'])}"
+        elif structure["kind"] == "cells" and "cell_edits" in config["volumes"][volume]:
+            yield f"volumes.{volume}.cell_edits: {where}.objects are taken as they are; edit them in the other program"
 
 
 def _meshes(config: Section) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
@@ -44,6 +44,18 @@ def find_objects(
                 where = f"structures.{name}.objects.{volume}"
                 found.setdefault(name, {})[volume] = _map(where, source, volumes[volume], data_root)
     return found
+
+
+def labels_of_ready_cells(
+    cells: str | None, ready: Maps, volumes: Mapping[str, Volume]
+) -> Iterator[UserError]:
+    """What is wrong with labels of cells that another program found: ids of labels are not those of its cells."""
+    for volume in ready.get(cells, {}) if cells else {}:
+        if cells in volumes[volume].labels:
+            yield UserError(
+                f"volumes.{volume}: has labels or corrections of {cells}, which structures.{cells}.objects gives",
+                f"Remove them: they would change nothing. To score the cells, give dense labels as truth: {cells}.",
+            )
 
 
 def _map(where: str, source: str | Mapping[str, Any], volume: Volume, data_root: str) -> MapSource:

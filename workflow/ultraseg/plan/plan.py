@@ -11,7 +11,7 @@ from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gap_without, gaps_betwee
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
 from ultraseg.plan.label_planes import check_planes
-from ultraseg.plan.maps import find_objects
+from ultraseg.plan.maps import find_objects, labels_of_ready_cells
 from ultraseg.plan.networks import (
     Network,
     make_network,
@@ -59,6 +59,8 @@ class Plan:
         self.networks: dict[str, Network] = {}
         # Objects that other programs found: structure -> volume -> file.
         self.ready = find_objects(self.structures, self.volumes, config["data_root"], problems)
+        for error in labels_of_ready_cells(self.cells, self.ready, self.volumes):
+            problems.add(error)
         for name, network in config["networks"].items():
             with problems.caught():
                 method = config["propagate"]["method"]
@@ -151,8 +153,15 @@ class Plan:
 
     @property
     def cell_downsample(self) -> int:
-        """Scale of the network of the cells; 1 without cells."""
+        """Scale of the cells: of their network, or for ready cells as ``cells.downsample`` says; 1 without cells."""
+        if self.cells in self.ready:
+            return int(self.config["cells"]["downsample"])
         return self.cells_network.downsample if self.cells else 1
+
+    @property
+    def ready_cells(self) -> bool:
+        """Whether another program found the cells: no ids are carried, and nothing is joined anew."""
+        return self.cells in self.ready
 
     # ---- labelled slices
     def split(self, network: str, volume: str) -> dict[int, str]:
@@ -216,6 +225,8 @@ class Plan:
         return self._methods[volume]
 
     def _find_method(self, volume: str) -> str:
+        if self.ready_cells:
+            return FLOW
         net, wanted = self.cells_network, self.config["propagate"]["method"]
         if not net.cuts or not wants_cuts(self.volumes[volume], net.settings, wanted):
             return FLOW
@@ -227,7 +238,7 @@ class Plan:
 
     def depth_step(self, volume: str) -> int:
         """Slices from one slice with cuts to the next."""
-        return depth_step(self.volumes[volume].voxel_size_nm, self.cells_network.downsample)
+        return depth_step(self.volumes[volume].voxel_size_nm, self.cell_downsample)
 
     def cut_count(self, volume: str) -> int:
         """Number of slices with cuts: slice i of them is slice i * ``depth_step`` of the volume."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_image
 from ultraseg.base.errors import UserError
+from ultraseg.base.ids import check_id
 from ultraseg.objects.ready import as_ids
 from ultraseg.predict.map_source import MapSource
 from ultraseg.storage.arrays import slab_writer
@@ -61,10 +62,13 @@ def find_limits(source: MapSource) -> Limits:
     return 0.0, 255.0
 
 
-def check_ids(source: MapSource) -> None:
-    """Raise UserError where some slices of ready objects hold numbers that are no ids."""
+def check_ids(source: MapSource, of_cells: bool = False) -> None:
+    """Raise UserError where some slices of ready objects, or of ready cells, hold numbers that are no ids."""
+    name = f"{source.name}: {source.path}"
     for plane in source.open().planes(source.sampled):
-        as_ids(plane, f"{source.name}: {source.path}")
+        ids = as_ids(plane, name)
+        if of_cells:
+            check_id(int(ids.max(initial=0)), f"{name}: a cell")
 
 
 def take_slab(

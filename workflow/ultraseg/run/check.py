@@ -79,7 +79,12 @@ def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) ->
         return
     from ultraseg.predict.take_maps import check_ids, find_limits  # OpenCV
 
-    for sources, look in ((maps, find_limits), (ready, check_ids)):
+    cells = {*plan.ready.get(plan.cells, {}).values()} if plan.cells else set()
+
+    def look_at_ids(source: MapSource) -> None:
+        check_ids(source, source in cells)
+
+    for sources, look in ((maps, find_limits), (ready, look_at_ids)):
         for source in sources:
             if only is None or {*source.files(source.sampled)} & {*only}:
                 with problems.caught():
