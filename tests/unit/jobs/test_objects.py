@@ -43,9 +43,6 @@ def test_objects_also_read_the_slices_beside_their_slab(tmp_path):
         assert (told.deviation, told.slab, told.read) == (0.5, (4, 8), (3, 9))
     context = "work/probability/context"
     assert slabs(files(plan, "objects_label", slab=1, structure="nuclei")["maps"], context) == [0, 1, 2]
-    # Joined objects wait for the maps of all slabs, so the rule need not name those beside its own again.
-    own = files(plan, "objects", slab=1, structure="nuclei")
-    assert slabs(own["maps"], context) == [1] and own["merged"] == ["results/a/work/objects/nuclei.npz"]
     assert spec(plan, "objects_label", slab=0, structure="nuclei").read == (0, 5)
     assert spec(plan, "objects_label", slab=5, structure="nuclei").read == (19, 21)
     assert told.pixels(plan) == (4 * 24 * 40, 4 * 24 * 40)
@@ -77,11 +74,16 @@ def test_thick_slices_masks_and_maps_from_elsewhere_are_not_averaged(tmp_path):
     assert spec(plan, "objects", slab=1, structure="membrane").deviation == 0
 
 
-def test_final_ids_are_read_for_objects_and_not_for_masks(tmp_path):
+def test_organelles_are_made_from_the_mask_of_their_slab_and_masks_from_maps(tmp_path):
     plan = make_plan(tmp_path)
     nuclei, membrane = (files(plan, "objects", slab=1, structure=s) for s in ("nuclei", "membrane"))
-    assert nuclei["merged"] == ["results/a/work/objects/nuclei.npz"] and membrane["merged"] == []
-    assert nuclei["array"] == "results/a/image.zarr/labels/nuclei/0/zarr.json"
+    assert nuclei == {
+        "labelled": "results/a/work/objects/nuclei/1.npz",
+        "merged": "results/a/work/objects/nuclei.npz",
+        "array": "results/a/image.zarr/labels/nuclei/0/zarr.json",
+    }
+    assert {*membrane} == {"card", "maps", "array"}
+    assert slabs(membrane["maps"], "work/probability/detail") == [1]
     told = spec(plan, "objects", slab=3, structure="nuclei")
     assert (told.number, told.merged, told.factors) == (3, True, [(1, 1, 1), (2, 2, 2), (4, 4, 4)])
     assert not spec(plan, "objects", slab=3, structure="membrane").merged

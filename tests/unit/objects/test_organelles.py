@@ -8,9 +8,11 @@ from ultraseg.grid.along_z import reach
 from ultraseg.objects.organelles import (
     face_pairs,
     fill_holes,
+    final_labels,
     label_slab,
     mask_slab,
     merge_slabs,
+    packed_mask,
     slices_of_labels,
     smooth_along_z,
 )
@@ -21,7 +23,10 @@ def objects_by_slab(probability, shape, depth, min_voxels=1, **settings):
     labels, sizes = zip(*[label_slab(p, shape, **settings) for p in slabs], strict=True)
     pairs = [face_pairs(a[-1], b[0]) for a, b in zip(labels[:-1], labels[1:], strict=True)]
     luts = merge_slabs(sizes, pairs, min_voxels=min_voxels)
-    return np.concatenate([relabel(one, lut) for one, lut in zip(labels, luts, strict=True)])
+    final = [final_labels(packed_mask(one), shape[1], lut) for one, lut in zip(labels, luts, strict=True)]
+    for made, one, lut in zip(final, labels, luts, strict=True):
+        np.testing.assert_array_equal(made, relabel(one, lut))
+    return np.concatenate(final)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,9 @@
-"""Label the objects of one structure in one slab; keep their sizes and the slab's outer faces."""
+"""Label the objects of one structure in one slab; keep their mask, their sizes and the slab's outer faces."""
 
 from ultraseg.base.files import write_arrays
 from ultraseg.jobs.objects import ObjectsLabel
 from ultraseg.networks.card import threshold_of
-from ultraseg.objects.organelles import label_slab, slices_of_labels, smooth_along_z
+from ultraseg.objects.organelles import label_slab, packed_mask, slices_of_labels, smooth_along_z
 from ultraseg.run.job import job
 from ultraseg.storage.arrays import read_slices
 
@@ -20,4 +20,5 @@ with job(snakemake, ObjectsLabel) as (spec, log):
     )
     log.info("threshold %.3f: %d components in slices %d to %d", threshold, len(sizes) - 1, *spec.slab)
     slices = slices_of_labels(labels, len(sizes) - 1, spec.slab[0])
-    write_arrays(snakemake.output[0], sizes=sizes, slices=slices, first=labels[0], last=labels[-1])
+    about = {"sizes": sizes, "slices": slices, "first": labels[0], "last": labels[-1]}
+    write_arrays(snakemake.output[0], **about, mask=packed_mask(labels))

@@ -143,15 +143,14 @@ class Objects(ObjectsLabel):
         return _slabs_of(plan, name, made)
 
     def inputs(self, plan: Plan) -> Files:
-        """The files; of the maps only those of the slab, since the joined objects wait for those beside it as well."""
-        maps = slabs_with(
-            plan.volumes[self.volume], self.files.probability(self.network), range(*self.slab), True
-        )
-        return super().inputs(plan) | {
-            "maps": maps,
-            "merged": [self.files.objects(self.structure)] if self.merged else [],
-            "array": metadata(self.files.labels_level(self.structure)),  # one job writes those of all levels
-        }
+        # Organelles are numbered from the mask of their slab, so that no map is looked at twice.
+        made: Files = super().inputs(plan)
+        if self.merged:
+            slab = self.files.slab_objects(self.structure, self.number)
+            made = {"labelled": slab, "merged": self.files.objects(self.structure)}
+        return made | {
+            "array": metadata(self.files.labels_level(self.structure))
+        }  # one job writes all levels
 
 
 @dataclass(frozen=True)

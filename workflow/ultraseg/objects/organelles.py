@@ -104,11 +104,35 @@ def label_slab(
     mask = mask_slab(
         probability, shape, downsample=downsample, threshold=threshold, max_hole_pixels=max_hole_pixels
     )
+    labels, count = _numbered(mask)
+    return labels, label_sizes(labels, count)
+
+
+def _numbered(mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], int]:
+    """The components of a mask (n, Y, X), numbered in the order of their first voxel, and their count."""
     # cc3d numbers C-ordered arrays in raster order. ``merge_slabs`` relies on the order, and a test holds it.
     labels, count = cc3d.connected_components(
         mask, connectivity=6, return_N=True, binary_image=True, out_dtype=np.uint32
     )
-    return labels.astype(np.uint32, copy=False), label_sizes(labels, count)
+    return labels.astype(np.uint32, copy=False), count
+
+
+def packed_mask(labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Where labels (n, Y, X) are not 0, as bits along x: (n, Y, X / 8), rounded up."""
+    return np.stack([np.packbits(one > 0, axis=-1) for one in labels])
+
+
+def final_labels(
+    packed: NDArray[np.uint8], width: int, final_ids: NDArray[np.integer[Any]]
+) -> NDArray[np.uint32]:
+    """The final objects of one slab, uint32 (n, Y, X), from the mask of ``packed_mask``.
+
+    width: X; final_ids: for each number of ``label_slab`` the final id. Numbering again costs less than storing the
+    numbers.
+    """
+    labels, _ = _numbered(np.unpackbits(packed, axis=-1, count=width))
+    relabel_in_place(labels, final_ids)
+    return labels
 
 
 def slices_of_labels(labels: NDArray[np.uint32], count: int, first: int) -> NDArray[np.int64]:
@@ -206,18 +230,3 @@ def _number_objects(
     ids = np.zeros(len(first), np.uint32)
     ids[kept] = np.arange(1, len(kept) + 1)
     return ids[component]
-
-
-def final_labels(
-    probability: np.ndarray, shape: tuple[int, int], final_ids: np.ndarray | None, **settings: Any
-) -> np.ndarray:
-    """The final objects of one slab, or the mask of 0 and 1 where there are no ``final_ids``; uint32 (n, Y, X).
-
-    final_ids: for each number of ``label_slab`` the final id; settings: of ``mask_slab``.
-    """
-    if final_ids is None:
-        return mask_slab(probability, shape, **settings).astype(np.uint32)
-    # Labelling again costs less than storing the labels of every slab twice.
-    labels, _ = label_slab(probability, shape, **settings)
-    relabel_in_place(labels, final_ids)
-    return labels
