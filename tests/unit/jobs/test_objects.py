@@ -80,9 +80,11 @@ def test_organelles_are_made_from_the_mask_of_their_slab_and_masks_from_maps(tmp
     assert nuclei == {
         "labelled": "results/a/work/objects/nuclei/1.npz",
         "merged": "results/a/work/objects/nuclei.npz",
+        "card": [],
         "array": "results/a/image.zarr/labels/nuclei/0/zarr.json",
     }
-    assert {*membrane} == {"card", "maps", "array"}
+    assert membrane["labelled"] == membrane["merged"] == []
+    assert membrane["card"] == "results/models/detail.json"
     assert slabs(membrane["maps"], "work/probability/detail") == [1]
     told = spec(plan, "objects", slab=3, structure="nuclei")
     assert (told.number, told.merged, told.factors) == (3, True, [(1, 1, 1), (2, 2, 2), (4, 4, 4)])

@@ -143,14 +143,13 @@ class Objects(ObjectsLabel):
         return _slabs_of(plan, name, made)
 
     def inputs(self, plan: Plan) -> Files:
-        # Organelles are numbered from the mask of their slab, so that no map is looked at twice.
-        made: Files = super().inputs(plan)
+        found: Files = {"labelled": [], "merged": []} | super().inputs(plan)
         if self.merged:
+            # Organelles are numbered from the mask of their slab, so that no map is looked at twice.
             slab = self.files.slab_objects(self.structure, self.number)
-            made = {"labelled": slab, "merged": self.files.objects(self.structure)}
-        return made | {
-            "array": metadata(self.files.labels_level(self.structure))
-        }  # one job writes all levels
+            found = {"labelled": slab, "merged": self.files.objects(self.structure), "card": []}
+        # One job writes the arrays of all levels.
+        return found | {"array": metadata(self.files.labels_level(self.structure))}
 
 
 @dataclass(frozen=True)
