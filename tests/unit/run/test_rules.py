@@ -1,15 +1,21 @@
 """What the rules ask: the class of every rule fits its script, and jobs ask for more than is expected."""
 
 import ast
+import pickle
 import sys
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import snakemake.api  # noqa: F401, I001  # first: the modules of Snakemake import each other in a circle
 from asked import spec
 from rule_texts import rules_with_scripts
-from snakemake import sourcecache
+from snakemake import dag, iocontainers, sourcecache
 from snakemake.common import get_function_params, get_input_function_aux_params
+from snakemake.exceptions import WorkflowError
+from snakemake.io import AnnotatedString
+from snakemake.iocontainers import InputFiles
 from snakemake.output_index import OutputIndex
 from snakemake.resources import Resource
 from tiny_plan import make_plan, plan_of_maps, write_stack
@@ -19,6 +25,7 @@ from ultraseg.run.code_version import SCRIPTS
 from ultraseg.run.rules import (
     BY_RULE,
     LEAST_MINUTES,
+    MANY_FILES,
     MEMORY_MARGIN,
     TIME_MARGIN,
     Rules,
@@ -195,9 +202,90 @@ def test_a_snakemake_without_these_functions_is_left_alone(monkeypatch):
     monkeypatch.delattr(sourcecache, "parse_uri")
     monkeypatch.delattr(OutputIndex, "match_producers")
     monkeypatch.delattr("snakemake.resources.Resource")
+    monkeypatch.delattr("snakemake.dag.ScriptProcessor")
+    monkeypatch.delattr("snakemake.iocontainers.InputFiles")
     remember_lookups()
     assert not hasattr(sourcecache, "parse_uri")
     assert not hasattr(OutputIndex, "match_producers")
+    assert not hasattr(dag, "ScriptProcessor")
+    assert not hasattr(iocontainers, "InputFiles")
+
+
+class Job:
+    """A job with a script, as Snakemake hands it to its processors."""
+
+    is_script = True
+    wildcards: dict = {}
+    params: dict = {}
+
+    def __init__(self, rule):
+        self.rule = rule
+
+
+class ScriptRule:
+    def __init__(self, script):
+        self.script, self.basedir = script, None
+
+
+class CountingCache:
+    """A cache of the sources of scripts that counts what is opened."""
+
+    def __init__(self, readable):
+        self.readable, self.opened = readable, []
+
+    def open(self, source):
+        self.opened.append(Path(str(source.get_path_or_uri(secret_free=True))).name)
+        return open(self.readable)
+
+    def get_path(self, source):
+        return str(source)
+
+    def exists(self, source):
+        return Path(self.opened[-1]).name != "missing.py"
+
+
+def test_a_script_is_opened_once_for_the_jobs_of_a_rule(tmp_path, monkeypatch):
+    monkeypatch.setattr(dag.ScriptProcessor, "process_job", dag.ScriptProcessor.process_job)
+    remember_lookups()
+    remember_lookups()
+    (tmp_path / "a.py").write_text("1")
+    cache = CountingCache(tmp_path / "a.py")
+    graph = SimpleNamespace(workflow=SimpleNamespace(sourcecache=cache))
+    processor, other = dag.ScriptProcessor(graph), dag.ScriptProcessor(graph)
+    rules = [ScriptRule(str(tmp_path / name)) for name in ("a.py", "b.py", "missing.py")]
+    for rule in (rules[0], rules[0], rules[1], rules[0]):
+        processor.process_job(Job(rule))
+    assert cache.opened == ["a.py", "b.py"]
+    other.process_job(Job(rules[0]))
+    assert cache.opened == ["a.py", "b.py", "a.py"]
+    for _ in range(2):
+        with pytest.raises(WorkflowError, match="missing.py not accessible"):
+            processor.process_job(Job(rules[2]))
+    changing = ScriptRule(str(tmp_path / "{wildcards.x}.py"))
+    for x in ("c", "d"):
+        job = Job(changing)
+        job.wildcards = SimpleNamespace(x=x)
+        processor.process_job(job)
+    assert cache.opened[-2:] == ["c.py", "d.py"]
+
+
+@pytest.mark.parametrize("n", [3, MANY_FILES, 500])
+def test_files_are_found_among_the_inputs_of_a_job(monkeypatch, n):
+    monkeypatch.delattr(InputFiles, "__contains__", raising=False)
+    remember_lookups()
+    remember_lookups()
+    files = InputFiles([f"slab{i}" for i in range(n)])
+    for _ in range(2):
+        assert "slab0" in files and f"slab{n - 1}" in files and AnnotatedString("slab1") in files
+        assert f"slab{n}" not in files and None not in files
+    files.append("more")
+    assert "more" in files and "slab1" in files
+    assert "slab1" in pickle.loads(pickle.dumps(files))
+    others = [InputFiles([f"{i}/{j}" for j in range(n)]) for i in range(50)]
+    assert all(f"{i}/{n - 1}" in other for i, other in enumerate(others))
+    del others
+    again = [InputFiles([f"{i}!{j}" for j in range(n)]) for i in range(50)]
+    assert all(f"{i}!1" in other and f"{i}/1" not in other for i, other in enumerate(again))
 
 
 class Pattern(str):

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
+from weakref import ref
 
-from snakemake import output_index, resources, sourcecache
+from snakemake import iocontainers, output_index, resources, sourcecache
 from snakemake.common import overwrite_function_params
 
 from ultraseg.jobs import (
@@ -92,14 +93,16 @@ LEAST_MINUTES = 10
 # a job takes half a kilobyte, a hundredth of what Snakemake holds of it.
 REMEMBERED = 1_000_000
 REMEMBERED_COSTS = 256  # memory and time of a job are asked for soon after one another
+MANY_FILES = 40  # from here on a set is faster than a list, although it has to be made
 
 
 def remember_lookups() -> None:
-    """Let Snakemake remember three answers that stay the same, which it looks up anew for every job.
+    """Let Snakemake remember five answers that stay the same, which it looks up anew for every job.
 
-    These are the parameters of the function that evaluates a resource, the parts of the path of a script, and the rules
-    that make a file, which several jobs read. They took a fifth of the time of planning a large volume. What Snakemake
-    does stays the same. Other versions of Snakemake may have no such functions; then nothing is done.
+    These are the parameters of the function that evaluates a resource, the parts of the path of a script, the rules
+    that make a file, which several jobs read, whether a script can be read, and which files are inputs of a job of the
+    whole volume. They took a third of the time of planning a large volume. What Snakemake does stays the same. Other
+    versions of Snakemake may have no such functions; then nothing is done.
     """
     if evaluate := getattr(getattr(resources, "Resource", None), "evaluate", None):
         _looked_up(evaluate, bound=True)
@@ -109,6 +112,13 @@ def remember_lookups() -> None:
     match = getattr(output_index.OutputIndex, "match_producers", None)
     if match and not hasattr(match, "__wrapped__"):
         output_index.OutputIndex.match_producers = _remembering(match)
+    # Not imported here: this module and the one that holds the workflow import each other.
+    scripts = getattr(sys.modules.get("snakemake.dag"), "ScriptProcessor", None)
+    if scripts and not hasattr(scripts.process_job, "__wrapped__"):
+        scripts.process_job = _once_per_script(scripts.process_job)
+    files = getattr(iocontainers, "InputFiles", None)
+    if files and "__contains__" not in vars(files):
+        files.__contains__ = _finding(list.__contains__)
 
 
 def _remembering(match: Callable[[Any, str], set[Any]]) -> Callable[[Any, str], set[Any]]:
@@ -125,6 +135,44 @@ def _remembering(match: Callable[[Any, str], set[Any]]) -> Callable[[Any, str], 
         return found
 
     return remembered
+
+
+def _once_per_script(process: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    """The function that opens the script of a job, to see that it is there, for the first job of each rule."""
+
+    @wraps(process)
+    def remembered(processor: Any, job: Any) -> None:
+        seen: set[Any] = vars(processor).setdefault("_ultraseg_seen", set())
+        if job.rule in seen:
+            return
+        process(processor, job)
+        script = getattr(job.rule, getattr(processor, "script_type", "script"), None)
+        if "{" not in str(script):  # wildcards make it another script for every job
+            seen.add(job.rule)
+
+    return remembered
+
+
+def _finding(contains: Callable[[Any, object], bool]) -> Callable[[Any, object], bool]:
+    """The method that finds a file among those of a job, with a set for each long list.
+
+    Snakemake searches the inputs of a job for each of its outputs that is asked for, and every slab asks for outputs of
+    jobs that read all slabs.
+    """
+    known: dict[int, tuple[ref[Any], int, frozenset[Any]]] = {}
+
+    @wraps(contains)
+    def found(files: Any, file: object) -> bool:
+        n, key = len(files), id(files)
+        if n < MANY_FILES:
+            return contains(files, file)
+        owner, length, members = known.get(key, (None, -1, frozenset()))
+        if owner is None or owner() is not files or length != n:
+            members = frozenset(files)
+            known[key] = ref(files, lambda _: known.pop(key, None)), n, members
+        return file in members
+
+    return found
 
 
 def environment_file(workflow: Any, file: str) -> str | None:
