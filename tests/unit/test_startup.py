@@ -25,6 +25,7 @@ MAY_LOAD = {
     "cells/cells": ARRAYS | TABLES,
     "cells/flow": ARRAYS,
     "cells/propagate": ARRAYS | {"scipy", "skimage"},
+    "cells/take_cells": ARRAYS | TABLES,
     "evaluate/choose_method": ARRAYS | {"yaml"},
     "evaluate/evaluate": ARRAYS | TABLES | {"yaml"},
     "evaluate/label_next": {"yaml"} | FIGURES,

@@ -17,7 +17,7 @@ from tiny_plan import (
     write_stack,
 )
 from ultraseg.grid.gaps import Gap
-from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TryMethod, cell_plane
+from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TakeCells, TryMethod, cell_plane
 from ultraseg.jobs.link import Link, LinkEdges, LinkRelabel
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -226,12 +226,13 @@ def test_pieces_are_cut_in_good_slices(tmp_path):
     assert [spec(plan, "cells", slab=slab).good for slab in (0, 1, 2)] == [[0, 1, 2], [5, 6], []]
 
 
-@pytest.mark.parametrize("kind", [Flow, Propagate, Cells])
+@pytest.mark.parametrize("kind", [Flow, Propagate, Cells, TakeCells])
 def test_without_cells_there_are_no_such_jobs(tmp_path, kind):
     assert kind.each(plan_without_cells(tmp_path), "a") == []
     plan = Plan(load_config(two_volumes(tmp_path / "two", apply_to=["b"])))
     assert kind.each(plan, "a") == []
-    assert bool(kind.each(plan, "b")) == (kind is not Propagate)  # no slice of b is labelled
+    # No slice of b is labelled, and no other program made its cells.
+    assert bool(kind.each(plan, "b")) == (kind not in (Propagate, TakeCells))
 
 
 def test_the_keys_of_the_other_method_do_not_touch_a_job_of_the_flow(tmp_path):
@@ -273,16 +274,18 @@ def test_without_planes_a_gap_is_told_of_none(tmp_path):
 def test_ready_cells_are_cut_into_pieces_and_linked_but_not_carried_or_written_anew(tmp_path):
     config = config_of_ready_cells(tmp_path, roi={"z": [2, 21]}, bad_slices=[7])
     plan = Plan(load_config(config))
-    told, read = (ask(plan, "cells", slab=1) for ask in (spec, files))
+    told, read = (ask(plan, "take_cells", slab=1) for ask in (spec, files))
     assert told.good == [4, 6, 7] and told.shown == [6, 8, 9]  # slice 7 of the stack is slice 5 of the part
     assert (told.plane, told.downsample, told.source.factor) == ((12, 20), 2, (1, 1, 1))
     assert read == {"objects": [str(tmp_path / "ids.tif")], "array": "results/a/work/pieces/zarr.json"}
-    assert len(Cells.each(plan, "a")) == len(LinkEdges.each(plan, "a")) == len(Flow.each(plan, "a")) == 5
+    assert Cells.each(plan, "a") == [] and told.cost(plan).mem_mb > 490
+    assert len(TakeCells.each(plan, "a")) == len(LinkEdges.each(plan, "a")) == len(Flow.each(plan, "a")) == 5
     assert Propagate.each(plan, "a") == LinkRelabel.each(plan, "a") == TryMethod.each(plan, "a") == []
     assert spec(plan, "link").settings["learn"] is False and len(Link.each(plan, "a")) == 1
     assert plan.method("a") == "flow" and plan.gaps("a") == []
 
 
-def test_cells_that_a_network_predicts_name_no_other_file(tmp_path):
-    told = spec(make_plan(tmp_path), "cells", slab=1)
-    assert told.source is None and told.shown == [] and "downsample" not in told.settings
+def test_cells_that_a_network_predicts_are_taken_from_no_file(tmp_path):
+    plan = make_plan(tmp_path)
+    assert "downsample" not in spec(plan, "cells", slab=1).settings
+    assert TakeCells.each(plan, "a") == [] and len(Cells.each(plan, "a")) > 1

@@ -2,12 +2,13 @@
 
 import pickle
 from dataclasses import is_dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tifffile
 from asked import spec
-from tiny_plan import make_plan, two_volumes, write_stack
+from tiny_plan import config_of_ready_cells, make_plan, two_volumes, write_stack
 from ultraseg.jobs.spec import Cost, JobSpec, Rate, SlabJob, VolumeJob, Wildcards, every_slab, slabs_with
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -84,12 +85,23 @@ def rich_config(folder):
     return config
 
 
+class Plans(NamedTuple):
+    """One plan of a network that looks like one that was trained before, one of cells of another program."""
+
+    rich: Plan
+    ready: Plan
+
+    def of(self, rule: str) -> Plan:
+        return self.ready if rule == "take_cells" else self.rich
+
+
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
-    """Two plans of one configuration, with a network that looks like one that was trained before."""
+    """Plans of the same two configurations, made twice."""
     config = rich_config(tmp_path_factory.mktemp("rich"))
-    found = [Plan(load_config(config)) for _ in range(2)]
-    for plan in found:
+    ready = config_of_ready_cells(tmp_path_factory.mktemp("ready"))
+    found = [Plans(*(Plan(load_config(each)) for each in (config, ready))) for _ in range(2)]
+    for plan, _ in found:
         plan.networks["detail"].settings.update(model="other.keras", filters=[8, 16])
     return found
 
@@ -144,7 +156,7 @@ def strange_parts(value) -> list:
 
 @pytest.mark.parametrize("rule, volume", JOBS)
 def test_scripts_are_told_plain_values_that_come_back_equal(plans, rule, volume):
-    made = job(plans[0], rule, volume)
+    made = job(plans[0].of(rule), rule, volume)
     assert strange_parts(made) == []
     told = made.told()
     assert type(made)(**pickle.loads(pickle.dumps(told, protocol=4))) == made
@@ -153,7 +165,7 @@ def test_scripts_are_told_plain_values_that_come_back_equal(plans, rule, volume)
 @pytest.mark.parametrize("rule, volume", JOBS)
 def test_two_plans_of_one_configuration_tell_the_same(plans, rule, volume):
     """Snakemake compares the repr of parameters: a job runs again where it differs."""
-    first, second = (repr(job(plan, rule, volume).told()) for plan in plans)
+    first, second = (repr(job(each.of(rule), rule, volume).told()) for each in plans)
     assert first == second and " object at 0x" not in first and "..." not in first
 
 

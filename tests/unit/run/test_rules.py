@@ -18,9 +18,11 @@ from snakemake.io import AnnotatedString
 from snakemake.iocontainers import InputFiles
 from snakemake.output_index import OutputIndex
 from snakemake.resources import Resource
-from tiny_plan import make_plan, plan_of_maps, write_stack
+from tiny_plan import config_of_ready_cells, make_plan, plan_of_maps, write_stack
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
+from ultraseg.plan.config import load_config
+from ultraseg.plan.plan import Plan
 from ultraseg.run.code_version import SCRIPTS
 from ultraseg.run.rules import (
     BY_RULE,
@@ -81,7 +83,16 @@ def plan(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def plan_of(plan, tmp_path_factory):
+    """For a rule the plan that has jobs of it."""
+    ready = Plan(load_config(config_of_ready_cells(tmp_path_factory.mktemp("ready"))))
+    return lambda rule: ready if rule == "take_cells" else plan
+
+
 def example(plan, rule):
+    if rule == "take_cells":
+        return {"slab": 1}
     structure = "nuclei" if rule.startswith("objects") else "cells"
     gap = plan.gaps("a")[1].name
     network = "detail" if rule in ("maps_card", "take_maps") else "context"
@@ -108,7 +119,8 @@ def test_inputs_that_a_script_names_are_found():
 
 
 @pytest.mark.parametrize("name", [name for name in TEXTS if TEXTS[name].told not in ("dict", "phantom")])
-def test_a_script_reads_inputs_that_its_rule_names(plan, name):
+def test_a_script_reads_inputs_that_its_rule_names(plan_of, name):
+    plan = plan_of(name)
     tree = ast.parse((SCRIPTS / f"{TEXTS[name].script}.py").read_text())
     if "RULES.inputs(" in TEXTS[name].text:
         assert inputs_named(tree) <= set(spec(plan, name, **example(plan, name)).inputs(plan))
@@ -151,7 +163,8 @@ def test_a_job_is_made_once_for_all_directives_of_its_rule(plan):
 
 
 @pytest.mark.parametrize("rule", [name for name in BY_RULE if name not in ("phantom", "report_run")])
-def test_jobs_ask_for_more_than_is_expected_and_more_on_every_attempt(plan, rule):
+def test_jobs_ask_for_more_than_is_expected_and_more_on_every_attempt(plan_of, rule):
+    plan = plan_of(rule)
     rules, wildcards = Rules(plan), {"volume": "a"} | {k: str(v) for k, v in example(plan, rule).items()}
     cost = rules.cost(rule, wildcards)
     memory = [rules.mem_mb(rule)(wildcards, attempt) for attempt in (1, 2, 3)]

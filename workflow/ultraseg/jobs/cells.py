@@ -15,7 +15,6 @@ from ultraseg.predict.map_source import MapSource
 if TYPE_CHECKING:
     from ultraseg.plan.plan import Plan
 
-READY_MB = 270
 FUSION_SLICES = 40  # of a gap take as much memory as the fusion of one slice
 
 
@@ -226,9 +225,7 @@ class TryMethod(Propagate):
 class Cells(CellSlabJob):
     """Cuts the cells of one slab into 2D pieces.
 
-    gaps: those that hold the slices of the slab; good: the good slices. source: the cells of another program, of which
-    ``shown`` tells the slice of the whole stack for each good slice, and ``crop`` the part that is used; None where ids
-    are carried.
+    gaps: those that hold the slices of the slab; good: the good slices.
     """
 
     gaps: list[Gap]
@@ -237,52 +234,92 @@ class Cells(CellSlabJob):
     channels: list[int]
     foreground_threshold: float
     settings: dict[str, Any]
-    plane: tuple[int, int]
-    downsample: int
-    source: MapSource | None
-    shown: list[int]
-    crop: tuple[tuple[int, int], tuple[int, int]]
 
     rate: ClassVar[Rate] = Rate(0.95, 0.12, 220, 8)
 
     @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return [] if plan.ready_cells else super().each(plan, name)
+
+    @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Cells:
-        v, config = plan.volumes[wc.volume], plan.config
-        net = None if plan.ready_cells else plan.cells_network
+        v, config, net = plan.volumes[wc.volume], plan.config, plan.cells_network
+        slab = v.slab(wc.slab)
+        return cls(
+            v.name,
+            slab,
+            gaps=gaps_of(plan.gaps(v.name), *slab),
+            good=v.good_slices.good_in(*slab),
+            network=net.name,
+            channels=net.channels_of(plan.cells_name),
+            foreground_threshold=config["propagate"]["foreground_threshold"],
+            settings=_of_pieces(plan),
+        )
+
+    def inputs(self, plan: Plan) -> Files:
+        v, files = plan.volumes[self.volume], self.files
+        return {
+            "gaps": [files.propagated(gap.name) for gap in self.gaps],
+            "maps": slabs_with(v, files.probability(self.network), range(*self.slab), channels=True),
+            "array": metadata(files.pieces),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        return _piece_pixels(plan, self)
+
+
+@dataclass(frozen=True)
+class TakeCells(CellSlabJob):
+    """Cuts the cells of one slab, which another program made, into 2D pieces.
+
+    good: the good slices; shown: the slice of the whole stack that each of them shows; crop: the part of these slices
+    that is used; plane: height and width of the pieces, which are ``downsample`` times smaller than the image.
+    """
+
+    source: MapSource
+    good: list[int]
+    shown: list[int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
+    plane: tuple[int, int]
+    downsample: int
+    settings: dict[str, Any]
+
+    rate: ClassVar[Rate] = Rate(0.95, 0.12, 490, 8)  # a block of deep chunks is 270 MB at most
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.ready_cells else []
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> TakeCells:
+        v = plan.volumes[wc.volume]
         slab = v.slab(wc.slab)
         good = v.good_slices.good_in(*slab)
         return cls(
             v.name,
             slab,
-            gaps=gaps_of(plan.gaps(v.name), *slab),
+            source=plan.ready[plan.cells_name][v.name],
             good=good,
-            network=net.name if net else "",
-            channels=net.channels_of(plan.cells_name) if net else [],
-            foreground_threshold=config["propagate"]["foreground_threshold"],
-            settings={key: value for key, value in config["cells"].items() if key != "downsample"},
+            shown=[v.roi[0][0] + z for z in good],
+            crop=v.plane_crop,
             plane=cell_plane(plan, v.name),
             downsample=plan.cell_downsample,
-            source=None if net else plan.ready[plan.cells_name][v.name],
-            shown=[] if net else [v.roi[0][0] + z for z in good],
-            crop=v.plane_crop,
+            settings=_of_pieces(plan),
         )
 
     def inputs(self, plan: Plan) -> Files:
-        v, files = plan.volumes[self.volume], self.files
-        array = metadata(files.pieces)
-        if self.source:
-            return {"objects": self.source.files(self.source.rows(self.shown)), "array": array}
-        return {
-            "gaps": [files.propagated(gap.name) for gap in self.gaps],
-            "maps": slabs_with(v, files.probability(self.network), range(*self.slab), channels=True),
-            "array": array,
-        }
+        read = self.source.files(self.source.rows(self.shown))
+        return {"objects": read, "array": metadata(self.files.pieces)}
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        pixels = self.depth * math.prod(cell_plane(plan, self.volume))
-        return pixels, pixels
+        return _piece_pixels(plan, self)
 
-    def cost(self, plan: Plan) -> Cost:
-        base = super().cost(plan)
-        # A block of a label volume with deep chunks is 270 MB at most, as in `TakeObjects`.
-        return base._replace(mem_mb=base.mem_mb + READY_MB) if self.source else base
+
+def _of_pieces(plan: Plan) -> dict[str, Any]:
+    """The settings by which a slice is cut into pieces."""
+    return {key: value for key, value in plan.config["cells"].items() if key != "downsample"}
+
+
+def _piece_pixels(plan: Plan, job: SlabJob) -> tuple[float, float]:
+    pixels = job.depth * math.prod(cell_plane(plan, job.volume))
+    return pixels, pixels

@@ -27,6 +27,7 @@ OF_VOLUMES = (
         "try_method",
         "propagate",
         "cells",
+        "take_cells",
     ),
     *("link_edges", "link", "link_relabel", "measure_slab", "measure", "evaluate", "figures"),
 )

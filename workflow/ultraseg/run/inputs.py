@@ -59,6 +59,7 @@ MADE: dict[str, list[str]] = {
     "choose_method": [V.method],
     "propagate_ends": [V.carried("{gap}", "{direction}")],
     "cells": [shard_file(V.pieces, "{slab}"), V.piece_table("{slab}")],
+    "take_cells": [shard_file(V.pieces, "{slab}"), V.piece_table("{slab}")],
     "link_edges": [V.edges("{slab}")],
     "link": [
         *(V.link(name) for name in ("nodes", "protrusions", "ids")),

@@ -68,6 +68,7 @@ BY_RULE: dict[str, type[JobSpec]] = {
     "try_method": cells.TryMethod,
     "choose_method": evaluate.ChooseMethod,
     "cells": cells.Cells,
+    "take_cells": cells.TakeCells,
     "link_edges": link.LinkEdges,
     "link": link.Link,
     "link_relabel": link.LinkRelabel,
