@@ -24,7 +24,7 @@ from cell_limits import SEED_CONFIDENCE, near_labels
 from common import ROOT
 from spacing import labelled
 from ultraseg.cells.cuts import read_cuts
-from ultraseg.cells.evidence import read_evidence
+from ultraseg.cells.evidence import read_evidence, read_near
 from ultraseg.cells.fragments import Given
 from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd
@@ -51,8 +51,8 @@ def ids_of(
 ) -> np.ndarray:
     """The ids of all gaps between the labelled slices ``zs``, before linking."""
     work, found = run / "results/fib25/work", np.zeros(truth.shape, np.uint32)
-    arrays = (run / "results/fib25/image.zarr/0", work / "flow", work / "probability" / network)
-    read = partial(read_evidence, *map(str, arrays), channels=(0, 1), downsample=1)
+    image, maps = str(run / "results/fib25/image.zarr/0"), str(work / "probability" / network)
+    seen = {"channels": (0, 1), "downsample": 1}
     for low, high in zip(zs, zs[1:], strict=False):
         gap = truth[low : high + 1]
         ends, steps, planes = (
@@ -61,8 +61,10 @@ def ids_of(
             planes_of(gap, count),
         )
         if flow:
-            found[low : high + 1] = propagate_gap(*read(steps)[1:], *ends, planes=planes)[0]
+            evidence = read_evidence(image, str(work / "flow"), maps, steps, **seen)
+            found[low : high + 1] = propagate_gap(*evidence[1:], *ends, planes=planes)[0]
             continue
+        read = partial(read_near, image, maps, **seen)
         seeds = seeds_near(read, near_labels(low, high), ends, steps, SEED_CONFIDENCE)
         cuts = read_cuts(str(work / "cuts"), steps)
         found[low : high + 1] = cells_of_gap(cuts, *ends, seeds=seeds, planes=planes).labels

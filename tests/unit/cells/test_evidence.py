@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from moving_cells import SHAPE, dice, ellipse, maps
-from ultraseg.cells.evidence import Evidence, carried_seeds, read_evidence
+from ultraseg.cells.evidence import QUICK_FLOW, Evidence, carried_seeds, read_evidence, read_near
 from ultraseg.cells.flow import stack_flow
 from ultraseg.cells.gap_ends import GapEnd
 from ultraseg.storage.arrays import write_slab
@@ -59,3 +59,17 @@ def test_evidence_is_read_from_the_arrays_of_a_run(tmp_path, evidence):
     np.testing.assert_array_equal(found.interior, evidence.interior[1:4])
     np.testing.assert_array_equal(found.boundary, evidence.boundary[1:4])
     assert len(read_evidence(image, flow, probability, [4], channels=[1, 2], downsample=1).flow) == 1
+
+
+def test_near_a_labelled_slice_the_flow_is_made_from_the_image(tmp_path, evidence):
+    image, probability = str(tmp_path / "image"), str(tmp_path / "probability")
+    write_array(image, evidence.image)
+    write_array(probability, np.stack([evidence.interior, evidence.boundary], axis=1))
+    found = read_near(image, probability, [1, 2, 3], channels=[0, 1], downsample=1)
+    np.testing.assert_array_equal(found.flow, stack_flow(evidence.image[1:4], **QUICK_FLOW))
+    np.testing.assert_array_equal(found.image, evidence.image[1:4])
+    np.testing.assert_array_equal(found.boundary, evidence.boundary[1:4])
+    seeds = carried_seeds(found, GapEnd(TRUTH[1]), [1, 2, 3], upwards=True, min_confidence=0.5)
+    assert [seed.at for seed in seeds] == [1, 2]
+    for seed in seeds:  # the ids follow the cell, which moves by two pixels from slice to slice
+        assert dice(np.where(seed.known, seed.ids, 0), TRUTH[1 + seed.at]) > 0.8

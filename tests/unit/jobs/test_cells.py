@@ -148,20 +148,21 @@ CUTS = "results/a/work/cuts/c/0/0/0/0"
 
 
 @pytest.mark.parametrize(
-    "method, flow, cuts, chosen",
+    "method, maps, flow, cuts, chosen",
     [
-        ("flow", [0, 1, 2, 3], [], []),
-        ("volume", [0, 3], [CUTS], []),  # near the labelled slices alone
-        ("auto", [0, 1, 2, 3], [CUTS], ["results/a/work/method.json"]),
+        ("flow", [0, 1, 2, 3, 4], [0, 1, 2, 3], [], []),
+        ("volume", [0, 3, 4], [], [CUTS], []),  # near the labelled slices alone
+        ("auto", [0, 1, 2, 3, 4], [0, 1, 2, 3], [CUTS], ["results/a/work/method.json"]),
     ],
 )
-def test_a_gap_reads_what_its_method_needs(tmp_path, method, flow, cuts, chosen):
+def test_a_gap_reads_what_its_method_needs(tmp_path, method, maps, flow, cuts, chosen):
     write_stack(tmp_path / "ends", (0, 16, 20), dtype="uint16")
     labels = {"cells": "ends", "nuclei": "nuclei", "membrane": "membrane"}
     plan = plan_in_volume(tmp_path, method, labels=labels)
     assert spec(plan, "propagate", gap="00000-00016").method == method
     found = files(plan, "propagate", gap="00000-00016")
     assert slabs(found["flow"], "work/flow") == flow
+    assert slabs(found["images"], "image.zarr/0") == slabs(found["maps"], "work/probability/context") == maps
     assert found.get("cuts", []) == cuts and found["chosen"] == chosen
 
 

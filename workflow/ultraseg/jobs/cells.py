@@ -158,9 +158,9 @@ class Propagate(VolumeJob):
         v, files = plan.volumes[self.volume], self.files
         found: Files = {"labels": v.label_file(plan.cells_name), **self._carried_ends(plan)}
         found["planes"] = [*v.plane_files(plan.cells_name).values()]
-        # In a volume, flow carries ids to the slices near the labelled ones alone.
-        walks = self.near if self.method == VOLUME else (self.walk,)
-        zs, flows = [z for walk in walks for z in walk], [z for walk in walks for z in walk[:-1] or walk]
+        # In three dimensions ids are carried to the slices near the labelled ones alone, by a flow that the job makes.
+        zs = [z for walk in self.near for z in walk] if self.method == VOLUME else self.walk
+        flows = [] if self.method == VOLUME else self.walk[:-1] or self.walk
         found |= {
             "images": slabs_with(v, files.image_level(), zs),
             "flow": slabs_with(v, files.flow, flows, channels=True),

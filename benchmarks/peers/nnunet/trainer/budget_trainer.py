@@ -16,8 +16,8 @@ SPENT = "spent.json"
 
 
 class BudgetTrainer(nnUNetTrainer):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, plans, configuration, fold, dataset_json, device):  # nnU-Net looks up these names
+        super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_iterations_per_epoch, self.num_val_iterations_per_epoch = 5, 1
         self.save_every = 1
         self.budget = float(os.environ.get(BUDGET, "inf"))
