@@ -167,6 +167,7 @@ INSTEAD = {
     "python benchmarks/dag.py --slabs 2500 --simulate --most-jobs 3000": "python benchmarks/dag.py --help",
     "python benchmarks/dag.py --slabs 1000": "python benchmarks/dag.py --help",
     "python benchmarks/startup.py": "python benchmarks/startup.py --help",
+    "python benchmarks/train.py --rounds 5": "python benchmarks/train.py --help",
     "make peers DATA=/where/fib25/and/vnc/are": "make -n peers DATA=data",
     "python benchmarks/compare_peers.py --help": "python benchmarks/compare_peers.py --help",
 }
