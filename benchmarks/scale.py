@@ -43,13 +43,9 @@ def write_volume(folder: Path, shape: tuple[int, int], slices: int) -> None:
         (seed / "done").touch()
     for name in ("image", *STRUCTURES):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    depth = SEED_SHAPE[0]
-    cells = tifffile.imread(seed / "truth/cells.tif").astype(np.uint32)
     mitochondria = tifffile.imread(seed / "truth/mitochondria.tif") > 0
-    top = int(cells.max())
     for z in range(slices):
-        place = z % (2 * depth - 2)
-        place = min(place, 2 * depth - 2 - place)  # back and forth
+        place = _place(z)
         file, first = folder / f"image/z{z:04d}.tif", folder / f"image/z{place:04d}.tif"
         if not file.exists():
             if place < z:
@@ -58,15 +54,25 @@ def write_volume(folder: Path, shape: tuple[int, int], slices: int) -> None:
                 tifffile.imwrite(file, spread(tifffile.imread(seed / f"image/z{place:04d}.tif"), shape))
         if (z % LABEL_EVERY and z != slices - 1) or (folder / f"mitochondria/z{z:04d}.tif").exists():
             continue
-        copies = [-(-n // m) for n, m in zip(shape, SEED_SHAPE[1:], strict=True)]
-        offset = np.arange(copies[0] * copies[1], dtype=np.uint32).reshape(copies) * top
-        offset = np.kron(offset, np.ones(SEED_SHAPE[1:], np.uint32))[: shape[0], : shape[1]]
-        ids = spread(cells[place], shape)
-        tifffile.imwrite(
-            folder / f"cells/z{z:04d}.tif", np.where(ids > 0, ids + offset, 0), compression="zlib"
-        )
+        tifffile.imwrite(folder / f"cells/z{z:04d}.tif", true_cells(folder, shape, z), compression="zlib")
         mask = spread(mitochondria[place], shape).astype(np.uint8)
         tifffile.imwrite(folder / f"mitochondria/z{z:04d}.tif", mask, compression="zlib")
+
+
+def _place(z: int) -> int:
+    """The slice of the phantom that slice ``z`` shows: back and forth."""
+    period = 2 * SEED_SHAPE[0] - 2
+    return min(z % period, period - z % period)
+
+
+def true_cells(folder: Path, shape: tuple[int, int], z: int) -> np.ndarray:
+    """Ids of the cells of slice ``z``; every copy of the phantom has its own."""
+    cells = tifffile.imread(folder.parent / "seed/truth/cells.tif").astype(np.uint32)
+    copies = [-(-n // m) for n, m in zip(shape, SEED_SHAPE[1:], strict=True)]
+    offset = np.arange(copies[0] * copies[1], dtype=np.uint32).reshape(copies) * cells.max()
+    offset = np.kron(offset, np.ones(SEED_SHAPE[1:], np.uint32))[: shape[0], : shape[1]]
+    ids = spread(cells[_place(z)], shape)
+    return np.where(ids > 0, ids + offset, 0)
 
 
 def spread(one: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

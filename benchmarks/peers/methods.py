@@ -16,10 +16,15 @@ from common import ROOT
 from peers.environments import InstallError, python_of
 from peers.measure import LOG, PARTS, measured, total
 from peers.scoring import scores, with_ids_of
-from peers.volumes import CELLS, ORGANELLES, PROTRUSIONS, Task, on_pieces, read
+from peers.volumes import CELLS, ORGANELLES, PROTRUSIONS, SLABS, Task, on_pieces, read
 
 HERE = Path(__file__).parent
-TASKS = {"cells": list(CELLS), "organelles": list(ORGANELLES), "protrusions": list(PROTRUSIONS)}
+TASKS = {
+    "cells": list(CELLS),
+    "organelles": list(ORGANELLES),
+    "protrusions": list(PROTRUSIONS),
+    "slab": list(SLABS),
+}
 RESULT, FAILED = "result.json", "failed.json"
 OF_OURS = ("pieces.npy", "maps.npy")
 OWN_PYTHON = ("ours", "shape", "published", "linking")  # methods that run in our environment
@@ -59,6 +64,12 @@ METHODS: dict[str, dict[str, Method]] = {
         "ultrack": Method("ultrack", "ultrack"),
         "trackastra": Method("Trackastra", "trackastra"),
     },
+    "slab": {
+        "ours": Method("ultraseg", "ours"),
+        "biomedisa": Method("Biomedisa", "biomedisa"),
+        "cellpose": Method("Cellpose, stitching", "cellpose", after="ours"),
+        "usegment3d": Method("u-Segment3D", "usegment3d", after="ours"),
+    },
 }
 
 
@@ -83,8 +94,8 @@ def run(
         return f"waits for {how.after}"
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / FAILED).exists():  # what the failed try took does not count
-        for name in (FAILED, PARTS, LOG):
-            (folder / name).unlink(missing_ok=True)
+        for old in (FAILED, PARTS, LOG):
+            (folder / old).unlink(missing_ok=True)
     for kind in ("result", "objects"):
         for file in folder.glob(f"{kind}-*.npy"):
             file.unlink()
@@ -132,7 +143,7 @@ def result_of(runs: Path, task: Task, method: str) -> dict[str, np.ndarray]:
         file = result_file(folder, structure)
         if file is None:
             raise FileNotFoundError(f"{folder}: no result for {structure}")
-        found[structure] = np.load(file)
+        found[structure] = enlarged(np.load(file), task.image.shape)
         if file.name.startswith("objects"):
             labels, given = task.labels[structure], task.given
             if task.pieces is not None:  # bodies have ids between the labelled slices as well
@@ -142,6 +153,12 @@ def result_of(runs: Path, task: Task, method: str) -> dict[str, np.ndarray]:
                 )
             found[structure] = with_ids_of(labels, given, found[structure])
     return found
+
+
+def enlarged(objects: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Objects (Z, y, x) that were linked at the scale of a network, at the size of the image."""
+    factor = -(-shape[1] // objects.shape[1])
+    return objects.repeat(factor, 1).repeat(factor, 2)[:, : shape[1], : shape[2]] if factor > 1 else objects
 
 
 def result_file(folder: Path, structure: str) -> Path | None:
@@ -176,8 +193,7 @@ def arguments(how: Method, task: Task, given: Path, folder: Path, data_root: Pat
     """What follows the name of the script: folder of what is given and folder of the result, and its own options."""
     if how.folder != "ours":
         return [str(given), str(folder), *how.options]
-    own = [str(folder), "--job", task.job, "--data-root", str(data_root), "--cores", str(cores)]
-    return own + (["--every", task.name.partition("-")[2]] if task.job == "cells" else [])
+    return [str(folder), "--task", task.name, "--data-root", str(data_root), "--cores", str(cores)]
 
 
 def keep(file: Path, about: dict, said: str) -> str:

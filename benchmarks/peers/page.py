@@ -12,15 +12,20 @@ from peers.methods import FAILED, METHODS, RESULT, TASKS
 
 PAGE = ROOT / "docs/comparison.md"
 RECORDED = Path(__file__).with_name("recorded.json")
+OF_CELLS = {"Dice": "cells dice", "adapted Rand error": "cells adapted_rand_error"}
 COLUMNS = {
-    "cells": {"Dice": "cells dice", "adapted Rand error": "cells adapted_rand_error"},
+    "cells": OF_CELLS,
+    "slab": OF_CELLS,
     "protrusions": {
         "right": "cells protrusion_right",
         "wrong cell": "cells protrusion_wrong",
         "no cell": "cells protrusion_none",
         "orphans taken": "cells orphans_taken",
     },
-    "organelles": {"mitochondria, Dice": "mitochondria dice", "membrane, Dice": "membrane dice"},
+    "organelles": {
+        f"{structure}, Dice": f"{structure} dice"
+        for structure in ("mitochondria", "membrane", "nucleoli", "endosomes", "lysosomes")
+    },
 }
 
 LESS_IS_BETTER = ("error", "wrong", "taken")
@@ -55,8 +60,12 @@ def table(rows: list[dict], job: str) -> str:
     for row in done:
         values = []
         for metric in COLUMNS[job].values():
+            if metric not in row["scores"]:  # a volume without this structure
+                values.append("")
+                continue
             # As shown, so that two equal figures are both the best.
-            same = [f"{other['scores'][metric]:.3f}" for other in done if other["task"] == row["task"]]
+            of_task = [other["scores"] for other in done if other["task"] == row["task"]]
+            same = [f"{scores[metric]:.3f}" for scores in of_task if metric in scores]
             best = min(same, key=float) if metric.endswith(LESS_IS_BETTER) else max(same, key=float)
             text = f"{row['scores'][metric]:.3f}"
             values.append(f"**{text}**" if text == best and not metric.endswith(NEITHER) else text)

@@ -9,14 +9,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import protrusions
+import scale
+import tifffile
 import tissue_pieces
-from accuracy_data import load
+from accuracy_data import PHANTOM as SMALL_PHANTOM
+from accuracy_data import Data, load
+from accuracy_data import read as read_folder
+from common import ROOT
 from numpy.typing import NDArray
 from spacing import labelled
 
+# Phantoms for cells: the demo's difficulty; fainter membranes with stronger noise. Nothing was chosen on their seed.
+PHANTOMS = {"phantom": 0.5, "phantom-faint": 0.9}
+PHANTOM = {"shape": (33, 512, 512), "seed": 17, "label_slices": [0, 8, 16, 24, 32]}
 # Name of a task -> its volume, and the labelled slices that a method is given (None: all that there are).
-CELLS = {f"fib25-{every}": ("fib25", labelled("fib25", every)) for every in (10, 20, 40)}
-ORGANELLES = {"vnc": ("vnc", None)}
+CELLS = {f"fib25-{every}": ("fib25", labelled("fib25", every)) for every in (10, 20, 40)} | {
+    name: (name, None) for name in PHANTOMS
+}
+ORGANELLES = {"vnc": ("vnc", None), "organelle-phantom": ("organelle-phantom", None)}
+MADE = (*PHANTOMS, "organelle-phantom")
+SLABS = {"slab-16": 16}  # slices of 4000 x 6000 pixels, as benchmarks/scale.py makes them
+SLAB_SHAPE = (4000, 6000)
 # Name of a task -> level of benchmarks/protrusions.py and seed.
 PROTRUSIONS = {f"phantom-{level}": (level, 13) for level in ("demo", "thin", "noisy")} | {
     "tissue": ("tissue", 34)
@@ -66,8 +79,10 @@ def read(job: str, name: str, data_root: Path) -> Task:
     """The task of a job: from the public volumes in ``data_root``, or a phantom that is made here."""
     if job == "protrusions":
         return phantom(name)
+    if job == "slab":
+        return full_size(name)
     volume, given = (CELLS | ORGANELLES)[name]
-    data = load(volume, data_root, data_root)
+    data = load(volume, data_root, data_root) if name not in MADE else made(volume)
     given = data.labelled if given is None else given
     labels = {}
     for structure, slices in data.labels.items():
@@ -75,6 +90,44 @@ def read(job: str, name: str, data_root: Path) -> Task:
         for z in given:
             labels[structure][z] = slices[z] if structure == "cells" else slices[z] > 0
     return Task(job, name, data.image, labels, given, data.truth)
+
+
+def phantom_folder(name: str) -> Path:
+    """The folder of a phantom with image/, labels/ and truth/, which is made where it is missing."""
+    from ultraseg.phantom.volume import write_phantom
+
+    folder = ROOT / "runs/peers-phantoms" / name
+    if not (folder / "whole").exists():
+        settings = PHANTOM | {"difficulty": PHANTOMS[name]} if name in PHANTOMS else SMALL_PHANTOM
+        write_phantom(str(folder), **settings)
+        (folder / "whole").touch()
+    return folder
+
+
+def made(name: str) -> Data:
+    """A phantom, with the structures that its job asks for."""
+    folder = phantom_folder(name)
+    structures = ["cells"] if name in PHANTOMS else ["nucleoli", "mitochondria", "endosomes", "lysosomes"]
+    return read_folder(name, folder, folder / "labels", structures, downsample=1)
+
+
+def slab_folder(name: str) -> Path:
+    """The folder of full-size slices with image/ and cells/, which is made where it is missing."""
+    folder = ROOT / "runs/peers-slabs" / name
+    scale.write_volume(folder, SLAB_SHAPE, SLABS[name])
+    return folder
+
+
+def full_size(name: str) -> Task:
+    """Full-size slices: a small phantom, repeated over the slice, every copy with cells of its own."""
+    folder = slab_folder(name)
+    image = np.stack([tifffile.imread(file) for file in sorted((folder / "image").glob("*.tif"))])
+    labels, given = np.zeros(image.shape, np.uint32), []
+    for file in sorted((folder / "cells").glob("*.tif")):
+        given.append(int(file.stem[1:]))
+        labels[given[-1]] = tifffile.imread(file)
+    truth = np.stack([scale.true_cells(folder, SLAB_SHAPE, z) for z in range(len(image))])
+    return Task("slab", name, image, {"cells": labels}, given, {"cells": truth})
 
 
 def phantom(name: str) -> Task:

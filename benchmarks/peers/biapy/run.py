@@ -1,7 +1,7 @@
 """BiaPy's 2D semantic segmentation by its template (settings.yaml), with the number of epochs as told.
 
-Every labelled slice is training data, of which BiaPy itself takes a tenth for validation. Mitochondria and membrane do
-not overlap, so they are two classes of one map. A training that was cut off goes on from its last checkpoint.
+Every labelled slice is training data, of which BiaPy itself takes a tenth for validation. Structures do not
+overlap, so they are classes of one map. A training that was cut off goes on from its last checkpoint.
 """
 
 import sys
@@ -28,6 +28,7 @@ def main() -> None:
             tifffile.imwrite(out / "raw" / folder / f"z{z:04d}.tif", slices[z])
     settings = yaml.safe_load(Path(__file__).with_name("settings.yaml").read_text())
     settings["TRAIN"]["EPOCHS"] = epochs
+    settings["DATA"]["N_CLASSES"] = 1 + len(structures)
     for part in (settings["DATA"]["TRAIN"], settings["DATA"]["TEST"]):
         part |= {key: str(out / value) for key, value in part.items() if key.endswith("PATH")}
     if list((out / "results").rglob("*.pth")):

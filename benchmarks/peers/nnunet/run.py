@@ -1,7 +1,7 @@
 """nnU-Net v2, 2d configuration, by the commands of its documentation: plan and preprocess, train, predict.
 
-Every labelled slice is a training case (fold `all`). Mitochondria and membrane do not overlap, so they are two labels
-of one map. The trainer is its own, ended after the given processor time (trainer/budget_trainer.py).
+Every labelled slice is a training case (fold `all`). Structures do not overlap, so they are labels of one
+map. The trainer is its own, ended after the given processor time (trainer/budget_trainer.py).
 """
 
 import json

@@ -36,7 +36,7 @@ def peer(tmp_path, monkeypatch):
     monkeypatch.setattr(methods, "METHODS", {"cells": mine})
     monkeypatch.setattr(methods, "HERE", tmp_path / "peers")
     monkeypatch.setattr(methods, "python_of", lambda folder: Path(sys.executable))
-    monkeypatch.setattr(methods, "read", lambda *_: task)
+    monkeypatch.setattr(methods, "read", lambda job, name, _: {("cells", "tiny"): task}[job, name])
     (tmp_path / "peers/mine").mkdir(parents=True)
 
     def write(body: str) -> None:
@@ -213,3 +213,12 @@ def test_a_torch_for_the_processor_is_looked_for_where_pytorch_has_it(tmp_path, 
 
 def test_a_method_without_a_lock_file_runs_in_our_environment(tmp_path):
     assert environments.python_of("none", tmp_path / "venvs", tmp_path / "peers") == Path(sys.executable)
+
+
+def test_objects_at_the_scale_of_a_network_are_enlarged_to_the_image():
+    objects = np.arange(6, dtype=np.uint32).reshape(1, 2, 3)
+    assert methods.enlarged(objects, (1, 2, 3)) is objects
+    np.testing.assert_array_equal(
+        methods.enlarged(objects, (1, 4, 5)),
+        [[[0, 0, 1, 1, 2], [0, 0, 1, 1, 2], [3, 3, 4, 4, 5], [3, 3, 4, 4, 5]]],
+    )

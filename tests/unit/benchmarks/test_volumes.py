@@ -3,6 +3,7 @@
 import numpy as np
 import protrusions
 import pytest
+import scale
 from accuracy_data import Data
 from peers import volumes
 
@@ -48,3 +49,30 @@ def test_pieces_of_a_phantom_carry_no_id_where_protrusions_are(monkeypatch, tmp_
     task.write(tmp_path)
     assert {"pieces.npy", "nodes.parquet"} <= {file.name for file in tmp_path.iterdir()}
     assert "truth" not in " ".join(file.name for file in tmp_path.iterdir())
+
+
+def test_phantoms_for_cells_are_made_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(volumes, "ROOT", tmp_path)
+    monkeypatch.setattr(volumes, "PHANTOM", {"shape": (5, 64, 64), "seed": 3, "label_slices": [0, 4]})
+    task = volumes.read("cells", "phantom-faint", tmp_path)
+    assert task.given == [0, 4] and (task.labels["cells"][4] == task.truth["cells"][4]).all()
+    assert not task.labels["cells"][1:4].any() and task.truth["cells"][1:4].any()
+    volumes.read.cache_clear()
+    first = (tmp_path / "runs/peers-phantoms/phantom-faint/whole").stat().st_mtime_ns
+    assert (volumes.read("cells", "phantom-faint", tmp_path).image == task.image).all()
+    assert (tmp_path / "runs/peers-phantoms/phantom-faint/whole").stat().st_mtime_ns == first
+
+
+def test_a_full_size_slab_has_labels_on_its_first_and_last_slice(monkeypatch, tmp_path):
+    monkeypatch.setattr(volumes, "ROOT", tmp_path)
+    monkeypatch.setattr(volumes, "SLAB_SHAPE", (60, 90))
+    monkeypatch.setattr(scale, "SEED_SHAPE", (5, 48, 48))
+    monkeypatch.setattr(volumes, "SLABS", {"slab-9": 9})
+    task = volumes.read("slab", "slab-9", tmp_path)
+    truth = task.truth["cells"]
+    assert task.given == [0, 8] and truth.shape == task.image.shape == (9, 60, 90)
+    np.testing.assert_array_equal(task.labels["cells"][8], truth[8])
+    np.testing.assert_array_equal(truth[2], truth[6])  # back and forth
+    assert not {*np.unique(truth[:, :48, :48])} & {*np.unique(truth[:, :48, 48:])} - {
+        0
+    }  # copies have own ids
