@@ -183,3 +183,22 @@ def test_tiles_have_their_parts_of_planes(truth):
     assert np.array_equal(found.labels[:, 20], truth[:, 20])
     assert np.array_equal(found.labels[:, :, 85], truth[:, :, 85])
     assert dice(found.labels, truth, [7, 14, 28]) > 0.95
+
+
+@pytest.mark.parametrize("at, names", [(48, {7}), (0, {0})])
+def test_what_ends_within_the_gap_is_continued_over_a_doubtful_cut_and_what_reaches_the_border_is_not(
+    at, names
+):
+    """A tube that ends in the gap, with a doubtful cut half way: its far part is labelled nowhere."""
+    truth = np.zeros((15, *SHAPE), np.uint32)
+    truth[:13, 20:40, at : at + 20] = 7
+    cuts = cuts_of(truth)
+    tube = truth[0] > 0
+    cuts[0, 0, 6][tube] = 170
+    cuts[0, 1, 4:7, tube] = 170
+    found = cells_of_gap(cuts, truth[0], truth[-1])
+    inside = np.s_[8:12, 24:36, at + 4 : at + 16]
+    assert {*np.unique(found.labels[inside])} <= names and (
+        found.labels[2:5, 24:36, at + 4 : at + 16] == 7
+    ).all()
+    assert (found.new[inside] > 0).all() == (at == 0)

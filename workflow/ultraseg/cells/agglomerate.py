@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,51 +131,131 @@ def average_linkage(
     return growing.result()
 
 
+class _Dangling:
+    """Clusters without a terminal that end within the volume, while they are put to what continues them."""
+
+    def __init__(
+        self, growing: _Growing, size: NDArray[np.integer[Any]], ends: NDArray[np.bool_],
+        settings: AgglomerationSettings,
+    ):  # fmt: skip
+        self.growing, self.settings = growing, settings
+        self.size, self.ends = size.tolist(), ends.tolist()
+        everyone = range(len(self.size))
+        self.heap = [found for one in everyone if (found := self.entry(one))]
+        heapq.heapify(self.heap)
+
+    def entry(self, one: int) -> tuple[float, int, int] | None:
+        """Of a cluster that ends within the volume: its best neighbour, where that leads the second one by enough."""
+        growing, settings = self.growing, self.settings
+        whole = self.size[one] >= settings.min_new and self.ends[one]
+        if not whole or growing.terminal[one] != FREE:
+            return None
+        known = [(growing.priority(edge), k) for k, edge in growing.near[one].items() if edge[2] > 0]
+        best, second = heapq.nlargest(2, [*known, (0.0, -1), (0.0, -1)])
+        clear = best[0] >= settings.inner_least and best[0] - second[0] >= settings.inner_margin
+        return (-best[0], one, best[1]) if clear else None
+
+    def unite(self) -> None:
+        while self.heap:
+            entry = heapq.heappop(self.heap)
+            _, one, other = entry
+            if self.entry(one) != entry:  # what it looked like has changed since; it was entered anew then
+                continue
+            changed = self.growing.unite(other, one)
+            self.size[other] += self.size[one]
+            self.ends[other] &= self.ends[one]
+            for k in {other, *changed}:
+                if found := self.entry(k):
+                    heapq.heappush(self.heap, found)
+
+
+def continued(
+    graph: RegionGraph,
+    terminal: NDArray[np.integer[Any]],
+    size: NDArray[np.integer[Any]],
+    ends: NDArray[np.bool_],
+    settings: AgglomerationSettings,
+) -> Clusters:
+    """Put what no label shows, and what ends within the volume, to the neighbour that continues it.
+
+    A cell that no label shows comes in and goes out at the border of the volume. What reaches no border is a part of
+    something else, and less evidence is enough to say of what, if no other neighbour comes near. size: voxels of each
+    region; ends: whether it reaches no border. settings: ``min_new`` is the least size.
+    """
+    growing = _Growing(graph, terminal, settings.second_prior)
+    _Dangling(growing, size, ends, settings).unite()
+    return growing.result()
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgglomerationSettings:
     """How fragments become cells.
 
     first_prior, first_least, second_prior, second_least: prior and least priority (`average_linkage`) of the two
     passes. The first pass, with a large prior, lets only large contacts unite; without it small contacts make single
-    large wrong unions. min_new: voxels from which a cluster without an id is a cell that no label shows.
+    large wrong unions. inner_least, inner_margin: least priority, and lead over the second best, of what ends within
+    the volume (`continued`). min_new: voxels from which a cluster without an id is a cell that no label shows.
     """
 
     first_prior: float = 30.0
     first_least: float = 0.8
     second_prior: float = 3.0
     second_least: float = 0.5
+    inner_least: float = 0.25
+    inner_margin: float = 0.1
     min_new: int = 1000
 
 
 def agglomerate(
-    graph: RegionGraph, terminals: int, size: NDArray[np.integer[Any]], settings: AgglomerationSettings
+    graph: RegionGraph,
+    terminals: int,
+    size: NDArray[np.integer[Any]],
+    settings: AgglomerationSettings,
+    ends: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The cell of every region, and the margin with which it got it, 0..1; (n,) each.
 
     Regions 0 .. terminals - 1 are cells 0 .. terminals - 1, with the margin by which they keep apart from each other;
-    further numbers are cells that no label shows. size: voxels
-    of each region. What is left over below ``second_least`` goes to the cell that it is connected to best.
+    further numbers are cells that no label shows. size: voxels of each region; ends: whether it reaches no border of
+    the volume, None: nothing is known. What is left over below ``second_least`` goes to the cell that it is connected
+    to best.
     """
-    number = np.arange(graph.n)
-    terminal = np.where(number < terminals, number, FREE)
-    steps = (
+    terminal = np.where(np.arange(graph.n) < terminals, np.arange(graph.n), FREE)
+    margin = np.where(terminal == FREE, np.nan, _apart(graph, terminals, settings.first_prior))
+    state = _State(graph, np.arange(graph.n), terminal, margin)
+    for prior, least in (
         (settings.first_prior, settings.first_least),
         (settings.second_prior, settings.second_least),
-        (settings.second_prior, 0.0),
-    )
-    cluster, margin = (
-        number,
-        np.where(number < terminals, _apart(graph, terminals, settings.first_prior), np.nan),
-    )
-    for step, (prior, least) in enumerate(steps):
-        if step == 2:
-            new = (terminal == FREE) & (np.bincount(cluster, size, minlength=graph.n) >= settings.min_new)
-            terminal[new] = terminals + np.arange(np.count_nonzero(new))
-        found = average_linkage(graph, terminal, prior=prior, least=least)
-        margin = np.where(np.isnan(margin), found.margin[cluster], margin)
-        cluster, terminal = found.cluster[cluster], found.terminal
-        graph = graph.contracted(found.cluster, len(terminal))
-    return terminal[cluster], margin
+    ):
+        state = state.after(average_linkage(state.graph, state.terminal, prior=prior, least=least))
+    if ends is not None:
+        voxels, within = state.voxels(size), ~state.any_of(~ends)
+        state = state.after(continued(state.graph, state.terminal, voxels, within, settings))
+    new = (state.terminal == FREE) & (state.voxels(size) >= settings.min_new)
+    state.terminal[new] = terminals + np.arange(np.count_nonzero(new))
+    state = state.after(average_linkage(state.graph, state.terminal, prior=settings.second_prior, least=0.0))
+    return state.terminal[state.cluster], state.margin
+
+
+class _State(NamedTuple):
+    """Agglomeration between two passes: the graph of clusters with their terminals; cluster and margin of regions."""
+
+    graph: RegionGraph
+    cluster: NDArray[np.int64]
+    terminal: NDArray[np.int64]
+    margin: NDArray[np.float64]
+
+    def after(self, found: Clusters) -> _State:
+        margin = np.where(np.isnan(self.margin), found.margin[self.cluster], self.margin)
+        contracted = self.graph.contracted(found.cluster, len(found.terminal))
+        return _State(contracted, found.cluster[self.cluster], found.terminal, margin)
+
+    def voxels(self, size: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        return np.bincount(self.cluster, size, minlength=self.graph.n).astype(np.int64)
+
+    def any_of(self, regions: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether any region of a cluster is among ``regions``."""
+        return np.bincount(self.cluster, regions, minlength=self.graph.n) > 0
 
 
 def _apart(graph: RegionGraph, terminals: int, prior: float) -> NDArray[np.float64]:

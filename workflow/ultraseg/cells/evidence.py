@@ -15,8 +15,7 @@ from ultraseg.cells.propagate import propagate_gap
 from ultraseg.storage.arrays import read_listed
 from ultraseg.storage.slice_stacks import image_stack
 
-
-# Over the few slices near a labelled one, a coarse flow carries ids as well as the flow of all slices, in a tenth of the
+# Over the few slices near a labelled one a coarse flow carries ids as well as that of all slices, in a tenth of the
 # time (docs/results/cells.md).
 QUICK_FLOW: dict[str, Any] = {"preset": "ultrafast", "upscale": 1, "finest_scale": 1}
 

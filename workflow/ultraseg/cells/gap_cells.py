@@ -85,7 +85,8 @@ def cells_of_gap(
     fragments = grow_fragments(cuts, [*seeds, *given], blur=blur, clearance=clearance, side=side)
     graph = region_graph(fragments.labels, fragments.count, cuts)
     size = np.bincount(fragments.labels.ravel(), minlength=fragments.count)
-    cell, margin = agglomerate(graph, len(fragments.ids), size, settings)
+    within = _reaching_no_border(fragments.labels, fragments.count, ends)
+    cell, margin = agglomerate(graph, len(fragments.ids), size, settings, within)
     labels = regrow_fragments(fragments.labels, cell, cuts, given, reach=regrow, side=side)
     result = _result(labels, fragments.labels, fragments.ids, cell, margin)
     _restore_planes(result, planes)
@@ -197,6 +198,25 @@ def _given(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> list[Given]
     if len(given) == 2 and shape[0] < 2:
         raise ValueError("first and last labels need a gap of at least two slices")
     return given
+
+
+def _reaching_no_border(
+    fragments: NDArray[np.int32], count: int, ends: Sequence[GapEnd | None]
+) -> NDArray[np.bool_]:
+    """Whether each fragment (Z, Y, X) touches none of the sides, nor an end of the gap that is not labelled.
+
+    What reaches the side of a tile may go on there, like what reaches the side of the volume.
+    """
+    sides = [fragments[:, 0], fragments[:, -1], fragments[:, :, 0], fragments[:, :, -1]]
+    for end, plane in zip(ends, (fragments[0], fragments[-1]), strict=True):
+        if end is None:
+            sides.append(plane)
+        elif end.known is not None:
+            sides.append(plane[~end.known])
+    within = np.ones(count, bool)
+    for side in sides:
+        within[side] = False
+    return within
 
 
 def _result(
