@@ -57,7 +57,7 @@ METHODS: dict[str, dict[str, Method]] = {
     },
     "protrusions": {
         "ours": Method("ultraseg, linking alone", "linking", options=("ours",)),
-        "without-flow": Method("- without optical flow", "linking", options=("without-flow",)),
+        "with-flow": Method("- with optical flow", "linking", options=("with-flow",)),
         "greedy": Method("published loop over regions", "linking", options=("greedy",)),
         "cellpose": Method("Cellpose, stitching", "cellpose"),
         "usegment3d": Method("u-Segment3D", "usegment3d"),

@@ -70,16 +70,16 @@ def plan_holding_out(folder, *zs, **changes) -> Plan:
     return Plan(load_config(config))
 
 
-def plan_in_volume(folder, method="auto", **settings) -> Plan:
+def plan_in_volume(folder, method="auto", link=None, **settings) -> Plan:
     """A plan whose voxels are near-isotropic at the scale of the cells; ``settings``: of the volume."""
-    config = make_config(folder, propagate={"method": method})
+    config = make_config(folder, propagate={"method": method}, link=link or {})
     config["volumes"]["a"] |= {"voxel_size_nm": [16, 4, 4]} | settings  # a step along z is a slice
     return Plan(load_config(config))
 
 
-def plan_with_bad_slices(folder) -> Plan:
+def plan_with_bad_slices(folder, **changes) -> Plan:
     """Slices 3, 4 and 7 to 12 are bad: of the slabs 0-3, 4-7, 8-11, 12-15, 16-19, 20 slab 2 has no good slice."""
-    config = make_config(folder)
+    config = make_config(folder, **changes)
     config["volumes"]["a"]["bad_slices"] = [3, 4, 7, 8, 9, 10, 11, 12]
     config["networks"]["detail"]["z_context"] = 1
     return Plan(load_config(config))

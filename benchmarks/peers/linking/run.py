@@ -1,4 +1,7 @@
-"""Linking of given pieces: ours as it is, ours without optical flow, or the published loop over regions."""
+"""Linking of given pieces: ours as it is, ours with optical flow, or the published loop over regions.
+
+Voxels of all these phantoms are cubes, so that ours takes no flow (`link.by_flow: auto`).
+"""
 
 import sys
 from pathlib import Path
@@ -16,9 +19,9 @@ from ultraseg.link.nodes import piece_luts, relabel_pieces  # noqa: E402
 given, out, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 image, labels, pieces = (np.load(given / f"{name}.npy") for name in ("image", "labels-cells", "pieces"))
 nodes, zs = pd.read_parquet(given / "nodes.parquet"), list(range(len(image)))
-if way in ("ours", "without-flow"):
+if way in ("ours", "with-flow"):
     # The pieces that resemble real tissue have no image.
-    flow = stack_flow(image) if way == "ours" and image.any() else None
+    flow = stack_flow(image) if way == "with-flow" and image.any() else None
     edges = slab_edges(pieces, zs, flow=flow, max_gap=1)
     linked = link_pieces(nodes, edges, max_user_id=int(labels.max()))
     found = relabel_pieces(pieces, piece_luts(linked.nodes, zs))

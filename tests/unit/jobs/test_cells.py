@@ -19,8 +19,10 @@ from tiny_plan import (
 from ultraseg.grid.gaps import Gap
 from ultraseg.jobs.cells import FUSION_SLICES, Cells, Flow, Propagate, TakeCells, TryMethod, cell_plane
 from ultraseg.jobs.link import Link, LinkEdges, LinkRelabel
+from ultraseg.jobs.whole_run import whole_work
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
+from ultraseg.run.costs import disk_bytes
 
 # 21 slices in slabs of 4: 0-3, 4-7, 8-11, 12-15, 16-19, 20.
 CARRIED = "results/a/work/carried/{}.h5".format
@@ -44,6 +46,16 @@ def test_flow_reaches_the_next_good_slice(tmp_path):
     assert walks == [[0, 1, 2, 5], [5, 6, 13], []]
     assert slabs(files(plan, "flow", slab=1)["images"], "image.zarr/0") == [1, 3]
     assert files(plan, "flow", slab=2)["images"] == []
+
+
+@pytest.mark.parametrize(
+    "method, by_flow, jobs", [("volume", "auto", 0), ("volume", True, 6), ("auto", "auto", 6)]
+)
+def test_flow_is_made_where_anything_needs_it(tmp_path, method, by_flow, jobs):
+    plan = plan_in_volume(tmp_path, method, link={"by_flow": by_flow})
+    assert len(Flow.each(plan, "a")) == jobs
+    work = [file for file in whole_work(plan, "a") if "/work/flow/" in file]
+    assert bool(work) == bool(jobs) == ("flow" in disk_bytes(plan, "a"))
 
 
 def test_flow_has_the_size_of_the_maps(tmp_path):
@@ -280,7 +292,9 @@ def test_ready_cells_are_cut_into_pieces_and_linked_but_not_carried_or_written_a
     assert (told.plane, told.downsample, told.source.factor) == ((12, 20), 2, (1, 1, 1))
     assert read == {"objects": [str(tmp_path / "ids.tif")], "array": "results/a/work/pieces/zarr.json"}
     assert Cells.each(plan, "a") == [] and told.cost(plan).mem_mb > 490
-    assert len(TakeCells.each(plan, "a")) == len(LinkEdges.each(plan, "a")) == len(Flow.each(plan, "a")) == 5
+    assert (
+        len(TakeCells.each(plan, "a")) == len(LinkEdges.each(plan, "a")) == 5 and Flow.each(plan, "a") == []
+    )
     assert Propagate.each(plan, "a") == LinkRelabel.each(plan, "a") == TryMethod.each(plan, "a") == []
     assert spec(plan, "link").settings["learn"] is False and len(Link.each(plan, "a")) == 1
     assert plan.method("a") == "flow" and plan.gaps("a") == []

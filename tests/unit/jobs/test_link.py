@@ -20,7 +20,7 @@ from ultraseg.sweep import volume
 @pytest.mark.parametrize("max_gap", [0, 1, 3])
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_edges_read_as_far_as_a_link_reaches(tmp_path, max_gap, depth):
-    plan = make_plan(tmp_path, slab_depth=depth, link={"max_gap": max_gap})
+    plan = make_plan(tmp_path, slab_depth=depth, link={"max_gap": max_gap, "by_flow": True})
     for slab in plan.volumes["a"].slabs:
         start, stop = slab * depth, min(slab * depth + depth, 21)
         pieces = {z // depth for z in range(start, min(stop + 1 + max_gap, 21))}
@@ -32,7 +32,7 @@ def test_edges_read_as_far_as_a_link_reaches(tmp_path, max_gap, depth):
 
 
 def test_edges_reach_the_next_good_slices(tmp_path):
-    plan = plan_with_bad_slices(tmp_path)
+    plan = plan_with_bad_slices(tmp_path, link={"by_flow": True})
     assert spec(plan, "link_edges", slab=1).walk == [5, 6, 13, 14]
     found = files(plan, "link_edges", slab=1)
     assert slabs(found["pieces"], "work/pieces") == [1, 3]
@@ -40,8 +40,26 @@ def test_edges_reach_the_next_good_slices(tmp_path):
 
 
 def test_a_stack_of_one_slice_has_edges_to_look_for(tmp_path):
-    plan = make_plan(tmp_path, n_slices=1, labelled=(0,))
+    plan = make_plan(tmp_path, n_slices=1, labelled=(0,), link={"by_flow": True})
     assert slabs(files(plan, "link_edges", slab=0)["flow"], "work/flow") == [0]
+
+
+@pytest.mark.parametrize(
+    "wanted, voxels, by_flow",
+    [
+        ("auto", [4, 4, 4], False),  # four slices are as thick as a pixel of the network
+        ("auto", [16, 4, 4], False),
+        ("auto", [50, 4, 4], True),
+        (True, [16, 4, 4], True),
+        (False, [50, 4, 4], False),
+    ],
+)
+def test_pieces_are_moved_by_flow_where_slices_are_thick(tmp_path, wanted, voxels, by_flow):
+    config = make_config(tmp_path, link={"by_flow": wanted})
+    config["volumes"]["a"]["voxel_size_nm"] = voxels
+    plan = Plan(load_config(config))
+    told, read = (asked(plan, "link_edges", slab=1) for asked in (spec, files))
+    assert told.by_flow == by_flow and bool(read["flow"]) == by_flow
 
 
 def test_edges_cost_the_slices_that_links_reach(tmp_path):
@@ -58,8 +76,9 @@ def test_linking_reads_the_tables_of_all_slabs(tmp_path):
         "pieces": [],
     }
     told = spec(plan, "link")
-    assert "max_gap" not in told.settings  # what edges were looked for is known from the tables
-    assert {**told.settings, "max_gap": plan.config["link"]["max_gap"]} == plan.config["link"]
+    # What edges were looked for is known from the tables.
+    of_edges = {key: plan.config["link"][key] for key in ("max_gap", "by_flow")}
+    assert not of_edges.keys() & told.settings.keys() and told.settings | of_edges == plan.config["link"]
     assert (told.edits, told.voxels, told.downsample) == ((), [], 4)
 
 

@@ -12,7 +12,7 @@ with job(snakemake, LinkEdges) as (spec, log):
     edges, walk = empty_table(EDGE_TYPES), spec.walk
     if walk:
         pieces = read_listed(spec.files.pieces, walk).astype(np.int32)
-        flow = read_listed(spec.files.flow, walk[:-1] or walk)
+        flow = read_listed(spec.files.flow, walk[:-1] or walk) if spec.by_flow else None
         n = sum(z < spec.slab[1] for z in walk)
         edges = slab_edges(pieces, walk, n=n, flow=flow, max_gap=spec.max_gap)
     log.info("%d edges", len(edges))

@@ -46,6 +46,10 @@ class Flow(CellSlabJob):
     rate: ClassVar[Rate] = Rate(0.5, 0.87, 110, 25)
 
     @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        return super().each(plan, name) if plan.has_flow(name) else []
+
+    @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Flow:
         v = plan.volumes[wc.volume]
         slab, plane = v.slab(wc.slab), cell_plane(plan, v.name)

@@ -23,15 +23,20 @@ MOST_LOST, MOST_THICK = 4, 4
 HELD_SLICES, HELD_PIXELS = 64, 6_000_000
 
 
+OF_EDGES = ("max_gap", "by_flow")  # settings of the section `link` that concern overlaps alone
+
+
 @dataclass(frozen=True)
 class LinkEdges(CellSlabJob):
     """Overlaps between the pieces of neighbouring good slices that start in one slab.
 
-    walk: the good slices of the slab, and the good slices after the slab that links from the slab reach.
+    walk: the good slices of the slab, and the good slices after the slab that links from the slab reach; by_flow:
+    whether pieces are moved by optical flow before they are compared.
     """
 
     walk: list[int]
     max_gap: int
+    by_flow: bool
 
     rate: ClassVar[Rate] = Rate(0.5, 0.11, 170, 17)
 
@@ -39,13 +44,20 @@ class LinkEdges(CellSlabJob):
     def of(cls, plan: Plan, wc: Wildcards) -> LinkEdges:
         v, max_gap = plan.volumes[wc.volume], plan.config["link"]["max_gap"]
         slab = v.slab(wc.slab)
-        return cls(v.name, slab, v.good_slices.walk(*slab, beyond=1 + max_gap), max_gap)
+        return cls(
+            v.name,
+            slab,
+            walk=v.good_slices.walk(*slab, beyond=1 + max_gap),
+            max_gap=max_gap,
+            by_flow=plan.links_by_flow(v.name),
+        )
 
     def inputs(self, plan: Plan) -> Files:
         v, walk = plan.volumes[self.volume], self.walk
+        flows = (walk[:-1] or walk) if self.by_flow else []
         return {
             "pieces": slabs_with(v, self.files.pieces, walk),
-            "flow": slabs_with(v, self.files.flow, walk[:-1] or walk, channels=True),
+            "flow": slabs_with(v, self.files.flow, flows, channels=True),
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
@@ -70,7 +82,7 @@ class Link(VolumeJob):
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> Link:
         v = plan.volumes[wc.volume]
-        settings = {key: value for key, value in plan.config["link"].items() if key != "max_gap"}
+        settings = {key: value for key, value in plan.config["link"].items() if key not in OF_EDGES}
         if plan.ready_cells:
             settings["learn"] = False  # nothing is left to foretell
         voxels = [(z, y, x, v.good_slices.stand_in(z)) for z, y, x in voxels_of(v.cell_edits)]

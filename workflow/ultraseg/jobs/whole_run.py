@@ -62,7 +62,7 @@ def whole_work(plan: Plan, volume: str) -> list[str]:
     found = [files.label_fit(s) for s in plan.structures if v.taught(s)]
     arrays = [(files.probability(name), True) for name in plan.networks_of(volume)]
     if plan.has_cells(volume):
-        arrays += [(files.flow, True), (files.pieces, False)]
+        arrays += [(files.pieces, False), *([(files.flow, True)] if plan.has_flow(volume) else [])]
         found += [files.propagated(gap.name) for gap in plan.gaps(volume)]
         if plan.has_cuts(volume):
             count = len(bricks(plan.cut_count(volume)))

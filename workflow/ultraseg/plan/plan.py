@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultraseg.base.errors import Problems
-from ultraseg.grid.cut_maps import depth_step
+from ultraseg.grid.cut_maps import depth_step, looks_alike
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME, Gap, gap_without, gaps_between
 from ultraseg.grid.slabs import ceil_div
 from ultraseg.networks.sizes import fitting_tile
@@ -231,6 +231,20 @@ class Plan:
         if not net.cuts or not wants_cuts(self.volumes[volume], net.settings, wanted):
             return FLOW
         return AUTO if wanted == AUTO and self.tries(volume) else VOLUME
+
+    def links_by_flow(self, volume: str) -> bool:
+        """Whether linking moves pieces by optical flow before it compares them with those of the next slice."""
+        wanted = self.config["link"]["by_flow"]
+        if wanted == AUTO:
+            return not looks_alike(self.volumes[volume].voxel_size_nm, self.cell_downsample)
+        return bool(wanted)
+
+    def has_flow(self, volume: str) -> bool:
+        """Whether anything needs the optical flow between the slices of a volume."""
+        if not self.has_cells(volume):
+            return False
+        carries = self.method(volume) != VOLUME and not self.ready_cells
+        return carries or self.links_by_flow(volume)
 
     def has_cuts(self, volume: str) -> bool:
         """Whether the cuts between the cells of a volume are predicted along all three axes."""

@@ -98,7 +98,9 @@ def disk_bytes(plan: Plan, volume: str) -> dict[str, float]:
         found["probability"] += DISK["probability"] * pixels * len(net.channels)
     if plan.has_cells(volume):
         pixels = v.n_slices * math.prod(cell_plane(plan, volume))
-        kinds = ("flow", "pieces", "propagated", *(["cuts"] if plan.has_cuts(volume) else []))
+        kinds = ["pieces", "propagated"]
+        kinds += ["flow"] if plan.has_flow(volume) else []
+        kinds += ["cuts"] if plan.has_cuts(volume) else []
         found |= {key: DISK[key] * pixels for key in kinds}
     return found
 
