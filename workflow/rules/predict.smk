@@ -74,6 +74,29 @@ if PLAN.mapped:
         script:
             "../scripts/predict/take_maps.py"
 
+    # take_cuts: affinities of other programs -> the cuts of one brick, as cuts writes them.
+    rule take_cuts:
+        input:
+            unpack(RULES.inputs("take_cuts")),
+        output:
+            shard_file(V.cuts, "{brick}", 4),
+        log:
+            log_file("take_cuts", "{volume}", "{brick}"),
+        benchmark:
+            benchmark_file("take_cuts", "{volume}", "{brick}")
+        wildcard_constraints:
+            volume="|".join(PLAN.cut_by_affinities) or "(?!)",
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=RULES.mem_mb("take_cuts"),
+            runtime=RULES.minutes("take_cuts"),
+        params:
+            job=RULES.told("take_cuts"),
+            code=script_version("predict/take_cuts"),
+        script:
+            "../scripts/predict/take_cuts.py"
+
 
 # cuts: image and maps of one brick of slices -> the cuts between cells along z, y and x. Volumes whose cells are made in
 # three dimensions have these jobs.
@@ -86,6 +109,8 @@ rule cuts:
         log_file("cuts", "{volume}", "{brick}"),
     benchmark:
         benchmark_file("cuts", "{volume}", "{brick}")
+    wildcard_constraints:
+        volume="|".join(name for name in PLAN.volumes if name not in PLAN.cut_by_affinities) or "(?!)",
     conda:
         ENVIRONMENT
     threads: 2

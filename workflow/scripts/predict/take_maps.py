@@ -7,7 +7,7 @@ from ultraseg.run.job import job
 with job(snakemake, TakeMaps) as (spec, log):
     mean = take_slab(
         [*spec.maps.values()],
-        limits_of(snakemake.input.card, spec.volume, [*spec.maps]),
+        limits_of(snakemake.input.card, spec.volume, spec.given),
         spec.files.probability(spec.network),
         slab=spec.slab,
         shown=spec.shown,

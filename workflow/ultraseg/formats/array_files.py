@@ -20,6 +20,7 @@ from ultraseg.formats.slice_checks import check_count, check_plane
 
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".ilp")
 WEBKNOSSOS = "datasource-properties.json"  # in the folder of a dataset of webKnossos
+NEIGHBOURHOODS = ("neighborhood", "offsets")  # attributes of affinities
 MOST_VOXELS = 2**26  # of a block that is decoded at a time
 LISTED = 8  # arrays that a message names
 
@@ -87,16 +88,40 @@ def is_array_file(path: str) -> bool:
     return is_hdf5(path) or is_medical(path) or ome_zarr_layout.is_zarr(path)
 
 
-def open_header(path: str, axes: str | None = None) -> ArrayFile:
+def open_header(path: str, axes: str | None = None, likely: str | None = None) -> ArrayFile:
     """What the header of an array says. axes: what its axes are, where the user says it.
 
+    likely: what they are where there are as many and nothing says it.
     Raises UserError where there is no such array, or where it is not clear which axes are z, y and x.
     """
-    read = _hdf5_header if is_hdf5(path) else _medical_header if is_medical(path) else _zarr_header
-    found = read(path, axes)
+    if is_hdf5(path):
+        found = _hdf5_header(path, axes, likely)
+    else:
+        found = (_medical_header if is_medical(path) else _zarr_header)(path, axes)
     check_count(found.shape[0], found.name)
     check_plane(found.shape[1:], found.name)
     return found
+
+
+def neighbourhood(array: ArrayFile | None) -> list[list[int]] | None:
+    """The offsets (z, y, x) of affinities in the metadata of an array, as funlib and volara write them; None if none."""
+    if array is None or array.parts:
+        return None
+    if array.dataset:
+        with _open_hdf5(array.path) as opened:
+            told = [opened[array.dataset].attrs.get(key) for key in NEIGHBOURHOODS]
+    else:
+        about = ome_zarr_layout.attributes_of_array(array.path)
+        told = [about.get(key) for key in NEIGHBOURHOODS]
+    for found in told:
+        rows = found.tolist() if hasattr(found, "tolist") else found
+        if isinstance(rows, list) and all(_is_offset(row) for row in rows):
+            return [[int(n) for n in row] for row in rows]
+    return None
+
+
+def _is_offset(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 3 and all(isinstance(n, int | float) and n == int(n) for n in row)
 
 
 def exchanged(axes: str, a: str, b: str) -> str:
@@ -191,7 +216,7 @@ def _open_hdf5(file: str) -> Any:
         ) from error
 
 
-def _hdf5_header(path: str, axes: str | None) -> ArrayFile:
+def _hdf5_header(path: str, axes: str | None, likely: str | None) -> ArrayFile:
     file, name = _split(path)
     with _open_hdf5(file) as opened:
         name = name or _only_dataset(file, opened)
@@ -208,6 +233,7 @@ def _hdf5_header(path: str, axes: str | None) -> ArrayFile:
                 f"Name a data set as FILE.h5:DATASET. Those with three or more axes: {inside}.",
             ) from error
         told = axes or _axistags(found.attrs.get("axistags"))
+        told = told or (likely if likely and len(likely) == len(size) else None)
         block = tuple(found.chunks or (1, *size[1:]))
     named = f"{file}:{name}"
     letters = _letters(named, told, size)

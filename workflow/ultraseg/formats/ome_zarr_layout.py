@@ -223,6 +223,15 @@ def _attributes(path: str) -> tuple[dict[str, Any], list[str]]:
     return (_json(old), [old]) if os.path.exists(old) else ({}, [])
 
 
+def attributes_of_array(path: str) -> dict[str, Any]:
+    """Attributes of an array in Zarr 3 or Zarr 2; empty where there are none."""
+    new, old = (os.path.join(path, name) for name in ("zarr.json", ".zattrs"))
+    found = _json(new).get("attributes") if os.path.exists(new) else None
+    if found is None and os.path.exists(old):
+        found = _json(old)
+    return found if isinstance(found, dict) else {}
+
+
 def _array_file(path: str) -> str | None:
     for name in ("zarr.json", ".zarray"):
         file = os.path.join(path, name)

@@ -47,14 +47,16 @@ class AnyVolume:
         return image_files([self.slices[z] for z in zs])
 
 
-def open_volume_file(path: str, axes: str | None = None) -> AnyVolume:
+def open_volume_file(path: str, axes: str | None = None, likely: str | None = None) -> AnyVolume:
     """The volume that a path names; an HDF5 data set as FILE.h5:DATASET. axes: of an array, where the user says them.
+
+    likely: the axes of an array that has so many of them and does not name them.
 
     Raises UserError where it is none, or in a form that is not read.
     """
     refuse_other_volumes(path)
     if is_array_file(path):
-        found = open_header(path, axes)
+        found = open_header(path, axes, likely)
         return AnyVolume(path, found.shape, found.dtype, found.channels, array=found)
     if axes is not None:
         raise UserError(

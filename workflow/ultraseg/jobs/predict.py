@@ -10,6 +10,8 @@ from ultraseg.grid.cut_maps import PIXELS, USED_OFFSETS, brick_window, bricks
 from ultraseg.grid.paths import NetworkFiles, metadata
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
 from ultraseg.jobs.train import GPU_SPEEDUP, NetworkJob, macs_of, tile_count, width_of
+from ultraseg.networks.channels import AFFINITIES, structure_of
+from ultraseg.predict.affinities import AffinitySource
 from ultraseg.predict.map_source import MapSource
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 Maps = dict[str, dict[str, MapSource]]  # by volume and channel
 NETWORK_PIXELS = 0.07  # seconds per million pixels at the network's scale beside the network itself
 PREDICT_MACS = 105e9  # multiply-adds per second with two threads
+BLOCK_MB = 300.0  # of a block of deep chunks of affinities as float32, for each channel
 PREDICT_TENSORS = 6  # of float32 and a network's width that are held at a time
 
 
@@ -102,7 +105,7 @@ class MapsCard(NetworkJob):
         about: dict[str, Any] = {"network": net.name, "structures": net.structures, "channels": net.channels}
         about |= {"downsample": net.downsample}
         thresholded = [s for s in net.structures if plan.structures[s]["kind"] != "cells"]
-        return cls(net.name, net.maps, about, thresholded)
+        return cls(net.name, net.given, about, thresholded)
 
     def inputs(self, plan: Plan) -> Files:
         sources = [source for by_channel in self.maps.values() for source in by_channel.values()]
@@ -146,6 +149,14 @@ class TakeMaps(SlabJob):
         slabs = plan.volumes[name].slabs
         return [Wildcards(volume=name, network=network, slab=slab) for network in networks for slab in slabs]
 
+    @property
+    def given(self) -> list[str]:
+        """Of each channel what the card calls the map that it is made from."""
+        return [
+            f"{structure_of(channel)}/{AFFINITIES}" if isinstance(source, AffinitySource) else channel
+            for channel, source in self.maps.items()
+        ]
+
     def inputs(self, plan: Plan) -> Files:
         found = [file for source in self.maps.values() for file in source.files(source.rows(self.shown))]
         return {
@@ -157,6 +168,11 @@ class TakeMaps(SlabJob):
     def pixels(self, plan: Plan) -> tuple[float, float]:
         plane = math.prod(self.plane)
         return self.depth * plane * len(self.maps), plane * len(self.maps)
+
+    def cost(self, plan: Plan) -> Cost:
+        base = super().cost(plan)
+        made = [source for source in self.maps.values() if isinstance(source, AffinitySource)]
+        return base._replace(mem_mb=base.mem_mb + BLOCK_MB * sum(len(source.channels) for source in made))
 
 
 @dataclass(frozen=True)
@@ -200,6 +216,7 @@ class Cuts(VolumeJob):
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
         count = len(bricks(plan.cut_count(name))) if plan.has_cuts(name) else 0
+        count = 0 if name in plan.cut_by_affinities else count
         return [Wildcards(volume=name, brick=brick) for brick in range(count)]
 
     def inputs(self, plan: Plan) -> Files:
@@ -222,3 +239,62 @@ class Cuts(VolumeJob):
             4 * PREDICT_TENSORS * width_of(net) * max(PIXELS, max(v.plane(net.downsample)) * len(self.read))
         )
         return Cost(base.seconds + pixels * macs_of(net) / rate, base.mem_mb + held / 1e6)
+
+
+@dataclass(frozen=True)
+class TakeCuts(VolumeJob):
+    """Makes the cuts of one brick along all three axes from the affinities of another program.
+
+    brick: as of `Cuts`; shown: the slices of the whole stack that its slices show, each bad one replaced by its
+    stand-in, followed by those that the cuts along z reach; crop: as of `TakeMaps`.
+    """
+
+    source: AffinitySource
+    brick: tuple[int, int]
+    shown: list[int]
+    crop: tuple[tuple[int, int], tuple[int, int]]
+    downsample: int
+
+    rate: ClassVar[Rate] = Rate(1.0, 0.03, 150, 24)
+
+    @property
+    def given(self) -> str:
+        """What the card calls the affinities."""
+        return self.source.name.rpartition(".")[2]
+
+    @classmethod
+    def of(cls, plan: Plan, wc: Wildcards) -> TakeCuts:
+        v, net = plan.volumes[wc.volume], plan.cells_network
+        count, step, first = plan.cut_count(v.name), plan.depth_step(v.name), v.roi[0][0]
+        start, stop = bricks(count)[wc.brick]
+        reached = range(start, min(count, stop + max(USED_OFFSETS)))
+        return cls(
+            v.name,
+            net.affinities[v.name],
+            (start, stop),
+            shown=[first + v.good_slices.stand_in(i * step) for i in reached],
+            crop=(v.plane_crop[0], v.plane_crop[1]),
+            downsample=net.downsample,
+        )
+
+    @classmethod
+    def each(cls, plan: Plan, name: str) -> list[Wildcards]:
+        given = name in plan.cut_by_affinities and plan.has_cuts(name)
+        count = len(bricks(plan.cut_count(name))) if given else 0
+        return [Wildcards(volume=name, brick=brick) for brick in range(count)]
+
+    def inputs(self, plan: Plan) -> Files:
+        rows = self.source.rows(self.shown)
+        return {
+            "card": NetworkFiles(plan.cells_network.name).card,
+            "maps": self.source.files(range(rows[0], rows[-1] + 1)),
+            "array": metadata(self.files.cuts),
+        }
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        plane, channels = math.prod(self.source.shape[1:]), len(self.source.channels)
+        return len(self.shown) * plane * channels, plane * channels
+
+    def cost(self, plan: Plan) -> Cost:
+        base = super().cost(plan)
+        return base._replace(mem_mb=base.mem_mb + BLOCK_MB * len(self.source.channels))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 INTERIOR, BOUNDARY = "interior", "boundary"
+AFFINITIES = "affinities"  # of another program, which cuts are made from; no channel of a network
 CUT = "cut_"  # followed by the axis and the offset
 CELLS = "cells"  # the kind of structure, whatever the name of the structure
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ultraseg.ingest.name_numbers import fault_of_pattern
-from ultraseg.networks.channels import channels_of
+from ultraseg.networks.channels import AFFINITIES, CELLS, channels_of
 from ultraseg.networks.model_file import TOLERANCE
 from ultraseg.networks.sizes import tile_stride
 from ultraseg.plan.roles import role_problems
@@ -114,19 +114,24 @@ def _network_maps(name: str, network: Section, config: Section) -> Iterator[str]
         yield f"{where}.int8: nothing is predicted where maps are given; remove it"
     kinds = {s: config["structures"][s]["kind"] for s in network["structures"] if s in config["structures"]}
     wanted = [channel for s, kind in kinds.items() for channel in channels_of(s, kind)]
+    affinities = [f"{s}/{AFFINITIES}" for s, kind in kinds.items() if kind == CELLS]
     for volume, maps in network["maps"].items():
         if volume not in config["volumes"]:
             yield f"{where}.maps: {_unknown(volume, config['volumes'])}"
         for channel in maps:
-            if channel not in wanted:
-                yield f"{where}.maps.{volume}: {_unknown(channel, wanted)}"
+            if channel not in (*wanted, *affinities):
+                yield f"{where}.maps.{volume}: {_unknown(channel, [*wanted, *affinities])}"
+        # Interior and boundary that are not given are made from affinities.
+        made = [channel for s in kinds if f"{s}/{AFFINITIES}" in maps for channel in channels_of(s, CELLS)]
         for channel in wanted:
-            if channel not in maps:
+            if channel not in (*maps, *made):
                 yield f"{where}.maps.{volume}: the map of {channel} is missing"
         for channel, source in maps.items():
             limits = {} if isinstance(source, str) else source
             if "range" in limits and limits["range"][0] == limits["range"][1]:
                 yield f"{where}.maps.{volume}.{channel}.range: {limits['range']} is empty; give two different numbers"
+            if "offsets" in limits and channel not in affinities:
+                yield f"{where}.maps.{volume}.{channel}.offsets: only affinities have offsets; remove it"
 
 
 def _network_sizes(name: str, network: Section, config: Section) -> Iterator[str]:

@@ -9,12 +9,13 @@ from typing import Any
 from ultraseg.base.errors import Problems, UserError
 from ultraseg.grid.cut_maps import OFFSETS, looks_alike
 from ultraseg.grid.gaps import AUTO, FLOW, VOLUME
-from ultraseg.networks.channels import CELLS, channels_of, cut_of, structure_of
+from ultraseg.networks.channels import AFFINITIES, CELLS, channels_of, cut_of, structure_of
 from ultraseg.networks.model_file import misfits, read_card, window_rule
 from ultraseg.networks.sizes import tile_stride
-from ultraseg.plan.maps import Maps, find_maps
+from ultraseg.plan.maps import Maps, find_affinities, find_maps, is_of_affinities, maps_of_affinities
 from ultraseg.plan.splits import split_slices
 from ultraseg.plan.volume import Volume
+from ultraseg.predict.affinities import AffinitySource
 
 Settings = Mapping[str, Any]
 Volumes = Mapping[str, Volume]
@@ -24,7 +25,8 @@ Volumes = Mapping[str, Volume]
 class Network:
     """One network: its settings, what it predicts, and where it is trained and applied.
 
-    maps: those of another program that take the place of its own; empty where it predicts.
+    maps: those of another program that take the place of its own; empty where it predicts. affinities: those of cells
+    by volume, which cuts, and maps that are not given, are made from.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Network:
     train_on: tuple[str, ...]
     apply_to: tuple[str, ...]
     maps: Maps = field(default_factory=Maps)
+    affinities: dict[str, AffinitySource] = field(default_factory=dict)
 
     @property
     def downsample(self) -> int:
@@ -53,6 +56,21 @@ class Network:
         """Offsets of the cuts between cells that the network predicts; empty where it predicts none."""
         found = (cut_of(channel) for channel in self.channels)
         return tuple(sorted({cut[1] for cut in found if cut}))
+
+    @property
+    def given(self) -> Maps:
+        """What another program made, by volume and key of the configuration: maps and affinities."""
+        found = {
+            volume: {key: source for key, source in maps.items() if not isinstance(source, AffinitySource)}
+            for volume, maps in self.maps.items()
+        }
+        for volume, source in self.affinities.items():
+            found[volume][source.name.rpartition(".")[2]] = source
+        return found
+
+    def has_cuts(self, volume: str) -> bool:
+        """Whether the cuts between the cells of a volume are predicted, or made from affinities."""
+        return bool(self.cuts) or volume in self.affinities
 
     def channels_of(self, structure: str) -> list[int]:
         """Positions of a structure's channels, without those of cuts."""
@@ -144,20 +162,30 @@ def _network_of_maps(
     method: str,
     data_root: str,
 ) -> Network:
-    """Maps of another program: nothing is trained, nothing is predicted, and there are no cuts between cells."""
-    if method == VOLUME and any(structures[s]["kind"] == CELLS for s in predicted):
+    """Maps of another program: nothing is trained, nothing is predicted. Cuts between cells come from affinities alone."""
+    problems, given, cells = Problems(), settings["maps"], [s for s in predicted if structures[s]["kind"] == CELLS]
+    without = [v for v, maps in given.items() if not any(is_of_affinities(channel) for channel in maps)]
+    if method == VOLUME and cells and without:
         raise UserError(
-            f"networks.{name}.maps: maps from elsewhere have no cuts between cells, which propagate.method: {VOLUME} "
-            "needs",
-            f"Set propagate.method to {FLOW}, or let a network be trained.",
+            f"networks.{name}.maps: the maps of {', '.join(without)} have no cuts between cells, which propagate.method: "
+            f"{VOLUME} needs",
+            f"Give {cells[0]}/{AFFINITIES} as well, set propagate.method to {FLOW}, or let a network be trained.",
         )
     channels = _channels(predicted, structures, ())
-    found = find_maps(name, settings["maps"], volumes, data_root)
+    found, affinities = Maps(), dict[str, AffinitySource]()
+    with problems.caught():
+        found = find_maps(name, given, volumes, data_root)
+    with problems.caught():
+        how = {"downsample": int(settings["downsample"]), "flow": method == FLOW}
+        affinities = find_affinities(name, given, volumes, data_root, **how)
+    problems.raise_all()
+    for volume, source in affinities.items():
+        found[volume] = maps_of_affinities(source, cells[0]) | found[volume]
     # In the order of the channels, whatever the order in the configuration: jobs write them in this order.
     maps = {
         volume: {channel: by_channel[channel] for channel in channels} for volume, by_channel in found.items()
     }
-    return Network(name, settings, predicted, channels, (), tuple(maps), maps)
+    return Network(name, settings, predicted, channels, (), tuple(maps), maps, affinities)
 
 
 def _ready_network(

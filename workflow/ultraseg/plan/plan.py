@@ -93,6 +93,11 @@ class Plan:
         """Networks in whose place another program made maps."""
         return [name for name, net in self.networks.items() if net.maps]
 
+    @property
+    def cut_by_affinities(self) -> list[str]:
+        """Volumes whose cuts between cells are made from the affinities of another program."""
+        return [name for net in self.networks.values() for name in net.affinities]
+
     def network_of(self, structure: str) -> Network:
         """The network that predicts a structure."""
         return self._owner[structure]
@@ -228,9 +233,12 @@ class Plan:
         if self.ready_cells:
             return FLOW
         net, wanted = self.cells_network, self.config["propagate"]["method"]
-        if not net.cuts or not wants_cuts(self.volumes[volume], net.settings, wanted):
+        alike = wants_cuts(self.volumes[volume], net.settings, wanted)
+        if not net.has_cuts(volume) or wanted == FLOW:
             return FLOW
-        return AUTO if wanted == AUTO and self.tries(volume) else VOLUME
+        if wanted == AUTO and self.tries(volume) and (alike or volume in net.affinities):
+            return AUTO  # affinities need no planes across that look like slices
+        return VOLUME if alike else FLOW
 
     def links_by_flow(self, volume: str) -> bool:
         """Whether linking moves pieces by optical flow before it compares them with those of the next slice."""

@@ -16,13 +16,14 @@ from ultraseg.arrays.scale import downsample_image
 from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
 from ultraseg.objects.ready import as_ids
+from ultraseg.predict.affinities import AffinitySource
 from ultraseg.predict.map_source import MapSource
+from ultraseg.predict.map_values import SLACK, Limits, probability
+from ultraseg.predict.take_cuts import cell_maps, warn_of_turned_affinities
 from ultraseg.storage.arrays import slab_writer
 
 log = logging.getLogger(__name__)
 
-Limits = tuple[float, float]
-SLACK = 0.01  # share of the range by which interpolation may leave it
 THRESHOLD = 0.5
 GIVE = "give the numbers that mean a probability of 0 and of 1: range: "
 
@@ -89,7 +90,9 @@ def take_slab(
     limits.
     """
     maps = [
-        _maps(source, range_, shown, plane, crop, downsample)
+        cell_maps(source, range_, shown, crop, downsample)
+        if isinstance(source, AffinitySource)
+        else _maps(source, range_, shown, plane, crop, downsample)
         for source, range_ in zip(sources, limits, strict=True)
     ]
     start, stop = slab
@@ -116,22 +119,10 @@ def _maps(
     for places in zip(rows, *(volume.planes(rows, channel) for channel in source.channels), strict=True):
         row, planes = places[0], places[1:]
         if last[1] is None or row != last[0]:  # a coarse map shows several slices, a stand-in as well
-            values = np.mean([_probability(source, row, one, limits) for one in planes], axis=0)
+            values = np.mean([probability(source, row, one, limits) for one in planes], axis=0)
             last = row, fitted(values, source.factor[1:], plane, crop, downsample)
         assert last[1] is not None
         yield last[1]
-
-
-def _probability(source: MapSource, row: int, plane: NDArray[Any], limits: Limits) -> NDArray[np.float32]:
-    low, high = limits
-    values = (plane.astype(np.float32) - low) / (high - low)
-    if not (-SLACK <= values.min() and values.max() <= 1 + SLACK):  # true for NaN as well
-        raise UserError(
-            f"{source.name}: {source.path}: slice {row} holds numbers from {float(plane.min()):g} to "
-            f"{float(plane.max()):g}, beyond the range from {min(limits):g} to {max(limits):g}",
-            "Give the numbers that mean a probability of 0 and of 1, such as range: [0, 255].",
-        )
-    return np.clip(values, 0, 1)
 
 
 def fitted(
@@ -172,6 +163,8 @@ def maps_card(
         found[volume] = {}
         for channel, source in by_channel.items():
             limits = find_limits(source)
+            if isinstance(source, AffinitySource):
+                warn_of_turned_affinities(source, limits)
             log.info("%s: %g means 0, %g means 1", source.name, *limits)
             found[volume][channel] = {"path": source.path, "range": limits}
     return dict(about) | {"thresholds": dict.fromkeys(thresholded, THRESHOLD), "maps": found}

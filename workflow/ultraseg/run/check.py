@@ -14,6 +14,7 @@ from ultraseg.plan.config import load_config, valid_parts
 from ultraseg.plan.config_text import check_text
 from ultraseg.plan.plan import Plan, open_volumes
 from ultraseg.plan.volume import Volume
+from ultraseg.predict.affinities import AffinitySource
 from ultraseg.run.check_table import format_problems, print_findings
 from ultraseg.run.checked import Checked
 from ultraseg.run.costs import check_memory
@@ -77,14 +78,20 @@ def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) ->
     maps, ready = _given_maps(plan)
     if not maps and not ready:
         return
-    from ultraseg.predict.take_maps import check_ids, find_limits  # OpenCV
+    from ultraseg.predict.take_cuts import warn_of_turned_affinities  # OpenCV
+    from ultraseg.predict.take_maps import check_ids, find_limits
 
     cells = {*plan.ready.get(plan.cells, {}).values()} if plan.cells else set()
 
     def look_at_ids(source: MapSource) -> None:
         check_ids(source, source in cells)
 
-    for sources, look in ((maps, find_limits), (ready, look_at_ids)):
+    def look_at_map(source: MapSource) -> None:
+        limits = find_limits(source)
+        if isinstance(source, AffinitySource):
+            warn_of_turned_affinities(source, limits)
+
+    for sources, look in ((maps, look_at_map), (ready, look_at_ids)):
         for source in sources:
             if only is None or {*source.files(source.sampled)} & {*only}:
                 with problems.caught():
@@ -93,7 +100,7 @@ def _check_maps(plan: Plan, problems: Problems, only: Collection[str] | None) ->
 
 def _given_maps(plan: Plan) -> tuple[list[MapSource], list[MapSource]]:
     """The maps of other programs, and their objects."""
-    by_channel = [maps for net in plan.networks.values() for maps in net.maps.values()]
+    by_channel = [maps for net in plan.networks.values() for maps in net.given.values()]
     return [m for maps in by_channel for m in maps.values()], [
         m for v in plan.ready.values() for m in v.values()
     ]

@@ -17,7 +17,7 @@ SNAKEMAKE_S = 5  # of Snakemake itself around every job
 OF_NETWORKS = ("tiles", "train")
 OF_VOLUMES = (
     *("window", "ingest", "quality_slab", "quality", "labels", "labels_planes", "labels_fit"),
-    *("take_maps", "predict", "cuts"),
+    *("take_maps", "predict", "take_cuts", "cuts"),
     *(
         "objects_label",
         "objects_merge",

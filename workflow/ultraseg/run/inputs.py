@@ -48,6 +48,7 @@ MADE: dict[str, list[str]] = {
     "predict": [shard_file(V.probability("{network}"), "{slab}", 4), V.device("{network}", "{slab}")],
     "maps_card": [N.card],
     "take_maps": [shard_file(V.probability("{network}"), "{slab}", 4)],
+    "take_cuts": [shard_file(V.cuts, "{brick}", 4)],
     "cuts": [shard_file(V.cuts, "{brick}", 4)],
     "objects_label": [V.slab_objects("{structure}", "{slab}")],
     "objects_merge": [V.objects("{structure}")],

@@ -58,6 +58,7 @@ BY_RULE: dict[str, type[JobSpec]] = {
     "cuts": predict.Cuts,
     "maps_card": predict.MapsCard,
     "take_maps": predict.TakeMaps,
+    "take_cuts": predict.TakeCuts,
     "objects_label": objects.ObjectsLabel,
     "objects_merge": objects.ObjectsMerge,
     "objects": objects.Objects,
