@@ -2,6 +2,7 @@
 
 import os
 
+import h5py
 import numpy as np
 import tifffile
 from ultraseg.plan.config import load_config
@@ -100,6 +101,30 @@ def plan_of_maps(folder, **volume) -> Plan:
     config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "maps"}}
     config["volumes"]["a"] |= volume
     config["networks"]["detail"] = {"structures": ["membrane"], "maps": {"a": {"membrane": "maps"}}}
+    return Plan(load_config(config))
+
+
+def config_of_affinities(
+    folder, source="affs.h5", shape=(3, 21, 24, 40), method="volume", downsample=1, **maps
+) -> dict:
+    """A configuration whose cells come from affinities (HDF5, c z y x); voxels are isotropic. maps: further ones."""
+    with h5py.File(folder / "affs.h5", "w") as file:
+        file["main"] = np.zeros(shape, np.uint8)
+    config = make_config(folder, propagate={"method": method})
+    maps = {key.replace("_", "/"): value for key, value in maps.items()}
+    config["structures"].pop("nuclei"), config["volumes"]["a"]["labels"].pop("nuclei")
+    config["networks"]["context"] = {
+        "structures": ["cells"],
+        "downsample": downsample,
+        "maps": {"a": {"cells/affinities": source, **maps}},
+    }
+    return config
+
+
+def plan_of_affinities(folder, **volume) -> Plan:
+    """A plan whose cells are made in three dimensions from affinities of another program."""
+    config = config_of_affinities(folder)
+    config["volumes"]["a"] |= volume
     return Plan(load_config(config))
 
 

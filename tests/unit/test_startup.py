@@ -53,6 +53,7 @@ MAY_LOAD = {
     "predict/cuts": ARRAYS,
     "predict/maps_card": ARRAYS,
     "predict/predict": ARRAYS,
+    "predict/take_cuts": ARRAYS,
     "predict/take_maps": ARRAYS,
     "quality/quality": FIGURES,
     "quality/quality_slab": ARRAYS | TABLES,

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+from affinity_files import affinities_of, write_as_lsd
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 from workflow_run import Run, tiny_config
@@ -109,3 +110,39 @@ def test_other_numbers_in_the_maps_make_only_what_follows_anew(run):
     newer = {key[0] for key, file in slabs.items() if file.stat().st_mtime_ns > before[key]}
     assert newer == {"detail"}
     assert all(slabs["detail", slab].stat().st_mtime_ns > before["detail", slab] for slab in range(3))
+
+
+# ---- cells from affinities
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory, tissue):
+    """Cells in three dimensions from affinities as LSD writes them: those of the truth, blurred and noisy."""
+    folder = tmp_path_factory.mktemp("affinities")
+    cells = tifffile.imread(tissue / "truth/cells.tif")
+    values = ndimage.gaussian_filter(affinities_of(cells), (0, 0.4, 0.4, 0.4))
+    noise = np.random.default_rng(0).normal(0, 0.05, values.shape)
+    path = write_as_lsd(folder, np.clip(values + noise, 0, 1).astype(np.float32))
+    config = tiny_config(tissue, propagate={"method": "volume"}, agglomerate={"min_new": 100})
+    del config["structures"]["mitochondria"]
+    for key in ("labels", "truth"):
+        config["volumes"]["tiny"][key].pop("mitochondria")
+    config["networks"] = {
+        "context": {"structures": ["cells"], "downsample": 2, "maps": {"tiny": {"cells/affinities": path}}}
+    }
+    run = Run(folder / "run", config)
+    run.dry = run.planned()
+    run.printed = run.snakemake("results/tiny/metrics.csv")
+    return run
+
+
+def test_affinities_take_the_place_of_predicted_cuts(cut):
+    assert not {"tiles", "train", "predict", "adopt", "cuts"} & {*cut.dry}
+    assert (cut.dry["maps_card"], cut.dry["take_maps"], cut.dry["take_cuts"]) == (1, 3, 1)
+    card = json.loads((cut.results / "models/context.json").read_text())
+    assert [*card["maps"]["tiny"]] == ["cells/affinities"]
+    cuts = zarr.open_array(cut.results / "tiny/work/cuts", mode="r")
+    assert cuts.shape == (9, 6, 48, 48) and 0.02 < cuts[:].mean() / 255 < 0.5
+
+
+def test_cells_from_affinities_are_as_good_as_these(cut):
+    scores = pd.read_csv(cut.results / "tiny/metrics.csv").query("structure == 'cells' and split == 'truth'")
+    assert float(scores[scores["metric"] == "dice"]["value"].iloc[0]) > 0.8

@@ -2,8 +2,8 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_in_volume, plan_of_maps, plan_with_bad_slices, two_volumes
-from ultraseg.jobs.predict import Cuts, Predict, TakeMaps
+from tiny_plan import make_config, make_plan, plan_in_volume, plan_of_affinities, plan_of_maps, plan_with_bad_slices, two_volumes
+from ultraseg.jobs.predict import Cuts, Predict, TakeCuts, TakeMaps
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -151,3 +151,27 @@ def test_some_slices_of_the_maps_tell_their_range(tmp_path):
         told.cost(plan).seconds < 60
         and spec(plan, "take_maps", network="detail", slab=0).cost(plan).mem_mb < 800
     )
+
+
+# ---- affinities
+def test_a_brick_reads_the_affinities_of_its_slices_and_of_those_that_cuts_reach(tmp_path, monkeypatch):
+    monkeypatch.setattr("ultraseg.grid.cut_maps.BRICK", 8)
+    plan = plan_of_affinities(tmp_path, bad_slices=[6], roi={"z": [2, 21]})
+    assert [wc.brick for wc in TakeCuts.each(plan, "a")] == [0, 1, 2] and Cuts.each(plan, "a") == []
+    told, read = spec(plan, "take_cuts", brick=0), files(plan, "take_cuts", brick=0)
+    assert (told.brick, told.shown) == ((0, 8), [2, 3, 4, 5, 5, 7, 8, 9, 10, 11, 12])
+    assert spec(plan, "take_cuts", brick=2).shown == [18, 19, 20]  # the last slices reach no others
+    assert read["maps"] == [str(tmp_path / "affs.h5")] and read["card"] == "results/models/context.json"
+    assert told.given == "cells/affinities" and told.cost(plan).mem_mb < 2000
+
+
+def test_the_range_of_affinities_is_looked_for_once(tmp_path):
+    plan = plan_of_affinities(tmp_path)
+    assert [*spec(plan, "maps_card", network="context").maps["a"]] == ["cells/affinities"]
+    told = spec(plan, "take_maps", network="context", slab=0)
+    assert told.given == ["cells/affinities"] * 2
+    assert [source.shown_as for source in told.maps.values()] == ["interior", "boundary"]
+
+
+def test_volumes_without_affinities_have_no_such_jobs(tmp_path):
+    assert TakeCuts.each(plan_in_volume(tmp_path), "a") == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from asked import spec
-from tiny_plan import config_of_ready_cells, make_plan, two_volumes, write_stack
+from tiny_plan import config_of_affinities, config_of_ready_cells, make_plan, two_volumes, write_stack
 from ultraseg.jobs.spec import Cost, JobSpec, Rate, SlabJob, VolumeJob, Wildcards, every_slab, slabs_with
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -86,22 +86,27 @@ def rich_config(folder):
 
 
 class Plans(NamedTuple):
-    """One plan of a network that looks like one that was trained before, one of cells of another program."""
+    """One plan of a network that looks like one that was trained before, others of what another program made.
+
+    That is cells, and affinities.
+    """
 
     rich: Plan
     ready: Plan
+    cut: Plan
 
     def of(self, rule: str) -> Plan:
-        return self.ready if rule == "take_cells" else self.rich
+        return {"take_cells": self.ready, "take_cuts": self.cut}.get(rule, self.rich)
 
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory):
-    """Plans of the same two configurations, made twice."""
+    """Plans of the same configurations, made twice."""
     config = rich_config(tmp_path_factory.mktemp("rich"))
     ready = config_of_ready_cells(tmp_path_factory.mktemp("ready"))
-    found = [Plans(*(Plan(load_config(each)) for each in (config, ready))) for _ in range(2)]
-    for plan, _ in found:
+    cut = config_of_affinities(tmp_path_factory.mktemp("cut"))
+    found = [Plans(*(Plan(load_config(each)) for each in (config, ready, cut))) for _ in range(2)]
+    for plan, *_ in found:
         plan.networks["detail"].settings.update(model="other.keras", filters=[8, 16])
     return found
 

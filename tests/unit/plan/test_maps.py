@@ -4,7 +4,14 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import config_of_ready_cells, make_config, make_plan, plan_of_objects, write_stack
+from tiny_plan import (
+    config_of_affinities,
+    config_of_ready_cells,
+    make_config,
+    make_plan,
+    plan_of_objects,
+    write_stack,
+)
 from ultraseg.base.errors import UserError
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
@@ -120,6 +127,101 @@ def test_cells_need_interior_and_boundary_and_have_no_cuts(tmp_path):
     ]  # fmt: skip
     with pytest.raises(UserError, match="no cuts between cells"):
         Plan(load_config(config | {"propagate": {"method": "volume"}}))
+
+
+# ---- affinities of cells
+OFFSETS = [[-1, 0, 0], [0, -1, 0], [0, 0, -1]]
+
+
+def planned_affinities(folder, source="affs.h5", *args, **how):
+    return Plan(load_config(config_of_affinities(folder, source, *args, **how)))
+
+
+def test_affinities_give_cuts_and_the_maps_that_are_not_given(tmp_path):
+    plan = planned_affinities(tmp_path)  # four axes without names are c, z, y, x
+    net = plan.networks["context"]
+    assert plan.method("a") == "volume" and plan.has_cuts("a") and plan.cut_by_affinities == ["a"]
+    assert net.affinities["a"].offsets == tuple(map(tuple, OFFSETS))
+    assert {channel: source.shown_as for channel, source in net.maps["a"].items()} == {
+        "cells/interior": "interior", "cells/boundary": "boundary",
+    }  # fmt: skip
+    assert [*net.given["a"]] == ["cells/affinities"]
+    own = planned_affinities(tmp_path, cells_interior=write_map(tmp_path)).networks["context"]
+    assert own.maps["a"]["cells/interior"].path.endswith("m.tif") and own.channels == net.channels
+    assert own.maps["a"]["cells/boundary"].shown_as == "boundary"
+    assert [*own.given["a"]] == ["cells/interior", "cells/affinities"]
+
+
+@pytest.mark.parametrize(
+    "method, voxels, expected",
+    [("auto", 4, "auto"), ("auto", 40, "auto"), ("volume", 40, "volume"), ("flow", 4, "flow")],
+)
+def test_which_way_cells_are_made(tmp_path, method, voxels, expected):
+    config = config_of_affinities(tmp_path, "affs.h5", method=method)
+    config["volumes"]["a"]["voxel_size_nm"] = [voxels, 4, 4]
+    assert Plan(load_config(config)).method("a") == expected
+
+
+def test_thick_slices_with_few_labels_are_left_to_the_flow(tmp_path):
+    """Where no slice can be left out, nothing tells whether affinities across thick slices are any good."""
+    config = config_of_affinities(tmp_path, "affs.h5", method="auto")
+    config["volumes"]["a"] |= {"voxel_size_nm": [40, 4, 4], "labels": {"cells": "one"}}
+    write_stack(tmp_path / "one", [10], dtype="uint16")
+    config["networks"].pop("detail"), config["structures"].pop("membrane")
+    plan = Plan(load_config(config))
+    assert plan.tries("a") == {} and plan.method("a") == "flow"
+
+
+def test_offsets_say_which_neighbours_channels_are_of(tmp_path):
+    long = {"path": "affs.h5", "offsets": [*OFFSETS, [-3, 0, 0], [0, -9, -9], [0, -8, 0]]}
+    found = planned_affinities(tmp_path, long, (6, 21, 24, 40)).networks["context"].affinities["a"]
+    assert found.channels == (0, 1, 2, 3)  # nothing is made from the others
+    some = {"path": "affs.h5", "channel": [5, 4, 3], "offsets": OFFSETS}
+    found = planned_affinities(tmp_path, some, (6, 21, 24, 40)).networks["context"].affinities["a"]
+    assert found.channels == (5, 4, 3)
+    with h5py.File(tmp_path / "told.h5", "w") as file:
+        file["main"] = np.zeros((4, 21, 24, 40), np.uint8)
+        file["main"].attrs["offsets"] = [*OFFSETS, [0, 0, -3]]
+    found = planned_affinities(tmp_path, "told.h5").networks["context"].affinities["a"]
+    assert found.offsets[-1] == (0, 0, -3)
+
+
+@pytest.mark.parametrize(
+    "change, shape, words",
+    [
+        ({}, (4, 21, 24, 40), "4 channels are used, and nothing says which neighbours"),
+        ({"offsets": OFFSETS}, (4, 21, 24, 40), "4 channels are used, and 3 offsets"),
+        ({"channel": [0, 1, 7], "offsets": OFFSETS}, (4, 21, 24, 40), "no channel 7, only 0 to 3"),
+        ({"offsets": [*OFFSETS[:2], [0, 0, 0]]}, (3, 21, 24, 40), "an offset is 0, 0, 0"),
+        ({"offsets": [*OFFSETS[:2], [0, 0, -2]]}, (3, 21, 24, 40), "no affinities of direct neighbours along x"),
+        ({"offsets": OFFSETS[1:]}, (2, 21, 24, 40), "(?s)along z; its offsets.*serve as maps, with propagate.method: flow"),
+        ({"offsets": [[0, -1]]}, (3, 21, 24, 40), "offsets"),
+        ({}, (3, 20, 24, 40), "20 x 24 x 40 voxels .* the whole stack 21 x 24 x 40"),
+        ({"axes": "zyxc"}, (3, 21, 24, 40), "voxels .* the whole stack"),
+        ({}, (3, 11, 12, 20), "(?s)2 x 2 x 2 times smaller.*downsample 1.*Set networks.context.downsample to 2"),
+    ],
+)  # fmt: skip
+def test_affinities_that_do_not_fit_are_refused(tmp_path, change, shape, words):
+    with pytest.raises(UserError, match=words):
+        planned_affinities(tmp_path, {"path": "affs.h5", **change}, shape)
+
+
+def test_affinities_within_slices_serve_the_flow(tmp_path):
+    source = {"path": "affs.h5", "offsets": [[0, -1, 0], [0, 0, -1]]}
+    plan = planned_affinities(tmp_path, source, (2, 21, 24, 40), method="flow")
+    assert plan.method("a") == "flow" and plan.networks["context"].maps["a"]["cells/interior"].shown_as
+    halves = planned_affinities(tmp_path, "affs.h5", (3, 11, 12, 20), downsample=2)
+    assert halves.networks["context"].affinities["a"].scale(2) == (1, 1)
+
+
+def test_only_affinities_have_offsets(tmp_path):
+    config = config_with(tmp_path, {"path": write_map(tmp_path), "offsets": OFFSETS})
+    with pytest.raises(UserError, match="maps.a.membrane.offsets: only affinities have offsets"):
+        load_config(config)
+    config = config_of_affinities(tmp_path, "affs.h5")
+    config["networks"]["context"]["maps"]["a"]["membrane/affinities"] = "affs.h5"
+    with pytest.raises(UserError, match="'membrane/affinities' is not known"):
+        load_config(config)
 
 
 # ---- objects

@@ -18,7 +18,7 @@ from snakemake.io import AnnotatedString
 from snakemake.iocontainers import InputFiles
 from snakemake.output_index import OutputIndex
 from snakemake.resources import Resource
-from tiny_plan import config_of_ready_cells, make_plan, plan_of_maps, write_stack
+from tiny_plan import config_of_ready_cells, make_plan, plan_of_affinities, plan_of_maps, write_stack
 from ultraseg.jobs.ingest import Ingest
 from ultraseg.jobs.spec import JobSpec, SlabJob, Wildcards
 from ultraseg.plan.config import load_config
@@ -87,7 +87,8 @@ def plan(tmp_path_factory):
 def plan_of(plan, tmp_path_factory):
     """For a rule the plan that has jobs of it."""
     ready = Plan(load_config(config_of_ready_cells(tmp_path_factory.mktemp("ready"))))
-    return lambda rule: ready if rule == "take_cells" else plan
+    cut = plan_of_affinities(tmp_path_factory.mktemp("cut"))
+    return lambda rule: {"take_cells": ready, "take_cuts": cut}.get(rule, plan)
 
 
 def example(plan, rule):
@@ -97,7 +98,7 @@ def example(plan, rule):
     gap = plan.gaps("a")[1].name
     network = "detail" if rule in ("maps_card", "take_maps") else "context"
     structure = "spots" if rule == "take_objects" else structure
-    return {"slab": 1, "structure": structure, "network": network, "gap": gap, "plane": "xz"}
+    return {"slab": 1, "structure": structure, "network": network, "gap": gap, "plane": "xz", "brick": 0}
 
 
 def inputs_named(tree: ast.Module) -> set[str]:

@@ -122,6 +122,7 @@ def _affinities(
     """Affinities with all their offsets."""
     source = {"path": source} if isinstance(source, str) else source
     path, found = _opened(where, source, data_root, "czyx")
+    factor = fitting_factor(where, path, found.shape, volume.full_shape)
     given = source.get("channel", [*range(found.channels)])
     channels = (given,) if isinstance(given, int) else tuple(given)
     said = source.get("offsets") or neighbourhood(found.array)
@@ -140,7 +141,6 @@ def _affinities(
         )
     if not all(any(offset) for offset in offsets):
         raise UserError(f"{where}: an offset is 0, 0, 0", "Leave its channel out with channel, or correct it.")
-    factor = fitting_factor(where, path, found.shape, volume.full_shape)
     limits = (source["range"][0], source["range"][1]) if "range" in source else None
     axes = found.array.axes if found.array else None
     return AffinitySource(where, path, channels, axes, limits, found.shape, factor, offsets)
