@@ -48,7 +48,10 @@ def write_as_ome_zarr(folder, values):
     """A multiscale image of OME-Zarr 0.5 with an axis of channels."""
     group = zarr.create_group(str(folder / "ome.zarr"))
     group.create_array("0", data=values, chunks=(1, 4, 32, 32))
-    axes = [{"name": "c", "type": "channel"}, *({"name": a, "type": "space", "unit": "nanometer"} for a in "zyx")]
+    axes = [
+        {"name": "c", "type": "channel"},
+        *({"name": a, "type": "space", "unit": "nanometer"} for a in "zyx"),
+    ]
     scale = [{"type": "scale", "scale": [1, 8, 8, 8]}]
     about = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
     group.attrs["ome"] = {"version": "0.5", "multiscales": [about]}

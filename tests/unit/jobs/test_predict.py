@@ -2,7 +2,15 @@
 
 import pytest
 from asked import files, slabs, spec
-from tiny_plan import make_config, make_plan, plan_in_volume, plan_of_affinities, plan_of_maps, plan_with_bad_slices, two_volumes
+from tiny_plan import (
+    make_config,
+    make_plan,
+    plan_in_volume,
+    plan_of_affinities,
+    plan_of_maps,
+    plan_with_bad_slices,
+    two_volumes,
+)
 from ultraseg.jobs.predict import Cuts, Predict, TakeCuts, TakeMaps
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan

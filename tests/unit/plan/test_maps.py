@@ -194,7 +194,7 @@ def test_offsets_say_which_neighbours_channels_are_of(tmp_path):
         ({"channel": [0, 1, 7], "offsets": OFFSETS}, (4, 21, 24, 40), "no channel 7, only 0 to 3"),
         ({"offsets": [*OFFSETS[:2], [0, 0, 0]]}, (3, 21, 24, 40), "an offset is 0, 0, 0"),
         ({"offsets": [*OFFSETS[:2], [0, 0, -2]]}, (3, 21, 24, 40), "no affinities of direct neighbours along x"),
-        ({"offsets": OFFSETS[1:]}, (2, 21, 24, 40), "(?s)along z; its offsets.*serve as maps, with propagate.method: flow"),
+        ({"offsets": OFFSETS[1:]}, (2, 21, 24, 40), "(?s)along z; its offsets.*as maps, with propagate.method: flow"),
         ({"offsets": [[0, -1]]}, (3, 21, 24, 40), "offsets"),
         ({}, (3, 20, 24, 40), "20 x 24 x 40 voxels .* the whole stack 21 x 24 x 40"),
         ({"axes": "zyxc"}, (3, 21, 24, 40), "voxels .* the whole stack"),

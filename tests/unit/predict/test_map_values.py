@@ -22,5 +22,7 @@ def test_a_little_beyond_the_range_is_cut_off():
 
 @pytest.mark.parametrize("value", [1.5, -0.5, np.nan])
 def test_numbers_beyond_the_range_are_refused(value):
-    with pytest.raises(UserError, match=r"networks.n.maps.a.s: map.h5: slice 2 holds numbers .*beyond the range"):
+    with pytest.raises(
+        UserError, match=r"networks.n.maps.a.s: map.h5: slice 2 holds numbers .*beyond the range"
+    ):
         probability(SOURCE, 2, np.float32([[0, value, 1]]), (0, 1))

@@ -13,7 +13,6 @@ from affinity_files import (
     write_as_volara,
 )
 from exact_cuts import cuts_of
-from ultraseg.arrays.scale import downsample_ids
 from ultraseg.cells.cuts import read_cuts
 from ultraseg.grid.cut_maps import BRICK, bricks
 from ultraseg.grid.pyramid_levels import chunk_and_shard
@@ -28,15 +27,17 @@ LONG = (*DIRECT, (-3, 0, 0), (0, -3, 0), (0, 0, -3))
 def blocks_of_ids(shape, side=6, seed=0):
     """Cells as boxes with ragged sides, so that no two axes look alike."""
     z, y, x = np.indices(shape)
-    return ((z + y // 3) // side * 100 + (y + x // 4) // (side + 2) * 10 + (x + z // 5) // (side + 3) + 1).astype(
-        np.uint32
-    )
+    return (
+        (z + y // 3) // side * 100 + (y + x // 4) // (side + 2) * 10 + (x + z // 5) // (side + 3) + 1
+    ).astype(np.uint32)
 
 
 def source_of(path, offsets=DIRECT, factor=(1, 1, 1), axes="czyx", shown_as=""):
     shape = open_volume_file(path, axes).shape
     channels = tuple(range(len(offsets)))
-    return AffinitySource("networks.n.maps.a.cells/affinities", path, channels, axes, None, shape, factor, offsets, shown_as)
+    return AffinitySource(
+        "networks.n.maps.a.cells/affinities", path, channels, axes, None, shape, factor, offsets, shown_as
+    )
 
 
 def cuts_from(folder, source, limits, shape, *, shown=None, crop=None, downsample=1):
@@ -138,7 +139,9 @@ def test_maps_of_cells_are_made_of_the_cuts_within_a_slice(tmp_path):
     ids = blocks_of_ids((3, 30, 44))
     path = write_as_lsd(tmp_path, affinities_of(ids))
     found = {
-        name: np.stack([*cell_maps(source_of(path, shown_as=name), (0, 255), [0, 1, 1], [(0, 30), (0, 44)], 1)])
+        name: np.stack(
+            [*cell_maps(source_of(path, shown_as=name), (0, 255), [0, 1, 1], [(0, 30), (0, 44)], 1)]
+        )
         for name in ("interior", "boundary")
     }
     padded = np.pad(ids[[0, 1, 1]], ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -157,4 +160,7 @@ def test_cuts_in_place_of_affinities_are_told(tmp_path, caplog):
         assert not caplog.records
         warn_of_turned_affinities(turned, (0, 255))
     assert "say so with range: [255, 0]" in caplog.text
-    assert np.array_equal(cuts_from(tmp_path, turned, (255, 0), ids.shape), cuts_from(tmp_path / "b", right, (0, 255), ids.shape))
+    assert np.array_equal(
+        cuts_from(tmp_path, turned, (255, 0), ids.shape),
+        cuts_from(tmp_path / "b", right, (0, 255), ids.shape),
+    )

@@ -104,7 +104,7 @@ def open_header(path: str, axes: str | None = None, likely: str | None = None) -
 
 
 def neighbourhood(array: ArrayFile | None) -> list[list[int]] | None:
-    """The offsets (z, y, x) of affinities in the metadata of an array, as funlib and volara write them; None if none."""
+    """The offsets (z, y, x) of affinities in the metadata of an array, as volara writes them; None if there are none."""
     if array is None or array.parts:
         return None
     if array.dataset:
@@ -121,7 +121,11 @@ def neighbourhood(array: ArrayFile | None) -> list[list[int]] | None:
 
 
 def _is_offset(row: Any) -> bool:
-    return isinstance(row, list) and len(row) == 3 and all(isinstance(n, int | float) and n == int(n) for n in row)
+    return (
+        isinstance(row, list)
+        and len(row) == 3
+        and all(isinstance(n, int | float) and n == int(n) for n in row)
+    )
 
 
 def exchanged(axes: str, a: str, b: str) -> str:

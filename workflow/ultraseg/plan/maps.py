@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from ultraseg.base.errors import Problems, UserError
-from ultraseg.formats.remote_zarr import is_address, mirrored
-from ultraseg.ingest.any_volume import AnyVolume, open_volume_file
 from ultraseg.formats.array_files import neighbourhood
+from ultraseg.formats.remote_zarr import is_address, mirrored
 from ultraseg.grid.cut_maps import depth_step
+from ultraseg.ingest.any_volume import AnyVolume, open_volume_file
 from ultraseg.networks.channels import AFFINITIES, BOUNDARY, INTERIOR
 from ultraseg.plan.open_volume import check_names, located
 from ultraseg.plan.volume import Volume
@@ -102,9 +102,7 @@ def labels_of_ready_cells(
             )
 
 
-def _opened(
-    where: str, source: Mapping[str, Any], data_root: str, axes: str | None
-) -> tuple[str, AnyVolume]:
+def _opened(where: str, source: Mapping[str, Any], data_root: str, axes: str | None) -> tuple[str, AnyVolume]:
     """The path and the header of a map. axes: of an array of four axes whose metadata do not name them."""
     path = located(source["path"], {"data_root": data_root})
     try:
@@ -140,7 +138,9 @@ def _affinities(
             "file has other channels as well, list those of affinities with channel.",
         )
     if not all(any(offset) for offset in offsets):
-        raise UserError(f"{where}: an offset is 0, 0, 0", "Leave its channel out with channel, or correct it.")
+        raise UserError(
+            f"{where}: an offset is 0, 0, 0", "Leave its channel out with channel, or correct it."
+        )
     limits = (source["range"][0], source["range"][1]) if "range" in source else None
     axes = found.array.axes if found.array else None
     return AffinitySource(where, path, channels, axes, limits, found.shape, factor, offsets)
@@ -157,16 +157,21 @@ def _usable(
         if lacking == ["z"]:
             cure += " Affinities within slices alone serve as maps, with propagate.method: flow."
         raise UserError(
-            f"{source.name}: {source.path} has no affinities of direct neighbours along {', '.join(lacking)}; its offsets "
-            f"are {[[*offset] for offset in source.offsets]}",
+            f"{source.name}: {source.path} has no affinities of direct neighbours along {', '.join(lacking)}; its "
+            f"offsets are {[[*offset] for offset in source.offsets]}",
             cure,
         )
     if not _fits(source, volume, downsample, flow):
         fitting = [d for d in range(1, MOST_DOWNSAMPLE + 1) if _fits(source, volume, d, flow)]
-        cure = f"Set networks.{network}.downsample to {fitting[0]}" if fitting else "Export them at a finer scale"
+        cure = (
+            f"Set networks.{network}.downsample to {fitting[0]}"
+            if fitting
+            else "Export them at a finer scale"
+        )
+        smaller, step = " x ".join(map(str, source.factor)), _steps(volume, downsample)[0]
         raise UserError(
-            f"{source.name}: {source.path} is {' x '.join(map(str, source.factor))} times smaller than the stack (z, y, x), "
-            f"and cells are made at downsample {downsample}, where a step is {_steps(volume, downsample)[0]} slice(s)",
+            f"{source.name}: {source.path} is {smaller} times smaller than the stack (z, y, x), and cells are made at "
+            f"downsample {downsample}, where a step is {step} slice(s)",
             f"{cure}: a step and a pixel must be whole numbers of voxels of the file.",
         )
     shortest = [step // f for step, f in zip(_steps(volume, downsample), source.factor, strict=True)]

@@ -162,13 +162,14 @@ def _network_of_maps(
     method: str,
     data_root: str,
 ) -> Network:
-    """Maps of another program: nothing is trained, nothing is predicted. Cuts between cells come from affinities alone."""
-    problems, given, cells = Problems(), settings["maps"], [s for s in predicted if structures[s]["kind"] == CELLS]
+    """Maps of another program: nothing is trained or predicted. Cuts between cells come from affinities alone."""
+    problems, given = Problems(), settings["maps"]
+    cells = [s for s in predicted if structures[s]["kind"] == CELLS]
     without = [v for v, maps in given.items() if not any(is_of_affinities(channel) for channel in maps)]
     if method == VOLUME and cells and without:
         raise UserError(
-            f"networks.{name}.maps: the maps of {', '.join(without)} have no cuts between cells, which propagate.method: "
-            f"{VOLUME} needs",
+            f"networks.{name}.maps: the maps of {', '.join(without)} have no cuts between cells, which "
+            f"propagate.method: {VOLUME} needs",
             f"Give {cells[0]}/{AFFINITIES} as well, set propagate.method to {FLOW}, or let a network be trained.",
         )
     channels = _channels(predicted, structures, ())
@@ -176,8 +177,8 @@ def _network_of_maps(
     with problems.caught():
         found = find_maps(name, given, volumes, data_root)
     with problems.caught():
-        how = {"downsample": int(settings["downsample"]), "flow": method == FLOW}
-        affinities = find_affinities(name, given, volumes, data_root, **how)
+        downsample, flow = int(settings["downsample"]), method == FLOW
+        affinities = find_affinities(name, given, volumes, data_root, downsample=downsample, flow=flow)
     problems.raise_all()
     for volume, source in affinities.items():
         found[volume] = maps_of_affinities(source, cells[0]) | found[volume]

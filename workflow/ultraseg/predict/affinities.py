@@ -15,7 +15,11 @@ from ultraseg.grid.cut_maps import USED_OFFSETS
 from ultraseg.predict.map_source import MapSource
 
 Offset = tuple[int, int, int]  # z, y, x, in voxels of the file
-DIRECT: tuple[Offset, ...] = ((-1, 0, 0), (0, -1, 0), (0, 0, -1))  # of three channels whose offsets nobody says
+DIRECT: tuple[Offset, ...] = (
+    (-1, 0, 0),
+    (0, -1, 0),
+    (0, 0, -1),
+)  # of three channels whose offsets nobody says
 AXES = "zyx"
 
 
@@ -75,6 +79,4 @@ def used_channels(
         known = every.along(axis)
         for offset in USED_OFFSETS:
             taken |= {known[length].number for _, length in steps_of(offset * shortest, known) if known}
-    return [
-        (number, offset) for number, offset in zip(channels, offsets, strict=True) if number in taken
-    ]
+    return [(number, offset) for number, offset in zip(channels, offsets, strict=True) if number in taken]

@@ -82,13 +82,13 @@ def take_brick(
                 along = [planes.get(channel, row, rows[i]) for channel, row in steps]
                 highest = np.maximum.reduce(along) if along else None
                 maps.append(
-                    np.zeros(size, np.uint8) if highest is None else _fitted(source, highest, crop, downsample)
+                    np.zeros(size, np.uint8)
+                    if highest is None
+                    else _fitted(source, highest, crop, downsample)
                 )
             for axis in (1, 2):
                 here = {n: planes.get(c.number, rows[i], rows[i]) for n, c in known[axis].items()}
-                maps += [
-                    _within(source, here, axis, offset, crop, downsample) for offset in USED_OFFSETS
-                ]
+                maps += [_within(source, here, axis, offset, crop, downsample) for offset in USED_OFFSETS]
             both = np.stack(maps)
             write(both)
             total += float(both.mean())
@@ -146,8 +146,7 @@ def _fitted(source: AffinitySource, values: Plane, crop: Crop, downsample: int) 
         part = np.pad(part, short, mode="edge")
     if scale == (1, 1):
         return np.ascontiguousarray(part)
-    small: Plane = cv2.resize(np.ascontiguousarray(part), size[::-1], interpolation=cv2.INTER_AREA)
-    return small
+    return cv2.resize(np.ascontiguousarray(part), size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def cell_maps(
@@ -166,7 +165,8 @@ def cell_maps(
             here = {n: planes.get(c.number, row, row) for n, c in channels.items()}
             cut = _within(source, here, axis, 1, crop, downsample)
             np.maximum(boundary, cut, out=boundary)
-            after, before = np.moveaxis(boundary, axis - 1, 0)[1:], np.moveaxis(cut, axis - 1, 0)[:-1]
+            after = np.moveaxis(boundary, axis - 1, 0)[1:]
+            before = np.moveaxis(cut, axis - 1, 0)[:-1]
             np.maximum(after, before, out=after)
         yield 255 - boundary if source.shown_as == INTERIOR else boundary
 
