@@ -7,8 +7,10 @@ joined": the outlines of the agglomeration. "regrown by n": outlines found anew 
 "true cells, regrown by n": every voxel of the truth that is farther than n voxels from another cell is given, and only
 the outlines come from the maps: no method that joins pieces on these maps can do better. The first row shows how far
 outlines of the truth differ from slice to slice: every second slice is made of the truth of both slices beside it, by
-shape. Truth is looked at there, and in the scores. "Mvox/s": million voxels of the full image per second of processor
-time, if these slices were an image at downsample 4; from the maps of cuts to ids, with the flow between the slices near
+shape. Truth is looked at there, and in the scores. "cuts of neighbours alone": what affinities of another program give
+that has no others, if the cut at distance 3 is the highest of three steps, or if there is none. "Mvox/s": million
+voxels of the full image per second of processor time, if these slices were an image at downsample 4; from the maps of
+cuts to ids, with the flow between the slices near
 labels, which carries ids there.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ import tifffile
 from common import ROOT
 from propagation import shape_interpolation
 from spacing import DEPTH, labelled
+from ultraseg.cells import region_graph
 from ultraseg.cells.cuts import read_cuts, set_labelled_plane
 from ultraseg.cells.evidence import read_near
 from ultraseg.cells.fragments import Given, regrow_fragments
@@ -32,6 +36,7 @@ from ultraseg.cells.gap_cells import cells_of_gap
 from ultraseg.cells.gap_ends import GapEnd
 from ultraseg.cells.gap_result import seeds_near
 from ultraseg.evaluate.scores import CellScore
+from ultraseg.grid.cut_maps import USED_OFFSETS
 
 SEED_STEPS, SEED_CONFIDENCE, MIN_VOXELS = 3, 0.6, 2400
 WORK = "results/fib25/work"
@@ -71,6 +76,26 @@ def outlines_alone(cuts: np.ndarray, truth: np.ndarray, zs: list[int], reach: in
     return ids[regrow_fragments(cells.astype(np.int32), np.arange(len(ids)), cuts, given, reach=reach)]
 
 
+def highest_of_steps(cuts: np.ndarray) -> np.ndarray:
+    """Cut maps (3, offsets, Z, Y, X) whose cuts at the second distance are the highest of steps to neighbours."""
+    found, distance = cuts.copy(), USED_OFFSETS[1]
+    for axis in range(3):
+        one, far = (np.moveaxis(found[axis, k], axis, 0) for k in (0, 1))
+        n = len(one) - distance
+        far[:n] = np.max([one[i : i + n] for i in range(distance)], axis=0)
+    return found
+
+
+@contextmanager
+def weights_of(*weights: float) -> Iterator[None]:
+    """The region graph weighs pairs of voxels so, by distance."""
+    before, region_graph.WEIGHTS = region_graph.WEIGHTS, weights
+    try:
+        yield
+    finally:
+        region_graph.WEIGHTS = before
+
+
 def between_neighbours(truth: np.ndarray, zs: list[int]) -> np.ndarray:
     """The truth on slices ``zs``; on all others the shapes half way between the truth of both slices beside them."""
     found = truth.copy()
@@ -107,6 +132,10 @@ def rows(every: int, truth: np.ndarray) -> Iterator[dict]:
         seconds = time.process_time() - start
         speed = {"Mvox/s": 16 * truth.size / 1e6 / seconds}
         yield {"label every": every, "cells": name, **score(found, truth, zs), **speed}
+    for name, others in (("three steps", highest_of_steps(cuts)), ("no others", None)):
+        with weights_of(1.0, 0.0 if others is None else 0.5):
+            found = joined(run, cuts if others is None else others, truth, zs, 2)
+        yield {"label every": every, "cells": f"cuts of neighbours alone, {name}", **score(found, truth, zs)}
     for reach in (1, 2):
         found = outlines_alone(cuts, truth, zs, reach)
         yield {"label every": every, "cells": f"true cells, regrown by {reach}", **score(found, truth, zs)}

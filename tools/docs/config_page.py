@@ -44,7 +44,7 @@ be given.
 
 PLAIN = ("required", "see description", "none", "empty")  # what is no value in the column of defaults
 
-ITEMS = {"integer": "integers", "number": "numbers", "string": "names"}
+ITEMS = {"integer": "integers", "number": "numbers", "string": "names", "array": "lists"}
 
 
 class Key(NamedTuple):

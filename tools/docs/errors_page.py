@@ -63,7 +63,7 @@ SECTIONS = {
     "Training and networks": (
         "train.tiles train.train_network train.checkpoints networks.card networks.model_file networks.model_guard "
         "networks.architecture predict.quantise predict.predictor predict.map_source "
-        "predict.take_maps objects.ready"
+        "predict.map_values predict.take_maps objects.ready"
     ),
     "GPU": "networks.gpu networks.devices",
     "Results, disk and memory": (

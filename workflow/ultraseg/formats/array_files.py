@@ -104,7 +104,7 @@ def open_header(path: str, axes: str | None = None, likely: str | None = None) -
 
 
 def neighbourhood(array: ArrayFile | None) -> list[list[int]] | None:
-    """The offsets (z, y, x) of affinities in the metadata of an array, as volara writes them; None if there are none."""
+    """The offsets (z, y, x) of affinities in the metadata of an array, as volara writes them; None if none."""
     if array is None or array.parts:
         return None
     if array.dataset:
