@@ -133,6 +133,16 @@ def _proofread(given: Namespace) -> None:
         run.take(given.all)
 
 
+def _annotation(given: Namespace) -> None:
+    from ultraseg.exchange.annotation import take_annotation
+
+    told = take_annotation(
+        Path(given.file), Path(given.configfile), Path(given.directory), given.volume, given.structure, given.to,
+        given.layer, given.whole_stack, given.data_root,
+    )  # fmt: skip
+    print("\n".join(told))
+
+
 def _crate(given: Namespace) -> None:
     from ultraseg.archive.crate import write_crate
 
@@ -168,6 +178,7 @@ COMMANDS = {
     "label": _label,
     "export": _export,
     "proofread": _proofread,
+    "annotation": _annotation,
     "compare": _compare,
     "crate": _crate,
     "bioimageio": _bioimageio,

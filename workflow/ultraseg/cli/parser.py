@@ -30,8 +30,9 @@ while it runs:
 with the results:
   view        shows a volume in the browser: image, labels, and cells in 3D
   napari      shows a volume in napari
-  export      writes labels as TIFF slices, as a stack for ImageJ, or as OME-Zarr 0.4
+  export      writes labels as TIFF slices, as a stack for ImageJ, for webKnossos, or as OME-Zarr 0.4
   proofread   gives out slices to correct by hand, and takes them in again
+  annotation  takes a volume annotation of webKnossos in, as labels or corrections
   crate       describes a run for an archive, as a RO-Crate
   bioimageio  writes the trained networks as packages for bioimage.io and the programs that read these
   compare     compares two runs of a volume, or two label volumes: scores, changed objects, a picture
@@ -93,6 +94,7 @@ def parser() -> Parser:
         _label,
         _export,
         _proofread,
+        _annotation,
         _crate,
         _bioimageio,
         _compare,
@@ -358,6 +360,33 @@ def _proofread(commands: Any) -> None:
     )
     taken.add_argument(
         "--all", action="store_true", help="slices that were not edited as well: they are right"
+    )
+
+
+def _annotation(commands: Any) -> None:
+    taken = _add(
+        commands,
+        "annotation",
+        "Take a volume annotation of webKnossos in: the ZIP that it downloads, with volume data as Zarr. Each\n"
+        "annotated slice becomes a label file, among the labels or the corrections of the volume. Where the\n"
+        "annotation began from a segmentation of the run (export webknossos), slices that differ from it are taken.",
+        "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells",
+        _configuration(),
+        _one_volume(),
+    )
+    taken.add_argument("file", metavar="FILE", help="the ZIP that webKnossos downloads")
+    taken.add_argument("--structure", metavar="NAME", help="what was annotated (default: the cells)")
+    taken.add_argument(
+        "--to",
+        choices=("labels", "corrections"),
+        metavar="PLACE",
+        help="labels or corrections (default: corrections, where the volume has a folder for them)",
+    )
+    taken.add_argument("--layer", metavar="NAME", help="volume layer, where the annotation has several")
+    taken.add_argument(
+        "--whole-stack",
+        action="store_true",
+        help="the dataset in webKnossos shows the whole stack, although the volume is a part of it (roi)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Results in forms that other software asks for: TIFF slices, TIFF stacks, OME-Zarr 0.4 and SWC."""
+"""Results in forms that other software asks for: TIFF slices and stacks, webKnossos, OME-Zarr 0.4 and SWC."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_folder
 from ultraseg.exchange.tiff_write import label_slices, label_type, streamed_stack
+from ultraseg.exchange.webknossos_write import write_dataset
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
 from ultraseg.storage.finished_runs import choose_volume
@@ -30,6 +31,9 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     out = Path(out)
     if form == "ome-zarr":
         return [_ome_zarr(Path(folder), names, out / f"{Path(folder).name}.ome.zarr")]
+    if form == "webknossos":
+        chosen = [name for name in names if name != "image"]
+        return [write_dataset(Path(folder), chosen, out / f"{Path(folder).name}.webknossos")]
     if form == "swc":
         from ultraseg.viewer.skeletons import export_swc
 
