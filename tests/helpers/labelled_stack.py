@@ -7,24 +7,24 @@ import tifffile
 import yaml
 from ultraseg.exchange.labelling import Desk
 
-SHAPE = (12, 16, 20)
+SHAPE, VOXEL_NM = (12, 16, 20), (20, 10, 10)
 
 
-def write_stack_to_label(folder: Path, **changes) -> dict:
+def write_stack_to_label(folder: Path, shape=SHAPE, **changes) -> dict:
     """Write image, labels of slice 0 and my.yaml to ``folder``; returns the configuration.
 
     ``changes``: keys of the volume.
     """
-    (folder / "image").mkdir()
-    for z in range(SHAPE[0]):
-        grey = np.full(SHAPE[1:], 10 + z, np.uint8)
+    (folder / "image").mkdir(parents=True)
+    for z in range(shape[0]):
+        grey = np.full(shape[1:], 10 + z, np.uint8)
         tifffile.imwrite(folder / f"image/z{z:03d}.tif", grey)
     (folder / "labels/cells").mkdir(parents=True)
-    cells = np.zeros(SHAPE[1:], np.uint8)
+    cells = np.zeros(shape[1:], np.uint8)
     cells[2:10, 2:9], cells[2:10, 10:18] = 4, 12
     tifffile.imwrite(folder / "labels/cells/z000.tif", cells)
     volume = {
-        "image": "image", "voxel_size_nm": [20, 10, 10],
+        "image": "image", "voxel_size_nm": [*VOXEL_NM],
         "labels": {"cells": "labels/cells", "mito": "labels/mito"},
     } | changes  # fmt: skip
     config = {

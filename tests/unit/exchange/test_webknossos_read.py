@@ -71,9 +71,7 @@ def repacked(path, rename=None, only=None):
 def test_wkw_is_refused_with_a_way_out(tmp_path, ids):
     path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
     repacked(path, lambda name: "1/header.wkw" if name.endswith("json") else f"1/z0/y0/{name[-7:]}.wkw")
-    with pytest.raises(
-        UserError, match="(?s)layer .Volume.: is stored in the format WKW.*Choose Zarr"
-    ):
+    with pytest.raises(UserError, match="(?s)layer .Volume.: is stored in the format WKW.*Choose Zarr"):
         planes(path)
 
 

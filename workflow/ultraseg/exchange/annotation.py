@@ -67,7 +67,9 @@ def take_annotation(
 def save_slices(
     voxels: Voxels, layer: VolumeLayer, volume: Volume, structure: str, target: Target, whole_stack: bool
 ) -> list[int]:
-    """Save the annotated slices; returns their numbers in the whole stack."""
+    """Save the annotated slices; returns their numbers in the whole stack. All are looked at before one is saved."""
+    for _ in annotated_slices(voxels, layer, volume, structure, whole_stack):
+        pass
     saved = []
     first = volume.roi[0][0]
     for z, labels in annotated_slices(voxels, layer, volume, structure, whole_stack):
