@@ -51,6 +51,12 @@ extras: $(STAMP) .venv-extras/installed
 	.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/extras.lock
 	touch $@
 
+# The library of webKnossos, for the tests of its files.
+.venv-webknossos/installed: envs/webknossos.lock
+	test -x .venv-webknossos/bin/python || $(PYTHON) -m venv .venv-webknossos
+	.venv-webknossos/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/webknossos.lock
+	touch $@
+
 status: $(STAMP)
 	@$(BIN)/ultraseg status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
 
@@ -61,9 +67,10 @@ test: $(STAMP)
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile tests/unit
 
-# The tests that make test leaves out where napari and the extras are not installed; installs both (1.7 GB, once).
-test-optional: $(STAMP) .venv-napari/installed .venv-extras/installed
-	ULTRASEG_NAPARI=required ULTRASEG_EXTRAS=required $(BIN)/python -m pytest tests/unit/viewer tests/unit/exchange tests/unit/archive
+# The tests that make test leaves out where napari, the extras and the library of webKnossos are not installed; installs
+# them (2.3 GB, once).
+test-optional: $(STAMP) .venv-napari/installed .venv-extras/installed .venv-webknossos/installed
+	ULTRASEG_NAPARI=required ULTRASEG_EXTRAS=required ULTRASEG_WEBKNOSSOS=required $(BIN)/python -m pytest tests/unit/viewer tests/unit/exchange tests/unit/archive
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves the dependencies in pyproject.toml to envs/cpu.lock, gpu.lock, jax.lock, napari.lock and extras.lock: pins and hashes for Python 3.11 to 3.13.
+# Resolves the dependencies in pyproject.toml to envs/cpu.lock, gpu.lock, jax.lock, napari.lock, extras.lock and webknossos.lock: pins and hashes for Python 3.11 to 3.13.
 # A pin that a lock has stays as long as it fits; `rm envs/*.lock` first takes the newest of everything.
 set -eu
 cd "$(dirname "$0")"
@@ -21,6 +21,8 @@ compile jax -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 resolve --group ../pyproject.toml:napari -o napari.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//')
 # What few people need, in an environment of its own; the check of RO-Crates wants another rich.
 resolve --group ../pyproject.toml:extras -o extras.lock -c <(grep -E '^[a-z0-9].*==' cpu.lock | sed 's/ \\$//' | grep -v '^rich==')
+# The library of webKnossos, for tests of its files; it wants versions of its own.
+resolve --group ../pyproject.toml:webknossos -o webknossos.lock
 # For `snakemake --software-deployment-method conda`, which copies the file away from the locks: the same pins.
 {
     echo '# Made by envs/lock.sh from cpu.lock.'

@@ -97,6 +97,12 @@ INSTEAD = {
     "make napari": "make -n napari DIRECTORY=runs/demo",
     "ultraseg label --configfile my.yaml": "ultraseg label --help",
     # With kimimaro itself: tests/unit/viewer/test_skeletons.py.
+    "ultraseg export webknossos --directory runs/demo --structures cells": (
+        "ultraseg export webknossos --directory runs/demo --structures cells --to exported"
+    ),
+    # With annotations of every kind: tests/unit/exchange/test_annotation.py.
+    "ultraseg annotation": "ultraseg annotation --help",
+    "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells": "ultraseg annotation --help",
     # With rocrate itself: tests/unit/archive/test_crate.py.
     "ultraseg crate": "ultraseg crate --help",
     'ultraseg crate --configfile my.yaml --licence CC-BY-4.0 --author "Ada Lovelace"': "ultraseg crate --help",
