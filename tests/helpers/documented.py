@@ -111,9 +111,6 @@ INSTEAD = {
     'ultraseg bioimageio --directory runs/demo --licence CC-BY-4.0 --author "Ada Lovelace" --doi 10.1000/182': (
         "ultraseg bioimageio --help"
     ),
-    "ultraseg export stack --structures image cells": (
-        "ultraseg export stack --structures image cells --directory runs/demo --to exported"
-    ),
     "ultraseg export swc": "ultraseg export --help",
     "ultraseg export swc --directory runs/demo --structures cells": "ultraseg export --help",
     "ultraseg export slices": "ultraseg export slices --directory runs/demo --to exported",
