@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 from ultraseg.base.errors import UserError
-from ultraseg.formats.array_files import is_array_file, open_header, read_planes
+from ultraseg.formats.array_files import is_array_file, neighbourhood, open_header, read_planes
 
 STACK = np.arange(5 * 7 * 9, dtype=np.uint16).reshape(5, 7, 9)
 
@@ -149,3 +149,36 @@ def test_a_layer_of_webknossos_that_begins_elsewhere_is_refused(tmp_path):
     (tmp_path / "datasource-properties.json").write_text("{}")
     with pytest.raises(UserError, match="no description of a webKnossos dataset"):
         open_header(folder)
+
+
+# ---- affinities
+OFFSETS = [[-1, 0, 0], [0, -1, 0], [0, 0, -1]]
+
+
+def test_offsets_in_the_metadata_are_found(tmp_path):
+    values = np.zeros((3, 4, 5, 6), np.uint8)
+    for form in (2, 3):
+        array = zarr.create_array(str(tmp_path / f"{form}.zarr"), data=values, zarr_format=form)
+        assert neighbourhood(open_header(str(tmp_path / f"{form}.zarr"))) is None
+        array.attrs["neighborhood"] = OFFSETS
+        assert neighbourhood(open_header(str(tmp_path / f"{form}.zarr"))) == OFFSETS
+    file = written_hdf5(tmp_path, {"main": values})
+    with h5py.File(file, "r+") as opened:
+        opened["main"].attrs["offsets"] = np.array(OFFSETS)
+    assert neighbourhood(open_header(file, "czyx")) == OFFSETS
+    assert neighbourhood(None) is None
+
+
+@pytest.mark.parametrize("told", ["text", [[1, 2]], [[0.5, 0, 0]], [[float("nan"), 0, 0]], {"a": 1}, 3])
+def test_other_metadata_are_no_offsets(tmp_path, told):
+    array = zarr.create_array(str(tmp_path / "a.zarr"), data=np.zeros((3, 4, 5, 6), np.uint8))
+    array.attrs["offsets"] = told
+    assert neighbourhood(open_header(str(tmp_path / "a.zarr"))) is None
+
+
+def test_likely_axes_hold_where_nothing_says_them(tmp_path):
+    file = written_hdf5(tmp_path, {"a": np.zeros((3, 4, 5, 6), np.uint8)})
+    assert open_header(file, None, "czyx").axes == "czyx"
+    assert open_header(file, "zyxc", "czyx").axes == "zyxc"
+    flat = written_hdf5(tmp_path, {"a": np.zeros((4, 5, 6), np.uint8)})
+    assert open_header(flat, None, "czyx").axes == "zyx"

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from program_files import MAPS, OBJECTS
 from tiny_plan import (
     config_of_affinities,
     config_of_ready_cells,
@@ -287,3 +288,23 @@ def test_files_of_objects_that_are_missing_are_named(tmp_path):
     config["structures"]["spots"] = {"kind": "organelle", "objects": {"a": "nothing.tif"}}
     with pytest.raises(UserError, match="structures.spots.objects.a: .*nothing.tif: no such file"):
         Plan(load_config(config))
+
+
+# ---- files as other programs write them
+@pytest.mark.parametrize("write", MAPS, ids=lambda write: write.__name__)
+def test_maps_of_other_programs(tmp_path, write):
+    maps = np.random.default_rng(0).random((21, 24, 40)).astype(np.float32)
+    entry, expected = write(tmp_path, maps)
+    source = planned(tmp_path, entry).networks["detail"].maps["a"]["membrane"]
+    found = np.stack([*source.open().planes(range(21), *source.channels)])
+    assert source.factor == (1, 1, 1) and np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("write", OBJECTS, ids=lambda write: write.__name__)
+def test_objects_of_other_programs(tmp_path, write):
+    ids = np.random.default_rng(0).integers(0, 900, (21, 24, 40))
+    config = make_config(tmp_path)
+    config["structures"]["nuclei"] = {"kind": "organelle", "objects": {"a": write(tmp_path, ids)}}
+    config["networks"]["context"]["structures"] = ["cells"]
+    source = Plan(load_config(config)).ready["nuclei"]["a"]
+    assert np.array_equal(np.stack([*source.open().planes(range(21))]), ids)

@@ -124,7 +124,7 @@ def _is_offset(row: Any) -> bool:
     return (
         isinstance(row, list)
         and len(row) == 3
-        and all(isinstance(n, int | float) and n == int(n) for n in row)
+        and all(isinstance(n, int | float) and float(n).is_integer() for n in row)
     )
 
 
