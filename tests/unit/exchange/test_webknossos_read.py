@@ -1,6 +1,7 @@
 """Volume annotations of webKnossos: what the files say, their voxels, and what is refused."""
 
 import io
+import json
 import subprocess
 import zipfile
 
@@ -53,15 +54,15 @@ def test_layers_are_named(tmp_path, ids):
         planes(path, "B")
 
 
-def repacked(path, rename=None, only=None):
-    """The annotation with other names of files in the ZIP of its layer."""
+def rewritten(path, change):
+    """The annotation with other contents of the files in the ZIP of its layer."""
     with zipfile.ZipFile(path) as outer:
         parts = {name: outer.read(name) for name in outer.namelist()}
     (data,) = (name for name in parts if name.endswith(".zip"))
     changed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(parts[data])) as inner, zipfile.ZipFile(changed, "w") as out:
         for name in inner.namelist():
-            out.writestr(rename(name), inner.read(name))
+            out.writestr(*change(name, inner.read(name)))
     with zipfile.ZipFile(path, "w") as outer:
         for name, content in (parts | {data: changed.getvalue()}).items():
             outer.writestr(name, content)
@@ -70,14 +71,20 @@ def repacked(path, rename=None, only=None):
 
 def test_wkw_is_refused_with_a_way_out(tmp_path, ids):
     path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
-    repacked(path, lambda name: "1/header.wkw" if name.endswith("json") else f"1/z0/y0/{name[-7:]}.wkw")
+    rewritten(
+        path,
+        lambda name, content: (
+            "1/header.wkw" if name.endswith("json") else f"1/z0/y0/{name[-7:]}.wkw",
+            content,
+        ),
+    )
     with pytest.raises(UserError, match="(?s)layer .Volume.: is stored in the format WKW.*Choose Zarr"):
         planes(path)
 
 
 def test_an_annotation_at_a_lower_magnification_is_refused(tmp_path, ids):
     path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
-    repacked(path, lambda name: name.replace("Data/1/", "Data/2-2-1/"))
+    rewritten(path, lambda name, content: (name.replace("Data/1/", "Data/2-2-1/"), content))
     with pytest.raises(UserError, match=r"(?s)no voxels at full resolution.*magnification 1"):
         planes(path)
 
@@ -101,20 +108,42 @@ def test_what_is_no_annotation_is_refused(tmp_path, ids):
         read_annotation(str(skeleton)).layer(None)
 
 
+def test_the_short_form_of_the_order_of_axes_is_read(tmp_path, ids):
+    """Servers write "F" where the specification has a list of numbers by now."""
+
+    def change(name, content):
+        if name.endswith("zarr.json"):
+            about = json.loads(content)
+            (codec,) = (codec for codec in about["codecs"] if codec["name"] == "transpose")
+            codec["configuration"]["order"] = "F"
+            content = json.dumps(about)
+        return name, content
+
+    path = rewritten(write_annotation(tmp_path / "a.zip", ids, VOXEL_NM), change)
+    assert np.array_equal(planes(path)[4][0][:40, :70], ids[4])
+
+
+def test_a_sharded_array_is_refused(tmp_path, ids):
+    def change(name, content):
+        if not name.endswith("zarr.json"):
+            return name, content
+        about = json.loads(content)
+        inner = {
+            "chunk_shape": [1, 16, 16, 16],
+            "codecs": [{"name": "bytes"}],
+            "index_codecs": [{"name": "bytes"}],
+        }
+        about["codecs"] = [{"name": "sharding_indexed", "configuration": inner}]
+        return name, json.dumps(about)
+
+    path = rewritten(write_annotation(tmp_path / "a.zip", ids, VOXEL_NM), change)
+    with pytest.raises(UserError, match="layer 'Volume': its array is sharded"):
+        planes(path)
+
+
 def test_damaged_voxels_are_told(tmp_path, ids):
     path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
-    with zipfile.ZipFile(path) as outer:
-        parts = {name: outer.read(name) for name in outer.namelist()}
-    changed = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(parts["data_0_Volume.zip"])) as inner,
-        zipfile.ZipFile(changed, "w") as out,
-    ):
-        for name in inner.namelist():
-            out.writestr(name, inner.read(name) if name.endswith("json") else b"damaged")
-    with zipfile.ZipFile(path, "w") as outer:
-        for name, content in (parts | {"data_0_Volume.zip": changed.getvalue()}).items():
-            outer.writestr(name, content)
+    rewritten(path, lambda name, content: (name, content if name.endswith("json") else b"damaged"))
     with pytest.raises(UserError, match="layer 'Volume': slice 0 does not decode"):
         planes(path)
 

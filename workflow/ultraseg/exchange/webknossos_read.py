@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -151,6 +152,7 @@ def open_voxels(annotation: Annotation, layer: VolumeLayer) -> Iterator[Voxels]:
                 "Give the annotation as webKnossos itself downloads it.",
             )
         try:
+            _spell_out(path)
             array = zarr.open_array(path, mode="r")
         except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
             raise UserError(f"{name}: cannot be read ({type(error).__name__}: {error})", AGAIN) from error
@@ -192,6 +194,20 @@ def _finest(folder: str, name: str) -> list[str]:
     if len(set(found)) != 1:
         raise UserError(f"{name}: holds {len(set(found))} arrays at full resolution", AGAIN)
     return found[:1]
+
+
+def _spell_out(path: str) -> None:
+    """Write the order of axes as numbers, where an early form of Zarr 3 says "C" or "F", which zarr-python refuses."""
+    file = Path(path, "zarr.json")
+    if not file.exists():
+        return
+    about = json.loads(file.read_text())
+    axes = [*range(len(about["shape"]))]
+    for codec in about["codecs"]:
+        how = codec.get("configuration", {})
+        if codec["name"] == "transpose" and how.get("order") in ("C", "F"):
+            how["order"] = axes if how["order"] == "C" else axes[::-1]
+    file.write_text(json.dumps(about))
 
 
 def _stored(path: str, prefix: str, separator: str) -> set[tuple[int, ...]]:
