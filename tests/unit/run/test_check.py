@@ -4,10 +4,11 @@ import os
 import shutil
 import time
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
-from tiny_plan import config_of_ready_cells, make_config, write_labels
+from tiny_plan import config_of_affinities, config_of_ready_cells, make_config, write_labels
 from ultraseg.run.check import check_config, files_of, start_check
 from ultraseg.run.check_table import format_problems, format_tables
 
@@ -234,6 +235,26 @@ def test_numbers_in_maps_and_objects_of_other_programs_are_looked_at(config, tmp
     assert "structures.spots.objects.a" in second.problem and "no ids" in second.problem
     assert check_config(config, only={str(tmp_path / "image/z0000.tif")}).problems == []
     assert len(check_config(config, only={str(tmp_path / "logits.tif")}).problems) == 1
+
+
+def test_affinities_of_other_programs_are_looked_at_once(tmp_path, caplog):
+    """Interior and boundary that are made of them ask for nothing more."""
+    config = config_of_affinities(tmp_path)
+    config["networks"].pop("detail"), config["structures"].pop("membrane")
+    config["volumes"]["a"]["labels"].pop("membrane")
+    write_labels(tmp_path)
+    (problem,) = check_config(config).problems  # all are 0
+    assert (
+        "maps.a.cells/affinities" in problem.problem and "not clear which number means 1" in problem.problem
+    )
+    with h5py.File(tmp_path / "affs.h5", "r+") as file:
+        file["main"][:, :, ::8] = 255  # as a file of cuts looks
+    assert check_config(config).problems == []
+    assert caplog.text.count("say so with range: [255, 0]") == 1
+    with h5py.File(tmp_path / "affs.h5", "r+") as file:
+        file["main"][...] = 255
+    caplog.clear()
+    assert check_config(config).problems == [] and "range" not in caplog.text
 
 
 def test_ids_of_ready_cells_are_looked_at(tmp_path):

@@ -255,7 +255,7 @@ class TakeCuts(VolumeJob):
     crop: tuple[tuple[int, int], tuple[int, int]]
     downsample: int
 
-    rate: ClassVar[Rate] = Rate(1.0, 0.03, 150, 24)
+    rate: ClassVar[Rate] = Rate(1.0, 0.02, 250, 24)
 
     @property
     def given(self) -> str:
