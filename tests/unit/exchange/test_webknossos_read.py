@@ -69,17 +69,14 @@ def rewritten(path, change):
     return path
 
 
-def test_wkw_is_refused_with_a_way_out(tmp_path, ids):
-    path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
-    rewritten(
-        path,
-        lambda name, content: (
-            "1/header.wkw" if name.endswith("json") else f"1/z0/y0/{name[-7:]}.wkw",
-            content,
-        ),
-    )
-    with pytest.raises(UserError, match="(?s)layer .Volume.: is stored in the format WKW.*Choose Zarr"):
-        planes(path)
+def test_the_older_format_is_read(tmp_path, ids):
+    """Cubes of two blocks along each side; blocks of zeros alone were not stored."""
+    found = planes(write_annotation(tmp_path / "a.zip", ids, VOXEL_NM, form="wkw"))
+    assert [*found] == [*range(64)]
+    for z, (values, known) in found.items():
+        shown = ids[z] if z < len(ids) else np.zeros_like(ids[0])
+        assert np.array_equal(values[:40, :70], shown) and not values[40:].any() and not values[:, 70:].any()
+        assert np.array_equal(known[::32, ::32], [[z < 32, z >= 32, z >= 32, False], [False] * 4])
 
 
 def test_an_annotation_at_a_lower_magnification_is_refused(tmp_path, ids):

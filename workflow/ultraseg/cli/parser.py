@@ -367,7 +367,7 @@ def _annotation(commands: Any) -> None:
     taken = _add(
         commands,
         "annotation",
-        "Take a volume annotation of webKnossos in: the ZIP that it downloads, with volume data as Zarr. Each\n"
+        "Take a volume annotation of webKnossos in: the ZIP that it downloads, with volume data. Each\n"
         "annotated slice becomes a label file, among the labels or the corrections of the volume. Where the\n"
         "annotation began from a segmentation of the run (export webknossos), slices that differ from it are taken.",
         "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells",

@@ -1,4 +1,4 @@
-"""Volume annotations of webKnossos as it downloads them: a ZIP of an .nml and of a ZIP of Zarr arrays per layer."""
+"""Volume annotations of webKnossos as it downloads them: a ZIP of an .nml and of a ZIP of arrays per layer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.base.errors import UserError
+from ultraseg.exchange.wkw import WkwArray
 from ultraseg.formats.ome_zarr_layout import zarr_array
 
-FINEST = re.compile(r"(?:^|/)(?:1|1-1-1)/(?:zarr\.json|\.zarray)$")
-AGAIN = "Download the annotation again (menu, Download, with volume data as Zarr)."
+FINEST = re.compile(r"(?:^|/)(?:1|1-1-1)/(?:zarr\.json|\.zarray|header\.wkw)$")
+AGAIN = "Download the annotation again (menu, Download, with volume data)."
 UNITS = {"nanometer": 1.0, "micrometer": 1000.0, "angstrom": 0.1}
 
 
@@ -59,8 +60,19 @@ class Annotation:
         return found[0]
 
 
-class Voxels:
+class Voxels(Protocol):
     """The annotated voxels of a layer. Blocks that webKnossos did not store say nothing."""
+
+    @property
+    def slices(self) -> list[int]:
+        """Slices that have blocks."""
+
+    def plane(self, z: int) -> tuple[NDArray[np.unsignedinteger], NDArray[np.bool_]]:
+        """Ids of a slice (Y, X), and where blocks are stored. Raises UserError where it does not decode."""
+
+
+class ZarrVoxels:
+    """Voxels in a Zarr array of the axes c, x, y, z in any order; a block is a chunk."""
 
     def __init__(self, name: str, array: Any, block: Sequence[int], axes: str, stored: set[tuple[int, ...]]):
         self._name, self._array, self._axes, self._stored = name, array, axes, stored
@@ -74,7 +86,7 @@ class Voxels:
         firsts = {place[at] * depth for place in self._stored}
         return sorted(z for first in firsts for z in range(first, min(first + depth, self._size["z"])))
 
-    def plane(self, z: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    def plane(self, z: int) -> tuple[NDArray[np.unsignedinteger], NDArray[np.bool_]]:
         """Ids of a slice (Y, X), and where blocks are stored. Raises UserError where it does not decode."""
         shape = self._size["y"], self._size["x"]
         try:
@@ -92,7 +104,7 @@ class Voxels:
             if at["z"] == z // self._block["z"]:
                 y, x = (slice(at[a] * self._block[a], (at[a] + 1) * self._block[a]) for a in "yx")
                 known[y, x] = True
-        return values.astype(np.uint64), known
+        return values if values.dtype.kind == "u" else values.astype(np.uint64), known
 
 
 def read_annotation(path: str) -> Annotation:
@@ -131,8 +143,6 @@ def _size(scale: ElementTree.Element | None) -> tuple[float, float, float] | Non
 @contextmanager
 def open_voxels(annotation: Annotation, layer: VolumeLayer) -> Iterator[Voxels]:
     """The voxels of a layer, unpacked into a temporary folder meanwhile. Raises UserError for what is not read."""
-    import zarr
-
     name = f"{annotation.path}: layer '{layer.name}'"
     with TemporaryDirectory() as folder, _zip(annotation.path) as outer:
         if layer.location not in outer.namelist():
@@ -144,32 +154,31 @@ def open_voxels(annotation: Annotation, layer: VolumeLayer) -> Iterator[Voxels]:
             _check_form(name, opened.namelist())
             _check_disk(name, opened, folder)
             opened.extractall(f"{folder}/layer")
-        (path,) = _finest(f"{folder}/layer", name)
-        about = zarr_array(path)
-        if about.block != about.chunk:
-            raise UserError(
-                f"{name}: its array is sharded, so nothing tells which voxels were annotated",
-                "Give the annotation as webKnossos itself downloads it.",
-            )
-        try:
-            _spell_out(path)
-            array = zarr.open_array(path, mode="r")
-        except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
-            raise UserError(f"{name}: cannot be read ({type(error).__name__}: {error})", AGAIN) from error
-        axes = "".join(getattr(array.metadata, "dimension_names", None) or "cxyz")
-        if sorted(axes) != ["c", "x", "y", "z"] or len(array.shape) != 4:
-            raise UserError(f"{name}: has the axes {axes}, not c, x, y and z", AGAIN)
-        yield Voxels(name, array, about.chunk, axes, _stored(path, about.prefix, about.separator))
+        path = _finest(f"{folder}/layer", name)
+        yield WkwArray(name, path) if os.path.exists(f"{path}/header.wkw") else _zarr_voxels(name, path)
+
+
+def _zarr_voxels(name: str, path: str) -> ZarrVoxels:
+    import zarr
+
+    about = zarr_array(path)
+    if about.block != about.chunk:
+        raise UserError(
+            f"{name}: its array is sharded, so nothing tells which voxels were annotated",
+            "Give the annotation as webKnossos itself downloads it.",
+        )
+    try:
+        _spell_out(path)
+        array = zarr.open_array(path, mode="r")
+    except Exception as error:  # damaged metadata make Zarr raise errors of many kinds
+        raise UserError(f"{name}: cannot be read ({type(error).__name__}: {error})", AGAIN) from error
+    axes = "".join(getattr(array.metadata, "dimension_names", None) or "cxyz")
+    if sorted(axes) != ["c", "x", "y", "z"] or len(array.shape) != 4:
+        raise UserError(f"{name}: has the axes {axes}, not c, x, y and z", AGAIN)
+    return ZarrVoxels(name, array, about.chunk, axes, _stored(path, about.prefix, about.separator))
 
 
 def _check_form(name: str, files: Sequence[str]) -> None:
-    if any(file.endswith(".wkw") for file in files):
-        raise UserError(
-            f"{name}: is stored in the format WKW, which is not read",
-            "Choose Zarr in the download of webKnossos. If it offers WKW alone, convert the annotation with the "
-            "library webknossos: Annotation.load(FILE).export_volume_layer_to_dataset(...), and name the layer as "
-            "labels.",
-        )
     if not any(FINEST.search(file) for file in files):
         raise UserError(
             f"{name}: has no voxels at full resolution, only {len(files)} other files",
@@ -186,14 +195,14 @@ def _check_disk(name: str, opened: zipfile.ZipFile, folder: str) -> None:
         )
 
 
-def _finest(folder: str, name: str) -> list[str]:
+def _finest(folder: str, name: str) -> str:
     """The folder of the array at full resolution."""
     found = [
         os.path.dirname(file) for file in map(str, sorted(Path(folder).rglob("*"))) if FINEST.search(file)
     ]
     if len(set(found)) != 1:
         raise UserError(f"{name}: holds {len(set(found))} arrays at full resolution", AGAIN)
-    return found[:1]
+    return found[0]
 
 
 def _spell_out(path: str) -> None:
