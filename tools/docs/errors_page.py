@@ -74,7 +74,8 @@ SECTIONS = {
     "Viewer, proofreading, comparison, status and cut": (
         "storage.finished_runs storage.ome_read viewer.server viewer.page viewer.state "
         "viewer.start_napari exchange.labelling exchange.label_target exchange.label_window run.status "
-        "exchange.annotation exchange.webknossos_read exchange.wkw exchange.webknossos_write exchange.proofread exchange.export exchange.compare exchange.cut_public exchange.public_arrays "
+        "exchange.annotation exchange.webknossos_read exchange.wkw exchange.webknossos_write "
+        "exchange.proofread exchange.export exchange.compare exchange.cut_public exchange.public_arrays "
         "viewer.skeletons archive.crate archive.people archive.model_sample archive.model_package"
     ),
 }
