@@ -185,6 +185,9 @@ def test_offsets_say_which_neighbours_channels_are_of(tmp_path):
         file["main"].attrs["offsets"] = [*OFFSETS, [0, 0, -3]]
     found = planned_affinities(tmp_path, "told.h5").networks["context"].affinities["a"]
     assert found.offsets[-1] == (0, 0, -3)
+    some = {"path": "told.h5", "channel": [2, 1, 0]}  # the metadata are of all channels
+    found = planned_affinities(tmp_path, some).networks["context"].affinities["a"]
+    assert found.channels == (2, 1, 0) and found.offsets == ((0, 0, -1), (0, -1, 0), (-1, 0, 0))
 
 
 @pytest.mark.parametrize(

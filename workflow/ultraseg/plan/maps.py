@@ -123,7 +123,10 @@ def _affinities(
     factor = fitting_factor(where, path, found.shape, volume.full_shape)
     given = source.get("channel", [*range(found.channels)])
     channels = (given,) if isinstance(given, int) else tuple(given)
-    said = source.get("offsets") or neighbourhood(found.array)
+    told = neighbourhood(found.array)
+    if told and len(told) == found.channels > max(channels):  # those of all channels of the file
+        told = [told[channel] for channel in channels]
+    said = source.get("offsets") or told
     offsets = tuple((z, y, x) for z, y, x in said or (DIRECT if len(channels) == len(DIRECT) else ()))
     if max(channels) >= found.channels:
         raise UserError(
@@ -131,9 +134,9 @@ def _affinities(
             "Correct channel; channels are counted from 0.",
         )
     if len(offsets) != len(channels):
-        told = f"{len(offsets)} offsets" if said else "nothing says which neighbours they are of"
+        known = f"{len(offsets)} offsets" if said else "nothing says which neighbours they are of"
         raise UserError(
-            f"{where}: {path}: {len(channels)} channels are used, and {told}",
+            f"{where}: {path}: {len(channels)} channels are used, and {known}",
             "Give one offset (z, y, x) for each channel: offsets: [[-1, 0, 0], [0, -1, 0], [0, 0, -1], ...]. If the "
             "file has other channels as well, list those of affinities with channel.",
         )
