@@ -106,3 +106,9 @@ def test_ids_beyond_the_range_are_named(tmp_path):
         UserError, match=r"a.zip: ROI 'cell 1000000000000' has id 1000000000000, which is too large"
     ):
         rasterise(file, 1, SHAPE)
+
+
+def test_an_annotation_of_webknossos_is_told_from_rois(tmp_path):
+    file = archive(tmp_path / "a.zip", {"mine.nml": b"<things />", "data_0_Volume.zip": b""})
+    with pytest.raises(UserError, match=r"(?s)a.zip: is an annotation of webKnossos.*ultraseg annotation"):
+        read_rois(file)

@@ -55,6 +55,11 @@ def _archived(file: str) -> Iterator[tuple[str, ImagejRoi]]:
             and not entry.filename.startswith(MAC_COPIES)
             and not os.path.basename(entry.filename).startswith(".")
         ]
+        if not entries and any(name.lower().endswith(".nml") for name in archive.namelist()):
+            raise UserError(
+                f"{file}: is an annotation of webKnossos, not ROIs of ImageJ",
+                f"Take it in: ultraseg annotation {file} --configfile my.yaml, and name the folder of labels here.",
+            )
         if len(entries) > MOST_ROIS:
             raise UserError(
                 f"{file}: holds {len(entries)} ROIs, more than {MOST_ROIS}", "Save fewer ROIs per file."
