@@ -124,7 +124,7 @@ def _block(name: str, data: NDArray[np.uint8], header: WkwHeader, number: int) -
         import imagecodecs
 
         try:
-            stored = imagecodecs.lz4_decode(stored, header=False, out=size)
+            stored = bytes(imagecodecs.lz4_decode(stored, header=False, out=size))
         except (imagecodecs.Lz4Error, ValueError) as error:
             raise UserError(f"{name}: a block does not decode ({error})", DAMAGED) from error
     if len(stored) != size:
