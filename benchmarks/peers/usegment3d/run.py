@@ -1,6 +1,7 @@
 """u-Segment3D's indirect method on our 2D cells of one view, with the settings of its examples.
 
-It starts processes of Dask, which read this file once more: without ``main`` they would wait for each other for ever.
+By default it starts half as many processes of Dask as there are further cores. On two cores that are none, and it waits
+for ever; so it is told two. The processes read this file once more, which is why there is ``main``.
 """
 
 import sys
@@ -17,6 +18,7 @@ def main() -> None:
     pieces = np.load(given / "pieces.npy").astype(np.int32)
     settings = parameters.get_2D_to_3D_aggregation_params()
     settings["indirect_method"]["dtform_method"] = "cellpose_improve"
+    settings["indirect_method"]["n_cpu"] = 2
     settings["gradient_descent"] |= {"gradient_decay": 0.0, "n_iter": 250, "momenta": 0.98}
     found, _ = usegment3d.aggregate_2D_to_3D_segmentation_indirect_method(
         segmentations=[pieces, [], []],
