@@ -100,6 +100,10 @@ INSTEAD = {
     "ultraseg export webknossos --directory runs/demo --structures cells": (
         "ultraseg export webknossos --directory runs/demo --structures cells --to exported"
     ),
+    "ultraseg export webknossos-annotation --directory runs/demo --structures cells --dataset my_dataset": (
+        "ultraseg export webknossos-annotation --directory runs/demo --structures cells --dataset my_dataset"
+        " --to exported"
+    ),
     # With annotations of every kind: tests/unit/exchange/test_annotation.py.
     "ultraseg annotation": "ultraseg annotation --help",
     "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells": "ultraseg annotation --help",

@@ -10,6 +10,7 @@ from labelled_stack import SHAPE, VOXEL_NM, write_stack_to_label
 from ultraseg.base.errors import UserError
 from ultraseg.cli.main import call as command
 from ultraseg.cli.parser import parser
+from ultraseg.exchange.webknossos_write import write_annotation as export_annotation
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import read_config_file
 from ultraseg.plan.plan import Plan
@@ -109,6 +110,28 @@ def test_unchanged_parts_come_from_the_run(folder, capsys):
     expected = cells[4].copy()
     expected[3:6, 3:6] = 20
     assert np.array_equal(tifffile.imread("corrections/cells/z00004.tif"), expected)
+
+
+def test_of_an_exported_annotation_slices_that_were_changed_are_taken(folder, capsys):
+    """The server hands it on without a fallback layer, so that an empty block, or no block, is an erased one."""
+    configure(corrections="corrections")
+    shape = (40, *SHAPE[1:])
+    write_stack_to_label(folder / "deep", shape=shape)
+    (folder / "my.yaml").write_text((folder / "deep/my.yaml").read_text())
+    configure(corrections="corrections", image="deep/image", labels={})
+    cells = finished_run(folder, shape)
+    export_annotation(folder / "results/v", "cells", folder / "a.zip", "v")
+    assert "No slice was annotated" in take(capsys)
+    with pytest.raises(
+        UserError, match=r"(?s)'cells_of_run' holds cells of the run, not mito.*--structure cells"
+    ):
+        take(capsys, "--structure", "mito")
+    ids = cells.copy()
+    ids[5, 2:8, 5:8], ids[32:] = 12, 0
+    write_annotation("a.zip", ids, VOXEL_NM, name="cells_of_run")
+    assert "slice(s) 5, 32-39 -> corrections/cells" in take(capsys)
+    assert np.array_equal(tifffile.imread("corrections/cells/z00005.tif"), ids[5])
+    assert not tifffile.imread("corrections/cells/z00033.tif").any()
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -41,6 +41,19 @@ def test_ids_and_stored_blocks_come_back(tmp_path, ids):
         assert np.array_equal(known[::32, ::32], [[z < 32, z >= 32, z >= 32], [False] * 3])
 
 
+@pytest.mark.parametrize("held", [0, 2**30])
+def test_blocks_are_decoded_once_where_memory_holds_them(tmp_path, ids, monkeypatch, held):
+    monkeypatch.setattr("ultraseg.exchange.webknossos_read.HELD", held)
+    path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM)
+    annotation = read_annotation(str(path))
+    with open_voxels(annotation, annotation.layer(None)) as voxels:
+        read, asked = voxels._part, []
+        monkeypatch.setattr(voxels, "_part", lambda z: asked.append(z) or read(z))
+        found = [voxels.plane(z)[0] for z in range(len(ids))]
+    assert np.array_equal(np.stack(found)[:, :40, :70], ids)
+    assert len(asked) == (2 if held else len(ids))
+
+
 def test_layers_are_named(tmp_path, ids):
     two = '<volume name="A" location="data_0_A.zip" /><volume name="B" location="x.zip" fallbackLayer="cells" />'
     path = write_annotation(tmp_path / "a.zip", ids, VOXEL_NM, name="A", volumes=two)

@@ -119,7 +119,8 @@ def _label(given: Namespace) -> None:
 def _export(given: Namespace) -> None:
     from ultraseg.exchange.export import export_volume
 
-    for path in export_volume(given.directory, given.volume, given.format, given.structures, given.to):
+    where = given.directory, given.volume
+    for path in export_volume(*where, given.format, given.structures, given.to, given.dataset):
         print(path)
 
 

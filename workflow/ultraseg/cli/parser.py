@@ -308,7 +308,7 @@ def _export(commands: Any) -> None:
         commands,
         "export",
         "Write results for other software. Formats:\n"
-        + "\n".join(f"  {name:9} {what}" for name, what in FORMATS.items()),
+        + "\n".join(f"  {name:21} {what}" for name, what in FORMATS.items()),
         "ultraseg export slices --directory runs/demo\n"
         "ultraseg export stack --directory runs/demo --structures image cells --to ~/for_imagej",
         _one_volume(),
@@ -319,6 +319,11 @@ def _export(commands: Any) -> None:
     )
     export.add_argument(
         "--to", metavar="FOLDER", help="folder to write to (default: export/VOLUME in the folder of the run)"
+    )
+    export.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="of an annotation: the dataset in webKnossos that it belongs to (default: the name of the volume)",
     )
 
 
@@ -369,7 +374,8 @@ def _annotation(commands: Any) -> None:
         "annotation",
         "Take a volume annotation of webKnossos in: the ZIP that it downloads, with volume data. Each\n"
         "annotated slice becomes a label file, among the labels or the corrections of the volume. Where the\n"
-        "annotation began from a segmentation of the run (export webknossos), slices that differ from it are taken.",
+        "annotation began from a segmentation of the run (export webknossos or webknossos-annotation), slices that\n"
+        "differ from it are taken.",
         "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells",
         _configuration(),
         _one_volume(),

@@ -13,7 +13,14 @@ from ultraseg.base.errors import UserError
 from ultraseg.base.ids import check_id
 from ultraseg.base.text import format_numbers
 from ultraseg.exchange.label_target import Target, find_target
-from ultraseg.exchange.webknossos_read import Annotation, VolumeLayer, Voxels, open_voxels, read_annotation
+from ultraseg.exchange.webknossos_read import (
+    Annotation,
+    VolumeLayer,
+    Voxels,
+    open_voxels,
+    read_annotation,
+    run_layer,
+)
 from ultraseg.grid.paths import VolumeFiles, metadata
 from ultraseg.plan.config import load_config
 from ultraseg.plan.config_file import enter_run
@@ -40,9 +47,9 @@ def take_annotation(
 
     place: labels or corrections, as of `label_target.find_target`; layer: of the annotation, where it has several;
     whole_stack: whether the dataset in webKnossos shows the whole stack rather than the volume, of which roi leaves a
-    part. An annotation that began from a segmentation is compared with the labels of the run, and slices that differ
-    are saved; of any other the slices that show something. Changes to ``directory``. Raises UserError where the
-    annotation does not fit.
+    part. An annotation that began from a segmentation, or from an export of the run, is compared with the labels of
+    the run, and slices that differ are saved; of any other the slices that show something. Changes to ``directory``.
+    Raises UserError where the annotation does not fit.
     """
     path = str(file.absolute())
     given, typed = enter_run(configfile, directory, data_root)
@@ -55,6 +62,7 @@ def take_annotation(
     target, _ = find_target(config, name, chosen, place)
     annotation = read_annotation(path)
     found = annotation.layer(layer)
+    _check_structure(found, chosen, config)
     _check_size(annotation, shown, settings)
     with open_voxels(annotation, found) as voxels:
         saved = save_slices(voxels, found, shown, chosen, target, whole_stack)
@@ -84,8 +92,11 @@ def annotated_slices(
     """Slices of the volume that were annotated, with their labels (Y, X)."""
     n, *plane = volume.shape
     (z0, _), (y0, _), (x0, _) = volume.roi if whole_stack else ((0, 0), (0, 0), (0, 0))
-    for z in voxels.slices:
-        ids, known = voxels.plane(z)
+    # The export of a run holds all its labels: what it does not store was erased.
+    complete = layer.fallback is None and layer.name == run_layer(structure)
+    stored, none = {*voxels.slices}, np.zeros((0, 0), np.uint32)
+    for z in sorted(stored | {*range(z0, z0 + n)}) if complete else sorted(stored):
+        ids, known = voxels.plane(z) if z in stored else (none, none)
         inside = _part(ids, y0, x0, plane), _part(known, y0, x0, plane)
         if not whole_stack:
             _check_inside(layer, ids, z, (n, *plane))
@@ -94,12 +105,12 @@ def annotated_slices(
         labels = inside[0]
         check_id(int(labels.max(initial=0)), f"layer '{layer.name}', slice {z}: a segment")
         labels = labels.astype(np.uint32)
-        if layer.fallback is None:
+        if layer.fallback is None and not complete:
             if labels.any():
                 yield z - z0, labels
             continue
         before = _of_run(volume, structure, z - z0)
-        after = np.where(inside[1], labels, before)
+        after = labels if complete else np.where(inside[1], labels, before)
         if not np.array_equal(before, after):
             yield z - z0, after
 
@@ -144,6 +155,14 @@ def _structure(config: Mapping[str, Any], structure: str | None) -> str:
             f"--structure: {chosen} is no structure of the configuration", f"Choose among {', '.join(known)}."
         )
     return chosen
+
+
+def _check_structure(layer: VolumeLayer, structure: str, config: Mapping[str, Any]) -> None:
+    for name in config["structures"]:
+        if layer.name == run_layer(name) and name != structure:
+            raise UserError(
+                f"layer '{layer.name}' holds {name} of the run, not {structure}", f"Add --structure {name}."
+            )
 
 
 def _check_size(annotation: Annotation, volume: Volume, settings: Mapping[str, Any]) -> None:

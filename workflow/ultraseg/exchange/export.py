@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ultraseg.base.errors import UserError
 from ultraseg.base.files import whole_folder
 from ultraseg.exchange.tiff_write import label_slices, label_type, streamed_stack
-from ultraseg.exchange.webknossos_write import write_dataset
+from ultraseg.exchange.webknossos_write import write_annotation, write_dataset
 from ultraseg.grid.paths import VolumeFiles
 from ultraseg.storage.arrays import describe, read_image, read_slices, shape_of
 from ultraseg.storage.finished_runs import choose_volume
@@ -22,9 +22,12 @@ from ultraseg.storage.ome_read import read_ome, read_scaling, structures_of
 CHUNK = (16, 512, 512)
 
 
-def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path) -> list[str]:
+def export(
+    folder: str | Path, names: Sequence[str], form: str, out: str | Path, dataset: str | None = None
+) -> list[str]:
     """Write ``image`` or structures of the volume in ``folder`` to ``out`` in one of ``FORMATS``.
 
+    ``dataset``: the name in webKnossos of what an annotation belongs to, by default that of the volume.
     Returns the paths. One slab or slice is in memory at a time; for OME-Zarr one slab per processor. Raises UserError
     where a slab is missing: the run must have finished.
     """
@@ -34,6 +37,10 @@ def export(folder: str | Path, names: Sequence[str], form: str, out: str | Path)
     if form == "webknossos":
         chosen = [name for name in names if name != "image"]
         return [write_dataset(Path(folder), chosen, out / f"{Path(folder).name}.webknossos")]
+    if form == "webknossos-annotation":
+        volume = Path(folder).name
+        targets = {name: out / f"{volume}.{name}.annotation.zip" for name in names}
+        return [write_annotation(Path(folder), name, to, dataset or volume) for name, to in targets.items()]
     if form == "swc":
         from ultraseg.viewer.skeletons import export_swc
 
@@ -122,12 +129,20 @@ def export_volume(
     form: str,
     structures: Sequence[str] | None = None,
     to: str | Path | None = None,
+    dataset: str | None = None,
 ) -> list[str]:
     """Write results of the run in ``directory`` in one of ``formats.FORMATS``; returns the paths.
 
     ``volume`` may be None where the run has one; ``structures``: 'image' or structures, all structures by default;
-    ``to``: export/VOLUME in the folder of the run by default. Raises UserError for a name that the run does not have.
+    ``to``: export/VOLUME in the folder of the run by default; ``dataset``: as of `export`. Raises UserError for a name
+    that the run does not have, and for what the form cannot hold.
     """
+    annotation = form == "webknossos-annotation"
+    if dataset is not None and not annotation:
+        raise UserError(
+            f"--dataset {dataset}: {form} has no place for it",
+            "Leave it out, or export webknossos-annotation.",
+        )
     volume = choose_volume(directory, volume)
     folder = Path(directory, "results", volume)
     known = ["image", *structures_of(folder)]
@@ -137,4 +152,9 @@ def export_volume(
             raise UserError(
                 f"--structures: {name} is not in volume {volume}", f"Choose among {', '.join(known)}."
             )
-    return export(folder, names, form, to or Path(directory, "export", volume))
+    if annotation and "image" in names:
+        raise UserError(
+            "--structures: image has no ids, so it makes no annotation",
+            f"Choose among {', '.join(known[1:])}.",
+        )
+    return export(folder, names, form, to or Path(directory, "export", volume), dataset)

@@ -24,7 +24,13 @@ from ultraseg.formats.ome_zarr_layout import zarr_array
 
 FINEST = re.compile(r"(?:^|/)(?:1|1-1-1)/(?:zarr\.json|\.zarray|header\.wkw)$")
 AGAIN = "Download the annotation again (menu, Download, with volume data)."
+HELD = 2**30  # bytes of decoded blocks that are kept for the next slice
 UNITS = {"nanometer": 1.0, "micrometer": 1000.0, "angstrom": 0.1}
+
+
+def run_layer(structure: str) -> str:
+    """The name of a layer that began as all labels of a run (`webknossos_write.write_annotation`)."""
+    return f"{structure}_of_run"
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class ZarrVoxels:
         self._name, self._array, self._axes, self._stored = name, array, axes, stored
         self._block = dict(zip(axes, block, strict=True))
         self._size = dict(zip(axes, array.shape, strict=True))
+        self._held: tuple[int, NDArray[Any]] = (-1, np.empty(0))
 
     @property
     def slices(self) -> list[int]:
@@ -90,8 +97,7 @@ class ZarrVoxels:
         """Ids of a slice (Y, X), and where blocks are stored. Raises UserError where it does not decode."""
         shape = self._size["y"], self._size["x"]
         try:
-            chosen = tuple({"z": z, "c": 0}.get(axis, slice(None)) for axis in self._axes)
-            values = np.asarray(self._array[chosen])
+            values = self._values(z)
         except Exception as error:  # damaged chunks make decoders raise errors of many kinds
             raise UserError(
                 f"{self._name}: slice {z} does not decode ({type(error).__name__}: {error})", AGAIN
@@ -105,6 +111,20 @@ class ZarrVoxels:
                 y, x = (slice(at[a] * self._block[a], (at[a] + 1) * self._block[a]) for a in "yx")
                 known[y, x] = True
         return values if values.dtype.kind == "u" else values.astype(np.uint64), known
+
+    def _values(self, z: int) -> NDArray[Any]:
+        """The numbers of a slice, along x and y as in the array. Blocks are decoded once where memory holds them."""
+        depth = self._block["z"]
+        if self._array.dtype.itemsize * depth * self._size["y"] * self._size["x"] > HELD:
+            return np.asarray(self._array[self._part(z)])
+        first = z - z % depth
+        if self._held[0] != first:
+            self._held = first, np.asarray(self._array[self._part(slice(first, first + depth))])
+        return np.take(self._held[1], z - first, [axis for axis in self._axes if axis != "c"].index("z"))
+
+    def _part(self, z: int | slice) -> tuple[Any, ...]:
+        chosen: dict[str, Any] = {"z": z, "c": 0}
+        return tuple(chosen.get(axis, slice(None)) for axis in self._axes)
 
 
 def read_annotation(path: str) -> Annotation:
