@@ -104,6 +104,9 @@ INSTEAD = {
         "ultraseg export webknossos-annotation --directory runs/demo --structures cells --dataset my_dataset"
         " --to exported"
     ),
+    # Its voxels: tests/unit/exchange/test_webknossos_write.py.
+    "ultraseg export webknossos": "ultraseg export --help",
+    "ultraseg export webknossos-annotation": "ultraseg export --help",
     # With annotations of every kind: tests/unit/exchange/test_annotation.py.
     "ultraseg annotation": "ultraseg annotation --help",
     "ultraseg annotation biopsy1.zip --configfile my.yaml --structure cells": "ultraseg annotation --help",
