@@ -149,6 +149,7 @@ def test_no_module_or_script_writes_under_the_final_name():
         "skeletonise.py": "np.savez(result,",  # in a temporary folder
         "proofread.py": "tifffile.imwrite(scratch,",  # in a temporary folder
         "other_formats.py": '"tifffile.imwrite(',  # commands that messages tell
+        "webknossos_read.py": "file.write_text(json.dumps(about))",  # in a temporary folder
         "write_package.py": "target.write_bytes(",  # the target is the unfinished file of the command that calls it
         "server.py": "file.write_text(f'<!doctype html>",  # in a temporary folder
         "page.py": ".write_bytes(",  # into a folder that is an output as a whole, and made anew as a whole
