@@ -35,7 +35,7 @@ NEITHER = "none"  # a pixel without a cell is no error where the cell is in doub
 def rows(runs: Path, job: str) -> list[dict]:
     """One row for each task and method that was run: task, title, and what its file says.
 
-    Other benchmarks ran some of these before (``recorded.json``); such a row stands until the comparison has its own.
+    Some were run before, here or by other benchmarks (``recorded.json``); such a row stands until there is a new one.
     """
     found = []
     for name in TASKS[job]:
@@ -90,8 +90,9 @@ def failures(rows: list[dict]) -> str:
 def missing(runs: Path, job: str) -> str:
     """What of a job was not run to its end yet, in one line."""
     gaps = []
+    before = {(row["task"], row["title"]) for row in json.loads(RECORDED.read_text()) if row["job"] == job}
     for method, how in METHODS[job].items():
-        folders = [runs / job / name / method for name in TASKS[job]]
+        folders = [runs / job / name / method for name in TASKS[job] if (name, how.title) not in before]
         names = [f.parent.name for f in folders if not (f / RESULT).exists() and not (f / FAILED).exists()]
         if names:
             gaps.append(f"{how.title} ({', '.join(names)})")

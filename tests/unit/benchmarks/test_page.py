@@ -134,3 +134,10 @@ def test_the_page_of_the_repository_has_a_place_for_every_table():
     for job in page.METHODS:
         for name in (job, f"{job} that failed"):
             page.placed(text, name, "x")
+
+
+def test_what_was_recorded_before_is_not_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "TASKS", {"cells": ["fib25-20"]})
+    assert "ultraseg" not in page.missing(tmp_path / "no runs", "cells")
+    page.RECORDED.write_text("[]")
+    assert "ultraseg (fib25-20)" in page.missing(tmp_path / "no runs", "cells")
