@@ -10,8 +10,7 @@ outlines of the truth differ from slice to slice: every second slice is made of 
 shape. Truth is looked at there, and in the scores. "cuts of neighbours alone": what affinities of another program give
 that has no others, if the cut at distance 3 is the highest of three steps, or if there is none. "Mvox/s": million
 voxels of the full image per second of processor time, if these slices were an image at downsample 4; from the maps of
-cuts to ids, with the flow between the slices near
-labels, which carries ids there.
+cuts to ids, with the flow between the slices near labels, which carries ids there.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ def test_a_brick_reads_the_affinities_of_its_slices_and_of_those_that_cuts_reach
     assert (told.brick, told.shown) == ((0, 8), [2, 3, 4, 5, 5, 7, 8, 9, 10, 11, 12])
     assert spec(plan, "take_cuts", brick=2).shown == [18, 19, 20]  # the last slices reach no others
     assert read["maps"] == [str(tmp_path / "affs.h5")] and read["card"] == "results/models/context.json"
-    assert told.given == "cells/affinities" and told.cost(plan).mem_mb < 2000
+    assert told.source.key == "cells/affinities" and told.cost(plan).mem_mb < 2000
 
 
 def test_the_range_of_affinities_is_looked_for_once(tmp_path):

@@ -6,7 +6,7 @@ from ultraseg.predict.take_maps import limits_of
 from ultraseg.run.job import job
 
 with job(snakemake, TakeCuts) as (spec, log):
-    (limits,) = limits_of(snakemake.input.card, spec.volume, [spec.given])
+    (limits,) = limits_of(snakemake.input.card, spec.volume, [spec.source.key])
     mean = take_brick(
         spec.source,
         limits,

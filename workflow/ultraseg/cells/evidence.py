@@ -37,19 +37,25 @@ def read_evidence(
 
     channels: those of interior and boundary; downsample: of the network of the cells.
     """
-    maps = read_listed(probability, zs)
-    interior, boundary = (maps[:, channel] for channel in channels)
     flows = read_listed(flow, zs[:-1] or zs)
-    return Evidence(zs, image_stack(image, zs, downsample), flows, interior, boundary)
+    return Evidence(zs, image_stack(image, zs, downsample), flows, *_maps(probability, zs, channels))
 
 
 def read_near(
     image: str, probability: str, zs: Sequence[int], *, channels: Sequence[int], downsample: int
 ) -> Evidence:
     """As `read_evidence`, with a flow that is made here and now (``QUICK_FLOW``)."""
-    interior, boundary = (read_listed(probability, zs)[:, channel] for channel in channels)
     stack = image_stack(image, zs, downsample)
-    return Evidence(zs, stack, stack_flow(stack, **QUICK_FLOW), interior, boundary)
+    return Evidence(zs, stack, stack_flow(stack, **QUICK_FLOW), *_maps(probability, zs, channels))
+
+
+def _maps(
+    probability: str, zs: Sequence[int], channels: Sequence[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Interior and boundary of the slices, each (n, Y, X); all channels lie in one file, which is read once."""
+    maps = read_listed(probability, zs)
+    interior, boundary = (maps[:, channel] for channel in channels)
+    return interior, boundary
 
 
 def carried_seeds(

@@ -282,6 +282,16 @@ def _napari(commands: Any) -> None:
     napari.add_argument("--python", metavar="FILE", help="a Python that has napari, zarr 3 and dask")
 
 
+def _saved_to(parser: Parser) -> None:
+    """The option for where slices that people labelled are saved."""
+    parser.add_argument(
+        "--to",
+        choices=("labels", "corrections"),
+        metavar="PLACE",
+        help="labels or corrections (default: corrections, where the volume has a folder for them)",
+    )
+
+
 def _label(commands: Any) -> None:
     label = _add(
         commands,
@@ -294,12 +304,7 @@ def _label(commands: Any) -> None:
         _one_volume(),
     )
     label.add_argument("--structures", nargs="+", metavar="NAME", help="structures to label (default: all)")
-    label.add_argument(
-        "--to",
-        choices=("labels", "corrections"),
-        metavar="PLACE",
-        help="labels or corrections (default: corrections, where the volume has a folder for them)",
-    )
+    _saved_to(label)
     label.add_argument("--python", metavar="FILE", help="a Python that has napari, zarr 3 and dask")
 
 
@@ -382,12 +387,7 @@ def _annotation(commands: Any) -> None:
     )
     taken.add_argument("file", metavar="FILE", help="the ZIP that webKnossos downloads")
     taken.add_argument("--structure", metavar="NAME", help="what was annotated (default: the cells)")
-    taken.add_argument(
-        "--to",
-        choices=("labels", "corrections"),
-        metavar="PLACE",
-        help="labels or corrections (default: corrections, where the volume has a folder for them)",
-    )
+    _saved_to(taken)
     taken.add_argument("--layer", metavar="NAME", help="volume layer, where the annotation has several")
     taken.add_argument(
         "--whole-stack",

@@ -10,7 +10,6 @@ from ultraseg.grid.cut_maps import PIXELS, USED_OFFSETS, brick_window, bricks
 from ultraseg.grid.paths import NetworkFiles, metadata
 from ultraseg.jobs.spec import Cost, Files, Rate, SlabJob, VolumeJob, Wildcards, slabs_with
 from ultraseg.jobs.train import GPU_SPEEDUP, NetworkJob, macs_of, tile_count, width_of
-from ultraseg.networks.channels import AFFINITIES, structure_of
 from ultraseg.predict.affinities import AffinitySource
 from ultraseg.predict.map_source import MapSource
 
@@ -153,7 +152,7 @@ class TakeMaps(SlabJob):
     def given(self) -> list[str]:
         """Of each channel what the card calls the map that it is made from."""
         return [
-            f"{structure_of(channel)}/{AFFINITIES}" if isinstance(source, AffinitySource) else channel
+            source.key if isinstance(source, AffinitySource) else channel
             for channel, source in self.maps.items()
         ]
 
@@ -256,11 +255,6 @@ class TakeCuts(VolumeJob):
     downsample: int
 
     rate: ClassVar[Rate] = Rate(1.0, 0.02, 250, 24)
-
-    @property
-    def given(self) -> str:
-        """What the card calls the affinities."""
-        return self.source.name.rpartition(".")[2]
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> TakeCuts:

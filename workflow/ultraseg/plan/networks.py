@@ -65,7 +65,7 @@ class Network:
             for volume, maps in self.maps.items()
         }
         for volume, source in self.affinities.items():
-            found[volume][source.name.rpartition(".")[2]] = source
+            found[volume][source.key] = source
         return found
 
     def has_cuts(self, volume: str) -> bool:

@@ -41,6 +41,11 @@ class AffinitySource(MapSource):
     offsets: tuple[Offset, ...] = ()
     shown_as: str = ""
 
+    @property
+    def key(self) -> str:
+        """Its key in the configuration, which is the last part of its name, such as cells/affinities."""
+        return self.name.rpartition(".")[2]
+
     def along(self, axis: int) -> dict[int, Channel]:
         """The distances along an axis (0 = z, 1 = y, 2 = x) whose affinities the file has, and where they lie."""
         found: dict[int, Channel] = {}
