@@ -5,6 +5,8 @@ ENV ?= cpu
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 STAMP := .venv/installed-$(ENV)
+# Each job of a run starts a Python, which should find the package compiled, also where a run must not write beside it.
+COMPILE = $(BIN)/python -m compileall -qq -j $(CORES) workflow/ultraseg
 
 .PHONY: env demo view napari extras status test test-quick test-optional lint format docs lock peers clean-demo
 
@@ -19,6 +21,7 @@ $(STAMP): envs/$(ENV).lock pyproject.toml
 	@$(BIN)/python -m compileall -qq -j $(CORES) -x '/tests?/' .venv/lib/python3*/site-packages || true
 	@# The package itself, from this folder, with what the lock brought: the command ultraseg.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-build-isolation --no-deps --editable .
+	@$(COMPILE)
 	@# Plain `snakemake` uses all processors once the environment is active.
 	@grep -q SNAKEMAKE_PROFILE .venv/bin/activate || \
 		echo 'export SNAKEMAKE_PROFILE="$${VIRTUAL_ENV%/*}/profiles/local"' >> .venv/bin/activate
@@ -61,6 +64,7 @@ status: $(STAMP)
 	@$(BIN)/ultraseg status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
 
 test: $(STAMP)
+	@$(COMPILE)
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 # The tests of the modules alone, without whole runs of the workflow.

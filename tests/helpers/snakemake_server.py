@@ -1,59 +1,134 @@
-"""Runs commands of Snakemake in forks of one process that has imported it, which saves each a second or two.
+"""Runs Snakemake and the scripts of its jobs in forks of one process that has imported libraries beforehand.
 
-A program ``snakemake`` that calls ``ask`` sends its arguments, folder, environment and open files here and ends as the
-command ends. What Python itself takes from the environment when it starts, such as PYTHONPATH, is that of the server.
+Each command of Snakemake is saved a second or two, and each script half a second. Nothing of ultraseg is imported
+beforehand. A program ``snakemake`` that calls ``ask`` sends its arguments, folder, environment and open files here and
+ends as the command ends. That Snakemake takes a program in place of Python, which does the same with a script. What
+Python itself takes from the environment when it starts is that of the server, but for PYTHONPATH.
 
-    python snakemake_server.py ADDRESS                  serves, until its standard input ends
-    python snakemake_server.py ADDRESS ask ARGUMENT...  is such a program
+    python snakemake_server.py ADDRESS                        serves, until its standard input ends
+    python snakemake_server.py ADDRESS ask ARGUMENT...        is a program snakemake
+    python snakemake_server.py ADDRESS ask-alone ARGUMENT...  is one whose scripts have a Python of their own
+    python snakemake_server.py ADDRESS script ARGUMENT...     is a Python that runs a script
 """
 
+import atexit
+import importlib
 import json
 import os
 import select
+import shlex
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+# What the Snakefile and many scripts import. TensorFlow is not among them: it does not survive a fork.
+LIBRARIES = (
+    "jsonschema",
+    "yaml",
+    "cv2",
+    "fastremap",
+    "h5py",
+    "matplotlib.pyplot",
+    "networkx",
+    "numcodecs",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.ndimage",
+    "scipy.sparse.csgraph",
+    "scipy.spatial",
+    "skimage.measure",
+    "skimage.segmentation",
+    "snakemake.script",
+    "tifffile",
+    "zarr",
+)
+
+KINDS = {"ask": "snakemake", "ask-alone": "snakemake alone", "script": "script"}
 
 
-def ask(address: str) -> int:
-    """Have the server run the command of this process; returns its status."""
+def ask(address: str, kind: str = "snakemake") -> int:
+    """Have the server run the command of this process; returns its status. kind: one of ``KINDS``."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
-        command = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+        command = json.dumps([kind, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
         socket.send_fds(connection, [len(command).to_bytes(4, "big")], [0, 1, 2])
         connection.sendall(command)
         return int(connection.recv(10) or 1)
 
 
-def run(connection: socket.socket) -> int:
-    """Run one command as ``snakemake`` would, in this process."""
-    import snakemake.cli
-
+def take_place(connection: socket.socket) -> tuple[str, list[str]]:
+    """Take the place of the process that asks; returns what it asks for and its arguments."""
     size, files, _, _ = socket.recv_fds(connection, 4, 3)
     with connection.makefile("rb") as stream:
-        arguments, folder, environment = json.loads(stream.read(int.from_bytes(size, "big")))
+        kind, arguments, folder, environment = json.loads(stream.read(int.from_bytes(size, "big")))
     for number, file in enumerate(files):
         os.dup2(file, number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    return kind, arguments
+
+
+def run_snakemake(arguments: list[str], python: Path | None) -> None:
+    """Run one command as ``snakemake`` would, in this process; ``python``: what runs the scripts of its jobs."""
+    import snakemake.cli
+
     sys.argv = ["snakemake", *arguments]
+    sys.executable = str(python or sys.executable)
+    snakemake.cli.main(arguments)
+
+
+def run_script(arguments: list[str]) -> None:
+    """Run a script as ``python`` would, in this process."""
+    file = Path(arguments[0])
+    sys.argv = arguments
+    # The first entry is the folder of this file, where Python has that of the script.
+    sys.path[0:1] = [str(file.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    main = type(sys)("__main__")
+    main.__dict__.update(__file__=str(file), __builtins__=__builtins__)
+    sys.modules["__main__"] = main
+    exec(compile(file.read_bytes(), str(file), "exec"), main.__dict__)
+
+
+def status_of(run, *arguments) -> int:
+    """The status with which a process would end that does nothing but this."""
+    status = 0
     try:
-        snakemake.cli.main(arguments)
-        return 0
+        run(*arguments)
     except SystemExit as end:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    return status
+
+
+def python_of(address: str) -> Path:
+    """A program in place of Python: scripts run in a fork of the server, all else in a Python of its own."""
+    python = Path(address).with_name("python")
+    if not python.exists():
+        real, server = shlex.quote(sys.executable), shlex.quote(__file__)
+        ask = f'exec {real} -SE {server} {shlex.quote(address)} script "$@"'
+        part = python.with_name(f"python-{os.getpid()}")
+        part.write_text(f'#!/bin/sh\ncase $1 in -*) exec {real} "$@" ;; esac\n{ask}\n')
+        part.chmod(0o755)
+        os.replace(part, python)
+    return python
 
 
 def serve(address: str) -> None:
     """Serve commands, one fork each, until the standard input ends: with the process that started this one at last."""
-    import jsonschema  # noqa: F401  what the Snakefile imports
     import snakemake.cli
-    import yaml  # noqa: F401
 
+    for library in LIBRARIES:
+        importlib.import_module(library)
     snakemake.cli.get_argument_parser()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
@@ -66,7 +141,12 @@ def serve(address: str) -> None:
                     server.close()
                     status = 1
                     try:
-                        status = run(connection)
+                        kind, arguments = take_place(connection)
+                        if kind == "script":
+                            status = status_of(run_script, arguments)
+                        else:
+                            python = python_of(address) if kind == "snakemake" else None
+                            status = status_of(run_snakemake, arguments, python)
                     finally:
                         sys.stdout.flush()
                         sys.stderr.flush()
@@ -89,7 +169,7 @@ def served(address: str, **environment: str):
 
 
 if __name__ == "__main__":
-    if sys.argv[2:3] == ["ask"]:
-        del sys.argv[2]
-        sys.exit(ask(sys.argv.pop(1)))
+    if len(sys.argv) > 2:
+        kind, address = KINDS[sys.argv.pop(2)], sys.argv.pop(1)
+        sys.exit(ask(address, kind))
     serve(sys.argv[1])

@@ -29,7 +29,9 @@ def copy_code(folder: Path) -> None:
     for name in ("Snakefile", "workflow", "config", "envs"):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                source, folder / name
+            )  # with what is compiled, which saves each job a part of a second
         else:
             shutil.copy(source, folder / name)
 
@@ -76,10 +78,13 @@ def server() -> str:
 
 
 class Run:
-    """One working directory with its configuration, and a copy of the workflow that makes its results."""
+    """One working directory with its configuration, and a copy of the workflow that makes its results.
 
-    def __init__(self, folder: Path, config: dict, code: Path = ROOT):
-        self.folder, self.code, self.config = folder, code, config
+    alone: each script of a job is a Python of its own, as for users; otherwise it is a fork of one that is loaded.
+    """
+
+    def __init__(self, folder: Path, config: dict, code: Path = ROOT, *, alone: bool = False):
+        self.folder, self.code, self.config, self.alone = folder, code, config, alone
         folder.mkdir(parents=True, exist_ok=True)
         self.write_config(config)
 
@@ -105,7 +110,8 @@ class Run:
         """Run Snakemake, whatever its status; ``how`` goes to ``subprocess.run``, of a process that loads Snakemake."""
         command = self.command(*arguments)
         if not how:
-            ask = [sys.executable, "-SE", snakemake_server.__file__, server(), "ask"]
+            ask = [sys.executable, "-SE", snakemake_server.__file__, server()]
+            ask.append("ask-alone" if self.alone else "ask")
             command = [*ask, *self.options(*arguments)]
         env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(command, capture_output=True, text=True, env=env, **how)

@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 def new_run(tmp_path_factory, data: Path, name: str) -> Run:
     """A run of two slabs over data that no run writes to."""
     config = tiny_config(data, slab_depth=6, networks={"context": NETWORK})
-    return Run(tmp_path_factory.mktemp(name), config)
+    return Run(tmp_path_factory.mktemp(name), config, alone=True)  # scripts are killed by their process
 
 
 # ---------------------------------------------------------------- what a run left
