@@ -1,5 +1,7 @@
 """The plan of a run: structures, networks and volumes, how labelled slices are shared out, gaps."""
 
+import math
+
 import pytest
 from tiny_plan import (
     LABELLED,
@@ -14,6 +16,7 @@ from tiny_plan import (
 )
 from ultraseg.base.errors import UserError
 from ultraseg.grid.gaps import Gap
+from ultraseg.plan import plan as plan_module
 from ultraseg.plan.config import load_config
 from ultraseg.plan.plan import Plan
 
@@ -262,6 +265,18 @@ def test_methods_are_compared_on_slices_that_no_network_saw_where_there_are_any(
     assert {*plan.tries("a")} <= {*plan.left_out("a")} and plan.tries("a")
     held = plan_holding_out(tmp_path, 10)
     assert held.tries("a") == held.holdouts("a") and [*held.tries("a")] == [10]
+
+
+@pytest.mark.parametrize(("pixels", "slices"), [(10**9, 4), (3.5, 3), (2.2, 2), (0.5, 1)])
+def test_methods_are_compared_on_fewer_slices_where_these_are_large(tmp_path, monkeypatch, pixels, slices):
+    labelled = (0, 4, 8, 12, 16, 20)
+    config = make_config(tmp_path, labelled=labelled, propagate={"method": "auto"})
+    config["volumes"]["a"]["voxel_size_nm"] = [16, 4, 4]
+    plan = Plan(load_config(config))
+    monkeypatch.setattr(plan, "holdouts", lambda volume: {})
+    plane = math.prod(plan.volumes["a"].plane(plan.cell_downsample))
+    monkeypatch.setattr(plan_module, "TRIED_PIXELS", int(pixels * plane))
+    assert len(plan.tries("a")) == slices and {*plan.tries("a")} <= {*labelled[1:-1]}
 
 
 def test_the_labels_are_looked_through_once_however_many_gaps_ask_for_the_method(tmp_path, monkeypatch):

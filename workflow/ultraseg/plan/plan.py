@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,9 @@ from ultraseg.plan.roles import NUCLEI, ROLES, with_role
 from ultraseg.plan.volume import Volume
 
 TRIES = 4  # labelled slices at most on which methods are compared
+# Pixels, at the scale of the network of the cells, of the labelled slices on which methods are compared: a large slice
+# shows as many cells as several small ones, and carrying its ids over twice the usual gap takes as long.
+TRIED_PIXELS = 3_000_000
 
 
 def _spread(zs: Sequence[int], most: int) -> list[int]:
@@ -269,10 +273,12 @@ class Plan:
     def tries(self, volume: str) -> dict[int, Gap]:
         """Labelled slices on which the methods are compared -> the gap around each, as if it were not labelled.
 
-        Slices that no network saw, where there are any.
+        Slices that no network saw, where there are any; fewer where slices are large, but one at least.
         """
         found = self.holdouts(volume) or self.left_out(volume)
-        return {z: found[z] for z in _spread([*found], TRIES)}
+        pixels = math.prod(self.volumes[volume].plane(self.cell_downsample)) if found else 1
+        most = min(TRIES, max(1, TRIED_PIXELS // pixels))
+        return {z: found[z] for z in _spread([*found], most)}
 
     # ---- gaps
     def gaps(self, volume: str) -> list[Gap]:
