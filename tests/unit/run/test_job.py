@@ -4,9 +4,12 @@ import errno
 import logging
 import os
 import re
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
+import cv2
 import pytest
 from snakemake.iocontainers import Params, Wildcards
 from ultraseg.base.checksums import read_records, write_record
@@ -46,6 +49,28 @@ def snakemake(tmp_path, monkeypatch):
 
 def text(snakemake):
     return open(snakemake.log[0]).read()
+
+
+IMPORTS_LATE = """
+from ultraseg.run.job import _keep_opencv_to
+_keep_opencv_to(3)
+import cv2
+print(cv2.getNumThreads())
+"""
+
+
+def test_opencv_takes_no_more_threads_than_the_job_has(snakemake, monkeypatch):
+    monkeypatch.setenv("OPENCV_FOR_THREADS_NUM", "0")  # put back afterwards
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(4)
+        with job(snakemake, dict):
+            assert cv2.getNumThreads() == 2
+            open(snakemake.output[0], "wb").close()
+    finally:
+        cv2.setNumThreads(before)
+    late = subprocess.run([sys.executable, "-c", IMPORTS_LATE], capture_output=True, text=True, check=True)
+    assert late.stdout == "3\n"
 
 
 def test_a_job_logs_what_it_read_wrote_and_how_long_it_took(snakemake):

@@ -37,6 +37,7 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     )
     for noisy in ("absl", "tensorflow", "h5py", "matplotlib", "numcodecs", "asyncio", "PIL", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    _keep_opencv_to(snakemake.threads)
     start = time.monotonic()
     wildcards = dict(snakemake.wildcards.items())  # Snakemake's own list of them has no values()
     drop_record(snakemake.rule, wildcards, CHECKSUMS)
@@ -71,6 +72,16 @@ def job(snakemake: Any, kind: Callable[..., Told]) -> Iterator[tuple[Told, loggi
     written = sum(os.path.getsize(file) for file in snakemake.output if os.path.isfile(file))
     log.info("wrote %s: %.2f MB", _names(snakemake.output), written / 1e6)
     log.info("took %.1f s", time.monotonic() - start)
+
+
+def _keep_opencv_to(threads: int) -> None:
+    """Let OpenCV use as many threads as the job has; by itself it takes all processors, whatever else runs there.
+
+    The libraries of NumPy and SciPy heed what Snakemake sets, ``OMP_NUM_THREADS`` and its like.
+    """
+    os.environ["OPENCV_FOR_THREADS_NUM"] = str(threads)  # for a job that imports it later
+    if opencv := sys.modules.get("cv2"):
+        opencv.setNumThreads(threads)
 
 
 def _handlers(snakemake: Any) -> list[logging.Handler]:
