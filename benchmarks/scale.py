@@ -165,13 +165,14 @@ def foreseen(folder: Path, slices: int) -> pd.DataFrame:
 
 
 PER_SLAB = (
-    "ingest", "predict", "flow", "propagate", "cells", "link_edges", "link_relabel", "objects_label", "objects",
-    "measure_slab",
+    "ingest", "quality_slab", "predict", "flow", "cuts", "propagate", "cells", "link_edges", "link_relabel",
+    "objects_label", "objects", "measure_slab",
 )  # fmt: skip
 # Whatever the number of slices:
 ONCE = (
-    "train", "figures", "learning_curves", "report", "image_layout", "image_group", "structure_layout",
-    "network_layout", "cell_layout",
+    "train", "augmentation", "try_method", "choose_method", "figures", "figure_cell", "figure_links", "learning_curves",
+    "report", "report_run", "image_layout", "image_group", "structure_layout", "network_layout", "cell_layout",
+    "cut_layout",
 )  # fmt: skip
 
 
