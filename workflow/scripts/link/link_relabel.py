@@ -2,6 +2,7 @@
 
 from ultraseg.arrays.labels import count_ids
 from ultraseg.base.files import read_table
+from ultraseg.base.memory import keep_freed_memory
 from ultraseg.jobs.link import LinkRelabel
 from ultraseg.link.final_cells import NODE_COLUMNS, final_cells
 from ultraseg.run.job import job
@@ -9,6 +10,7 @@ from ultraseg.storage.arrays import read_slice
 from ultraseg.storage.pyramid import levels_of, reduce_labels, write_pyramid
 
 with job(snakemake, LinkRelabel) as (spec, log):
+    keep_freed_memory()  # every slice has several arrays of its size
     # Of the table of the whole volume only the rows of these slices.
     here = [("z", "in", spec.walk)]
     cells = final_cells(

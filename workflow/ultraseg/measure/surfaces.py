@@ -66,17 +66,24 @@ def _unlike_neighbours(
     flat = [np.ascontiguousarray(labels).reshape(-1) for labels in (one, one if after is None else after)]
     height, width = one.shape
     found: list[tuple[list[NDArray[np.integer]], list[NDArray[np.integer]]]] = [([], []) for _ in directions]
-    for top in range(0, height, max(CACHED // max(width, 1), 1)):
-        bottom = min(top + max(CACHED // max(width, 1), 1), height)
+    rows = max(CACHED // max(width, 1), 1)
+    unlike = np.empty((min(rows, height), width), bool)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
         for (dz, dy, dx), (of_a, of_b) in zip(directions, found, strict=True):
             first, last = max(top, -dy), min(bottom, height - dy)
             left, right = max(0, -dx), width - max(0, dx)
             neighbour = after if dz and after is not None else one
-            unlike = one[first:last, left:right] != neighbour[first + dy : last + dy, left + dx : right + dx]
-            y, x = np.divmod(np.flatnonzero(unlike), max(right - left, 1))
-            at = (y + first) * width + x + left
+            here = unlike[: last - first]  # whole rows, so that places in it are places in the slice
+            here[:, :left], here[:, right:] = False, False
+            np.not_equal(
+                one[first:last, left:right],
+                neighbour[first + dy : last + dy, left + dx : right + dx],
+                out=here[:, left:right],
+            )
+            at = np.flatnonzero(here) + first * width
             of_a.append(flat[0][at])
-            of_b.append(flat[dz][at + dy * width + dx])
+            of_b.append(flat[dz][at + (dy * width + dx)])
     none = one.reshape(-1)[:0]
     return [(np.concatenate([none, *a]), np.concatenate([none, *b])) for a, b in found]
 
