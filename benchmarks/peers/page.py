@@ -28,6 +28,7 @@ COLUMNS = {
     },
 }
 
+KEPT = ("task", "title", "kind", "cpu_seconds", "of", "peak_mb", "commit", "step", "error")
 LESS_IS_BETTER = ("error", "wrong", "taken")
 NEITHER = "none"  # a pixel without a cell is no error where the cell is in doubt
 
@@ -35,21 +36,39 @@ NEITHER = "none"  # a pixel without a cell is no error where the cell is in doub
 def rows(runs: Path, job: str) -> list[dict]:
     """One row for each task and method that was run: task, title, and what its file says.
 
-    Some were run before, here or by other benchmarks (``recorded.json``); such a row stands until there is a new one.
+    Some were run before, here or by other benchmarks (``recorded.json``). Such a row stands until there is a new one; a
+    failure of now does not take the place of a row.
     """
-    found = []
+    recorded, found = json.loads(RECORDED.read_text()), []
     for name in TASKS[job]:
-        here = len(found)
+        before = [row for row in recorded if (row["job"], row["task"]) == (job, name)]
         for method, how in METHODS[job].items():
+            now = []
             for kind in (RESULT, FAILED):
                 file = runs / job / name / method / kind
                 if file.exists():
                     row = {"task": name, "title": how.title, "kind": kind}
-                    found.append(row | json.loads(file.read_text()))
-        titles = {row["title"] for row in found[here:] if row["kind"] == RESULT}
-        before = [row for row in json.loads(RECORDED.read_text()) if (row["job"], row["task"]) == (job, name)]
-        found[here:here] = [{"kind": RESULT} | row for row in before if row["title"] not in titles]
+                    now.append(row | json.loads(file.read_text()))
+            ours = [{"kind": RESULT} | row for row in before if row["title"] == how.title]
+            stand = [row for row in ours if not now or (row["kind"] == RESULT != now[0]["kind"])]
+            found += stand + now
+        titles = {how.title for how in METHODS[job].values()}
+        found += [{"kind": RESULT} | row for row in before if row["title"] not in titles]
     return found
+
+
+def record(found: dict[str, list[dict]]) -> None:
+    """Keep the rows of jobs (what tables show of them), so that a new clone shows them and what failed as well."""
+    kept = []
+    for job, rows_of_job in found.items():
+        for row in rows_of_job:
+            one = {"job": job, **{key: row[key] for key in KEPT if row.get(key) not in (None, "")}}
+            if row["kind"] == RESULT:
+                del one["kind"]
+                shown = COLUMNS[job].values()
+                one["scores"] = {m: round(row["scores"][m], 4) for m in shown if m in row["scores"]}
+            kept.append(json.dumps(one, ensure_ascii=False))
+    RECORDED.write_text("[\n " + ",\n ".join(kept) + "\n]\n")
 
 
 def table(rows: list[dict], job: str) -> str:
@@ -109,11 +128,11 @@ def placed(text: str, name: str, content: str) -> str:
 
 
 def write(runs: Path, page: Path = PAGE) -> None:
-    """Rewrite the tables of the page, those of jobs of which anything was run."""
-    text = page.read_text()
-    for job in METHODS:
-        found = rows(runs, job)
-        if found:
-            text = placed(text, job, table(found, job))
-            text = placed(text, f"{job} that failed", f"{failures(found)}\n\n{missing(runs, job)}")
+    """Rewrite the tables of the page, those of jobs of which anything was run, and keep their rows."""
+    text, found = page.read_text(), {job: rows(runs, job) for job in METHODS}
+    for job, of_job in found.items():
+        if of_job:
+            text = placed(text, job, table(of_job, job))
+            text = placed(text, f"{job} that failed", f"{failures(of_job)}\n\n{missing(runs, job)}")
     page.write_text(text)
+    record(found)

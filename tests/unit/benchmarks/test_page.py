@@ -56,6 +56,26 @@ def test_a_recorded_row_stands_until_the_comparison_has_its_own(runs):
     assert "| fib25-20 | ultraseg | 0.500 | 0.500 | 10.0 (training alone) |  | old |" in lines
 
 
+def test_a_new_clone_shows_all_rows_and_what_failed(runs, tmp_path):
+    found = {"cells": page.rows(runs, "cells")}
+    page.record(found)
+    again = page.rows(tmp_path / "none", "cells")
+    assert page.table(again, "cells") == page.table(found["cells"], "cells")
+    assert page.failures(again) == page.failures(found["cells"]) != page.failures([])
+    assert "Biomedisa (fib25-20" not in page.missing(tmp_path / "none", "cells")
+
+
+def test_a_failure_does_not_take_the_place_of_a_row(runs):
+    page.record({"cells": page.rows(runs, "cells")})
+    (runs / "cells/fib25-20/shape/result.json").rename(runs / "cells/fib25-20/shape/failed.json")
+    (runs / "cells/fib25-20/shape/failed.json").write_text(json.dumps({"step": "run", "error": "cut off"}))
+    found = page.rows(runs, "cells")
+    assert [row["kind"] for row in found if row["title"] == "shape interpolation"] == [
+        "result.json",
+        "failed.json",
+    ]
+
+
 def test_figures_that_are_equal_as_shown_are_both_the_best():
     one = {"kind": "result.json", "task": "t", "cpu_seconds": 6, "peak_mb": 1, "commit": "c"}
     values = {"cells dice": 0.9001, "cells adapted_rand_error": 0.1}
@@ -111,6 +131,9 @@ STRUCTURES = {"vnc": ("mitochondria", "membrane")}
 def test_the_recorded_rows_of_the_repository_have_the_columns_of_their_volume():
     rows = json.loads((page.ROOT / "benchmarks/peers/recorded.json").read_text())
     for row in rows:
+        if row.get("kind") == "failed.json":
+            assert row["error"] and row["step"] in ("installation", "run")
+            continue
         columns = {*page.COLUMNS[row["job"]].values()}
         if row["job"] == "organelles":
             columns = {f"{structure} dice" for structure in STRUCTURES[row["task"]]} & columns
