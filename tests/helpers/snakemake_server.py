@@ -160,6 +160,8 @@ def serve(address: str) -> None:
 @contextmanager
 def served(address: str, **environment: str):
     """A server in a process of its own while the block lasts."""
+    # A process that is forked should have no other threads.
+    environment = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1") | environment
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(
         [sys.executable, __file__, address], env=os.environ | environment, **pipes
