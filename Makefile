@@ -64,10 +64,9 @@ extras: $(STAMP) .venv-extras/installed
 status: $(STAMP)
 	@$(BIN)/ultraseg status --directory "$(DIRECTORY)" $(if $(WATCH),--watch)
 
-# One process more than there are processors: tests of SLURM and of killed runs wait most of their time.
 test: $(STAMP)
 	@$(COMPILE)
-	$(BIN)/python -m pytest -n $$(($(CORES) + 1)) --dist loadfile
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile
 
 # The tests of the modules alone, without whole runs of the workflow.
 test-quick: $(STAMP)
