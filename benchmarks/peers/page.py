@@ -41,7 +41,7 @@ def rows(runs: Path, job: str) -> list[dict]:
     """
     recorded, found = json.loads(RECORDED.read_text()), []
     for name in TASKS[job]:
-        before = [row for row in recorded if (row["job"], row["task"]) == (job, name)]
+        before = [{"kind": RESULT} | row for row in recorded if (row["job"], row["task"]) == (job, name)]
         for method, how in METHODS[job].items():
             now = []
             for kind in (RESULT, FAILED):
@@ -49,11 +49,11 @@ def rows(runs: Path, job: str) -> list[dict]:
                 if file.exists():
                     row = {"task": name, "title": how.title, "kind": kind}
                     now.append(row | json.loads(file.read_text()))
-            ours = [{"kind": RESULT} | row for row in before if row["title"] == how.title]
-            stand = [row for row in ours if not now or (row["kind"] == RESULT != now[0]["kind"])]
-            found += stand + now
+            kinds = {row["kind"] for row in now}
+            stands = {RESULT, FAILED} if not now else {RESULT} - kinds
+            found += [row for row in before if row["title"] == how.title and row["kind"] in stands] + now
         titles = {how.title for how in METHODS[job].values()}
-        found += [{"kind": RESULT} | row for row in before if row["title"] not in titles]
+        found += [row for row in before if row["title"] not in titles]
     return found
 
 
@@ -108,12 +108,9 @@ def failures(rows: list[dict]) -> str:
 
 def missing(runs: Path, job: str) -> str:
     """What of a job was not run to its end yet, in one line."""
-    gaps = []
-    before = {(row["task"], row["title"]) for row in json.loads(RECORDED.read_text()) if row["job"] == job}
-    for method, how in METHODS[job].items():
-        folders = [runs / job / name / method for name in TASKS[job] if (name, how.title) not in before]
-        names = [f.parent.name for f in folders if not (f / RESULT).exists() and not (f / FAILED).exists()]
-        if names:
+    gaps, there = [], {(row["task"], row["title"]) for row in rows(runs, job)}
+    for how in METHODS[job].values():
+        if names := [name for name in TASKS[job] if (name, how.title) not in there]:
             gaps.append(f"{how.title} ({', '.join(names)})")
     return f"Not run yet: {'; '.join(gaps)}." if gaps else "Everything was run."
 

@@ -46,11 +46,9 @@ LIBRARIES = (
     "zarr",
 )
 
-KINDS = {"ask": "snakemake", "ask-alone": "snakemake alone", "script": "script"}
 
-
-def ask(address: str, kind: str = "snakemake") -> int:
-    """Have the server run the command of this process; returns its status. kind: one of ``KINDS``."""
+def ask(address: str, kind: str = "ask") -> int:
+    """Have the server run the command of this process; returns its status. kind: ask, ask-alone or script (above)."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         command = json.dumps([kind, sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
@@ -145,7 +143,7 @@ def serve(address: str) -> None:
                         if kind == "script":
                             status = status_of(run_script, arguments)
                         else:
-                            python = python_of(address) if kind == "snakemake" else None
+                            python = python_of(address) if kind == "ask" else None
                             status = status_of(run_snakemake, arguments, python)
                     finally:
                         sys.stdout.flush()
@@ -172,6 +170,6 @@ def served(address: str, **environment: str):
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        kind, address = KINDS[sys.argv.pop(2)], sys.argv.pop(1)
+        kind, address = sys.argv.pop(2), sys.argv.pop(1)
         sys.exit(ask(address, kind))
     serve(sys.argv[1])

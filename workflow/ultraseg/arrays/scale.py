@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ultraseg.arrays.modes import Label, block_modes
 
+_DIGITS = 4 ** np.arange(4)[:, None]  # make one number of how many labels are lower than each of four corners
+
 
 def _pad_to_multiple(array: NDArray[Any], d: int) -> NDArray[Any]:
     """The array (y, x) with its last row and column repeated until both sizes are multiples of d."""
@@ -88,12 +90,9 @@ def upsample_labels(labels: NDArray[Label], downsample: int, shape: tuple[int, i
 def _vote(corners: NDArray[Label], d: int) -> NDArray[Label]:
     """The winning labels (k, d, d) of k blocks from the labels of their corners (4, k)."""
     # Which corner wins where depends on the order of the four labels alone.
-    order = sum((corners[:, None] > corners[None]).sum(axis=1) * _DIGITS)
+    order = ((corners[:, None] > corners[None]).sum(axis=1) * _DIGITS).sum(axis=0)
     winners = _winning_corners(d)[order]
     return np.take_along_axis(np.ascontiguousarray(corners.T), winners, axis=1).reshape(-1, d, d)
-
-
-_DIGITS = 4 ** np.arange(4)[:, None]
 
 
 @cache
