@@ -66,7 +66,7 @@ def record(found: dict[str, list[dict]]) -> None:
             if row["kind"] == RESULT:
                 del one["kind"]
                 shown = COLUMNS[job].values()
-                one["scores"] = {m: round(row["scores"][m], 4) for m in shown if m in row["scores"]}
+                one["scores"] = {m: round(row["scores"][m], 6) for m in shown if m in row["scores"]}
             kept.append(json.dumps(one, ensure_ascii=False))
     RECORDED.write_text("[\n " + ",\n ".join(kept) + "\n]\n")
 

@@ -65,6 +65,16 @@ def test_a_new_clone_shows_all_rows_and_what_failed(runs, tmp_path):
     assert "Biomedisa (fib25-20" not in page.missing(tmp_path / "none", "cells")
 
 
+def test_recording_again_and_again_changes_no_figure(runs, tmp_path):
+    row = {"kind": "result.json", "task": "fib25-20", "title": "ultraseg", "cpu_seconds": 6, "commit": "c"}
+    found = [row | {"scores": {"cells dice": 0.909081, "cells adapted_rand_error": 0.036519}}]
+    shown = page.table(found, "cells")
+    for _ in range(2):
+        page.record({"cells": found})
+        found = page.rows(tmp_path / "none", "cells")
+        assert page.table(found, "cells") == shown and "0.037" in shown
+
+
 def test_a_failure_does_not_take_the_place_of_a_row(runs):
     page.record({"cells": page.rows(runs, "cells")})
     (runs / "cells/fib25-20/shape/result.json").rename(runs / "cells/fib25-20/shape/failed.json")
