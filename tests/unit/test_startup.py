@@ -26,6 +26,7 @@ MAY_LOAD = {
     "cells/flow": ARRAYS,
     "cells/propagate": ARRAYS | {"scipy", "skimage"},
     "cells/take_cells": ARRAYS | TABLES,
+    "cells/try_method": ARRAYS | {"scipy", "skimage"},
     "evaluate/choose_method": ARRAYS | {"yaml"},
     "evaluate/evaluate": ARRAYS | TABLES | {"yaml"},
     "evaluate/label_next": {"yaml"} | FIGURES,

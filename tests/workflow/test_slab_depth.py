@@ -65,6 +65,13 @@ def test_cuts_and_the_choice_of_the_method_are_the_same(runs, depth):
     assert len({a["method"], *("flow", "volume")}) == 2
 
 
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_flow_is_computed_where_the_choice_needs_it_and_zero_elsewhere(runs, depth):
+    chosen = json.loads((runs[depth].results / "tiny/work/method.json").read_text())["method"]
+    flow = zarr.open_array(runs[depth].results / "tiny/work/flow", mode="r")[:]
+    assert flow.any() == (chosen == "flow")
+
+
 def test_one_slice_is_one_file_is_one_job(runs):
     files = list((runs[1].results / "tiny/image.zarr/labels/cells/0/c").rglob("0"))
     slabs = sorted(int(file.parts[-3]) for file in files if file.is_file())

@@ -40,8 +40,8 @@ use rule propagate as propagate_ends with:
         code=script_version("cells/propagate"),
 
 
-use rule propagate as try_method with:
-    # For volumes that choose between the methods: what each of them makes of a labelled slice that is left out.
+# try_method: for volumes that choose between the methods, what one of them makes of a labelled slice that is left out.
+rule try_method:
     input:
         unpack(RULES.inputs("try_method")),
     output:
@@ -52,12 +52,16 @@ use rule propagate as try_method with:
         benchmark_file("try_method", "{volume}", "{method}", "{gap}")
     wildcard_constraints:
         method="flow|volume",
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=RULES.mem_mb("try_method"),
         runtime=RULES.minutes("try_method"),
     params:
         job=RULES.told("try_method"),
-        code=script_version("cells/propagate"),
+        code=script_version("cells/try_method"),
+    script:
+        "../scripts/cells/try_method.py"
 
 
 # choose_method: the results of both methods -> the better one.

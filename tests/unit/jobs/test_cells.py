@@ -1,5 +1,6 @@
 """What the jobs read that carry the ids of cells and cut cells into pieces."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -199,7 +200,34 @@ def test_each_method_is_tried_on_the_gaps_around_labelled_slices_and_waits_for_n
         # What neighbouring gaps carry waits for the choice.
         assert (found["chosen"], found["up"], found["down"]) == ([], [], [])
         assert ("cuts" in found) == (one.method == "volume")
+        told = spec(plan, "try_method", gap=one.gap, method=one.method)
+        assert (
+            plan.tries("a")[told.left_out].name == one.gap and told.gap.first < told.left_out < told.gap.last
+        )
+        # The flow of all slices waits for the choice as well: a job makes its own.
+        assert found["flow"] == [] and told.flow == (plan.config["flow"] if one.method == "flow" else {})
     assert TryMethod.each(plan_in_volume(tmp_path, "volume"), "a") == []
+
+
+def test_a_method_is_tried_in_a_window_of_large_slices(tmp_path, monkeypatch):
+    plan = plan_in_volume(tmp_path)
+    (z, gap), *_ = plan.tries("a").items()
+    whole = spec(plan, "try_method", gap=gap.name, method="flow")
+    assert whole.most_pixels == math.prod(cell_plane(plan, "a"))
+    monkeypatch.setattr("ultraseg.plan.plan.TRIED_WINDOW", whole.most_pixels // 4)
+    part = spec(plan, "try_method", gap=gap.name, method="flow")
+    assert part.most_pixels == whole.most_pixels // 4 and part.left_out == z
+    assert part.pixels(plan) == tuple(n * part.most_pixels / whole.most_pixels for n in whole.pixels(plan))
+
+
+@pytest.mark.parametrize(
+    ("method", "by_flow", "told"),
+    [("auto", "auto", "auto"), ("auto", True, "flow"), ("flow", "auto", "flow"), ("volume", True, "flow")],
+)
+def test_flow_waits_for_the_choice_unless_it_is_needed_anyway(tmp_path, method, by_flow, told):
+    plan = plan_in_volume(tmp_path, method, link={"by_flow": by_flow})
+    assert spec(plan, "flow", slab=0).method == told
+    assert files(plan, "flow", slab=0)["chosen"] == (["results/a/work/method.json"] if told == "auto" else [])
 
 
 def test_a_choice_that_nobody_knows_costs_as_much_as_the_dearer_method(tmp_path):

@@ -137,7 +137,8 @@ JOBS = [
 
 
 def job(plan: Plan, rule: str, volume: str) -> JobSpec:
-    gap = {"gap": plan.gaps("a")[0].name} if rule.startswith(("propagate", "try_method")) else {}
+    gaps = [*plan.tries("a").values()] if rule == "try_method" else plan.gaps("a")
+    gap = {"gap": gaps[0].name} if rule.startswith(("propagate", "try_method")) else {}
     return spec(plan, rule, **wildcards(rule, volume), **gap)
 
 

@@ -277,6 +277,12 @@ def test_methods_are_compared_on_fewer_slices_where_these_are_large(tmp_path, mo
     plane = math.prod(plan.volumes["a"].plane(plan.cell_downsample))
     monkeypatch.setattr(plan_module, "TRIED_PIXELS", int(pixels * plane))
     assert len(plan.tries("a")) == slices and {*plan.tries("a")} <= {*labelled[1:-1]}
+    assert plan.tried_pixels("a") == plane
+    monkeypatch.setattr(
+        plan_module, "TRIED_WINDOW", max(1, plane // 2)
+    )  # a window of each slice is half of it
+    assert len(plan.tries("a")) == min(4, max(1, int(int(pixels * plane) / plan.tried_pixels("a"))))
+    assert plan.tried_pixels("a") == plane // 2
 
 
 def test_the_labels_are_looked_through_once_however_many_gaps_ask_for_the_method(tmp_path, monkeypatch):

@@ -95,7 +95,7 @@ def example(plan, rule):
     if rule == "take_cells":
         return {"slab": 1}
     structure = "nuclei" if rule.startswith("objects") else "cells"
-    gap = plan.gaps("a")[1].name
+    gap = next(iter(plan.tries("a").values())).name if rule == "try_method" else plan.gaps("a")[1].name
     network = "detail" if rule in ("maps_card", "take_maps") else "context"
     structure = "spots" if rule == "take_objects" else structure
     return {"slab": 1, "structure": structure, "network": network, "gap": gap, "plane": "xz", "brick": 0}

@@ -8,7 +8,7 @@ from ultraseg.jobs.evaluate import ChooseMethod
 from ultraseg.run.job import job
 
 with job(snakemake, ChooseMethod) as (spec, log):
-    found = compare_methods(spec.labels, spec.tried, spec.downsample)
+    found = compare_methods(spec.tried)
     for method, scores in found["scores"].items():
         log.info("%s: Dice %.4f, adapted Rand error %.4f", method, *scores.values())
     log.info("chosen: %s", found["method"])

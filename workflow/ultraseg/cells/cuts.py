@@ -46,8 +46,11 @@ def height(cuts: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (total // 6).astype(np.uint8)
 
 
-def read_cuts(path: str, zs: Sequence[int]) -> NDArray[np.uint8]:
-    """Cut maps of the slices ``zs`` of the array at ``path`` (Z, 3 * offsets, Y, X), as this package takes them."""
-    maps = read_listed(path, zs)
+def read_cuts(path: str, zs: Sequence[int], place: tuple[slice, slice] | None = None) -> NDArray[np.uint8]:
+    """Cut maps of the slices ``zs`` of the array at ``path`` (Z, 3 * offsets, Y, X), as this package takes them.
+
+    place: the rows and columns that are read; None for all.
+    """
+    maps = read_listed(path, zs, () if place is None else (slice(None), *place))
     by_axis = maps.reshape(len(maps), 3, len(USED_OFFSETS), *maps.shape[2:])
     return np.ascontiguousarray(np.moveaxis(by_axis, 0, 2))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.cells.flow import stack_flow
-from ultraseg.cells.fragments import Given
+from ultraseg.cells.fragments import Given, Place
 from ultraseg.cells.gap_ends import GapEnd
 from ultraseg.cells.propagate import propagate_gap
 from ultraseg.storage.arrays import read_listed
@@ -42,18 +42,29 @@ def read_evidence(
 
 
 def read_near(
-    image: str, probability: str, zs: Sequence[int], *, channels: Sequence[int], downsample: int
+    image: str,
+    probability: str,
+    zs: Sequence[int],
+    *,
+    channels: Sequence[int],
+    downsample: int,
+    place: Place | None = None,
+    flow: Mapping[str, Any] = QUICK_FLOW,
 ) -> Evidence:
-    """As `read_evidence`, with a flow that is made here and now (``QUICK_FLOW``)."""
+    """As `read_evidence`, with a flow that is made here and now (settings of `slice_flow`).
+
+    place: the rows and columns of the slices that are meant; None for all.
+    """
     stack = image_stack(image, zs, downsample)
-    return Evidence(zs, stack, stack_flow(stack, **QUICK_FLOW), *_maps(probability, zs, channels))
+    stack = stack if place is None else np.ascontiguousarray(stack[:, *place])
+    return Evidence(zs, stack, stack_flow(stack, **flow), *_maps(probability, zs, channels, place))
 
 
 def _maps(
-    probability: str, zs: Sequence[int], channels: Sequence[int]
+    probability: str, zs: Sequence[int], channels: Sequence[int], place: Place | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Interior and boundary of the slices, each (n, Y, X); all channels lie in one file, which is read once."""
-    maps = read_listed(probability, zs)
+    maps = read_listed(probability, zs, () if place is None else (slice(None), *place))
     interior, boundary = (maps[:, channel] for channel in channels)
     return interior, boundary
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultraseg.arrays.scale import downsample_ids, downsample_known
-from ultraseg.cells.fragments import Given
+from ultraseg.cells.fragments import Given, Place, within_place
 from ultraseg.grid.gaps import Gap
 from ultraseg.grid.planes import AXES, plane_rows
 from ultraseg.storage.label_slices import LabelSlices
@@ -75,7 +75,12 @@ def known_slices(ends: Sequence[GapEnd | None], shape: tuple[int, ...]) -> NDArr
 
 
 def read_ends(
-    labels: str, gap: Gap, downsample: int, direction: str, up: Sequence[str], down: Sequence[str]
+    labels: str,
+    gap: Gap,
+    downsample: int,
+    direction: str = "",
+    up: Sequence[str] = (),
+    down: Sequence[str] = (),
 ) -> list[GapEnd | None]:
     """The first and the last labelled slice of a gap, None at an open end.
 
@@ -102,11 +107,13 @@ def read_planes(
     step: int,
     downsample: int,
     hidden: Sequence[int] = (),
+    place: Place | None = None,
 ) -> list[Given]:
     """The user's ids on planes across the slices ``zs`` of a gap, at the scale of the cells.
 
     files: of the checked labels of each kind of ``planes``, xz and yz, of which one plane is read at a time. n_slices,
-    step, downsample: as of `plane_rows`. Nothing is known on the slices ``hidden``.
+    step, downsample: as of `plane_rows`. Nothing is known on the slices ``hidden``. place: the rows and columns that
+    are meant; None for all.
     """
     found, rows = [], plane_rows(zs, n_slices, step, downsample)
     for file, plane in zip(files, planes, strict=True):
@@ -119,4 +126,4 @@ def read_planes(
                 if seen.any():
                     small = downsample_ids(np.ascontiguousarray(ids[rows]), downsample)
                     found.append(Given(at // downsample, small, seen, AXES[plane]))
-    return found
+    return found if place is None else within_place(found, place)

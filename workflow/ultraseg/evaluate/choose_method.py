@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ultraseg.arrays.scale import downsample_ids, downsample_known
 from ultraseg.storage.label_slices import LabelSlices
 
 WORDS = {"flow": "slice by slice along the optical flow", "volume": "in three dimensions at once"}
 
 
-def compare_methods(labels: str, tried: Mapping[str, Mapping[int, str]], downsample: int) -> dict[str, Any]:
+def compare_methods(tried: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
     """The better method, and the scores of all of them, on labelled slices that were left out.
 
-    labels: file of the checked labels; tried: for each method the file of each slice's gap (`cells.gap_result`), in
-    which the slice was not labelled. Returns {"method": name, "slices": [...], "scores": {name: {"dice": ...,
-    "adapted_rand_error": ...}}}. The better method has the higher Dice less adapted Rand error; of equal ones it is the
-    first.
+    tried: for each method the file of each slice (`cells.tried.tried_slice`). Returns {"method": name, "slices": [...],
+    "scores": {name: {"dice": ..., "adapted_rand_error": ...}}}. The better method has the higher Dice less adapted Rand
+    error; of equal ones it is the first.
     """
-    scores = {method: _scores(labels, files, downsample) for method, files in tried.items()}
+    scores = {method: _scores(files) for method, files in tried.items()}
     best = max(scores, key=lambda method: scores[method]["dice"] - scores[method]["adapted_rand_error"])
     slices = sorted({z for files in tried.values() for z in files})
     return {"method": best, "slices": slices, "scores": scores}
@@ -49,18 +47,13 @@ def method_note(chosen: Sequence[str]) -> str:
     )
 
 
-def _scores(labels: str, files: Mapping[int, str], downsample: int) -> dict[str, float]:
+def _scores(files: Mapping[int, str]) -> dict[str, float]:
     from ultraseg.evaluate.scores import CellScore  # jobs that only ask for the choice need no pandas
 
     score = CellScore(split="left_out", min_voxels=1)
-    with LabelSlices(labels) as given:
-        for z, file in files.items():
-            truth, known = downsample_ids(given.read(z), downsample), given.known(z)
-            with LabelSlices(file) as carried:
-                found = carried.read(z, "labels")
-            if known is not None:
-                seen = downsample_known(known, downsample)
-                truth, found = np.where(seen, truth, 0), np.where(seen, found, 0)
-            score.add(z, found, truth, 1)
+    for z, file in files.items():
+        with LabelSlices(file) as carried:
+            found, drawn, known = (carried.read(z, name) for name in ("labels", "drawn", "known"))
+        score.add(z, np.where(known, found, 0), np.where(known, drawn, 0), 1)
     rows = score.rows().set_index("metric")["value"]
     return {name: float(rows[name]) for name in ("dice", "adapted_rand_error")}

@@ -35,12 +35,14 @@ class CellSlabJob(SlabJob):
 class Flow(CellSlabJob):
     """Optical flow between the good slices of one slab, and from the last of them to the next good slice.
 
-    walk: all these slices in order; plane: height and width of the flow.
+    walk: all these slices in order; plane: height and width of the flow; method: as `Plan.method` tells it, or "flow"
+    where linking needs the flow. Where "auto" chooses another method, nothing needs it.
     """
 
     plane: tuple[int, int]
     downsample: int
     walk: list[int]
+    method: str
     settings: dict[str, Any]
 
     rate: ClassVar[Rate] = Rate(0.5, 0.87, 110, 25)
@@ -59,6 +61,7 @@ class Flow(CellSlabJob):
             plane=plane,
             downsample=plan.cell_downsample,
             walk=v.good_slices.walk(*slab, beyond=1),
+            method=FLOW if plan.links_by_flow(v.name) else plan.method(v.name),
             settings=plan.config["flow"],
         )
 
@@ -67,6 +70,7 @@ class Flow(CellSlabJob):
         return {
             "images": slabs_with(v, self.files.image_level(), self.walk),
             "array": metadata(self.files.flow),
+            "chosen": [self.files.method] if self.method == AUTO else [],
         }
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
@@ -149,7 +153,13 @@ class Propagate(VolumeJob):
             n_slices=v.n_slices,
             seed_confidence=solid.pop("seed_confidence", 0.0),
             volume_settings=solid,
+            **cls._more(plan, wc),
         )
+
+    @classmethod
+    def _more(cls, plan: Plan, wc: Wildcards) -> dict[str, Any]:
+        """Fields of a sub-class."""
+        return {}
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
@@ -209,9 +219,32 @@ class Propagate(VolumeJob):
 
 @dataclass(frozen=True)
 class TryMethod(Propagate):
-    """Carries ids through a gap around a labelled slice by one method, to compare it with the other."""
+    """Carries ids past a labelled slice by one method, to compare it with the other.
 
-    rate: ClassVar[Rate] = Propagate.rate
+    left_out: this slice, which the gap lies around; most_pixels: of the window of the slice that is worked on; flow:
+    settings of the flow, which the job makes itself.
+    """
+
+    left_out: int
+    most_pixels: int
+    flow: dict[str, Any]
+
+    # With the flow in both directions.
+    rate: ClassVar[Rate] = Propagate.rate._replace(per_mpx=Propagate.rate.per_mpx + Flow.rate.per_mpx)
+
+    @classmethod
+    def _more(cls, plan: Plan, wc: Wildcards) -> dict[str, Any]:
+        (left_out,) = (z for z, gap in plan.tries(wc.volume).items() if gap.name == wc.gap)
+        flow = plan.config["flow"] if wc.method == FLOW else {}
+        return {"left_out": left_out, "most_pixels": plan.tried_pixels(wc.volume), "flow": flow}
+
+    def inputs(self, plan: Plan) -> Files:
+        return super().inputs(plan) | {"flow": []}
+
+    def pixels(self, plan: Plan) -> tuple[float, float]:
+        share = self.most_pixels / math.prod(cell_plane(plan, self.volume))
+        worked, held = super().pixels(plan)
+        return worked * share, held * share
 
     def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
         # What neighbouring gaps carry waits for the choice, which waits for this job.

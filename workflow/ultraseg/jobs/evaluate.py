@@ -20,31 +20,26 @@ if TYPE_CHECKING:
 class ChooseMethod(VolumeJob):
     """Compares the methods that carry ids, on labelled slices that are left out.
 
-    tried: for each method, labelled slice -> the file of the gap around it; labels: file of the checked labels.
+    tried: for each method, labelled slice -> the file with what the method makes of it.
     """
 
     tried: dict[str, dict[int, str]]
-    labels: str
-    downsample: int
 
     @classmethod
     def of(cls, plan: Plan, wc: Wildcards) -> ChooseMethod:
         v, tries = plan.volumes[wc.volume], plan.tries(wc.volume)
         tried = {m: {z: v.files.tried(m, gap.name) for z, gap in tries.items()} for m in (FLOW, VOLUME)}
-        return cls(v.name, tried, v.label_file(plan.cells_name), plan.cell_downsample)
+        return cls(v.name, tried)
 
     @classmethod
     def each(cls, plan: Plan, name: str) -> list[Wildcards]:
         return super().each(plan, name) if plan.has_cells(name) and plan.method(name) == AUTO else []
 
     def inputs(self, plan: Plan) -> Files:
-        return {
-            "labels": self.labels,
-            "tried": [file for files in self.tried.values() for file in files.values()],
-        }
+        return {"tried": [file for files in self.tried.values() for file in files.values()]}
 
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        plane = math.prod(plan.volumes[self.volume].plane(1))
+        plane = plan.tried_pixels(self.volume)
         return sum(len(files) for files in self.tried.values()) * plane, plane
 
 

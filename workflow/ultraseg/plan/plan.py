@@ -25,9 +25,9 @@ from ultraseg.plan.roles import NUCLEI, ROLES, with_role
 from ultraseg.plan.volume import Volume
 
 TRIES = 4  # labelled slices at most on which methods are compared
-# Pixels, at the scale of the network of the cells, of the labelled slices on which methods are compared: a large slice
-# shows as many cells as several small ones, and carrying its ids over twice the usual gap takes as long.
-TRIED_PIXELS = 3_000_000
+# Pixels, at the scale of the network of the cells, on which methods are compared: of all slices together, and of a
+# window of one slice. A large window shows as many cells as several small slices, and takes as long.
+TRIED_PIXELS, TRIED_WINDOW = 1_000_000, 600_000
 
 
 def _spread(zs: Sequence[int], most: int) -> list[int]:
@@ -276,9 +276,12 @@ class Plan:
         Slices that no network saw, where there are any; fewer where slices are large, but one at least.
         """
         found = self.holdouts(volume) or self.left_out(volume)
-        pixels = math.prod(self.volumes[volume].plane(self.cell_downsample)) if found else 1
-        most = min(TRIES, max(1, TRIED_PIXELS // pixels))
+        most = min(TRIES, max(1, TRIED_PIXELS // self.tried_pixels(volume))) if found else 0
         return {z: found[z] for z in _spread([*found], most)}
+
+    def tried_pixels(self, volume: str) -> int:
+        """Pixels of the window of each slice in which methods are compared, at the scale of the cells."""
+        return min(TRIED_WINDOW, math.prod(self.volumes[volume].plane(self.cell_downsample)))
 
     # ---- gaps
     def gaps(self, volume: str) -> list[Gap]:

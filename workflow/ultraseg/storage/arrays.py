@@ -112,16 +112,16 @@ def read_image_slice(path: str, z: int, box: Box = ()) -> NDArray[np.uint8]:
     return read_image(path, z, z + 1, box)[0]
 
 
-def read_listed(path: str, zs: Sequence[int]) -> NDArray[Any]:
+def read_listed(path: str, zs: Sequence[int], box: Box = ()) -> NDArray[Any]:
     """Read the slices ``zs`` of an array, in this order: (len(zs), ...). They ascend, and may repeat.
 
-    Slices that follow each other are read in one go. Errors as in ``read_slices``.
+    Slices that follow each other are read in one go. box and errors as in ``read_slices``.
     """
     wanted, first = sorted(set(zs)), 0
     parts: list[NDArray[Any]] = []
     for i in range(1, len(wanted) + 1):
         if i == len(wanted) or wanted[i] != wanted[i - 1] + 1:
-            parts.append(read_slices(path, wanted[first], wanted[i - 1] + 1))
+            parts.append(read_slices(path, wanted[first], wanted[i - 1] + 1, box))
             first = i
     stack = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return stack if len(wanted) == len(zs) else stack[[wanted.index(z) for z in zs]]
