@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/accuracy.py --data-root /where/fib25/and/vnc/are --cpu-minutes 5
         [--volumes vnc fib25 phantom] [--parts ours training paper ablation labels views ...]
-        [--seeds 3] [--peer-python /other/venv/bin/python]
+        [--seeds 3] [--batch 8] [--peer-python /other/venv/bin/python]
 
 Each training gets the same minutes of processor time, summed over cores, one after the other, from the same slices. One
 of the labelled slices is held back for a part of the training, and chooses the thresholds; the truth of the slices
@@ -89,19 +89,26 @@ def row(part: str, name: str, data: Data, found: dict[str, float], cpu: float, e
     print(f"{data.name:8} {part:8} {name:28} {cpu / 60:6.1f} CPU min  {text}  {extra}", flush=True)
 
 
-def recipe(data: Data, work: Path, minutes: float, part: str) -> None:
+def recipe(data: Data, work: Path, minutes: float, part: str, batch: int | None) -> None:
     from ultraseg.train.augment import NONE
+    from ultraseg.train.settings import TrainSettings
 
     plain = PAPERS_TRAINING | {"augmentation": replace(NONE, flips=True)}
     name, z_context, settings = {
-        "ours": ("ours", 1, {}),
+        "ours": ("ours", 1, {} if batch is None else _in_batches(batch, TrainSettings())),
         "training": ("ours, the paper's training", 1, plain),
         "paper": ("the paper's", 0, PAPER | plain),
     }[part]
     result, cpu = trained(data, work, f"{data.name}-{part}", data.labelled, minutes, z_context, **settings)
     maps = predict(data, of_model(result.model), z_context)
     steps = f"{len(result.history)} epochs, {result.parameters / 1e6:.1f} M parameters"
+    name += f", batches of {batch}" if batch and part == "ours" else ""
     row(part, name, data, scores(data, maps, result.thresholds), cpu, steps)
+
+
+def _in_batches(batch: int, usual) -> dict[str, int]:
+    """Settings for batches of another size, with as many crops in an epoch."""
+    return {"batch": batch, "steps_per_epoch": max(1, usual.batch * usual.steps_per_epoch // batch)}
 
 
 def ablation(data: Data, work: Path, minutes: float) -> None:
@@ -232,9 +239,15 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS[:-1])
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each kind (labels, unlabelled)")
     parser.add_argument("--hold-back", type=float, help="as in the configuration (labels)")
+    parser.add_argument("--batch", type=int, help="crops of a step, with as many in an epoch (ours)")
     parser.add_argument("--peer-python", default=sys.executable)
     o = parser.parse_args()
     logging.getLogger("absl").setLevel(logging.ERROR)
+    from ultraseg.networks.devices import open_device
+
+    open_device(
+        "cpu", os.cpu_count() or 1
+    )  # as the jobs of the workflow do: otherwise a step takes twice as long
     print(
         f"{o.cpu_minutes:g} CPU minutes per training, {os.cpu_count()} cores; Dice on slices without labels",
         flush=True,
@@ -251,7 +264,7 @@ def main() -> None:
             elif part == "labels":
                 labels(data, o.folder, o.cpu_minutes, o.seeds, o.hold_back)
             else:
-                recipe(data, o.folder, o.cpu_minutes, part)
+                recipe(data, o.folder, o.cpu_minutes, part, o.batch)
 
 
 if __name__ == "__main__":

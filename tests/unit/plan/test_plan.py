@@ -201,7 +201,10 @@ def test_nuclei_of_another_name_have_a_role(tmp_path):
 
 @pytest.mark.parametrize("device, gpus, asked", [("cpu", 1, 0), ("gpu", 1, 1), ("gpu", 4, 4)])
 def test_gpus_are_asked_for_where_networks_run_on_them(tmp_path, device, gpus, asked):
-    assert make_plan(tmp_path, device=device, gpus=gpus).gpus == asked
+    plan = make_plan(tmp_path, device=device, gpus=gpus)
+    assert plan.gpus == asked
+    # A batch that nobody set has a crop for each GPU, and two at least.
+    assert {net.settings["batch"] for net in plan.networks.values()} == {max(2, asked)}
 
 
 def test_networks_that_come_from_elsewhere_are_not_trained(tmp_path):

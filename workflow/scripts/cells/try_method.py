@@ -6,7 +6,7 @@ from ultraseg.cells.cuts import read_cuts
 from ultraseg.cells.evidence import read_near
 from ultraseg.cells.gap_ends import read_ends, read_planes
 from ultraseg.cells.gap_result import carried_slices, seeds_near, volume_slices
-from ultraseg.cells.tried import read_left_out, tried_slice
+from ultraseg.evaluate.tried import read_left_out, tried_slice
 from ultraseg.grid.gaps import VOLUME
 from ultraseg.jobs.cells import TryMethod
 from ultraseg.run.job import job

@@ -17,7 +17,7 @@ WORDS = {"flow": "slice by slice along the optical flow", "volume": "in three di
 def compare_methods(tried: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
     """The better method, and the scores of all of them, on labelled slices that were left out.
 
-    tried: for each method the file of each slice (`cells.tried.tried_slice`). Returns {"method": name, "slices": [...],
+    tried: for each method the file of each slice (`tried.tried_slice`). Returns {"method": name, "slices": [...],
     "scores": {name: {"dice": ..., "adapted_rand_error": ...}}}. The better method has the higher Dice less adapted Rand
     error; of equal ones it is the first.
     """

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 Tensor = Any  # of Keras, while a network is built
 
+# At a lower share p the gradient of the Dice, which p (1 - p) scales, is lost beside those of other structures: some
+# networks then never learn a structure of two thousandths of the pixels.
+LEAST_SHARE = 0.03
 MOMENTUM = 0.9  # Keras' 0.99 needs thousands of steps before batch norm can be used at prediction
 
 
@@ -103,11 +106,11 @@ def check_card(path: str | Path, model: keras.Model, card: Mapping[str, Any]) ->
 
 
 def start_at_shares(model: keras.Model, shares: Sequence[float]) -> None:
-    """Let an untrained network predict the usual share of every channel everywhere.
+    """Let an untrained network predict the usual share of every channel everywhere, ``LEAST_SHARE`` at least.
 
     Otherwise the network starts at a half, and hundreds of steps teach it no more than that a rare structure is rare.
     """
-    share = np.clip(shares, 1e-3, 0.5)
+    share = np.clip(shares, LEAST_SHARE, 0.5)
     model.layers[-1].bias.assign(np.log(share / (1 - share)).astype(np.float32))
 
 

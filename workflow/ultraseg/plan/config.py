@@ -38,7 +38,7 @@ def load_config(given: Config) -> Config:
         errors = sorted(validator.iter_errors(config), key=_where)
         problems = list(dict.fromkeys(_describe(error) for error in errors))
     if not problems:
-        config = _fill(config, schema())
+        config = _fill(_with_batches(config), schema())
         problems = list(cross_checks(config))
     if problems:
         listed = "\n".join(f"  - {text}" for text in problems)
@@ -170,6 +170,15 @@ def _describe(error: jsonschema.ValidationError) -> str:
         best = [e for e in error.context if e.validator != "type"] or error.context
         return "; ".join(dict.fromkeys(_describe(e) for e in best))
     return f"{where}: {error.message}"
+
+
+def _with_batches(config: Config) -> Config:
+    """Give each GPU of a training one crop at least, where the configuration does not say how large batches are."""
+    gpus = config.get("gpus", 1) if config.get("device") == "gpu" else 1
+    if gpus > 1:
+        networks = {name: {"batch": gpus} | network for name, network in config.get("networks", {}).items()}
+        return config | {"networks": networks}
+    return config
 
 
 def _fill(value: Any, node: Node) -> Any:

@@ -27,9 +27,9 @@ class TrainSettings:
     architecture: str = "resunet"
     filters: tuple[int, ...] | None = None
     crop: int = 192
-    batch: int = 8
+    batch: int = 2  # more steps with the same crops learn more: docs/results/networks.md
     epochs: int = 40
-    steps_per_epoch: int = 25
+    steps_per_epoch: int = 100
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     optimizer: str = "adamw"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ultraseg.cells.gap_ends import GapEnd
-from ultraseg.cells.tried import busiest_place, read_left_out, tried_slice
+from ultraseg.evaluate.tried import busiest_place, read_left_out, tried_slice
 from ultraseg.storage.label_slices import write_slices
 
 IDS = np.zeros((60, 90), np.uint32)
