@@ -116,6 +116,7 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
     from ultraseg.train import crops
     from ultraseg.train import train_network as training
     from ultraseg.train.augment import Augmentation
+    from ultraseg.train.settings import TrainSettings
 
     artefacts = Augmentation(curtains=12, strip=0.06, slice_shift=2)
     plain = replace(Augmentation(), rotation=0, scale=0, elastic=0)
@@ -125,6 +126,12 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
         ("crops are drawn anywhere", patch.object(crops, "FOCUSED", 0.0), {}),
         ("with curtains, strips, shifts", nullcontext(), {"augmentation": artefacts}),
         ("no turns, scales, bends", nullcontext(), {"augmentation": plain}),
+        (
+            "all crops turned, scaled, bent",
+            nullcontext(),
+            {"augmentation": replace(Augmentation(), warped=1.0)},
+        ),
+        ("batches of 8", nullcontext(), _in_batches(8, TrainSettings())),
     ):
         with patched:
             result, cpu = trained(data, work, f"{data.name}-ablation", data.labelled, minutes, 1, **settings)

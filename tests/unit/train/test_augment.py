@@ -37,6 +37,16 @@ def test_image_and_truth_move_together(channels):
         assert np.array_equal(crop[..., 0], cut[..., 0])
 
 
+@pytest.mark.parametrize("warped", [0.0, 0.3, 1.0])
+def test_a_share_of_the_crops_is_warped_and_the_others_are_as_sharp_as_the_slices(warped):
+    image, truth = _tile(40)
+    moves = replace(NONE, warped=warped, rotation=20, scale=0.2, elastic=3)
+    plain = {image[y : y + 32, x : x + 32].tobytes() for y in range(9) for x in range(9)}
+    crops = [crop_and_augment(image, truth, 32, np.random.default_rng(i), moves)[0] for i in range(400)]
+    found = np.mean([crop.tobytes() not in plain for crop in crops])
+    assert abs(found - warped) < 0.08 and (found > 0) == (warped > 0)
+
+
 def test_same_seed_same_crop():
     image, truth = _tile()
     a, b = (crop_and_augment(image, truth, 64, np.random.default_rng(7)) for _ in range(2))

@@ -23,8 +23,9 @@ Moved = Callable[[Maps, NDArray[np.uint8], NDArray[np.uint8]], tuple[NDArray[np.
 class Augmentation:
     """What may change, each with its strength; zero or False switches it off.
 
-    flips: mirror in x and in y. quarter_turns: turn by 0, 90, 180 or 270 degrees. rotation: degrees on top of that.
-    scale: share, 0.2 = 80-125 %. elastic: displacement in pixels. contrast: share of the standard deviation.
+    flips: mirror in x and in y. quarter_turns: turn by 0, 90, 180 or 270 degrees. warped: share of the crops that
+    are changed in rotation, scale and elastic. rotation: degrees on top of quarter turns. scale: share, 0.2 = 80-125 %.
+    elastic: displacement in pixels. contrast: share of the standard deviation.
     brightness: grey values. gamma: share. noise, blur: largest standard deviation, in grey values and pixels.
     gradient: grey values from one side of the crop to the other. curtains: grey values of streaks along y or x, as ion
     milling leaves them. strip: width of a band without image in one of the slices, share of the crop's side.
@@ -33,6 +34,8 @@ class Augmentation:
 
     flips: bool = True
     quarter_turns: bool = True
+    # A resampled crop is less sharp than the slices that the network sees later, so most crops are not.
+    warped: float = 0.3
     rotation: float = 20.0
     scale: float = 0.2
     elastic: float = 3.0
@@ -48,7 +51,7 @@ class Augmentation:
     slice_shift: float = 0.0
 
 
-NONE = Augmentation(False, False, *[0] * 12)
+NONE = Augmentation(False, False, 1.0, *[0] * 12)
 
 
 def crop_and_augment(
@@ -132,10 +135,11 @@ def _sampling_map(
     near: tuple[int, int] | None,
 ) -> Maps:
     """Maps (x, y) float32 (crop, crop): where in the tile each pixel of the crop is taken from."""
-    angle = np.deg2rad(rng.uniform(-s.rotation, s.rotation))
+    warped = rng.random() < s.warped
+    angle = np.deg2rad(rng.uniform(-s.rotation, s.rotation)) if warped else 0.0
     if s.quarter_turns:
         angle += np.pi / 2 * rng.integers(4)
-    scale = (1 + s.scale) ** rng.uniform(-1, 1)
+    scale = (1 + s.scale) ** rng.uniform(-1, 1) if warped else 1.0
     flip_y, flip_x = rng.choice([-1, 1], 2) if s.flips else (1, 1)
     centre_y, centre_x = (
         _centre(n, crop * scale, rng, at) for n, at in zip(extent, near or (None, None), strict=True)
@@ -145,7 +149,7 @@ def _sampling_map(
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     map_x = (cos * x - sin * y + centre_x).astype(np.float32)
     map_y = (sin * x + cos * y + centre_y).astype(np.float32)
-    if s.elastic:
+    if s.elastic and warped:
         shift = rng.normal(0, 0.5 * s.elastic, (2, 6, 6)).astype(np.float32)
         map_x += cv2.resize(shift[0], (crop, crop), interpolation=cv2.INTER_CUBIC)
         map_y += cv2.resize(shift[1], (crop, crop), interpolation=cv2.INTER_CUBIC)
