@@ -168,6 +168,9 @@ PER_SLAB = (
     "ingest", "quality_slab", "predict", "flow", "cuts", "propagate", "cells", "link_edges", "link_relabel",
     "objects_label", "objects", "measure_slab",
 )  # fmt: skip
+OF_CELLS = (
+    "cuts", "flow", "try_method", "choose_method", "propagate", "cells", "link_edges", "link", "link_relabel",
+)  # fmt: skip
 # Whatever the number of slices:
 ONCE = (
     "train", "augmentation", "try_method", "choose_method", "figures", "figure_cell", "figure_links", "learning_curves",
@@ -213,6 +216,8 @@ def main() -> None:
         print(
             f"\nall stages that the check forecasts: {total['s_per_slice']:.0f} s, expected {total['expected_s']:.0f} s"
         )
+        cells = found[slices].loc[found[slices].index.isin(OF_CELLS), "s_per_slice"].sum() * slices
+        print(f"all stages of cells: {cells:.0f} s")
         hours = {
             n: round(float(forecast(found[slices], slices, 1000, n, given.jobs_per_node)), 2)
             for n in (1, 8, 64)
