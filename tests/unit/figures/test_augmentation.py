@@ -27,6 +27,8 @@ def test_every_change_that_is_on_is_shown_and_shows(monkeypatch, tmp_path):
     panels = _drawn_panels(monkeypatch, tmp_path, Augmentation(blur=0, strip=0.1), tiles)
     names = [name.split(" ")[0] for name, _ in panels]
     assert names[0] == "unchanged" and "strip" in names and "blur" not in names and names.count("all") == 5
+    assert "rotation" in names and "warped" not in names  # a share is no change of its own
+    assert not any(np.array_equal(image, panels[0][1]) for name, image in panels[1:] if name[:3] != "all")
     strip = next(image for name, image in panels if name.startswith("strip"))
     assert any(np.ptp(line) == 0 for line in (*strip, *strip.T))
     assert cv2.imread(str(tmp_path / "a.png")).shape[1] <= 1600

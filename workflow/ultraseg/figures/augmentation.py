@@ -30,7 +30,7 @@ def augmentation_figure(tiles: Tiles, settings: Augmentation, crop: int, path: s
     panels = [("unchanged", *place.drawn(NONE, 0))]
     for change in fields(Augmentation):
         strength = getattr(settings, change.name)
-        if strength:
+        if strength and change.name != "warped":  # how often others are made: shown by all together
             alone = replace(NONE, **{change.name: strength})
             channel = _shown(change.name, tiles.image.shape[-1])
             panels.append((f"{change.name} {_text(strength)}", *_strongest(place, alone, channel)))
