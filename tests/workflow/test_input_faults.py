@@ -34,6 +34,7 @@ CONFIG = {
     },
     "structures": {"cells": {"kind": "cells"}, "mitochondria": {"kind": "organelle"}},
     "networks": {"context": {"structures": ["cells", "mitochondria"]}},
+    "propagate": {"method": "flow"},  # otherwise flow waits for a choice, which waits for a training
 }
 # Slab 1 holds the slices 3 to 5.
 IMAGE_SLAB = [f"results/v/image.zarr/{level}/c/1/0/0" for level in (0, 1)]
