@@ -91,11 +91,10 @@ def row(part: str, name: str, data: Data, found: dict[str, float], cpu: float, e
 
 def recipe(data: Data, work: Path, minutes: float, part: str, batch: int | None) -> None:
     from ultraseg.train.augment import NONE
-    from ultraseg.train.settings import TrainSettings
 
     plain = PAPERS_TRAINING | {"augmentation": replace(NONE, flips=True)}
     name, z_context, settings = {
-        "ours": ("ours", 1, {} if batch is None else _in_batches(batch, TrainSettings())),
+        "ours": ("ours", 1, {} if batch is None else _in_batches(batch)),
         "training": ("ours, the paper's training", 1, plain),
         "paper": ("the paper's", 0, PAPER | plain),
     }[part]
@@ -106,8 +105,11 @@ def recipe(data: Data, work: Path, minutes: float, part: str, batch: int | None)
     row(part, name, data, scores(data, maps, result.thresholds), cpu, steps)
 
 
-def _in_batches(batch: int, usual) -> dict[str, int]:
+def _in_batches(batch: int) -> dict[str, int]:
     """Settings for batches of another size, with as many crops in an epoch."""
+    from ultraseg.train.settings import TrainSettings
+
+    usual = TrainSettings()
     return {"batch": batch, "steps_per_epoch": max(1, usual.batch * usual.steps_per_epoch // batch)}
 
 
@@ -116,7 +118,6 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
     from ultraseg.train import crops
     from ultraseg.train import train_network as training
     from ultraseg.train.augment import Augmentation
-    from ultraseg.train.settings import TrainSettings
 
     artefacts = Augmentation(curtains=12, strip=0.06, slice_shift=2)
     plain = replace(Augmentation(), rotation=0, scale=0, elastic=0)
@@ -131,7 +132,7 @@ def ablation(data: Data, work: Path, minutes: float) -> None:
             nullcontext(),
             {"augmentation": replace(Augmentation(), warped=1.0)},
         ),
-        ("batches of 8", nullcontext(), _in_batches(8, TrainSettings())),
+        ("batches of 8", nullcontext(), _in_batches(8)),
     ):
         with patched:
             result, cpu = trained(data, work, f"{data.name}-ablation", data.labelled, minutes, 1, **settings)
@@ -252,9 +253,7 @@ def main() -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)
     from ultraseg.networks.devices import open_device
 
-    open_device(
-        "cpu", os.cpu_count() or 1
-    )  # as the jobs of the workflow do: otherwise a step takes twice as long
+    open_device("cpu", os.cpu_count() or 1)  # as jobs of the workflow do
     print(
         f"{o.cpu_minutes:g} CPU minutes per training, {os.cpu_count()} cores; Dice on slices without labels",
         flush=True,

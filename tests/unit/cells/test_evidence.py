@@ -69,6 +69,17 @@ def test_near_a_labelled_slice_the_flow_is_made_from_the_image(tmp_path, evidenc
     np.testing.assert_array_equal(found.flow, stack_flow(evidence.image[1:4], **QUICK_FLOW))
     np.testing.assert_array_equal(found.image, evidence.image[1:4])
     np.testing.assert_array_equal(found.boundary, evidence.boundary[1:4])
+    place = slice(10, 60), slice(20, 80)
+    part = read_near(
+        image, probability, [1, 2, 3], channels=[0, 1], downsample=1, place=place, flow={"upscale": 1}
+    )
+    for values, whole in (
+        (part.image, found.image),
+        (part.interior, found.interior),
+        (part.boundary, found.boundary),
+    ):
+        np.testing.assert_array_equal(values, whole[:, *place])
+    np.testing.assert_array_equal(part.flow, stack_flow(part.image, upscale=1))
     seeds = carried_seeds(found, GapEnd(TRUTH[1]), [1, 2, 3], upwards=True, min_confidence=0.5)
     assert [seed.at for seed in seeds] == [1, 2]
     for seed in seeds:  # the ids follow the cell, which moves by two pixels from slice to slice

@@ -218,6 +218,10 @@ def test_a_method_is_tried_in_a_window_of_large_slices(tmp_path, monkeypatch):
     part = spec(plan, "try_method", gap=gap.name, method="flow")
     assert part.most_pixels == whole.most_pixels // 4 and part.left_out == z
     assert part.pixels(plan) == tuple(n * part.most_pixels / whole.most_pixels for n in whole.pixels(plan))
+    small = spec(plan, "try_method", gap=gap.name, method="volume").cost(plan)
+    monkeypatch.undo()
+    large = spec(plan, "try_method", gap=gap.name, method="volume").cost(plan)
+    assert small.seconds < large.seconds and small.mem_mb < large.mem_mb  # in three dimensions as well
 
 
 @pytest.mark.parametrize(

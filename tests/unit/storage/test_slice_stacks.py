@@ -62,15 +62,25 @@ def test_slices_one_by_one_are_those_of_the_stack_and_a_repeated_one_is_read_onc
 ):
     read = []
 
-    def read_and_note(path, z):
+    def read_and_note(path, z, *box):
         read.append(z)
-        return read_image_slice(path, z)
+        return read_image_slice(path, z, *box)
 
     monkeypatch.setattr(slice_stacks, "read_image_slice", read_and_note)
     found = list(image_slices(stores[4], zs, 2))
     assert read == [z for z, _ in groupby(zs)]
     assert np.array_equal(np.stack(found), image_stack(stores[4], zs, 2))
     assert len(read) == len(list(groupby(zs))) + len(set(zs))
+
+
+@pytest.mark.parametrize("downsample", [1, 2, 4])
+def test_a_part_of_the_slices_is_that_part_of_the_whole_slices(stores, downsample):
+    zs = [5, 3, 3]
+    found = image_stack(stores[4], zs, downsample)
+    for y, x in ((slice(0, 2), slice(1, 4)), (slice(1, found.shape[1]), slice(2, found.shape[2]))):
+        part = image_stack(stores[4], zs, downsample, (y, x))
+        assert part.shape[1:] == (y.stop - y.start, x.stop - x.start)
+        assert np.array_equal(part, found[:, y, x])
 
 
 def test_slices_at_a_scale_are_area_means(stores, whole):

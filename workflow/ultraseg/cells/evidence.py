@@ -55,8 +55,7 @@ def read_near(
 
     place: the rows and columns of the slices that are meant; None for all.
     """
-    stack = image_stack(image, zs, downsample)
-    stack = stack if place is None else np.ascontiguousarray(stack[:, *place])
+    stack = image_stack(image, zs, downsample, place)
     return Evidence(zs, stack, stack_flow(stack, **flow), *_maps(probability, zs, channels, place))
 
 

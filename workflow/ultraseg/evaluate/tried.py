@@ -67,6 +67,6 @@ def tried_slice(
 
     slices: of its gap; left_out: the user's labels of the same part of the slice.
     """
-    known = np.ones(left_out.ids.shape, bool) if left_out.known is None else left_out.known
+    _, _, known = left_out.proposal()
     drawn = {"drawn": left_out.ids, "known": known.astype(np.uint8)}
     return [(at, {"labels": arrays["labels"]} | drawn) for at, arrays in slices if at == z]

@@ -197,14 +197,18 @@ class Propagate(VolumeJob):
                     found[direction].append(self.files.carried(other.name, direction))
         return found
 
+    def _plane_pixels(self, plan: Plan) -> int:
+        """Pixels of each slice that are worked on."""
+        return math.prod(cell_plane(plan, self.volume))
+
     def pixels(self, plan: Plan) -> tuple[float, float]:
-        plane = math.prod(cell_plane(plan, self.volume))
+        plane = self._plane_pixels(plan)
         worked = (self.gap.last - self.gap.first + 1) * plane
         return worked, worked + FUSION_SLICES * plane
 
     def cost(self, plan: Plan) -> Cost:
         worked, held = self.pixels(plan)
-        solid = len(self.steps) * math.prod(cell_plane(plan, self.volume))
+        solid = len(self.steps) * self._plane_pixels(plan)
         together = min(solid, plan.config["agglomerate"]["max_voxels"])
         of_methods = {FLOW: self.rate.cost(worked, held), VOLUME: self.volume_rate.cost(solid, solid)}
         of_methods[VOLUME] = of_methods[VOLUME]._replace(
@@ -241,10 +245,8 @@ class TryMethod(Propagate):
     def inputs(self, plan: Plan) -> Files:
         return super().inputs(plan) | {"flow": []}
 
-    def pixels(self, plan: Plan) -> tuple[float, float]:
-        share = self.most_pixels / math.prod(cell_plane(plan, self.volume))
-        worked, held = super().pixels(plan)
-        return worked * share, held * share
+    def _plane_pixels(self, plan: Plan) -> int:
+        return self.most_pixels
 
     def _carried_ends(self, plan: Plan) -> dict[str, list[str]]:
         # What neighbouring gaps carry waits for the choice, which waits for this job.

@@ -29,12 +29,16 @@ class Propagated(NamedTuple):
     gap: int = 0
 
 
-def image_stack(path: str, zs: Sequence[int], downsample: int) -> NDArray[np.uint8]:
+def image_stack(
+    path: str, zs: Sequence[int], downsample: int, place: tuple[slice, slice] | None = None
+) -> NDArray[np.uint8]:
     """The slices ``zs`` of the image array at ``path``, averaged over blocks of pixels: (len(zs), Y', X').
 
-    One full slice is in memory at a time. A slice that repeats in ``zs`` is read once.
+    place: the rows and columns of the result that are read; None for all. One slice is in memory at full size at a
+    time. A slice that repeats in ``zs`` is read once.
     """
-    small = {z: downsample_image(read_image_slice(path, z), downsample) for z in dict.fromkeys(zs)}
+    box = tuple(slice(s.start * downsample, s.stop * downsample) for s in place or ())
+    small = {z: downsample_image(read_image_slice(path, z, box), downsample) for z in dict.fromkeys(zs)}
     return np.stack([small[z] for z in zs])
 
 
